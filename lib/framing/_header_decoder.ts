@@ -1,0 +1,78 @@
+import { BaseDecoder } from "./_decoder.ts";
+import { copy, GrowingBuffer } from "./_growing_buffer.ts";
+import { TruncatedMessageError } from "./errors.ts";
+
+/** Reads the header that says how long the body after it is. */
+export interface HeaderReader {
+  /** How many bytes a header has, as far as that is known. */
+  readonly size: number;
+  /**
+   * Makes ready for the next header.
+   *
+   * @returns The body's length where no header is needed to know it, else -1.
+   */
+  begin(): number;
+  /**
+   * Takes one more byte of the header.
+   *
+   * @param offset Where this byte stands in the stream.
+   * @returns The body's length in bytes, or -1 while the header is incomplete.
+   */
+  push(byte: number, offset: number): number;
+}
+
+/** Every framing whose message is a header and a body of the length it names: two states, header or body. */
+export class HeaderDecoder<Message> extends BaseDecoder<Message> {
+  readonly #header: HeaderReader;
+  readonly #message: (body: Uint8Array<ArrayBuffer>, offset: number) => Message;
+  readonly #body = new GrowingBuffer();
+  #headerBytes = 0;
+  #bodyLength: number;
+  #offset = 0;
+
+  /** @param message Makes the message from its body, whose first byte stood at `offset` in the stream. */
+  constructor(header: HeaderReader, message: (body: Uint8Array<ArrayBuffer>, offset: number) => Message) {
+    super();
+    this.#header = header;
+    this.#message = message;
+    this.#bodyLength = header.begin();
+  }
+
+  override get pending(): boolean {
+    return this.#headerBytes + this.#body.length > 0;
+  }
+
+  protected override read(chunk: Uint8Array, messages: Message[]): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#bodyLength === -1) {
+        this.#headerBytes++;
+        this.#bodyLength = this.#header.push(chunk[at]!, this.#offset + at);
+        at++;
+        if (this.#bodyLength === -1) continue;
+      }
+      const missing = this.#bodyLength - this.#body.length;
+      const end = Math.min(at + missing, chunk.length);
+      let body: Uint8Array<ArrayBuffer>;
+      if (end - at === this.#bodyLength) {
+        body = copy(chunk, at, end);
+      } else {
+        this.#body.append(chunk.subarray(at, end), this.#bodyLength);
+        if (this.#body.length < this.#bodyLength) break;
+        body = this.#body.take();
+      }
+      messages.push(this.#message(body, this.#offset + end - body.length));
+      this.#headerBytes = 0;
+      this.#bodyLength = this.#header.begin();
+      at = end;
+    }
+    this.#offset += chunk.length;
+  }
+
+  protected override finish(): void {
+    if (!this.pending) return;
+    throw this.#bodyLength === -1
+      ? new TruncatedMessageError("header", this.#header.size, this.#headerBytes)
+      : new TruncatedMessageError("message", this.#bodyLength, this.#body.length);
+  }
+}

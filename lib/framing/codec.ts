@@ -1,0 +1,67 @@
+import { BaseDecoder } from "./_decoder.ts";
+import type { Decoder, Framing } from "./framing.ts";
+
+/** Turns a message's bytes into a value and back. */
+export interface Codec<Received, Sent = Received> {
+  /** @throws {FramingError} If the bytes stand for no value. */
+  decode(bytes: Uint8Array): Received;
+  /** @throws {TypeError} If the value cannot be expressed. */
+  encode(value: Sent): Uint8Array;
+}
+
+/**
+ * Lays a codec over a framing: the framing says where a message ends, the codec what it means.
+ *
+ * @param framing Any framing of bytes.
+ * @param codec What turns a message into a value.
+ * @returns A framing of values.
+ *
+ * @example Numbers in one byte each
+ * ```ts
+ * import { fixed, withCodec } from "@wirebench/wirebench/framing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const numbers = withCodec<number>(fixed(1), {
+ *   decode: (bytes) => bytes[0]!,
+ *   encode: (value) => Uint8Array.of(value),
+ * });
+ * assertEquals(numbers.decoder().push(Uint8Array.of(3, 4)), [3, 4]);
+ * ```
+ */
+export function withCodec<Received, Sent = Received>(
+  framing: Framing<Uint8Array, Uint8Array>,
+  codec: Codec<Received, Sent>,
+): Framing<Received, Sent> {
+  return {
+    encode: (value) => framing.encode(codec.encode(value)),
+    decoder: () => new CodecDecoder(framing.decoder(), codec),
+  };
+}
+
+class CodecDecoder<Received> extends BaseDecoder<Received> {
+  readonly #inner: Decoder<Uint8Array>;
+  readonly #codec: Codec<Received, never>;
+
+  constructor(inner: Decoder<Uint8Array>, codec: Codec<Received, never>) {
+    super();
+    this.#inner = inner;
+    this.#codec = codec;
+  }
+
+  override get pending(): boolean {
+    return this.#inner.pending;
+  }
+
+  protected override read(chunk: Uint8Array, values: Received[]): void {
+    this.#decode(this.#inner.push(chunk), values);
+  }
+
+  protected override finish(values: Received[]): void {
+    this.#decode(this.#inner.end(), values);
+  }
+
+  #decode(messages: Uint8Array[], values: Received[]): void {
+    for (const message of messages) values.push(this.#codec.decode(message));
+    if (this.#inner.failure !== undefined) throw this.#inner.failure;
+  }
+}

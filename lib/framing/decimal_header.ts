@@ -1,0 +1,86 @@
+import { HeaderDecoder, type HeaderReader } from "./_header_decoder.ts";
+import { checkLength, maxLengthOf } from "./_options.ts";
+import { MalformedMessageError } from "./errors.ts";
+import type { Framing, FramingOptions } from "./framing.ts";
+
+/** How many bytes the header has: the tutorial's `HEADER_LENGTH`. */
+const HEADER_LENGTH = 10;
+/** The longest payload that ten digits can announce. */
+const MOST = 9_999_999_999;
+
+/**
+ * The tutorial's header: ten ASCII bytes that are the payload's length in bytes, decimal, left-aligned and
+ * padded with spaces, before each payload. Spaces before the digits are accepted, as Python's `int()` does.
+ *
+ *     push  33 20 20 20 20 20 20 20 20 20 48 65        push  79
+ *     gives nothing                                    gives "Hey"
+ *
+ * @param options The limit; the format's own is 9,999,999,999 bytes.
+ * @returns The framing. A length over the limit is refused before any of its payload is stored.
+ * @throws {RangeError} If `maxLength` is out of range.
+ *
+ * @example One message
+ * ```ts
+ * import { decimalHeader } from "@wirebench/wirebench/framing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = decimalHeader().encode(new TextEncoder().encode("Hey"));
+ * assertEquals(new TextDecoder().decode(bytes), "3         Hey");
+ * ```
+ */
+export function decimalHeader(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
+  const limit = Math.min(maxLengthOf(options), MOST);
+  return {
+    encode(message) {
+      checkLength(message.length, limit);
+      const bytes = new Uint8Array(HEADER_LENGTH + message.length);
+      new TextEncoder().encodeInto(String(message.length).padEnd(HEADER_LENGTH), bytes);
+      bytes.set(message, HEADER_LENGTH);
+      return bytes;
+    },
+    decoder: () => new HeaderDecoder(new DecimalReader(limit), (body) => body),
+  };
+}
+
+/** Judges a header when all ten bytes are there, so that the error can show what they look like. */
+class DecimalReader implements HeaderReader {
+  readonly size = HEADER_LENGTH;
+  readonly #bytes = new Uint8Array(HEADER_LENGTH);
+  readonly #limit: number;
+  #received = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  begin(): number {
+    this.#received = 0;
+    return -1;
+  }
+
+  push(byte: number, offset: number): number {
+    this.#bytes[this.#received++] = byte;
+    if (this.#received < HEADER_LENGTH) return -1;
+    const length = parseDecimal(this.#bytes);
+    if (length === undefined) {
+      const expected = "a length of digits padded with spaces to ten bytes";
+      throw new MalformedMessageError(expected, offset - HEADER_LENGTH + 1, this.#bytes);
+    }
+    checkLength(length, this.#limit);
+    return length;
+  }
+}
+
+/** Reads spaces, digits, spaces; `undefined` for anything else. */
+function parseDecimal(bytes: Uint8Array): number | undefined {
+  let at = 0;
+  while (bytes[at] === 0x20) at++;
+  const digits = at;
+  let length = 0;
+  for (let byte; (byte = bytes[at]) !== undefined && byte >= 0x30 && byte <= 0x39; at++) {
+    length = length * 10 + byte - 0x30;
+  }
+  if (at === digits) return undefined;
+  while (bytes[at] === 0x20) at++;
+  return at === bytes.length ? length : undefined;
+}

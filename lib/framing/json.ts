@@ -1,0 +1,46 @@
+import { withCodec } from "./codec.ts";
+import { MalformedMessageError } from "./errors.ts";
+import type { Framing } from "./framing.ts";
+import { decodeText, encodeText } from "./text.ts";
+
+/** What JSON can express (RFC 8259). */
+export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+
+/**
+ * Messages as JSON values (RFC 8259). Over `lines()` this is newline-delimited JSON.
+ *
+ * @param framing Any framing of bytes.
+ * @returns A framing of values. What is not JSON is malformed; `encode` throws a `TypeError` for a value that JSON
+ * would change or cannot express: `undefined`, a function, `NaN`, an infinity, a bigint, a cycle.
+ *
+ * @example Newline-delimited JSON
+ * ```ts
+ * import { json, lines } from "@wirebench/wirebench/framing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const framing = json(lines());
+ * assertEquals(framing.decoder().push(framing.encode({ a: [1, null] })), [{ a: [1, null] }]);
+ * ```
+ */
+export function json(framing: Framing<Uint8Array, Uint8Array>): Framing<JsonValue, JsonValue> {
+  return withCodec(framing, { decode, encode });
+}
+
+function decode(bytes: Uint8Array): JsonValue {
+  const text = decodeText(bytes);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new MalformedMessageError("a JSON value", 0, bytes);
+  }
+}
+
+function encode(value: JsonValue): Uint8Array {
+  const text = JSON.stringify(value, (key, part) => {
+    const lost = part === undefined || typeof part === "function" || typeof part === "symbol" ||
+      (typeof part === "number" && !Number.isFinite(part));
+    if (lost) throw new TypeError(`Cannot encode ${String(part)} as JSON${key === "" ? "" : ` (at "${key}")`}`);
+    return part;
+  });
+  return encodeText(text);
+}

@@ -1,0 +1,61 @@
+import type { Framing } from "./framing.ts";
+
+/**
+ * Bytes to messages as a Web Stream: what `TextDecoderStream` is to text.
+ *
+ * @typeParam Received What the framing's decoder hands out.
+ *
+ * @example Messages of a readable stream
+ * ```ts
+ * import { FrameDecoderStream, lines, text } from "@wirebench/wirebench/framing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const readable = new Blob(["Hey\nYou\n"]).stream();
+ * const messages = readable.pipeThrough(new FrameDecoderStream(text(lines())));
+ * assertEquals(await Array.fromAsync(messages), ["Hey", "You"]);
+ * ```
+ */
+export class FrameDecoderStream<Received> implements ReadableWritablePair<Received, Uint8Array> {
+  /** The messages. Errors with the framing's error, after every message before it has been read. */
+  readonly readable: ReadableStream<Received>;
+  /** Takes the bytes. */
+  readonly writable: WritableStream<Uint8Array>;
+
+  /** @param framing How messages are told apart. */
+  constructor(framing: Framing<Received, never>) {
+    // A TransformStream that errors throws away what waits in its queue; a generator is asked for one message at a time.
+    const bytes = new TransformStream<Uint8Array, Uint8Array>();
+    this.writable = bytes.writable;
+    this.readable = ReadableStream.from(decode(bytes.readable, framing));
+  }
+}
+
+async function* decode<Received>(chunks: AsyncIterable<Uint8Array>, framing: Framing<Received, never>) {
+  const decoder = framing.decoder();
+  for await (const chunk of chunks) {
+    yield* decoder.push(chunk);
+    if (decoder.failure !== undefined) throw decoder.failure;
+  }
+  yield* decoder.end();
+}
+
+/**
+ * Messages to bytes as a Web Stream: what `TextEncoderStream` is to text.
+ *
+ * @typeParam Sent What the framing's `encode` takes.
+ *
+ * @example Messages into bytes
+ * ```ts
+ * import { FrameEncoderStream, netstring, text } from "@wirebench/wirebench/framing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = ReadableStream.from(["Hey", "You"]).pipeThrough(new FrameEncoderStream(text(netstring())));
+ * assertEquals(await new Response(bytes).text(), "3:Hey,3:You,");
+ * ```
+ */
+export class FrameEncoderStream<Sent> extends TransformStream<Sent, Uint8Array<ArrayBuffer>> {
+  /** @param framing How messages are told apart. A message it refuses makes the stream error. */
+  constructor(framing: Framing<unknown, Sent>) {
+    super({ transform: (message, controller) => controller.enqueue(framing.encode(message)) });
+  }
+}

@@ -1,0 +1,99 @@
+import { HeaderDecoder, type HeaderReader } from "./_header_decoder.ts";
+import { MalformedMessageError } from "./errors.ts";
+import type { Framing } from "./framing.ts";
+
+/** A message whose type decides its length. */
+export interface TaggedMessage<Type extends string = string> {
+  /** The type: one character of U+0000 to U+00FF, the byte of that value on the wire. */
+  type: Type;
+  /** The body, of the length the table gives for the type. */
+  body: Uint8Array;
+}
+
+/**
+ * One type byte, then a body whose length the type decides.
+ *
+ *     push  41 48 65              push  79 21                   table { A: 4 }
+ *     gives nothing               gives { type: "A", body: "Hey!" }
+ *
+ * @param table The body's length in bytes, 0 or more, for each type: one character of U+0000 to U+00FF.
+ * @returns The framing. An unknown type is malformed, since nothing after it can be understood; `encode` throws a
+ * `RangeError` for an unknown type or a body of another length.
+ * @throws {RangeError} If the table is empty, or one of its types or lengths is out of range.
+ *
+ * @example A table of two types
+ * ```ts
+ * import { tagged } from "@wirebench/wirebench/framing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const decoder = tagged({ A: 2, B: 0 }).decoder();
+ * assertEquals(decoder.push(new TextEncoder().encode("BAhi")), [
+ *   { type: "B", body: Uint8Array.of() },
+ *   { type: "A", body: new TextEncoder().encode("hi") },
+ * ]);
+ * ```
+ */
+export function tagged<Type extends string>(
+  table: Readonly<Record<Type, number>>,
+): Framing<TaggedMessage<Type>, TaggedMessage<Type>> {
+  const lengths = new Map(Object.entries<number>(table).map(([type, length]) => [byteOf(type), checked(type, length)]));
+  const types = Object.keys(table).join(", ");
+  if (lengths.size === 0) throw new RangeError("Cannot frame by an empty table of types");
+  return {
+    encode({ type, body }) {
+      const length = Object.hasOwn(table, type) ? table[type] : undefined;
+      if (length === undefined) throw new RangeError(`Cannot encode type "${type}": expected one of ${types}`);
+      if (body.length !== length) {
+        throw new RangeError(`Cannot encode type "${type}": expected ${length} bytes, got ${body.length}`);
+      }
+      const bytes = new Uint8Array(1 + length);
+      bytes[0] = byteOf(type);
+      bytes.set(body, 1);
+      return bytes;
+    },
+    decoder() {
+      const reader = new TypeReader(lengths, types);
+      return new HeaderDecoder(reader, (body) => ({ type: String.fromCharCode(reader.type) as Type, body }));
+    },
+  };
+}
+
+class TypeReader implements HeaderReader {
+  readonly size = 1;
+  readonly #lengths: ReadonlyMap<number, number>;
+  readonly #types: string;
+  type = 0;
+
+  constructor(lengths: ReadonlyMap<number, number>, types: string) {
+    this.#lengths = lengths;
+    this.#types = types;
+  }
+
+  begin(): number {
+    return -1;
+  }
+
+  push(byte: number, offset: number): number {
+    this.type = byte;
+    const length = this.#lengths.get(byte);
+    if (length === undefined) {
+      throw new MalformedMessageError(`one of the types ${this.#types}`, offset, Uint8Array.of(byte));
+    }
+    return length;
+  }
+}
+
+function byteOf(type: string): number {
+  const byte = type.charCodeAt(0);
+  if (type.length !== 1 || byte > 0xff) {
+    throw new RangeError(`Cannot use type "${type}": expected one character of U+0000 to U+00FF`);
+  }
+  return byte;
+}
+
+function checked(type: string, length: number): number {
+  if (!Number.isSafeInteger(length) || length < 0) {
+    throw new RangeError(`Cannot use length ${length} for type "${type}": expected an integer of 0 or more`);
+  }
+  return length;
+}
