@@ -1,0 +1,70 @@
+import type { LogRecord, TextFormatter } from "@logtape/logtape";
+import { blue, dim, red, yellow } from "@std/fmt/colors";
+import { escapeText } from "./escape.ts";
+
+/** Keys of the facts that make a record a message on the wire, as {@linkcode Log.said} writes it. */
+interface Said {
+  from: string;
+  to: string;
+  text: string;
+}
+
+/**
+ * The transcript: who says what, and who said what to whom (the dash is U+2013).
+ *
+ *     [10:53:16 – Server]: Listening at 127.0.0.1:1060
+ *     [10:53:19 – 127.0.0.1:51234 -> Server]:
+ *     Hello server!
+ *
+ * A peer's text that begins like a line of the log has its bracket escaped, so that no peer can write one.
+ *
+ * @param colors Whether to colour it, for a terminal.
+ * @returns A formatter for LogTape.
+ */
+export function transcriptFormatter(colors: boolean): TextFormatter {
+  const paint = (color: (text: string) => string, text: string) => colors ? color(text) : text;
+  return (record) => {
+    const time = new Date(record.timestamp).toTimeString().slice(0, 8);
+    const said = saidIn(record);
+    if (said !== undefined) {
+      const who = escapeText(`${said.from} -> ${said.to}`);
+      return `${paint(dim, `[${time} –`)} ${paint(blue, who)}${paint(dim, "]:")}\n${unlikeALine(said.text)}\n`;
+    }
+    const who = escapeText(record.category.at(-1) ?? "");
+    const message = escapeText(record.message.join(""));
+    const color = record.level === "warning"
+      ? yellow
+      : record.level === "error" || record.level === "fatal"
+      ? red
+      : String;
+    return `${paint(dim, `[${time} –`)} ${paint(blue, who)}${paint(dim, "]:")} ${paint(color, message)}\n`;
+  };
+}
+
+/**
+ * JSON, a record a line: `time` (RFC 3339), `level`, `who`, `message`, and the record's facts under their own names.
+ * Whatever could steer a terminal is written as a JSON escape, which a parser turns back.
+ *
+ * @returns A formatter for LogTape.
+ */
+export function jsonFormatter(): TextFormatter {
+  return ({ timestamp, level, category, message, properties }) => {
+    const time = new Date(timestamp).toISOString();
+    const line = JSON.stringify({ ...properties, time, level, who: category.at(-1), message: message.join("") });
+    return line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapeUnits) + "\n";
+  };
+}
+
+function saidIn({ properties }: LogRecord): Said | undefined {
+  return "from" in properties && "to" in properties && "text" in properties ? properties as unknown as Said : undefined;
+}
+
+function unlikeALine(text: string): string {
+  const safe = escapeText(text);
+  return safe.startsWith("[") ? `\\x5b${safe.slice(1)}` : safe;
+}
+
+/** The JSON escape of each UTF-16 unit. */
+function escapeUnits(character: string): string {
+  return character.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+}

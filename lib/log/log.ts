@@ -1,0 +1,146 @@
+import { configure, dispose, getLogger, type Logger, type LogLevel } from "@logtape/logtape";
+import { decodeBytes } from "./escape.ts";
+import { jsonFormatter, transcriptFormatter } from "./format.ts";
+import { type LogWriter, writerSink } from "./sink.ts";
+
+/** The category all of this project's loggers stand under, for a program that configures LogTape itself. */
+export const LOG_CATEGORY = "wirebench";
+
+/** How much of a message is shown, in bytes: the log is for reading, the wire for the rest. */
+const SHOWN_BYTES = 1024;
+
+/** The levels a log can be set to, the most talkative first. */
+export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const satisfies readonly LogLevel[];
+
+/** One of {@linkcode LOG_LEVELS}. */
+export type Level = typeof LOG_LEVELS[number];
+
+/** What a part of the program writes its log with. Nothing is written until a program configures the log. */
+export class Log {
+  readonly #logger: Logger;
+  readonly #saidLevel: Level;
+
+  /**
+   * @param who Who speaks: `Server`, `Client`.
+   * @param saidLevel The level of messages on the wire.
+   */
+  constructor(who: string, saidLevel: Level = "info") {
+    this.#logger = getLogger([LOG_CATEGORY, who]);
+    this.#saidLevel = saidLevel;
+  }
+
+  /** Whether messages on the wire are written, for a caller that would have to prepare them. */
+  get showsMessages(): boolean {
+    return this.#logger.isEnabledFor(this.#saidLevel);
+  }
+
+  /**
+   * Writes a message on the wire.
+   *
+   * @param from Who sent it.
+   * @param to Who gets it.
+   * @param message What it says; anything beyond 1 KiB is counted, not shown.
+   */
+  said(from: string, to: string, message: string | Uint8Array): void {
+    if (!this.showsMessages) return;
+    const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message;
+    // Decoding a cut character would show it as bytes, so the cut moves back to where a character begins.
+    let end = Math.min(bytes.length, SHOWN_BYTES);
+    while (end > 0 && end < bytes.length && (bytes[end]! & 0xc0) === 0x80) end--;
+    const more = bytes.length > end ? ` (and ${bytes.length - end} bytes more)` : "";
+    const text = decodeBytes(bytes.subarray(0, end)) + more;
+    this.#logger[this.#saidLevel]("{from} -> {to}: {text}", { from, to, text });
+  }
+
+  /** Writes what a developer of the program wants to know. Facts stand in the message as `{name}`. */
+  debug(message: string, facts?: Record<string, unknown>): void {
+    this.#logger.debug(message, facts);
+  }
+
+  /** Writes what its user wants to know. */
+  info(message: string, facts?: Record<string, unknown>): void {
+    this.#logger.info(message, facts);
+  }
+
+  /** Writes what a peer did wrong, or what the machine lacks for a moment. */
+  warn(message: string, facts?: Record<string, unknown>): void {
+    this.#logger.warning(message, facts);
+  }
+
+  /** Writes what went wrong in the program itself. */
+  error(message: string, facts?: Record<string, unknown>): void {
+    this.#logger.error(message, facts);
+  }
+}
+
+/** How a program's log is written. */
+export interface LogOptions {
+  /**
+   * For people, or a JSON object a line for machines.
+   *
+   * @default {"text"}
+   */
+  format?: "text" | "json";
+  /**
+   * The least important level that is written.
+   *
+   * @default {"info"}
+   */
+  level?: Level;
+  /**
+   * Where it goes.
+   *
+   * @default {Deno.stderr}
+   */
+  writer?: LogWriter;
+  /**
+   * Whether the text form is coloured.
+   *
+   * @default {true} on a terminal, unless NO_COLOR is set
+   */
+  colors?: boolean;
+}
+
+/**
+ * Sends the log of everything here to standard error. A program calls it once; a library never does.
+ *
+ * @param options Form, level and where to.
+ * @returns What to dispose of at the end of the program, so that nothing of the log is lost.
+ *
+ * @example A log as JSON lines
+ * ```ts
+ * import { configureLog, Log } from "@wirebench/wirebench/log";
+ * import { assertMatch } from "@std/assert";
+ *
+ * let written = "";
+ * const writer = {
+ *   write(bytes: Uint8Array) {
+ *     written += new TextDecoder().decode(bytes);
+ *     return Promise.resolve(bytes.length);
+ *   },
+ * };
+ * {
+ *   await using _log = await configureLog({ format: "json", writer });
+ *   new Log("Server").info("Listening at {address}", { address: "127.0.0.1:7" });
+ * }
+ * assertMatch(written, /"message":"Listening at 127.0.0.1:7"/);
+ * ```
+ */
+export async function configureLog(options: LogOptions = {}): Promise<AsyncDisposable> {
+  const {
+    format = "text",
+    level = "info",
+    writer = Deno.stderr,
+    colors = writer === Deno.stderr && Deno.stderr.isTerminal() && !Deno.noColor,
+  } = options;
+  const sink = writerSink(writer, format === "json" ? jsonFormatter() : transcriptFormatter(colors));
+  await configure({
+    sinks: { writer: sink },
+    loggers: [
+      { category: LOG_CATEGORY, sinks: ["writer"], lowestLevel: level },
+      { category: ["logtape", "meta"], sinks: ["writer"], lowestLevel: "warning" },
+    ],
+    reset: true,
+  });
+  return { [Symbol.asyncDispose]: dispose };
+}

@@ -1,0 +1,270 @@
+import { concat } from "@std/bytes/concat";
+import { formatAddress } from "./address.ts";
+import { type CloseReason, ConnectionError, toConnectionError } from "./errors.ts";
+import { type Deadlines, deadlinesOf } from "./limits.ts";
+import { Watchdog } from "./_watchdog.ts";
+
+/** A connection's first read buffer in bytes: all that an idle connection costs. Sizes and factor as measured. */
+const FIRST_BUFFER = 2 * 1024;
+/** The largest a read buffer becomes. */
+const LARGEST_BUFFER = 256 * 1024;
+/** By how much it grows when a read fills it. */
+const GROWTH = 4;
+/** After this many reads in a row that a buffer of one step less would have held, it shrinks by that step. */
+const SMALL_READS = 64;
+
+/** What a wait for the peer that came to nothing is called, and the words for it. */
+type LateReason = "idle" | "too slow";
+
+/**
+ * One TCP connection, on either side: reading and writing with deadlines, one writer at a time, an end for
+ * one reason.
+ */
+export class Connection implements Disposable {
+  /** The peer's address, as {@linkcode formatAddress} shows it. */
+  readonly remote: string;
+  /** This side's address. */
+  readonly local: string;
+  /** The deadlines in force, in milliseconds. */
+  readonly deadlines: Readonly<Required<Deadlines>>;
+
+  readonly #socket: Deno.Conn;
+  readonly #watchdog = new Watchdog((what) => this.#expired(what));
+  #buffer = new Uint8Array(FIRST_BUFFER);
+  #smallReads = 0;
+  #lateReason: LateReason = "idle";
+  #lateAfter = 0;
+
+  #writing: Promise<void> | undefined;
+  #waiting: { pieces: Uint8Array[]; written: PromiseWithResolvers<void> } | undefined;
+  #closingWrite: Promise<void> | undefined;
+
+  #ended: ConnectionError | undefined;
+  /** Set while closing, when all that can still go wrong is the peer's goodbye. */
+  #finishing: CloseReason | undefined;
+  #abort: AbortController | undefined;
+  #draining = false;
+  #holds = 1;
+
+  /**
+   * @param socket An open connection, which belongs to this object from now on.
+   * @param deadlines How long the peer may take.
+   */
+  constructor(socket: Deno.Conn, deadlines: Deadlines = {}) {
+    this.#socket = socket;
+    this.remote = formatAddress(socket.remoteAddr);
+    this.local = formatAddress(socket.localAddr);
+    this.deadlines = deadlinesOf(deadlines);
+    // Nagle's algorithm holds a small write back until the one before is acknowledged: up to 405 times slower.
+    if ("setNoDelay" in socket) (socket as Deno.TcpConn).setNoDelay(true);
+  }
+
+  /** Why the connection ended, or `undefined` while it is open. */
+  get reason(): CloseReason | undefined {
+    return this.#ended?.reason;
+  }
+
+  /** Aborted, with the {@linkcode ConnectionError}, when the connection ends. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#ended !== undefined) this.#abort.abort(this.#ended);
+    }
+    return this.#abort.signal;
+  }
+
+  /**
+   * Reads what has come, at least one byte.
+   *
+   * @param buffer Where to put it.
+   * @param timeout How long to wait, in milliseconds.
+   * @param late What it is called when nothing comes in that time.
+   * @returns How many bytes came, or `null` at the end of the stream.
+   * @throws {ConnectionError} If the connection ended in another way, or nothing came in time.
+   */
+  async read(
+    buffer: Uint8Array,
+    timeout: number = this.deadlines.idleTimeout,
+    late: LateReason = "idle",
+  ): Promise<number | null> {
+    this.#lateReason = late;
+    this.#lateAfter = timeout;
+    this.#watchdog.reading(timeout);
+    try {
+      return await this.#socket.read(buffer);
+    } catch (error) {
+      throw this.#fail(error);
+    } finally {
+      this.#watchdog.hasRead();
+    }
+  }
+
+  /**
+   * Reads what has come into a buffer of the connection's own, which grows while reads fill it: the fastest way
+   * to read, and the one that costs an idle connection least.
+   *
+   * @param timeout How long to wait, in milliseconds.
+   * @param late What it is called when nothing comes in that time.
+   * @returns The bytes, valid until the next read, or `null` at the end of the stream.
+   * @throws {ConnectionError} If the connection ended in another way, or nothing came in time.
+   */
+  async readChunk(timeout?: number, late?: LateReason): Promise<Uint8Array | null> {
+    const buffer = this.#buffer;
+    const length = await this.read(buffer, timeout, late);
+    if (length === null) return null;
+    if (length === buffer.length) {
+      if (length < LARGEST_BUFFER) this.#buffer = new Uint8Array(length * GROWTH);
+      this.#smallReads = 0;
+    } else if (length * GROWTH > buffer.length || buffer.length === FIRST_BUFFER) {
+      this.#smallReads = 0;
+    } else if (++this.#smallReads === SMALL_READS) {
+      this.#buffer = new Uint8Array(buffer.length / GROWTH);
+      this.#smallReads = 0;
+    }
+    return buffer.subarray(0, length);
+  }
+
+  /**
+   * Writes all of the bytes. One write is under way at a time; those called for meanwhile are joined into the next.
+   *
+   * @param bytes What to write; not to be changed until it is written.
+   * @returns When the operating system has taken the bytes.
+   * @throws {ConnectionError} If the connection ended, or the peer read nothing for as long as it may.
+   */
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#ended !== undefined || this.#closingWrite !== undefined) return Promise.reject(this.#writeClosed());
+    if (this.#writing === undefined) return this.#writing = this.#writeAndGoOn(bytes);
+    this.#waiting ??= { pieces: [], written: Promise.withResolvers() };
+    this.#waiting.pieces.push(bytes);
+    return this.#waiting.written.promise;
+  }
+
+  /** Ends this side once everything is written; the peer can still send. Does nothing the second time. */
+  closeWrite(): Promise<void> {
+    return this.#closingWrite ??= this.#closeWrite();
+  }
+
+  /** Counts one more thing under way, which a drain waits for; see {@linkcode Connection.release}. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  /** Counts one thing less under way. A connection with nothing under way ends its side when its server drains. */
+  release(): void {
+    this.#holds--;
+    this.#endWhenAtRest();
+  }
+
+  /** Asks the connection to end as soon as nothing is under way. */
+  drain(): void {
+    this.#draining = true;
+    this.#endWhenAtRest();
+  }
+
+  /**
+   * Closes the connection so that nothing written is lost: ends this side, reads and drops what the peer still
+   * sends until it ends its own or `lingerTimeout` has passed, then closes. A socket closed with bytes unread
+   * resets the connection, which can destroy the last answer on its way (RFC 1122, 4.2.2.13).
+   *
+   * @param reason Why it ends.
+   */
+  async finish(reason: CloseReason = "finished"): Promise<void> {
+    try {
+      await this.closeWrite();
+      this.#finishing = reason;
+      const until = performance.now() + this.deadlines.lingerTimeout;
+      for (let left; (left = until - performance.now()) > 0;) {
+        if (await this.readChunk(left) === null) break;
+      }
+    } catch {
+      // The end is what was wanted, and the reason for it is known.
+    } finally {
+      this.close(reason);
+    }
+  }
+
+  /**
+   * Closes the connection at once. Only the first reason counts.
+   *
+   * @param reason Why.
+   * @param message The words for it, for whoever still reads or writes.
+   */
+  close(reason: CloseReason = "finished", message: string = "The connection is closed"): void {
+    this.#end(new ConnectionError(reason, message));
+  }
+
+  /** Closes the connection at once. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #writeAndGoOn(bytes: Uint8Array): Promise<void> {
+    try {
+      for (;;) {
+        this.#watchdog.writing(this.deadlines.writeTimeout);
+        const written = await this.#socket.write(bytes);
+        if (written === bytes.length) break;
+        bytes = bytes.subarray(written);
+      }
+    } catch (error) {
+      throw this.#fail(error);
+    } finally {
+      this.#watchdog.hasWritten();
+      const next = this.#waiting;
+      this.#waiting = undefined;
+      this.#writing = undefined;
+      if (next !== undefined) {
+        this.#writing = this.#writeAndGoOn(next.pieces.length === 1 ? next.pieces[0]! : concat(next.pieces));
+        this.#writing.then(next.written.resolve, next.written.reject);
+      }
+    }
+  }
+
+  async #closeWrite(): Promise<void> {
+    try {
+      while (this.#writing !== undefined) await this.#writing;
+      await this.#socket.closeWrite();
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  #endWhenAtRest(): void {
+    // A failure to end is the connection's end, which whoever reads from it is told.
+    if (this.#draining && this.#holds === 0) this.closeWrite().catch(() => {});
+  }
+
+  #writeClosed(): ConnectionError {
+    if (this.#ended !== undefined) return this.#ended;
+    return this.#draining
+      ? new ConnectionError("shutdown", "The server is shutting down")
+      : new ConnectionError("failed", "This side has ended, nothing more can be written");
+  }
+
+  #expired(what: "read" | "write"): void {
+    if (what === "write") {
+      const seconds = this.deadlines.writeTimeout / 1000;
+      this.close("too slow", `The peer read nothing for ${seconds} s while it had something to read`);
+    } else if (this.#lateReason === "idle") {
+      this.close("idle", `Nothing came for ${this.#lateAfter / 1000} s`);
+    } else {
+      this.close("too slow", `A message begun did not end within ${this.deadlines.messageTimeout / 1000} s`);
+    }
+  }
+
+  /** Ends the connection for an error of its socket; returns why it ended, which may have been something else before. */
+  #fail(error: unknown): ConnectionError {
+    this.#end(toConnectionError(error));
+    return this.#ended!;
+  }
+
+  #end(error: ConnectionError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = this.#finishing === undefined
+      ? error
+      : new ConnectionError(this.#finishing, "The connection is closed");
+    this.#watchdog.stop();
+    this.#socket.close();
+    this.#abort?.abort(error);
+  }
+}

@@ -1,0 +1,141 @@
+import type { Decoder, Framing } from "../framing/framing.ts";
+import type { Connection } from "./connection.ts";
+
+/**
+ * A connection that carries messages: what {@linkcode framed} returns. Iterating over it gives each message until
+ * the peer ends its side.
+ *
+ * The first message must begin within the connection's `firstMessageTimeout`, the next ones within `idleTimeout`,
+ * and one that has begun must end within `messageTimeout`.
+ */
+export class Framed<Received, Sent = Received> {
+  /** The connection underneath. */
+  readonly connection: Connection;
+  readonly #framing: Framing<Received, Sent>;
+  readonly #decoder: Decoder<Received>;
+  /** Messages that came in one read and were not asked for yet, from `#next` on. */
+  #batch: Received[] = [];
+  #next = 0;
+  #first = true;
+  #ended = false;
+
+  /** Use {@linkcode framed}. */
+  constructor(connection: Connection, framing: Framing<Received, Sent>) {
+    this.connection = connection;
+    this.#framing = framing;
+    this.#decoder = framing.decoder();
+  }
+
+  /**
+   * Waits for the next message.
+   *
+   * @returns The message, or `undefined` when the peer has ended its side.
+   * @throws {FramingError} If what came cannot be understood, after every message before it has been received.
+   * @throws {ConnectionError} If the connection ended in another way, or the message did not come in time.
+   */
+  async receive(): Promise<Received | undefined> {
+    if (this.#next === this.#batch.length) {
+      this.#batch = await this.receiveBatch();
+      this.#next = 0;
+    }
+    return this.#batch[this.#next++];
+  }
+
+  /**
+   * Waits for messages, and gives all that one read completes: for those who answer many in one write.
+   *
+   * @returns At least one message, or none when the peer has ended its side.
+   * @throws As {@linkcode Framed.receive}.
+   */
+  async receiveBatch(): Promise<Received[]> {
+    if (this.#next < this.#batch.length) {
+      const rest = this.#batch.slice(this.#next);
+      this.#next = this.#batch.length;
+      return rest;
+    }
+    let messageBy: number | undefined;
+    while (!this.#ended) {
+      if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
+      let chunk: Uint8Array | null;
+      if (this.#decoder.pending) {
+        const now = performance.now();
+        messageBy ??= now + this.connection.deadlines.messageTimeout;
+        chunk = await this.connection.readChunk(Math.max(0, messageBy - now), "too slow");
+      } else {
+        chunk = await this.#readAtRest();
+      }
+      this.#ended = chunk === null;
+      const messages = chunk === null ? this.#decoder.end() : this.#decoder.push(chunk);
+      if (messages.length > 0) return messages;
+    }
+    if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
+    return [];
+  }
+
+  /**
+   * Sends one message.
+   *
+   * @param message The message.
+   * @returns When the operating system has taken it; messages sent without waiting are joined into few writes.
+   * @throws {FramingError} If the framing refuses the message.
+   * @throws {ConnectionError} If the connection has ended, or the peer does not read.
+   */
+  async send(message: Sent): Promise<void> {
+    await this.connection.write(this.#framing.encode(message));
+  }
+
+  /** Gives each message until the peer ends its side. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Received, void, void> {
+    for (;;) {
+      if (this.#next === this.#batch.length) {
+        this.#batch = await this.receiveBatch();
+        this.#next = 0;
+        if (this.#batch.length === 0) return;
+      }
+      yield this.#batch[this.#next++]!;
+    }
+  }
+
+  /** Between messages nothing is owed, so a server that drains may end here. */
+  async #readAtRest(): Promise<Uint8Array | null> {
+    const { firstMessageTimeout, idleTimeout } = this.connection.deadlines;
+    this.connection.release();
+    try {
+      const chunk = await this.connection.readChunk(this.#first ? firstMessageTimeout : idleTimeout);
+      this.#first = false;
+      return chunk;
+    } finally {
+      this.connection.hold();
+    }
+  }
+}
+
+/**
+ * Lays a framing over a connection.
+ *
+ * @param connection An open connection.
+ * @param framing How messages are told apart.
+ * @returns Messages in and messages out.
+ *
+ * @example A server that counts the characters of lines
+ * ```ts
+ * import { lines, text } from "@wirebench/wirebench/framing";
+ * import { connectTcp, framed, serveTcp } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveTcp({ port: 0 }, async (connection) => {
+ *   const messages = framed(connection, text(lines()));
+ *   for await (const line of messages) await messages.send(String(line.length));
+ * });
+ * using connection = await connectTcp({ port: server.addr.port });
+ * const messages = framed(connection, text(lines()));
+ * await messages.send("Hello");
+ * assertEquals(await messages.receive(), "5");
+ * ```
+ */
+export function framed<Received, Sent>(
+  connection: Connection,
+  framing: Framing<Received, Sent>,
+): Framed<Received, Sent> {
+  return new Framed(connection, framing);
+}

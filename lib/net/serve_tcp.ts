@@ -1,0 +1,227 @@
+import { Log } from "../log/log.ts";
+import { formatAddress } from "./address.ts";
+import { Connection } from "./connection.ts";
+import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
+import { type Deadlines, deadlinesOf } from "./limits.ts";
+import type { ServeOptions, Server } from "./server.ts";
+
+/** How long to wait before accepting again when the process has no descriptor left, in milliseconds. */
+const NO_DESCRIPTOR_PAUSE = 100;
+
+/** Options of {@linkcode serveTcp}. */
+export interface ServeTcpOptions extends ServeOptions, Deadlines {
+  /**
+   * How many connections the operating system keeps waiting to be accepted.
+   *
+   * @default {511}
+   */
+  backlog?: number;
+  /**
+   * How many connections may be open at once. One more is accepted and closed at once, so that it learns so,
+   * rather than left waiting in the backlog.
+   *
+   * @default {1000}
+   */
+  maxConnections?: number;
+  /**
+   * How long `shutdown` lets connections finish, in milliseconds.
+   *
+   * @default {5000}
+   */
+  drainTimeout?: number;
+}
+
+/** What became of the connections that were open when a server was shut down. */
+export interface DrainReport {
+  /** How many ended by themselves in time. */
+  finished: number;
+  /** How many were cut off. */
+  cut: number;
+}
+
+/** A running TCP server. */
+export interface TcpServer extends Server {
+  /**
+   * Stops accepting, lets connections finish until `drainTimeout`, then cuts what is left.
+   *
+   * @returns What became of the connections; the same for every call.
+   */
+  shutdown(): Promise<DrainReport>;
+  /** How many connections are open. */
+  readonly connections: number;
+  /** How many connections have ended so far, for each reason. */
+  readonly closed: ReadonlyMap<CloseReason, number>;
+}
+
+/**
+ * Serves TCP connections, in the shape of `Deno.serve`: any number at once, none in the way of another.
+ *
+ * A connection is closed when its handler is done: gracefully, so that the last answer arrives, whatever the
+ * handler's end. An error ends that one connection and is logged with its reason.
+ *
+ * @param options Where to listen, and limits.
+ * @param handler Serves one connection.
+ * @returns The server, already listening.
+ * @throws {Deno.errors.AddrInUse} If another program listens there.
+ * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
+ * @throws {RangeError} If an option is out of range.
+ *
+ * @example Half of an echo server
+ * ```ts
+ * import { connectTcp, serveTcp } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveTcp({ port: 0 }, async (connection) => {
+ *   const chunk = await connection.readChunk();
+ *   if (chunk !== null) await connection.write(chunk);
+ * });
+ * using connection = await connectTcp({ port: server.addr.port });
+ * await connection.write(new TextEncoder().encode("Hey"));
+ * assertEquals(await connection.readChunk(), new TextEncoder().encode("Hey"));
+ * ```
+ */
+export function serveTcp(
+  options: ServeTcpOptions,
+  handler: (connection: Connection) => void | Promise<void>,
+): TcpServer {
+  return new TcpService(options, handler);
+}
+
+class TcpService implements TcpServer {
+  readonly addr: Deno.NetAddr;
+  readonly finished: Promise<void>;
+  readonly closed = new Map<CloseReason, number>();
+
+  readonly #listener: Deno.TcpListener;
+  readonly #handler: (connection: Connection) => void | Promise<void>;
+  readonly #deadlines: Required<Deadlines>;
+  readonly #maxConnections: number;
+  readonly #drainTimeout: number;
+  readonly #log: Log;
+  readonly #open = new Map<Connection, Promise<void>>();
+  readonly #stopped = new AbortController();
+  #report: Promise<DrainReport> | undefined;
+
+  constructor(options: ServeTcpOptions, handler: (connection: Connection) => void | Promise<void>) {
+    const { hostname = "127.0.0.1", port = 0, backlog = 511, signal, log = new Log("Server") } = options;
+    this.#deadlines = deadlinesOf(options);
+    this.#maxConnections = options.maxConnections ?? 1000;
+    this.#drainTimeout = options.drainTimeout ?? 5000;
+    this.#handler = handler;
+    this.#log = log;
+    signal?.throwIfAborted();
+    this.#listener = Deno.listen({ hostname, port, tcpBacklog: backlog });
+    this.addr = this.#listener.addr;
+    const cut = () => this.#cut();
+    signal?.addEventListener("abort", cut);
+    this.finished = this.#accept().finally(() => signal?.removeEventListener("abort", cut));
+    log.info("Listening at {address}", { address: formatAddress(this.addr) });
+    options.onListen?.(this.addr);
+  }
+
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  shutdown(): Promise<DrainReport> {
+    return this.#report ??= this.#drain();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  async #accept(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      try {
+        this.#take(await this.#listener.accept());
+      } catch (error) {
+        if (!this.#stopped.signal.aborted) await this.#notAccepted(error);
+      }
+    }
+    await Promise.all(this.#open.values());
+  }
+
+  #take(socket: Deno.TcpConn): void {
+    let connection;
+    try {
+      connection = new Connection(socket, this.#deadlines);
+    } catch {
+      socket.close(); // Reset before it could be looked at.
+      return;
+    }
+    if (this.#open.size >= this.#maxConnections) {
+      connection.close("refused");
+      this.#count(connection, `${this.#open.size} connections are open, the most allowed`);
+      return;
+    }
+    this.#log.info("{peer} connected", { peer: connection.remote });
+    this.#open.set(connection, this.#serve(connection));
+  }
+
+  /** A client that is gone before it was accepted, or no descriptor to accept it with: neither ends the server. */
+  async #notAccepted(error: unknown): Promise<void> {
+    const gone = error instanceof Deno.errors.NotConnected || error instanceof Deno.errors.ConnectionAborted ||
+      error instanceof Deno.errors.ConnectionReset;
+    if (gone) return;
+    this.#log.warn("Cannot accept a connection: {error}", { error: error instanceof Error ? error.message : error });
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, NO_DESCRIPTOR_PAUSE);
+      this.#stopped.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    });
+  }
+
+  async #serve(connection: Connection): Promise<void> {
+    let detail: string | undefined;
+    try {
+      await this.#handler(connection);
+      await connection.finish();
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason === "failed" && !(error instanceof ConnectionError)) {
+        this.#log.error("{error}", { error: stackOf(error) });
+      } else detail = error instanceof Error ? error.message : String(error);
+      await connection.finish(reason);
+    } finally {
+      this.#open.delete(connection);
+      this.#count(connection, detail);
+    }
+  }
+
+  #count(connection: Connection, detail: string | undefined): void {
+    const reason = connection.reason!;
+    this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
+    const facts = { peer: connection.remote, reason, detail };
+    if (detail === undefined) this.#log.info("{peer} closed: {reason}", facts);
+    else this.#log.warn("{peer} closed: {reason}: {detail}", facts);
+  }
+
+  async #drain(): Promise<DrainReport> {
+    this.#stop();
+    const all = this.#open.size;
+    for (const connection of this.#open.keys()) connection.drain();
+    let cut = 0;
+    const timer = setTimeout(() => {
+      cut = this.#open.size;
+      this.#cut();
+    }, this.#drainTimeout);
+    await this.finished;
+    clearTimeout(timer);
+    return { finished: all - cut, cut };
+  }
+
+  #cut(): void {
+    this.#stop();
+    for (const connection of this.#open.keys()) connection.close("shutdown", "The server is shutting down");
+  }
+
+  #stop(): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#stopped.abort();
+    this.#listener.close();
+  }
+}
+
+function stackOf(error: unknown): unknown {
+  return error instanceof Error ? error.stack : error;
+}

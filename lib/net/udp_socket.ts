@@ -1,0 +1,128 @@
+import { lookup } from "node:dns/promises";
+import { formatAddress, type HostPort, isLoopback } from "./address.ts";
+import { ConnectionError } from "./errors.ts";
+import { LARGEST_DATAGRAM } from "./serve_udp.ts";
+
+/** A datagram and where it came from. */
+export interface Datagram {
+  /** The bytes; the receiver's own. */
+  data: Uint8Array<ArrayBuffer>;
+  /** The sender, as {@linkcode formatAddress} shows it. */
+  from: string;
+}
+
+/** A UDP socket that speaks with anybody: the sender's address comes with each datagram. */
+export class UdpSocket implements Disposable {
+  readonly #socket: Deno.DatagramConn;
+  readonly #buffer = new Uint8Array(LARGEST_DATAGRAM);
+  #closed: ConnectionError | undefined;
+
+  /**
+   * Opens a socket on a free port.
+   *
+   * @param hostname The address to send from.
+   * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
+   */
+  constructor(hostname: string) {
+    this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  }
+
+  /**
+   * Opens a socket that can reach an address: on the loopback interface for an address there, else on all.
+   *
+   * @param address A resolved address.
+   * @returns The open socket.
+   */
+  static reaching(address: Deno.NetAddr): UdpSocket {
+    const version6 = address.hostname.includes(":");
+    if (isLoopback(address.hostname)) return new UdpSocket(version6 ? "::1" : "127.0.0.1");
+    return new UdpSocket(version6 ? "::" : "0.0.0.0");
+  }
+
+  /** This socket's own address. */
+  get local(): string {
+    return formatAddress(this.#socket.addr);
+  }
+
+  /**
+   * Sends one datagram.
+   *
+   * @param data At most 65,507 bytes over IPv4; may be empty.
+   * @param to A resolved address.
+   * @throws {RangeError} If the datagram is longer than one can be.
+   */
+  async send(data: Uint8Array, to: Deno.NetAddr): Promise<void> {
+    const most = to.hostname.includes(":") ? 65_527 : 65_507;
+    if (data.length > most) {
+      throw new RangeError(`Cannot send a datagram of ${data.length} bytes: expected at most ${most}`);
+    }
+    await this.#socket.send(data, to);
+  }
+
+  /**
+   * Waits for a datagram from anybody.
+   *
+   * @param timeout How long, in milliseconds. When it has passed the socket is closed.
+   * @param late The words for that.
+   * @returns The datagram and its sender.
+   * @throws {ConnectionError} If none came in time, or the socket is closed.
+   */
+  async receive(timeout: number, late: string = `No answer within ${timeout / 1000} s`): Promise<Datagram> {
+    if (this.#closed !== undefined) throw this.#closed;
+    const timer = setTimeout(() => this.close("idle", late), timeout);
+    try {
+      const [data, from] = await this.#socket.receive(this.#buffer);
+      return { data: new Uint8Array(data), from: formatAddress(from) };
+    } catch (error) {
+      throw this.#closed ?? error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Closes the socket.
+   *
+   * @param reason Why.
+   * @param message The words for it, for whoever still waits.
+   */
+  close(reason: ConnectionError["reason"] = "finished", message: string = "The socket is closed"): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = new ConnectionError(reason, message);
+    this.#socket.close();
+  }
+
+  /** Closes the socket. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Resolves a host to the address datagrams will really go to, so that answers can be compared with it.
+ *
+ * @param target A host name or address, and a port.
+ * @returns The first address the system's resolver gives.
+ * @throws {ConnectionError} If the host does not resolve.
+ * @throws {Deno.errors.NotCapable} If the sandbox does not allow the host.
+ *
+ * @example
+ * ```ts
+ * import { resolveUdp } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const address = await resolveUdp({ hostname: "127.0.0.1", port: 3000 });
+ * assertEquals(address, { transport: "udp", hostname: "127.0.0.1", port: 3000 });
+ * ```
+ */
+export async function resolveUdp({ hostname, port }: HostPort): Promise<Deno.NetAddr> {
+  try {
+    const { address } = await lookup(hostname);
+    return { transport: "udp", hostname: address, port };
+  } catch (error) {
+    if ((error as { code?: string }).code === "EPERM") {
+      throw new Deno.errors.NotCapable(`Requires net access to "${hostname}:${port}"`, { cause: error });
+    }
+    throw new ConnectionError("failed", `Cannot resolve host "${hostname}"`, { cause: error });
+  }
+}
