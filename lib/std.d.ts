@@ -8,3 +8,44 @@ declare module "@std/assert/equal" {
 declare module "@std/bytes/concat" {
   export function concat(buffers: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
 }
+
+declare module "@std/cli/parse-args" {
+  export interface ParseOptions {
+    string?: readonly string[];
+    boolean?: readonly string[];
+    collect?: readonly string[];
+    alias?: Readonly<Record<string, string>>;
+    unknown?: (argument: string, key?: string, value?: unknown) => unknown;
+  }
+  export function parseArgs(args: readonly string[], options: ParseOptions): { _: string[]; [name: string]: unknown };
+}
+
+declare module "@std/fmt/colors" {
+  export function blue(text: string): string;
+  export function bold(text: string): string;
+  export function cyan(text: string): string;
+  export function dim(text: string): string;
+  export function green(text: string): string;
+  export function red(text: string): string;
+  export function yellow(text: string): string;
+}
+
+declare module "@std/assert" {
+  export function assert(condition: unknown, message?: string): asserts condition;
+  export function assertEquals<T>(actual: T, expected: T, message?: string): void;
+  export function assertMatch(actual: string, expected: RegExp, message?: string): void;
+  export function assertNotMatch(actual: string, expected: RegExp, message?: string): void;
+  export function assertStringIncludes(actual: string, expected: string, message?: string): void;
+  export function assertThrows<E extends Error = Error>(
+    run: () => unknown,
+    // deno-lint-ignore no-explicit-any
+    type?: abstract new (...args: any[]) => E,
+    message?: string,
+  ): E;
+  export function assertRejects<E extends Error = Error>(
+    run: () => PromiseLike<unknown>,
+    // deno-lint-ignore no-explicit-any
+    type?: abstract new (...args: any[]) => E,
+    message?: string,
+  ): Promise<E>;
+}

@@ -8,6 +8,8 @@ const HEADER_LENGTH = 10;
 /** The longest payload that ten digits can announce. */
 const MOST = 9_999_999_999;
 
+const encoder = new TextEncoder();
+
 /**
  * The tutorial's header: ten ASCII bytes that are the payload's length in bytes, decimal, left-aligned and
  * padded with spaces, before each payload. Spaces before the digits are accepted, as Python's `int()` does.
@@ -34,7 +36,7 @@ export function decimalHeader(options: FramingOptions = {}): Framing<Uint8Array,
     encode(message) {
       checkLength(message.length, limit);
       const bytes = new Uint8Array(HEADER_LENGTH + message.length);
-      new TextEncoder().encodeInto(String(message.length).padEnd(HEADER_LENGTH), bytes);
+      encoder.encodeInto(String(message.length).padEnd(HEADER_LENGTH), bytes);
       bytes.set(message, HEADER_LENGTH);
       return bytes;
     },

@@ -53,7 +53,7 @@ interface Stretch {
  * });
  * using connection = await connectTcp({ port: server.addr.port });
  * await joined.promise;
- * room.publish(new TextEncoder().encode("Hey"));
+ * room.publish([new TextEncoder().encode("Hey")]);
  * assertEquals(await connection.readChunk(), new TextEncoder().encode("Hey"));
  * ```
  */
@@ -92,19 +92,23 @@ export class Broadcast {
   /**
    * Sends bytes to all subscribers, together in one write unless a connection's buffer is full.
    *
-   * @param bytes What to send; copied.
+   * @param parts What to send, one after the other; copied.
    * @param sender The subscriber that does not get them.
    */
-  publish(bytes: Uint8Array, sender?: Subscriber): void {
-    let segment = this.#last;
-    if (segment.length + bytes.length > segment.bytes.length) {
-      segment = this.#nextSegment(bytes.length);
-      this.#closeLaggards(segment.start);
+  publish(parts: readonly Uint8Array[], sender?: Subscriber): void {
+    let length = 0;
+    for (const part of parts) length += part.length;
+    if (this.#last.length + length > this.#last.bytes.length) {
+      this.#addSegment(length);
+      this.#closeLaggards();
     }
+    const segment = this.#last;
     const start = segment.start + segment.length;
-    segment.bytes.set(bytes, segment.length);
-    segment.length += bytes.length;
-    sender?.skip(start, start + bytes.length);
+    for (const part of parts) {
+      segment.bytes.set(part, segment.length);
+      segment.length += part.length;
+    }
+    sender?.skip(start, start + length);
     if (this.#waking) return;
     this.#waking = true;
     // Once for all that is published in this turn.
@@ -114,16 +118,16 @@ export class Broadcast {
     });
   }
 
-  #nextSegment(atLeast: number): Segment {
+  #addSegment(atLeast: number): void {
     const { start, length } = this.#last;
     const bytes = new Uint8Array(Math.max(this.#segmentSize, atLeast));
     this.#last = this.#last.next = { bytes, start: start + length, length: 0, next: undefined };
-    return this.#last;
   }
 
-  #closeLaggards(end: number): void {
+  #closeLaggards(): void {
     for (const subscriber of this.#subscribers) {
-      if (end - subscriber.position > this.#maxLag) subscriber.closeAsTooSlow(end - subscriber.position);
+      const lag = this.#last.start - subscriber.position;
+      if (lag > this.#maxLag) subscriber.closeAsTooSlow(lag);
     }
   }
 }

@@ -93,7 +93,7 @@ export async function connectUdp(options: ConnectUdpOptions): Promise<UdpPeer> {
   const target: HostPort = { hostname: options.hostname ?? "127.0.0.1", port: options.port };
   const address = await resolveUdp(target);
   options.signal?.throwIfAborted();
-  const socket = UdpSocket.reaching(address);
+  const socket = UdpSocket.reaching([address]);
   options.signal?.addEventListener("abort", () => socket.close("shutdown", "Interrupted"), { once: true });
   return new UdpPeer(socket, address);
 }

@@ -32,6 +32,7 @@ export class Connection implements Disposable {
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
   #smallReads = 0;
+  #reading = false;
   #lateReason: LateReason = "idle";
   #lateAfter = 0;
 
@@ -87,16 +88,28 @@ export class Connection implements Disposable {
     timeout: number = this.deadlines.idleTimeout,
     late: LateReason = "idle",
   ): Promise<number | null> {
+    this.#reading = true;
     this.#lateReason = late;
-    this.#lateAfter = timeout;
-    this.#watchdog.reading(timeout);
+    this.expectWithin(timeout);
     try {
       return await this.#socket.read(buffer);
     } catch (error) {
       throw this.#fail(error);
     } finally {
+      this.#reading = false;
       this.#watchdog.hasRead();
     }
+  }
+
+  /**
+   * Moves the deadline of the read that is pending, if one is: the peer now owes what it did not owe before.
+   *
+   * @param timeout How long it may take from now, in milliseconds.
+   */
+  expectWithin(timeout: number): void {
+    if (!this.#reading) return;
+    this.#lateAfter = timeout;
+    this.#watchdog.reading(timeout);
   }
 
   /**

@@ -29,13 +29,14 @@ export class Framed<Received, Sent = Received> {
   /**
    * Waits for the next message.
    *
+   * @param timeout How long it may take to begin, in milliseconds; the connection's deadlines apply without it.
    * @returns The message, or `undefined` when the peer has ended its side.
    * @throws {FramingError} If what came cannot be understood, after every message before it has been received.
    * @throws {ConnectionError} If the connection ended in another way, or the message did not come in time.
    */
-  async receive(): Promise<Received | undefined> {
+  async receive(timeout?: number): Promise<Received | undefined> {
     if (this.#next === this.#batch.length) {
-      this.#batch = await this.receiveBatch();
+      this.#batch = await this.receiveBatch(timeout);
       this.#next = 0;
     }
     return this.#batch[this.#next++];
@@ -44,10 +45,11 @@ export class Framed<Received, Sent = Received> {
   /**
    * Waits for messages, and gives all that one read completes: for those who answer many in one write.
    *
+   * @param timeout As {@linkcode Framed.receive}.
    * @returns At least one message, or none when the peer has ended its side.
    * @throws As {@linkcode Framed.receive}.
    */
-  async receiveBatch(): Promise<Received[]> {
+  async receiveBatch(timeout?: number): Promise<Received[]> {
     if (this.#next < this.#batch.length) {
       const rest = this.#batch.slice(this.#next);
       this.#next = this.#batch.length;
@@ -62,7 +64,7 @@ export class Framed<Received, Sent = Received> {
         messageBy ??= now + this.connection.deadlines.messageTimeout;
         chunk = await this.connection.readChunk(Math.max(0, messageBy - now), "too slow");
       } else {
-        chunk = await this.#readAtRest();
+        chunk = await this.#readAtRest(timeout);
       }
       this.#ended = chunk === null;
       const messages = chunk === null ? this.#decoder.end() : this.#decoder.push(chunk);
@@ -97,11 +99,11 @@ export class Framed<Received, Sent = Received> {
   }
 
   /** Between messages nothing is owed, so a server that drains may end here. */
-  async #readAtRest(): Promise<Uint8Array | null> {
+  async #readAtRest(timeout: number | undefined): Promise<Uint8Array | null> {
     const { firstMessageTimeout, idleTimeout } = this.connection.deadlines;
     this.connection.release();
     try {
-      const chunk = await this.connection.readChunk(this.#first ? firstMessageTimeout : idleTimeout);
+      const chunk = await this.connection.readChunk(timeout ?? (this.#first ? firstMessageTimeout : idleTimeout));
       this.#first = false;
       return chunk;
     } finally {

@@ -28,15 +28,20 @@ export class UdpSocket implements Disposable {
   }
 
   /**
-   * Opens a socket that can reach an address: on the loopback interface for an address there, else on all.
+   * Opens a socket that can reach all of some addresses: on the loopback interface if they are there, else on all.
    *
-   * @param address A resolved address.
+   * @param addresses Resolved addresses of one family.
    * @returns The open socket.
+   * @throws {RangeError} If some are IPv4 and some IPv6.
    */
-  static reaching(address: Deno.NetAddr): UdpSocket {
-    const version6 = address.hostname.includes(":");
-    if (isLoopback(address.hostname)) return new UdpSocket(version6 ? "::1" : "127.0.0.1");
-    return new UdpSocket(version6 ? "::" : "0.0.0.0");
+  static reaching(addresses: readonly Deno.NetAddr[]): UdpSocket {
+    const version6 = addresses.filter(({ hostname }) => hostname.includes(":"));
+    if (version6.length > 0 && version6.length < addresses.length) {
+      throw new RangeError("Cannot reach IPv4 and IPv6 addresses from one socket");
+    }
+    const loopback = addresses.every(({ hostname }) => isLoopback(hostname));
+    if (version6.length > 0) return new UdpSocket(loopback ? "::1" : "::");
+    return new UdpSocket(loopback ? "127.0.0.1" : "0.0.0.0");
   }
 
   /** This socket's own address. */

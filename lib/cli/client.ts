@@ -1,0 +1,73 @@
+import { Log } from "../log/log.ts";
+import { formatAddress, type HostPort } from "../net/address.ts";
+import type { Deadlines } from "../net/limits.ts";
+import { host, type Operands, type Options, port, seconds, type Values } from "./options.ts";
+import { run } from "./run.ts";
+import type { StopRequests } from "./signals.ts";
+
+/** What a service's client command says of itself. */
+export interface ClientCommand<Table extends Options> {
+  /** The service's name with hyphens: the task is `NAME:client`. */
+  name: string;
+  /** What it does, one sentence. */
+  summary: string;
+  /** The server's default port. */
+  port: number;
+  /** What it takes besides options. */
+  operands?: Operands;
+  /** Options of its own. */
+  options?: Table;
+}
+
+/** What a client's own part gets. */
+export interface ClientRun<Table extends Options> extends HostPort {
+  values: Values<Table>;
+  operands: string[];
+  /** How long to wait for anything that is owed, in milliseconds. */
+  timeout: number;
+  /** Options for `connectTcp`: where to, every deadline at `timeout`, and what stops it. */
+  target: Required<HostPort & Omit<Deadlines, "lingerTimeout"> & { connectTimeout: number; signal: AbortSignal }>;
+  /** Requests to stop; the connection of `target` closes by itself. */
+  requests: StopRequests;
+  log: Log;
+}
+
+/**
+ * Runs a client as a command.
+ *
+ * @param command What it is called and takes.
+ * @param main What it does. What it throws is said in one line, and the exit code is 1.
+ */
+export async function runClient<Table extends Options = Record<never, never>>(
+  command: ClientCommand<Table>,
+  main: (run: ClientRun<Table>) => Promise<void>,
+): Promise<void> {
+  const { name, summary, operands } = command;
+  const shared = {
+    host: host("Host to connect to"),
+    port: port("Port to connect to", command.port, 1),
+    timeout: seconds("Give up after so long without what is owed", 10_000),
+  };
+  const full = {
+    name: `${name}:client`,
+    summary,
+    options: { ...shared, ...command.options },
+    ...(operands === undefined ? {} : { operands }),
+  };
+  await run(full, "warning", async ({ values, operands, requests, attempt }) => {
+    const { host: hostname, port, timeout } = values as Values<typeof shared>;
+    attempt.address = formatAddress({ hostname, port });
+    const target = {
+      hostname,
+      port,
+      connectTimeout: timeout,
+      firstMessageTimeout: timeout,
+      idleTimeout: timeout,
+      messageTimeout: timeout,
+      writeTimeout: timeout,
+      signal: requests.stop,
+    };
+    const log = new Log("Client", "debug");
+    await main({ values: values as Values<Table>, operands, hostname, port, timeout, target, requests, log });
+  });
+}

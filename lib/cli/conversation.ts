@@ -1,0 +1,97 @@
+import * as readline from "node:readline";
+import process from "node:process";
+import { escapeText } from "../log/escape.ts";
+import { printLine, Stdin } from "./stdio.ts";
+import type { StopRequests } from "./signals.ts";
+
+/** Lines from a person or a pipe on one side, lines to show at any moment on the other. */
+export interface Conversation extends Disposable {
+  /** What stands before the line that is being typed; nothing on a pipe. */
+  prompt: string;
+  /** Asks the person one question; `undefined` if they would not answer, or nobody is there. */
+  ask(question: string): Promise<string | undefined>;
+  /** What is typed or piped in, a line at a time, until it ends. */
+  lines(): AsyncIterable<string>;
+  /** Shows a line at once; what has been typed so far stays as it is. */
+  show(line: string): Promise<void>;
+}
+
+/** Whether a person sits at both ends: there is somebody to prompt. */
+export function isInteractive(): boolean {
+  return Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+}
+
+/**
+ * Opens standard input and output for a conversation: with a prompt and line editing for a person, plain on a pipe.
+ *
+ * @param requests Where Ctrl-C is to be reported, which a terminal that is being edited on does not turn into a signal.
+ * @returns The conversation; dispose of it to let go of both.
+ */
+export function openConversation(requests: StopRequests): Conversation {
+  return isInteractive() ? new TerminalConversation(requests) : new PipeConversation();
+}
+
+class PipeConversation implements Conversation {
+  prompt = "";
+  readonly #stdin = new Stdin();
+
+  lines(): AsyncIterable<string> {
+    return this.#stdin.lines();
+  }
+
+  async show(line: string): Promise<void> {
+    await printLine(line);
+  }
+
+  ask(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  [Symbol.dispose](): void {
+    this.#stdin.close();
+  }
+}
+
+class TerminalConversation implements Conversation {
+  prompt = "";
+  readonly #terminal: readline.Interface;
+  readonly #typed: ReadableStreamDefaultReader<string>;
+
+  constructor(requests: StopRequests) {
+    const terminal = readline.createInterface({ input: process.stdin, output: process.stdout });
+    this.#terminal = terminal;
+    terminal.on("SIGINT", () => requests.request("SIGINT"));
+    const typed = new ReadableStream<string>({
+      start(controller) {
+        terminal.on("line", (line) => controller.enqueue(line));
+        terminal.on("close", () => controller.close());
+      },
+    });
+    this.#typed = typed.getReader();
+  }
+
+  async *lines(): AsyncGenerator<string, void, void> {
+    for (let line; (line = await this.ask(this.prompt)) !== undefined;) yield line;
+  }
+
+  show(line: string): Promise<void> {
+    // What is being typed may take several rows, with the cursor in any of them.
+    const { rows } = this.#terminal.getCursorPos();
+    readline.moveCursor(process.stdout, 0, -rows);
+    readline.cursorTo(process.stdout, 0);
+    readline.clearScreenDown(process.stdout);
+    process.stdout.write(escapeText(line, "\t") + "\n");
+    this.#terminal.prompt(true);
+    return Promise.resolve();
+  }
+
+  async ask(question: string): Promise<string | undefined> {
+    this.#terminal.setPrompt(question);
+    this.#terminal.prompt();
+    return (await this.#typed.read()).value;
+  }
+
+  [Symbol.dispose](): void {
+    this.#terminal.close();
+  }
+}

@@ -1,0 +1,61 @@
+import { ConnectionError } from "../net/errors.ts";
+import { FramingError } from "../framing/errors.ts";
+import { UsageError } from "./options.ts";
+
+/** A failure whose message says all that its user needs to know. */
+export class CommandError extends Error {
+  override name = "CommandError";
+}
+
+/** Errors that were written for the user of a command. */
+const PLAIN = [UsageError, CommandError, ConnectionError, FramingError, RangeError, TypeError];
+
+/** What a command was doing, so that an error can say what to do instead. */
+export interface Attempt {
+  /** The task's name, `echo:server`. */
+  task: string;
+  /** The address it listens at or connects to. */
+  address?: string;
+}
+
+/**
+ * Says in one line what went wrong and what to do about it.
+ *
+ * @param error What was thrown.
+ * @param attempt What the command was doing.
+ * @returns One line, without a stack trace.
+ */
+export function explain(error: unknown, { task, address = "the address" }: Attempt): string {
+  if (!(error instanceof Error)) return String(error);
+  const { message } = error;
+  if (PLAIN.some((plain) => error instanceof plain)) return message;
+  if (error instanceof Deno.errors.NotCapable) return sandboxed(message, task);
+  if (error instanceof Deno.errors.AddrInUse) {
+    return `${address} is in use: stop the program that listens there, or choose another --port (0 takes a free one)`;
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable) return `${address} is not an address of this machine`;
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return `The system does not allow listening at ${address}: choose a --port above 1023`;
+  }
+  if (error instanceof Deno.errors.ConnectionRefused) {
+    return `Nobody listens at ${address}: start the server with deno task ${
+      task.replace(":client", ":server")
+    }, or check --host and --port`;
+  }
+  if (/lookup address|no address|getaddrinfo/.test(message)) {
+    return `Cannot resolve the host of ${address}: check --host`;
+  }
+  return `${error.name}: ${message.replaceAll("\n", " ")}`;
+}
+
+/** Which grant is missing, and the command that gives it: exposing a service is a decision somebody types. */
+function sandboxed(message: string, task: string): string {
+  const wanted = /^Requires (\w+) access to "([^"]+)"/.exec(message);
+  const [service, side] = task.split(":");
+  if (wanted === null || side === undefined) return message;
+  const [, kind, what] = wanted;
+  const command = `deno run -P=${service}-${side} --allow-${kind}=${what} services/${
+    service!.replaceAll("-", "_")
+  }/${side}.ts`;
+  return `The sandbox of ${task} does not allow ${what}; to allow it on purpose: ${command} ...`;
+}

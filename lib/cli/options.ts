@@ -1,0 +1,255 @@
+import { parseArgs } from "@std/cli/parse-args";
+
+/** A mistake in how a program was called. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** One option of a command, described once: parsing, checking and help come from it. */
+export interface Option<Value> {
+  /** What stands for its value in the help, `PORT`; without one the option is a flag. */
+  readonly placeholder?: string;
+  /** What it does, a few words without a full stop. */
+  readonly help: string;
+  /** The value without the option. */
+  readonly default: Value;
+  /** Whether it may be given more than once; the value is then an array. */
+  readonly repeats?: boolean;
+  /** Reads one value, or throws an `Error` whose message says what was expected. */
+  readonly parse?: (text: string) => unknown;
+  /** The default as the help shows it, where the value itself would not do. */
+  readonly shown?: string;
+}
+
+/** A command's options under their names in camel case: `maxMessage` is `--max-message`. */
+export type Options = Readonly<Record<string, Option<unknown>>>;
+
+/** The values of a command's options. */
+export type Values<Table extends Options> = {
+  -readonly [Name in keyof Table]: Table[Name] extends Option<infer Value> ? Value : never;
+};
+
+/** What a command line takes besides options. */
+export interface Operands {
+  /** How the usage line shows them: `[MESSAGE]`. */
+  readonly usage: string;
+  /** What they are. */
+  readonly help: string;
+  /** How many there may be. */
+  readonly most: number;
+}
+
+/** What a command is called and takes. */
+export interface Command<Table extends Options = Options> {
+  /** The task's name, `echo:server`. */
+  readonly name: string;
+  /** What it does, one sentence. */
+  readonly summary: string;
+  readonly operands?: Operands;
+  readonly options: Table;
+}
+
+/** Anything not empty. */
+export function text(placeholder: string, help: string, value: string): Option<string> {
+  return {
+    placeholder,
+    help,
+    default: value,
+    parse: (given) => expect(given !== "", given, "something", given),
+  };
+}
+
+/** A host name or an address; one in brackets is taken out of them. */
+export function host(help: string, value: string = "127.0.0.1"): Option<string> {
+  return {
+    placeholder: "HOST",
+    help,
+    default: value,
+    parse(given) {
+      const name = given.replace(/^\[(.*)\]$/, "$1");
+      return expect(name !== "" && !/[\s/]/.test(name), name, "a host name or address", given);
+    },
+  };
+}
+
+/** A port, from 1 or from 0, which takes a free one. */
+export function port(help: string, value: number, least: 0 | 1): Option<number> {
+  return integer("PORT", help, value, { least, most: 65_535 });
+}
+
+/** An integer in a range. */
+export function integer(
+  placeholder: string,
+  help: string,
+  value: number,
+  { least = 0, most = Number.MAX_SAFE_INTEGER, shown }: { least?: number; most?: number; shown?: string } = {},
+): Option<number> {
+  const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`;
+  return {
+    placeholder,
+    help,
+    default: value,
+    ...(shown === undefined ? {} : { shown }),
+    parse(given) {
+      const number = /^\d+$/.test(given) ? Number(given) : NaN;
+      return expect(number >= least && number <= most, number, `an integer ${range}`, given);
+    },
+  };
+}
+
+/** A time in seconds, fractions allowed; the value is in milliseconds. Where `zero` is given, 0 means that. */
+export function seconds(help: string, milliseconds: number, { zero }: { zero?: number } = {}): Option<number> {
+  return {
+    placeholder: "SECONDS",
+    help,
+    default: milliseconds,
+    shown: milliseconds === zero && zero !== 0 ? "0" : String(milliseconds / 1000),
+    parse(given) {
+      const number = /^(\d+\.?\d*|\.\d+)$/.test(given) ? Number(given) * 1000 : NaN;
+      if (zero !== undefined) return expect(number >= 0, number === 0 ? zero : number, "seconds, 0 or more", given);
+      return expect(number > 0, number, "seconds above 0", given);
+    },
+  };
+}
+
+/** One of several words. */
+export function choice<Word extends string>(help: string, words: readonly Word[], value: Word): Option<Word> {
+  return {
+    placeholder: words.join("|"),
+    help,
+    default: value,
+    parse: (given) => expect((words as readonly string[]).includes(given), given, words.join(" or "), given),
+  };
+}
+
+/** An option without a value. */
+export function flag(help: string): Option<boolean> {
+  return { help, default: false };
+}
+
+/** `HOST:PORT`, any number of times; an IPv6 address stands in brackets. */
+export function addresses(help: string): Option<{ hostname: string; port: number }[]> {
+  return {
+    placeholder: "HOST:PORT",
+    help,
+    default: [],
+    repeats: true,
+    parse(given) {
+      const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s/]+)):(\d{1,5})$/.exec(given) ?? [];
+      const address = { hostname: bracketed ?? plain ?? "", port: Number(digits) };
+      return expect(address.port >= 1 && address.port <= 65_535, address, "HOST:PORT", given);
+    },
+  };
+}
+
+function expect<Value>(good: boolean, value: Value, expected: string, given: string): Value {
+  if (!good) throw new UsageError(`expected ${expected}, got "${given}"`);
+  return value;
+}
+
+/** A command line, read. */
+export interface CommandLine<Table extends Options> {
+  values: Values<Table>;
+  operands: string[];
+  /** Whether help was asked for; nothing else has been checked then. */
+  help: boolean;
+}
+
+/**
+ * Reads a command line.
+ *
+ * @param command What the command takes.
+ * @param args The arguments.
+ * @returns The values, the defaults filled in.
+ * @throws {UsageError} If an argument is unknown, lacks its value or is not what was expected.
+ *
+ * @example
+ * ```ts
+ * import { parseCommandLine, port } from "@wirebench/wirebench/cli";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const command = { name: "x", summary: "Does x.", options: { port: port("where", 7, 1) } };
+ * assertEquals(parseCommandLine(command, ["--port", "80"]).values, { port: 80 });
+ * ```
+ */
+export function parseCommandLine<Table extends Options>(command: Command<Table>, args: string[]): CommandLine<Table> {
+  const names = new Map(Object.keys(command.options).map((key) => [nameOf(key), key]));
+  const flags = [...names].filter(([, key]) => command.options[key]!.placeholder === undefined).map(([name]) => name);
+  const unknown: string[] = [];
+  const parsed = parseArgs(args, {
+    string: ["_", ...[...names.keys()].filter((name) => !flags.includes(name))],
+    boolean: ["help", ...flags],
+    collect: [...names.keys()].filter((name) => !flags.includes(name)),
+    alias: { h: "help" },
+    unknown(argument, key) {
+      if (key === undefined) return true;
+      unknown.push(argument);
+      return false;
+    },
+  });
+  const values: Record<string, unknown> = {};
+  if (parsed["help"] !== true) {
+    for (const [name, key] of names) {
+      const given = parsed[name];
+      values[key] = Array.isArray(given) ? valueOf(name, command.options[key]!, given) : given;
+    }
+    if (unknown.length > 0) throw new UsageError(`Unknown option ${unknown[0]}`);
+    checkOperands(command.operands, parsed._);
+  }
+  return { values: values as Values<Table>, operands: parsed._, help: parsed["help"] === true };
+}
+
+function valueOf(name: string, option: Option<unknown>, given: string[]): unknown {
+  const values = given.map((value) => {
+    if (value === "") throw new UsageError(`--${name} needs a value: ${option.placeholder}`);
+    try {
+      return option.parse!(value);
+    } catch (error) {
+      throw new UsageError(`--${name}: ${error instanceof Error ? error.message : error}`);
+    }
+  });
+  if (option.repeats) return values;
+  return values.length === 0 ? option.default : values.at(-1);
+}
+
+function checkOperands(operands: Operands | undefined, given: string[]): void {
+  const most = operands?.most ?? 0;
+  if (given.length <= most) return;
+  const extra = given[most];
+  throw new UsageError(
+    most === 0 ? `Unexpected argument "${extra}"` : `Unexpected argument "${extra}": expected ${operands!.usage}`,
+  );
+}
+
+function nameOf(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/**
+ * Writes the help of a command.
+ *
+ * @param command What the command takes.
+ * @param heading Makes a heading stand out.
+ * @returns Several lines of text.
+ */
+export function helpText(command: Command, heading: (text: string) => string = String): string {
+  const rows = Object.entries(command.options).map(([key, option]) => {
+    const { placeholder, shown = option.repeats ? "" : String(option.default) } = option;
+    const left = `--${nameOf(key)}${placeholder === undefined ? "" : ` ${placeholder}`}`;
+    const value = placeholder === undefined || shown === "" ? "" : ` (default ${shown})`;
+    return [left, `${option.help}${option.repeats ? ", may be given again" : ""}${value}`] as const;
+  });
+  rows.push(["-h, --help", "Show this help"]);
+  const { operands } = command;
+  const width = Math.max(...rows.map(([left]) => left.length), operands?.usage.length ?? 0);
+  const line = ([left, right]: readonly [string, string]) => `  ${left.padEnd(width)}  ${right}`;
+  return [
+    command.summary,
+    "",
+    `${heading("Usage:")} deno task ${command.name} [options]${operands === undefined ? "" : ` ${operands.usage}`}`,
+    ...(operands === undefined ? [] : ["", line([operands.usage, operands.help])]),
+    "",
+    heading("Options:"),
+    ...rows.map(line),
+  ].join("\n");
+}

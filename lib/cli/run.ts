@@ -1,0 +1,74 @@
+import { bold } from "@std/fmt/colors";
+import { configureLog, type Level, LOG_LEVELS } from "../log/mod.ts";
+import { type Attempt, explain } from "./explain.ts";
+import {
+  choice,
+  type Command,
+  helpText,
+  type Option,
+  type Options,
+  parseCommandLine,
+  UsageError,
+  type Values,
+} from "./options.ts";
+import { type StopRequests, stopRequests } from "./signals.ts";
+
+/** How long a command that is done may stay alive because of something forgotten, in milliseconds. */
+const EXIT_TIMEOUT = 1000;
+
+/** The options every command has: how it writes its log. */
+interface LogTable extends Options {
+  log: Option<"text" | "json">;
+  logLevel: Option<Level>;
+}
+
+/** What a command's own part gets. */
+export interface Run<Table extends Options> {
+  values: Values<Table>;
+  operands: string[];
+  /** Requests to stop. */
+  requests: StopRequests;
+  /** Says what is being attempted, for the words of an error. */
+  attempt: Attempt;
+}
+
+/**
+ * Runs a command: reads its command line, sets up its log, and turns what is thrown into one line on standard error
+ * and an exit code: 0 done, 1 failed, 2 wrong usage.
+ *
+ * @param command What the command takes.
+ * @param level The least important level it logs unless asked otherwise.
+ * @param main What it does.
+ * @param args The arguments.
+ */
+export async function run<Table extends Options>(
+  command: Command<Table>,
+  level: Level,
+  main: (run: Run<Table>) => Promise<void>,
+  args: string[] = Deno.args,
+): Promise<void> {
+  const log: LogTable = {
+    log: choice("Form of the log on standard error", ["text", "json"], "text"),
+    logLevel: choice("Least important level logged", LOG_LEVELS, level),
+  };
+  const full: Command<Table & LogTable> = { ...command, options: { ...command.options, ...log } };
+  const attempt: Attempt = { task: command.name };
+  let code = 0;
+  try {
+    const { values, operands, help } = parseCommandLine(full, args);
+    if (help) {
+      console.log(helpText(full, Deno.stdout.isTerminal() && !Deno.noColor ? bold : String));
+      return;
+    }
+    const { log: format, logLevel } = values as Values<LogTable>;
+    await using _log = await configureLog({ format, level: logLevel });
+    using requests = stopRequests();
+    await main({ values, operands, requests, attempt });
+  } catch (error) {
+    code = error instanceof UsageError ? 2 : 1;
+    const advice = code === 2 ? `; see deno task ${command.name} --help` : "";
+    console.error(`${command.name}: ${explain(error, attempt)}${advice}`);
+  }
+  Deno.exitCode = code;
+  Deno.unrefTimer(setTimeout(() => Deno.exit(code), EXIT_TIMEOUT));
+}

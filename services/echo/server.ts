@@ -1,0 +1,45 @@
+/**
+ * Echo: a byte stream, sent back as it comes.
+ *
+ * @module
+ */
+
+import { runTcpServer } from "../../lib/cli/mod.ts";
+import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import { PORT } from "./protocol.ts";
+
+/**
+ * Serves echo: sends back what it gets until the client ends its side, then closes.
+ *
+ * @param options Where to listen, and limits; the port is 65432 unless given.
+ * @returns The running server.
+ *
+ * @example A correct peer to test against
+ * ```ts
+ * import { serveEcho } from "@wirebench/wirebench/echo";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveEcho({ port: 0 });
+ * using socket = await Deno.connect({ hostname: "127.0.0.1", port: server.addr.port });
+ * await socket.write(new TextEncoder().encode("Hey"));
+ * await socket.closeWrite();
+ * const answer = new Uint8Array(16);
+ * assertEquals(await socket.read(answer), 3);
+ * ```
+ */
+export function serveEcho(options: ServeTcpOptions = {}): TcpServer {
+  return serveTcp({ port: PORT, ...options }, async (connection) => {
+    for (let chunk; (chunk = await connection.readChunk()) !== null;) {
+      await connection.write(chunk);
+    }
+  });
+}
+
+if (import.meta.main) {
+  await runTcpServer({
+    name: "echo",
+    summary: "Sends back what it gets, byte for byte.",
+    port: PORT,
+    messages: false,
+  }, serveEcho);
+}

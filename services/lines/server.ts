@@ -1,0 +1,77 @@
+/**
+ * Lines: a socket used as a text file. A line in, a line out.
+ *
+ * @module
+ */
+
+import { runTcpServer } from "../../lib/cli/mod.ts";
+import { Log } from "../../lib/log/mod.ts";
+import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import { ANSWER, framing, PORT, STOP } from "./protocol.ts";
+
+/** Options of {@linkcode serveLines}. */
+export interface ServeLinesOptions extends ServeTcpOptions {
+  /**
+   * The longest line accepted, in bytes without its newline.
+   *
+   * @default {1048576}
+   */
+  maxMessage?: number;
+}
+
+/**
+ * Serves lines: answers each with `Hello Node!`, and ends after the answer to `STOP`.
+ *
+ * @param options Where to listen, and limits; the port is 1060 unless given.
+ * @returns The running server.
+ *
+ * @example A correct peer to test against
+ * ```ts
+ * import { serveLines } from "@wirebench/wirebench/lines";
+ * import { lines, text } from "@wirebench/wirebench/framing";
+ * import { connectTcp, framed } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveLines({ port: 0 });
+ * using connection = await connectTcp({ port: server.addr.port });
+ * const messages = framed(connection, text(lines()));
+ * await messages.send("Hello server!");
+ * assertEquals(await messages.receive(), "Hello Node!");
+ * ```
+ */
+export function serveLines(options: ServeLinesOptions = {}): TcpServer {
+  const log = options.log ?? new Log("Server");
+  const protocol = framing(options.maxMessage);
+  const answer = protocol.encode(ANSWER);
+
+  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+    const messages = framed(connection, protocol);
+    // All the lines of one read are answered in one write: a write for each is 48 times slower.
+    for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
+      const stop = batch.indexOf(STOP);
+      const asked = stop === -1 ? batch : batch.slice(0, stop + 1);
+      await connection.write(repeat(answer, asked.length));
+      if (log.showsMessages) {
+        for (const line of asked) {
+          log.said(connection.remote, "Server", line);
+          log.said("Server", connection.remote, ANSWER);
+        }
+      }
+      if (stop !== -1) return;
+    }
+  });
+}
+
+function repeat(bytes: Uint8Array, times: number): Uint8Array {
+  const all = new Uint8Array(bytes.length * times);
+  for (let at = 0; at < all.length; at += bytes.length) all.set(bytes, at);
+  return all;
+}
+
+if (import.meta.main) {
+  await runTcpServer({
+    name: "lines",
+    summary: `Answers every line with "${ANSWER}"; ${STOP} ends the connection.`,
+    port: PORT,
+  }, serveLines);
+}

@@ -1,0 +1,45 @@
+/**
+ * Uppercase: one datagram in, one out.
+ *
+ * @module
+ */
+
+import { runUdpServer } from "../../lib/cli/mod.ts";
+import { Log } from "../../lib/log/mod.ts";
+import { formatAddress, type ServeOptions, serveUdp, type UdpServer } from "../../lib/net/mod.ts";
+import { PORT, upperCase } from "./protocol.ts";
+
+/**
+ * Serves uppercase: answers each datagram with the same bytes, ASCII letters in upper case.
+ *
+ * @param options Where to listen; the port is 3000 unless given.
+ * @returns The running server.
+ *
+ * @example A correct peer to test against
+ * ```ts
+ * import { serveUppercase } from "@wirebench/wirebench/uppercase";
+ * import { connectUdp } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveUppercase({ port: 0 });
+ * using peer = await connectUdp({ port: server.addr.port });
+ * await peer.send(new TextEncoder().encode("hey"));
+ * assertEquals(new TextDecoder().decode(await peer.receive()), "HEY");
+ * ```
+ */
+export function serveUppercase(options: ServeOptions = {}): UdpServer {
+  const log = options.log ?? new Log("Server");
+  return serveUdp({ port: PORT, ...options, log }, (datagram, from) => {
+    if (log.showsMessages) log.said(formatAddress(from), "Server", datagram);
+    upperCase(datagram);
+    return datagram;
+  });
+}
+
+if (import.meta.main) {
+  await runUdpServer({
+    name: "uppercase",
+    summary: "Answers each datagram with its text in upper case.",
+    port: PORT,
+  }, serveUppercase);
+}
