@@ -38,14 +38,14 @@ declare module "@std/assert" {
   export function assertStringIncludes(actual: string, expected: string, message?: string): void;
   export function assertThrows<E extends Error = Error>(
     run: () => unknown,
-    // deno-lint-ignore no-explicit-any
-    type?: abstract new (...args: any[]) => E,
+    type?: abstract new (...args: never[]) => E,
+    includes?: string,
     message?: string,
   ): E;
   export function assertRejects<E extends Error = Error>(
     run: () => PromiseLike<unknown>,
-    // deno-lint-ignore no-explicit-any
-    type?: abstract new (...args: any[]) => E,
+    type?: abstract new (...args: never[]) => E,
+    includes?: string,
     message?: string,
   ): Promise<E>;
 }

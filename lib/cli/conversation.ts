@@ -56,6 +56,7 @@ class TerminalConversation implements Conversation {
   prompt = "";
   readonly #terminal: readline.Interface;
   readonly #typed: ReadableStreamDefaultReader<string>;
+  #prompted = false;
 
   constructor(requests: StopRequests) {
     const terminal = readline.createInterface({ input: process.stdin, output: process.stdout });
@@ -88,10 +89,16 @@ class TerminalConversation implements Conversation {
   async ask(question: string): Promise<string | undefined> {
     this.#terminal.setPrompt(question);
     this.#terminal.prompt();
-    return (await this.#typed.read()).value;
+    this.#prompted = true;
+    const { value } = await this.#typed.read();
+    this.#prompted = false;
+    return value;
   }
 
   [Symbol.dispose](): void {
+    // What comes next on the terminal does not belong behind the prompt.
+    if (this.#prompted) process.stdout.write("\n");
+    this.#prompted = false;
     this.#terminal.close();
   }
 }

@@ -6,7 +6,7 @@ import type { Framing } from "./framing.ts";
 /** Up to this many bytes, every way of cutting a stream is tried: 2 to the power of 11 of them. */
 const EVERY_CUT_UP_TO = 12;
 /** Up to this many bytes, every pair of cuts is tried. */
-const EVERY_PAIR_UP_TO = 200;
+const EVERY_PAIR_UP_TO = 64;
 /** Piece sizes tried on streams of any length. */
 const PIECE_SIZES = [1, 2, 3, 5, 7, 9, 64, 1021];
 
@@ -64,7 +64,7 @@ export function decodeChunks<Received>(
 /**
  * Checks that a framing makes the same of a stream however it is cut, whether or not the stream is well formed.
  *
- * Short streams are cut in every way there is, streams up to 200 bytes at every pair of places, any stream
+ * Short streams are cut in every way there is, streams up to 64 bytes at every pair of places, any stream
  * into pieces of equal size.
  *
  * @param framing The framing to check.
@@ -82,8 +82,16 @@ export function decodeChunks<Received>(
  * ```
  */
 export function checkCuts<Received>(framing: Framing<Received, never>, bytes: Uint8Array): Outcome<Received> {
+  return compare(framing, bytes, waysToCut(bytes.length));
+}
+
+function compare<Received>(
+  framing: Framing<Received, never>,
+  bytes: Uint8Array,
+  ways: Iterable<number[]>,
+): Outcome<Received> {
   const whole = decodeChunks(framing, [bytes]);
-  for (const cuts of waysToCut(bytes.length)) {
+  for (const cuts of ways) {
     const cut = decodeChunks(framing, pieces(bytes, cuts));
     if (!equal(cut.messages, whole.messages) || describe(cut.error) !== describe(whole.error)) {
       throw new Error(
@@ -127,7 +135,7 @@ export function checkFraming<Received, Sent>(
     while (complete < encoded.length && end >= boundary + encoded[complete]!.length) {
       boundary += encoded[complete++]!.length;
     }
-    const ended = checkCuts(framing, bytes.subarray(0, end));
+    const ended = compare(framing, bytes.subarray(0, end), equalPieces(end));
     const atBoundary = end === boundary;
     if (!equal(ended.messages.slice(0, complete), received.slice(0, complete)) || ended.messages.length < complete) {
       throw new Error(`Ended at byte ${end}, expected ${complete} messages, got ${show(ended)}`);
@@ -143,18 +151,27 @@ export function checkFraming<Received, Sent>(
 
 /** The places to cut a stream of `length` bytes at, one list a way. */
 function* waysToCut(length: number): Generator<number[]> {
-  const places = Array.from({ length: Math.max(0, length - 1) }, (_, index) => index + 1);
+  const places = placesIn(length);
   if (length <= EVERY_CUT_UP_TO) {
     for (let chosen = 0; chosen < 2 ** places.length; chosen++) {
       yield places.filter((_, bit) => chosen & (1 << bit));
     }
     return;
   }
-  for (const size of PIECE_SIZES) yield places.filter((place) => place % size === 0);
+  yield* equalPieces(length);
   if (length > EVERY_PAIR_UP_TO) return;
   for (const first of places) {
     for (const second of places.slice(first)) yield [first, second];
   }
+}
+
+/** The places that cut a stream into pieces of equal size, one list a size. */
+function* equalPieces(length: number): Generator<number[]> {
+  for (const size of PIECE_SIZES) yield placesIn(length).filter((place) => place % size === 0);
+}
+
+function placesIn(length: number): number[] {
+  return Array.from({ length: Math.max(0, length - 1) }, (_, index) => index + 1);
 }
 
 /** The pieces of a stream between the places it is cut at, with an empty one in the middle. */

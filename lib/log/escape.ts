@@ -26,6 +26,24 @@ export function escapeText(text: string, keep: string = ""): string {
   return text.replace(UNSAFE, (character) => keep.includes(character) ? character : escapeCharacter(character));
 }
 
+/**
+ * Puts text from a stranger in quotes, where it stands inside a sentence and could pass for part of it.
+ *
+ * @param text Any text.
+ * @returns The text on one line, escaped as by {@linkcode escapeText}, its own quotes too.
+ *
+ * @example A name that would read as something else
+ * ```ts
+ * import { quoteText } from "@wirebench/wirebench/log";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(quoteText('bob" left, "eve'), '"bob\\" left, \\"eve"');
+ * ```
+ */
+export function quoteText(text: string): string {
+  return `"${escapeText(text).replaceAll('"', '\\"')}"`;
+}
+
 function escapeCharacter(character: string): string {
   const code = character.codePointAt(0)!;
   return SHORT[character] ?? (code <= 0xff ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`);

@@ -100,6 +100,7 @@ class TcpService implements TcpServer {
   readonly #log: Log;
   readonly #open = new Map<Connection, Promise<void>>();
   readonly #stopped = new AbortController();
+  #cutOff = 0;
   #report: Promise<DrainReport> | undefined;
 
   constructor(options: ServeTcpOptions, handler: (connection: Connection) => void | Promise<void>) {
@@ -193,26 +194,25 @@ class TcpService implements TcpServer {
     this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
     const facts = { peer: connection.remote, reason, detail };
     if (detail === undefined) this.#log.info("{peer} closed: {reason}", facts);
-    else this.#log.warn("{peer} closed: {reason}: {detail}", facts);
+    else this.#log.warn("{peer} closed: {reason} ({detail})", facts);
   }
 
   async #drain(): Promise<DrainReport> {
     this.#stop();
     const all = this.#open.size;
     for (const connection of this.#open.keys()) connection.drain();
-    let cut = 0;
-    const timer = setTimeout(() => {
-      cut = this.#open.size;
-      this.#cut();
-    }, this.#drainTimeout);
+    const timer = setTimeout(() => this.#cut(), this.#drainTimeout);
     await this.finished;
     clearTimeout(timer);
-    return { finished: all - cut, cut };
+    return { finished: all - this.#cutOff, cut: this.#cutOff };
   }
 
   #cut(): void {
     this.#stop();
-    for (const connection of this.#open.keys()) connection.close("shutdown", "The server is shutting down");
+    for (const connection of this.#open.keys()) {
+      if (connection.reason === undefined) this.#cutOff++;
+      connection.close("shutdown", "The server is shutting down");
+    }
   }
 
   #stop(): void {

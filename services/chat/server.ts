@@ -5,7 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/cli/mod.ts";
-import { Log } from "../../lib/log/mod.ts";
+import { Log, quoteText } from "../../lib/log/mod.ts";
 import { Broadcast, framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
 import { checkName, framing, PORT } from "./protocol.ts";
 
@@ -58,17 +58,18 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
     checkName(name);
     const encodedName = protocol.encode(name);
     const member = room.subscribe(connection);
-    log.info("{name} joined from {peer}", { name, peer: connection.remote });
+    const who = { name: quoteText(name), peer: connection.remote };
+    log.info("{name} joined from {peer}", who);
     try {
       for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
         for (const text of batch) {
           // Name and text in one write: the tutorial's client loses its place when they come apart.
           room.publish([encodedName, protocol.encode(text)], member);
-          if (log.showsMessages) log.said(`${name} (${connection.remote})`, "all", text);
+          if (log.showsMessages) log.said(connection.remote, "Server", text);
         }
       }
     } finally {
-      log.info("{name} left", { name });
+      log.info("{name} left from {peer}", who);
       await member.leave();
     }
   });

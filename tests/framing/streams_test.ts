@@ -1,0 +1,60 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  decimalHeader,
+  FrameDecoderStream,
+  FrameEncoderStream,
+  type FramingError,
+  lines,
+  MalformedMessageError,
+  text,
+  TruncatedMessageError,
+} from "@wirebench/wirebench/framing";
+import { bytes } from "../harness.ts";
+
+Deno.test("FrameEncoderStream and FrameDecoderStream carry messages through byte streams", async () => {
+  const messages = ["Hey", "", "Zoë"];
+  const framing = text(decimalHeader());
+  const received = ReadableStream.from(messages)
+    .pipeThrough(new FrameEncoderStream(framing))
+    .pipeThrough(new FrameDecoderStream(framing));
+  assertEquals(await Array.fromAsync(received), messages);
+});
+
+Deno.test("FrameDecoderStream gives every message before an error, and then the error", async () => {
+  const cases: [string, abstract new (...args: never[]) => FramingError][] = [
+    ["1         a1         b1         cnonsense!!", MalformedMessageError],
+    ["1         a1         b1         c12", TruncatedMessageError],
+  ];
+  for (const [stream, kind] of cases) {
+    const readable = new Blob([stream]).stream().pipeThrough(new FrameDecoderStream(text(decimalHeader())));
+    const received: string[] = [];
+    await assertRejects(async () => {
+      for await (const message of readable) received.push(message);
+    }, kind);
+    assertEquals(received, ["a", "b", "c"]);
+  }
+});
+
+Deno.test("FrameDecoderStream asks for no more than is read, and cancels its source", async () => {
+  let pulled = 0;
+  let cancelled = false;
+  const source = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull(controller) {
+      pulled++;
+      controller.enqueue(bytes("line\n"));
+    },
+    cancel() {
+      cancelled = true;
+    },
+  });
+  const reader = source.pipeThrough(new FrameDecoderStream(text(lines()))).getReader();
+  assertEquals(await reader.read(), { done: false, value: "line" });
+  await reader.cancel();
+  assertEquals(cancelled, true);
+  assertEquals(pulled < 10, true, `${pulled} chunks were asked for`);
+});
+
+Deno.test("FrameEncoderStream errors with what the framing refuses", async () => {
+  const bytesOf = ReadableStream.from(["fine", "not\nfine"]).pipeThrough(new FrameEncoderStream(text(lines())));
+  await assertRejects(() => Array.fromAsync(bytesOf), MalformedMessageError);
+});
