@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes/concat";
 
 /** How long a test waits for something that should come, before it says what did not, in milliseconds. */
-const PATIENCE = 20_000;
+const PATIENCE = 5_000;
 
 const root = new URL("..", import.meta.url);
 const encoder = new TextEncoder();
@@ -102,18 +102,26 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Asks it to stop, and gives its exit code. */
   async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    if (!this.#ended) this.process.kill(signal);
+    this.#signal(signal);
     const { code } = await within(this.process.status, "the server's end");
     await this.#logged;
     return code;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) this.process.kill("SIGTERM");
-    const cut = setTimeout(() => this.process.kill("SIGINT"), 600);
+    this.#signal("SIGTERM");
+    const cut = setTimeout(() => this.#signal("SIGTERM"), 600);
     await this.process.status;
     clearTimeout(cut);
     await this.#logged;
+  }
+
+  #signal(signal: Deno.Signal): void {
+    try {
+      this.process.kill(signal);
+    } catch {
+      // It has ended.
+    }
   }
 
   async #read(): Promise<void> {
@@ -298,20 +306,31 @@ export class RawPeer implements Disposable {
   }
 }
 
-/** A TCP server in a few lines, for clients to be tried against: what a connection gets is the test's to say. */
-export function fakeServer(serve: (peer: RawPeer) => Promise<void>): Disposable & { port: number } {
+/**
+ * A TCP server in a few lines, for clients to be tried against: what a connection gets is the test's to say. It is
+ * closed when `serve` is done; `held` is fulfilled when the test is, for one that is to stay.
+ */
+export function fakeServer(
+  serve: (peer: RawPeer, held: Promise<void>) => Promise<unknown>,
+): AsyncDisposable & { port: number } {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const held = Promise.withResolvers<void>();
+  const serving: Promise<void>[] = [];
   const accepting = (async () => {
     for await (const socket of listener) {
-      using peer = new RawPeer(socket);
-      await serve(peer).catch(() => {});
+      serving.push((async () => {
+        using peer = new RawPeer(socket);
+        await serve(peer, held.promise).catch(() => {});
+      })());
     }
   })();
   return {
     port: listener.addr.port,
-    [Symbol.dispose]() {
+    async [Symbol.asyncDispose]() {
       listener.close();
-      accepting.catch(() => {});
+      held.resolve();
+      await accepting;
+      await Promise.all(serving);
     },
   };
 }

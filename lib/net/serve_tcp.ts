@@ -153,7 +153,7 @@ class TcpService implements TcpServer {
     }
     if (this.#open.size >= this.#maxConnections) {
       connection.close("refused");
-      this.#count(connection, `${this.#open.size} connections are open, the most allowed`);
+      this.#count(connection, "refused", `${this.#open.size} connections are open, the most allowed`);
       return;
     }
     this.#log.info("{peer} connected", { peer: connection.remote });
@@ -173,27 +173,27 @@ class TcpService implements TcpServer {
   }
 
   async #serve(connection: Connection): Promise<void> {
+    let reason: CloseReason = "finished";
     let detail: string | undefined;
     try {
       await this.#handler(connection);
-      await connection.finish();
+      await connection.closeWrite();
     } catch (error) {
-      const reason = reasonOf(error);
-      if (reason === "failed" && !(error instanceof ConnectionError)) {
-        this.#log.error("{error}", { error: stackOf(error) });
-      } else detail = error instanceof Error ? error.message : String(error);
-      await connection.finish(reason);
-    } finally {
-      this.#open.delete(connection);
-      this.#count(connection, detail);
+      reason = reasonOf(error);
+      const ours = reason === "failed" && !(error instanceof ConnectionError);
+      detail = error instanceof Error ? (ours ? error.stack : error.message) : String(error);
     }
+    // Said and counted before the goodbye, which is the peer's to delay.
+    this.#count(connection, reason, detail);
+    await connection.finish(reason);
+    this.#open.delete(connection);
   }
 
-  #count(connection: Connection, detail: string | undefined): void {
-    const reason = connection.reason!;
+  #count(connection: Connection, reason: CloseReason, detail?: string): void {
     this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
     const facts = { peer: connection.remote, reason, detail };
     if (detail === undefined) this.#log.info("{peer} closed: {reason}", facts);
+    else if (reason === "failed") this.#log.error("{peer} closed: {reason} ({detail})", facts);
     else this.#log.warn("{peer} closed: {reason} ({detail})", facts);
   }
 
@@ -220,8 +220,4 @@ class TcpService implements TcpServer {
     this.#stopped.abort();
     this.#listener.close();
   }
-}
-
-function stackOf(error: unknown): unknown {
-  return error instanceof Error ? error.stack : error;
 }

@@ -1,0 +1,285 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { concat } from "@std/bytes/concat";
+import {
+  bytes,
+  ClientProcess,
+  fakeServer,
+  headed,
+  type RawPeer,
+  reset,
+  runClient,
+  ServerProcess,
+  textOf,
+  within,
+} from "../harness.ts";
+
+/** Connects, and waits until the server knows the name. */
+async function join(server: ServerProcess, name: string): Promise<RawPeer> {
+  const peer = await server.connect();
+  await peer.send(headed(name));
+  await server.logged(new RegExp(`"${name}" joined`));
+  return peer;
+}
+
+/** What the others get when somebody says something. */
+function said(name: string, text: string): string {
+  return textOf(concat([headed(name), headed(text)]));
+}
+
+Deno.test("chat:server sends each message to all the others, and to nobody else", async () => {
+  await using server = await ServerProcess.start("chat");
+  using alice = await join(server, "alice");
+  using bob = await join(server, "bob");
+  using zoe = await join(server, "Zoë");
+  await alice.send(headed("hi"));
+  await bob.receive(said("alice", "hi").length);
+  await bob.send(concat([headed("héllo"), headed("")]));
+  const fromBob = said("bob", "héllo") + said("bob", "");
+  assertEquals(await alice.receive(bytes(fromBob).length), fromBob);
+  const all = said("alice", "hi") + fromBob;
+  assertEquals(await zoe.receive(bytes(all).length), all);
+  for (const peer of [alice, bob, zoe]) await peer.end();
+  for (const peer of [alice, bob, zoe]) assertEquals(await peer.receiveAll(), "");
+});
+
+Deno.test("chat:server reads a message that comes a byte at a time, and several in one piece", async () => {
+  await using server = await ServerProcess.start("chat");
+  using listener = await join(server, "listener");
+  using slow = await server.connect();
+  for (const byte of concat([headed("slow"), headed("in pieces")])) await slow.send(Uint8Array.of(byte));
+  assertEquals(await listener.receive(said("slow", "in pieces").length), said("slow", "in pieces"));
+  using quick = await server.connect();
+  await quick.send(concat([headed("quick"), headed("1"), headed("2"), bytes("         3abc")]));
+  const all = said("quick", "1") + said("quick", "2") + said("quick", "abc");
+  assertEquals(await listener.receive(all.length), all);
+});
+
+Deno.test("chat:server ends a connection that breaks the protocol, says why, and the others notice nothing", async () => {
+  await using server = await ServerProcess.start("chat", { args: ["--max-message", "1000"] });
+  using alice = await join(server, "alice");
+  using bob = await join(server, "bob");
+  const cases: [data: Uint8Array, reason: string, words: RegExp][] = [
+    [bytes("GET / HTTP/1.1\r\n\r\n"), "malformed", /got "GET \/ HTTP", which looks like an HTTP request/],
+    [bytes("+3        abc"), "malformed", /expected a length of digits/],
+    [bytes("1001      "), "too long", /at most 1000 bytes, got more/],
+    [bytes("9999999999"), "too long", /at most 1000 bytes, got 9999999999/],
+    [headed(""), "malformed", /expected a name that is not empty/],
+    [headed("  "), "malformed", /expected a name that is not empty/],
+    [headed("a\nb"), "malformed", /expected a name without control characters/],
+    [headed("x".repeat(65)), "malformed", /expected a name of at most 64 characters/],
+    [headed(Uint8Array.of(0xff)), "malformed", /expected UTF-8 text, got "\\xff"/],
+    [concat([headed("mallory"), headed(Uint8Array.of(0xc3))]), "malformed", /expected UTF-8 text, got "\\xc3"/],
+    [concat([headed("mallory"), bytes("x         ")]), "malformed", /at byte 17: expected a length of digits/],
+  ];
+  for (const [data, reason, words] of cases) {
+    using peer = await server.connect();
+    await peer.send(data);
+    assertEquals(await peer.receiveAll(), "");
+    const record = await server.logged(new RegExp(`^${peer.address} closed`));
+    assertEquals(record.reason, reason);
+    assertMatch(String(record.detail), words);
+  }
+  const truncated: [data: string, words: RegExp][] = [
+    ["12", /inside a header: expected 10 bytes, got 2/],
+    ["5         al", /inside a message: expected 5 bytes, got 2/],
+  ];
+  for (const [data, words] of truncated) {
+    using peer = await server.connect();
+    await peer.send(data);
+    await peer.end();
+    assertEquals(await peer.receiveAll(), "");
+    const record = await server.logged(new RegExp(`^${peer.address} closed`));
+    assertEquals(record.reason, "truncated");
+    assertMatch(String(record.detail), words);
+  }
+  await reset(server.port, "5         al");
+  await alice.send(headed("still here"));
+  assertEquals(await bob.receive(said("alice", "still here").length), said("alice", "still here"));
+});
+
+Deno.test("chat:server drops who says no name, and keeps who only listens", async () => {
+  await using server = await ServerProcess.start("chat");
+  using listener = await join(server, "listener");
+  await using impatient = await ServerProcess.start("chat", { args: ["--idle-timeout", "0.2"] });
+  using silent = await impatient.connect();
+  assertEquals(await silent.receiveAll(), "");
+  assertEquals((await impatient.logged(/closed/)).reason, "idle");
+  using dribbling = await impatient.connect();
+  await dribbling.send("5    ");
+  assertEquals(await dribbling.receiveAll(), "");
+  assertEquals((await impatient.logged(new RegExp(`^${dribbling.address} closed`))).reason, "too slow");
+  using talker = await join(server, "talker");
+  await talker.send(headed("are you there?"));
+  await listener.receive(said("talker", "are you there?").length);
+});
+
+Deno.test("chat:server drops a client that never reads, and the others get everything", async () => {
+  await using server = await ServerProcess.start("chat");
+  using deaf = await join(server, "deaf");
+  using talker = await join(server, "talker");
+  using listener = await join(server, "listener");
+  const text = "x".repeat(100_000);
+  const message = said("talker", text);
+  const count = 400;
+  const talking = (async () => {
+    for (let sent = 0; sent < count; sent++) await talker.send(headed(text));
+  })();
+  for (let received = 0; received < count; received++) {
+    if (await listener.receive(message.length) !== message) throw new Error(`Message ${received} differs`);
+  }
+  await talking;
+  const record = await server.logged(new RegExp(`^${deaf.address} closed`));
+  assertEquals(record.reason, "too slow");
+  assertMatch(String(record.detail), /bytes behind/);
+});
+
+Deno.test("chat:server bears 200 clients that come, talk and go", async () => {
+  await using server = await ServerProcess.start("chat");
+  using listener = await join(server, "listener");
+  const clients = 200;
+  const received = (async () => {
+    const texts: string[] = [];
+    while (texts.length < clients) {
+      for (const part of ["name", "text"]) {
+        const length = Number(await listener.receive(10));
+        const text = await listener.receive(length);
+        if (part === "text") texts.push(text);
+      }
+    }
+    return texts.sort();
+  })();
+  await Promise.all(Array.from({ length: clients }, async (_, number) => {
+    using peer = await server.connect();
+    await peer.send(concat([headed(`client ${number}`), headed(`text ${number}`)]));
+    if (number % 3 === 0) return; // Gone without a word, with what others said unread.
+    await peer.end();
+    await peer.receiveAll();
+  }));
+  assertEquals(await received, Array.from({ length: clients }, (_, number) => `text ${number}`).sort());
+});
+
+Deno.test("chat:server lets everybody go when it is told to stop", async () => {
+  await using server = await ServerProcess.start("chat");
+  using alice = await join(server, "alice");
+  using bob = await join(server, "bob");
+  await alice.send(headed("last words"));
+  await bob.receive(said("alice", "last words").length);
+  server.process.kill("SIGTERM");
+  assertEquals([await alice.receiveAll(), await bob.receiveAll()], ["", ""]);
+  alice.close();
+  bob.close();
+  await server.logged(/Stopped: 2 connections finished, 0 were cut/);
+});
+
+Deno.test("chat:client says what is piped in, and shows what others say as it comes", async () => {
+  await using server = await ServerProcess.start("chat");
+  const port = ["--port", String(server.port)];
+  await using ann = new ClientProcess("chat", { args: [...port, "--name", "ann"] });
+  await server.logged(/"ann" joined/);
+  await using ben = new ClientProcess("chat", { args: [...port, "--name", "ben"] });
+  await server.logged(/"ben" joined/);
+  await ben.type("hello\n");
+  await ann.shows(/^ben > hello\n$/);
+  await ann.type("hi ben\n\nand more");
+  await ann.endInput();
+  await ben.shows(/^ann > hi ben\nann > and more\n$/);
+  await ben.type("\x1b[2Jboo\n");
+  assertEquals(await ann.result(), { code: 0, stdout: ann.stdout, stderr: "" });
+  await ben.endInput();
+  assertEquals((await ben.result()).code, 0);
+});
+
+Deno.test("chat:client shows one line a message, and nothing in it steers the terminal", async () => {
+  await using server = fakeServer(async (peer) => {
+    await peer.receive(13);
+    await peer.send(concat([headed("eve"), headed("a\r\nbob > forged\x1b[2J")]));
+  });
+  const { stdout } = await runClient("chat", ["--port", String(server.port), "--name", "ann"], "");
+  assertEquals(stdout, "eve > a\\r\\nbob > forged\\x1b[2J\n");
+});
+
+Deno.test("chat:client ends with a message when the server goes, stays silent halfway or makes no sense", async () => {
+  const cases: [answer: Uint8Array, holds: boolean, stderr: RegExp][] = [
+    [new Uint8Array(), false, /The server ended the chat/],
+    [headed("eve"), false, /The server ended between a name and its message/],
+    [headed("eve"), true, /Nothing came for 0\.3 s/],
+    [bytes("3         ev"), true, /A message begun did not end within 0\.3 s/],
+    [bytes("HTTP/1.1 400 Bad Request\r\n"), true, /looks like an HTTP response/],
+  ];
+  for (const [answer, holds, stderr] of cases) {
+    await using server = fakeServer(async (peer, held) => {
+      await peer.receive(13);
+      await peer.send(answer);
+      if (holds) await held;
+    });
+    await using client = new ClientProcess("chat", {
+      args: ["--port", String(server.port), "--name", "ann", "--timeout", "0.3"],
+    });
+    const result = await client.result();
+    assertMatch(result.stderr, stderr);
+    assertEquals([result.code, result.stdout], [1, ""]);
+  }
+});
+
+Deno.test("chat:client wants a name when nobody is there to be asked", async () => {
+  const missing = await runClient("chat", []);
+  assertMatch(missing.stderr, /^chat:client: --name is needed when nobody is there to be asked; see .*--help\n$/);
+  assertEquals(missing.code, 2);
+  const invalid = await runClient("chat", ["--name", "a\tb"]);
+  assertMatch(invalid.stderr, /expected a name without control characters/);
+  assertEquals(invalid.code, 2);
+});
+
+const script = ["/usr/bin/script", "/bin/script"].find((path) => {
+  try {
+    return Deno.build.os === "linux" && Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+});
+
+Deno.test({
+  name: "chat:client on a terminal asks for a name, and keeps what is being typed when a message comes" +
+    (script === undefined ? " (ignored: no script(1) of util-linux here)" : ""),
+  ignore: script === undefined,
+  async fn() {
+    await using server = await ServerProcess.start("chat");
+    const client = `'${Deno.execPath()}' run -q -P=chat-client services/chat/client.ts --port ${server.port}`;
+    const terminal = new Deno.Command(script!, {
+      args: ["-qec", client, "/dev/null"],
+      cwd: new URL("../..", import.meta.url),
+      env: { TERM: "xterm" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const keys = terminal.stdin.getWriter();
+    let screen = "";
+    const showing = terminal.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const shows = async (pattern: RegExp) => {
+      // What is written, without the movements of the cursor.
+      // deno-lint-ignore no-control-regex
+      while (!pattern.test(screen.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, ""))) {
+        const { value, done } = await within(showing.read(), () => `${pattern} in ${JSON.stringify(screen)}`);
+        assert(!done, `the terminal ended without ${pattern}: ${JSON.stringify(screen)}`);
+        screen += value;
+      }
+      screen = "";
+    };
+    await shows(/Username: $/);
+    await keys.write(bytes("ann\r"));
+    await server.logged(/"ann" joined/);
+    await keys.write(bytes("half a sen"));
+    await shows(/half a sen$/);
+    using bob = await join(server, "bob");
+    await bob.send(headed("sorry to interrupt"));
+    await shows(/bob > sorry to interrupt\nann > half a sen$/);
+    await keys.write(bytes("tence\r"));
+    const sentence = said("ann", "half a sentence");
+    assertEquals(await bob.receive(sentence.length), sentence);
+    await keys.write(Uint8Array.of(3)); // Ctrl-C
+    assertEquals((await terminal.status).code, 0);
+    await keys.close().catch(() => {});
+    await showing.cancel();
+  },
+});

@@ -1,0 +1,200 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { serveEcho } from "@wirebench/wirebench/echo";
+import { bytes, ClientProcess, fakeServer, RawPeer, reset, runClient, ServerProcess } from "../harness.ts";
+
+Deno.test("echo:server sends back what it gets until the client ends its side", async () => {
+  await using server = await ServerProcess.start("echo");
+  using peer = await server.connect();
+  await peer.send("Hello, ");
+  assertEquals(await peer.receive(7), "Hello, ");
+  await peer.send("world");
+  await peer.end();
+  assertEquals(await peer.receiveAll(), "world");
+  assertEquals((await server.logged(/closed/)).reason, "finished");
+});
+
+Deno.test("echo:server sends back 12 MB whole to a client that reads slowly", async () => {
+  await using server = await ServerProcess.start("echo");
+  using peer = await server.connect();
+  const sent = new Uint8Array(12_000_000).map((_, index) => (index * 31) ^ (index >> 8));
+  const sending = peer.send(sent).then(() => peer.end());
+  // A full buffer at each turn before anything is read: the server cannot write, and waits.
+  let received = 0;
+  const buffer = new Uint8Array(64 * 1024);
+  for (let count; (count = await peer.socket.read(buffer)) !== null;) {
+    for (let at = 0; at < count; at++) {
+      if (buffer[at] !== sent[received + at]) throw new Error(`Byte ${received + at} differs`);
+    }
+    received += count;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  await sending;
+  assertEquals(received, sent.length);
+});
+
+Deno.test("echo:server serves others while one is silent, one does not read and one resets", async () => {
+  await using server = await ServerProcess.start("echo");
+  using _silent = await server.connect();
+  using deaf = await server.connect();
+  const stuffing = deaf.send(new Uint8Array(30_000_000)).catch(() => {});
+  await reset(server.port, "half a mess");
+  for (let client = 0; client < 20; client++) {
+    using peer = await server.connect();
+    await peer.send(`client ${client}`);
+    await peer.end();
+    assertEquals(await peer.receiveAll(), `client ${client}`);
+  }
+  deaf.close();
+  await stuffing;
+});
+
+Deno.test("echo:server goes on accepting after clients that connect and reset at once", async () => {
+  await using server = await ServerProcess.start("echo");
+  for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 20 }, () => reset(server.port)));
+  using peer = await server.connect();
+  await peer.send("still there");
+  assertEquals(await peer.receive(11), "still there");
+});
+
+Deno.test({
+  name: "echo:server waits when it has no descriptor left, and goes on when it has" +
+    (Deno.build.os === "windows" ? " (ignored: no ulimit here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    // Some 30 descriptors are Deno's own.
+    await using server = await ServerProcess.start("echo", { wrapper: ["sh", "-c", 'ulimit -n 60 && exec "$0" "$@"'] });
+    const peers = await Promise.all(Array.from({ length: 80 }, () => server.connect()));
+    assertMatch((await server.logged(/Cannot accept/)).message, /Too many open files/);
+    for (const peer of peers) peer.close();
+    using peer = await server.connect();
+    await peer.send("back again");
+    assertEquals(await peer.receive(10), "back again");
+  },
+});
+
+Deno.test("echo:server refuses connections over the limit at once, and takes new ones when others leave", async () => {
+  await using server = await ServerProcess.start("echo", { args: ["--max-connections", "2"] });
+  using first = await server.connect();
+  using second = await server.connect();
+  await first.send("1");
+  await first.receive(1);
+  await second.send("2");
+  await second.receive(1);
+  using third = await server.connect();
+  assertEquals(await third.receiveAll(), "");
+  assertEquals((await server.logged(/refused/)).reason, "refused");
+  await first.end();
+  await first.receiveAll();
+  await server.logged(/closed: finished/);
+  using fourth = await server.connect();
+  await fourth.send("4");
+  assertEquals(await fourth.receive(1), "4");
+});
+
+Deno.test("echo:server closes a connection on which nothing comes", async () => {
+  await using server = await ServerProcess.start("echo", { args: ["--idle-timeout", "0.2"] });
+  using peer = await server.connect();
+  assertEquals(await peer.receiveAll(), "");
+  assertMatch((await server.logged(/closed/)).message, /closed: idle \(Nothing came for 0\.2 s\)/);
+});
+
+Deno.test("echo:server finishes what is under way when it is told to stop, and says so", async () => {
+  await using server = await ServerProcess.start("echo");
+  using peer = await server.connect();
+  await peer.send("before");
+  await peer.receive(6);
+  server.process.kill("SIGTERM");
+  await server.logged(/SIGTERM: letting 1 connections finish/);
+  const refused = await RawPeer.connect(server.port).catch((error) => error);
+  assert(refused instanceof Deno.errors.ConnectionRefused, "it accepts no more");
+  await peer.send("after");
+  await peer.end();
+  assertEquals(await peer.receiveAll(), "after");
+  await server.logged(/Stopped: 1 connections finished, 0 were cut/);
+  assertEquals((await server.process.status).code, 0);
+});
+
+Deno.test("echo:server takes two signals within a moment for one, as Ctrl-C under a task is, and cuts at a later one", async () => {
+  await using server = await ServerProcess.start("echo");
+  using peer = await server.connect();
+  await peer.send("held");
+  await peer.receive(4);
+  server.process.kill("SIGINT");
+  server.process.kill("SIGINT");
+  await server.logged(/letting 1 connections finish/);
+  await peer.send("still served");
+  assertEquals(await peer.receive(12), "still served");
+  // Half a second is what tells a second request from the same one: the one wait that is for a time.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  server.process.kill("SIGINT");
+  assertEquals(await peer.receiveAll(), "");
+  await server.logged(/Stopped: 0 connections finished, 1 were cut/);
+  assertEquals((await server.process.status).code, 0);
+});
+
+Deno.test("echo:client prints what came back", async () => {
+  await using server = await ServerProcess.start("echo");
+  const port = ["--port", String(server.port)];
+  assertEquals(await runClient("echo", port), { code: 0, stdout: "Hello, world\n", stderr: "" });
+  assertEquals((await runClient("echo", [...port, "Zoë 'n' $x"])).stdout, "Zoë 'n' $x\n");
+  assertEquals((await runClient("echo", [...port, ""])).stdout, "\n");
+  assertEquals((await runClient("echo", [...port, "--", "-x"])).stdout, "-x\n");
+});
+
+Deno.test("echo:client - passes standard input through, each part as it comes back", async () => {
+  await using server = await ServerProcess.start("echo");
+  await using client = new ClientProcess("echo", { args: ["--port", String(server.port), "-"] });
+  await client.type("first");
+  await client.shows(/^first$/);
+  await client.type(" and second\n\x1b[2J");
+  await client.endInput();
+  assertEquals(await client.result(), { code: 0, stdout: "first and second\n\x1b[2J", stderr: "" });
+});
+
+Deno.test("echo:client reads an answer that comes in pieces", async () => {
+  await using server = fakeServer(async (peer) => {
+    for (const character of await peer.receive(12)) await peer.send(character);
+    await peer.receiveAll();
+  });
+  assertEquals((await runClient("echo", ["--port", String(server.port)])).stdout, "Hello, world\n");
+});
+
+Deno.test("echo:client fails with a message when the server ends early, says too much or nothing", async () => {
+  const cases: [serve: (peer: RawPeer, held: Promise<void>) => Promise<unknown>, stderr: RegExp][] = [
+    [(peer) => peer.receive(12).then(() => peer.send("Hello")), /The server ended early: 12 bytes sent, 5 came back/],
+    [
+      (peer, held) => peer.send("Hello, world and more").then(() => held),
+      /The server sent more than it got: \d+ bytes for 12/,
+    ],
+    [(_, held) => held, /Nothing came for 0\.3 s/],
+  ];
+  for (const [serve, stderr] of cases) {
+    await using server = fakeServer(serve);
+    const result = await runClient("echo", ["--port", String(server.port), "--timeout", "0.3"]);
+    assertMatch(result.stderr, stderr);
+    assertEquals(result.code, 1);
+  }
+});
+
+Deno.test("echo:client does not wait for standard input once the server has gone", async () => {
+  await using server = fakeServer((peer) => peer.receive(1));
+  await using client = new ClientProcess("echo", { args: ["--port", String(server.port), "-"] });
+  await client.type("x");
+  const { code, stderr } = await client.result();
+  assertMatch(stderr, /^echo:client: (The server ended early|The peer broke the connection off)/);
+  assertEquals(code, 1);
+});
+
+Deno.test("serveEcho is a peer for other programs' tests", async () => {
+  const listening = Promise.withResolvers<Deno.NetAddr>();
+  await using server = serveEcho({ port: 0, onListen: listening.resolve });
+  assertEquals(await listening.promise, server.addr);
+  using peer = await RawPeer.connect(server.addr.port);
+  await peer.send(bytes("Hey"));
+  assertEquals(await peer.receive(3), "Hey");
+  assertEquals(server.connections, 1);
+  await peer.end();
+  await peer.receiveAll();
+  await server.shutdown();
+  assertEquals([...server.closed], [["finished", 1]]);
+});
