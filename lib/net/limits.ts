@@ -57,7 +57,7 @@ export function deadlinesOf(given: Deadlines): Required<Deadlines> {
     writeTimeout = DEFAULT_DEADLINES.writeTimeout,
     lingerTimeout = DEFAULT_DEADLINES.lingerTimeout,
   } = given;
-  const deadlines = { firstMessageTimeout, idleTimeout, messageTimeout, writeTimeout, lingerTimeout };
+  const deadlines = { idleTimeout, firstMessageTimeout, messageTimeout, writeTimeout, lingerTimeout };
   for (const [name, milliseconds] of Object.entries(deadlines)) {
     if (!(milliseconds > 0)) throw new RangeError(`Cannot use ${name} ${milliseconds}: expected milliseconds above 0`);
   }

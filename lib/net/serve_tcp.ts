@@ -107,6 +107,9 @@ class TcpService implements TcpServer {
     const { hostname = "127.0.0.1", port = 0, backlog = 511, signal, log = new Log("Server") } = options;
     this.#deadlines = deadlinesOf(options);
     this.#maxConnections = options.maxConnections ?? 1000;
+    if (!Number.isSafeInteger(this.#maxConnections) || this.#maxConnections < 1) {
+      throw new RangeError(`Cannot use maxConnections ${this.#maxConnections}: expected an integer of 1 or more`);
+    }
     this.#drainTimeout = options.drainTimeout ?? 5000;
     this.#handler = handler;
     this.#log = log;

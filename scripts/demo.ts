@@ -1,0 +1,127 @@
+/**
+ * The demo: every service as its own process in its own sandbox, its client against it, and what they say to each
+ * other. `deno task demo --help` tells the rest.
+ *
+ * @module
+ */
+
+import { bold, dim, green, red } from "@std/fmt/colors";
+import { CommandError, flag, run, UsageError, type Values } from "../lib/cli/mod.ts";
+import { type Exchange, EXCHANGES, type Stage } from "./demo/exchanges.ts";
+import { relayTcp, relayUdp } from "./demo/relay.ts";
+import { type Style, Transcript } from "./demo/transcript.ts";
+import { ClientProcess, runClient, ServerProcess } from "./processes.ts";
+
+/** What came of one exchange. */
+interface Outcome {
+  exchange: Exchange;
+  messages: number;
+  bytes: number;
+  milliseconds: number;
+  /** What was wrong, if anything was. */
+  fault?: string;
+}
+
+const options = {
+  bytes: flag("Show the bytes on the wire, headers marked off from payloads"),
+};
+
+async function main(values: Values<typeof options>, operands: string[], signal: AbortSignal): Promise<void> {
+  const style: Style = { bytes: values.bytes, colors: Deno.stdout.isTerminal() && !Deno.noColor };
+  const chosen = operands.length === 0 ? EXCHANGES : EXCHANGES.filter(({ service }) => operands.includes(service));
+  const unknown = operands.find((name) => !EXCHANGES.some(({ service }) => service === name));
+  if (unknown !== undefined) {
+    throw new CommandError(
+      `No service "${unknown}": expected some of ${EXCHANGES.map(({ service }) => service).join(", ")}`,
+    );
+  }
+  const outcomes: Outcome[] = [];
+  for (const exchange of chosen) {
+    if (signal.aborted) break;
+    outcomes.push(await perform(exchange, style, signal));
+  }
+  console.log(table(outcomes, style));
+  const wrong = outcomes.filter(({ fault }) => fault !== undefined).length;
+  if (signal.aborted) throw new CommandError("Interrupted");
+  if (wrong > 0) throw new CommandError(`${wrong} of ${outcomes.length} exchanges went wrong`);
+}
+
+/** Runs one exchange between its server and clients, through a relay that sees what is on the wire. */
+async function perform(exchange: Exchange, style: Style, signal: AbortSignal): Promise<Outcome> {
+  const { service, transport, shows, cut } = exchange;
+  const heading = style.colors ? bold(service) : service;
+  console.log(`${heading}: ${shows}`);
+  const transcript = new Transcript(cut, style);
+  const began = performance.now();
+  let fault: string | undefined;
+  try {
+    await using server = await ServerProcess.start(service);
+    await using relay = (transport === "TCP" ? relayTcp : relayUdp)(
+      server.port,
+      (peer, direction, bytes) => transcript.passed(peer, direction, bytes),
+    );
+    const stop = () => void server.stop();
+    signal.addEventListener("abort", stop);
+    await exchange.run(stageAt(service, relay.port));
+    signal.removeEventListener("abort", stop);
+    const code = await server.stop();
+    if (code !== 0) fault = `the server ended with exit code ${code}`;
+  } catch (error) {
+    fault = error instanceof Error ? error.message : String(error);
+  }
+  const milliseconds = performance.now() - began;
+  console.log(`  ${verdict(fault, style)}\n`);
+  const { messages, bytes } = transcript;
+  return { exchange, messages, bytes, milliseconds, ...(fault === undefined ? {} : { fault }) };
+}
+
+function stageAt(service: string, port: number): Stage {
+  const at = ["--port", String(port)];
+  return {
+    port,
+    start: (args) => new ClientProcess(service, { args: [...at, ...args] }),
+    async client(args, prints) {
+      const { code, stdout, stderr } = await runClient(service, [...at, ...args]);
+      if (code !== 0) throw new Error(`the client failed: ${stderr.trim()}`);
+      if (stdout !== prints) throw new Error(`expected ${JSON.stringify(prints)}, got ${JSON.stringify(stdout)}`);
+    },
+  };
+}
+
+function verdict(fault: string | undefined, { colors }: Style): string {
+  const words = fault === undefined ? "right" : `WRONG: ${fault.replaceAll("\n", " ")}`;
+  return colors ? (fault === undefined ? green : red)(words) : words;
+}
+
+function table(outcomes: Outcome[], style: Style): string {
+  const rows = outcomes.map(({ exchange, messages, bytes, milliseconds, fault }) => [
+    exchange.service,
+    exchange.transport,
+    String(messages),
+    String(bytes),
+    `${Math.round(milliseconds)} ms`,
+    verdict(fault, style),
+  ]);
+  const heads = ["service", "", "messages", "bytes", "time", "exchange"];
+  const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]!.length)));
+  const right = [2, 3, 4];
+  const line = (row: string[]) =>
+    row.map((cell, column) => {
+      if (column === row.length - 1) return cell;
+      return right.includes(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);
+    }).join("  ");
+  return [style.colors ? dim(line(heads)) : line(heads), ...rows.map(line)].join("\n");
+}
+
+if (import.meta.main) {
+  await run(
+    {
+      name: "demo",
+      summary: "Runs every service against its client, and shows what they say to each other.",
+      operands: { usage: "[SERVICE...]", help: "Only these (default: all)", most: Infinity },
+      options,
+    },
+    "warning",
+    ({ values, operands, requests }) => main(values, operands, requests.stop),
+  );
+}

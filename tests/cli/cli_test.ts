@@ -1,0 +1,208 @@
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import {
+  addresses,
+  choice,
+  explain,
+  flag,
+  helpText,
+  host,
+  integer,
+  parseCommandLine,
+  port,
+  seconds,
+  UsageError,
+} from "@wirebench/wirebench/cli";
+import { runClient, runServer, ServerProcess } from "../harness.ts";
+
+const command = {
+  name: "x:server",
+  summary: "Does x.",
+  operands: { usage: "[A] [B]", help: "Two of them", most: 2 },
+  options: {
+    host: host("Where"),
+    port: port("Which", 7, 0),
+    maxMessage: integer("BYTES", "How long", 10, { least: 1, most: 100 }),
+    idleTimeout: seconds("How long to wait", 300_000, { zero: Infinity }),
+    timeout: seconds("How long to wait at most", 10_000),
+    log: choice("Form", ["text", "json"], "text"),
+    loud: flag("Say it loudly"),
+    to: addresses("Whom to"),
+  },
+};
+
+Deno.test("a command line is read by its table, the defaults filled in", () => {
+  const defaults = {
+    host: "127.0.0.1",
+    port: 7,
+    maxMessage: 10,
+    idleTimeout: 300_000,
+    timeout: 10_000,
+    log: "text" as const,
+    loud: false,
+    to: [],
+  };
+  assertEquals(parseCommandLine(command, []), { values: defaults, operands: [], help: false });
+  const args = ["a", "--port", "0", "--max-message=100", "--idle-timeout", "0", "--timeout", ".5", "--loud", "b"];
+  assertEquals(parseCommandLine(command, args), {
+    values: { ...defaults, port: 0, maxMessage: 100, idleTimeout: Infinity, timeout: 500, loud: true },
+    operands: ["a", "b"],
+    help: false,
+  });
+  assertEquals(parseCommandLine(command, ["--host", "[::1]", "--", "-", "--loud"]).operands, ["-", "--loud"]);
+  assertEquals(parseCommandLine(command, ["-", "12"]).operands, ["-", "12"]);
+  assertEquals(parseCommandLine(command, ["--to", "a:1", "--to", "[::1]:2"]).values.to, [
+    { hostname: "a", port: 1 },
+    { hostname: "::1", port: 2 },
+  ]);
+  assertEquals(parseCommandLine(command, ["--port", "1", "--port", "2"]).values.port, 2);
+});
+
+/** Wrong command lines, and what is said about each. */
+const WRONG: [args: string[], words: string][] = [
+  [["--nope"], "Unknown option --nope"],
+  [["-x"], "Unknown option -x"],
+  [["--prot", "80"], "Unknown option --prot"],
+  [["--port"], "--port needs a value: PORT"],
+  [["--port", "--loud"], "--port needs a value: PORT"],
+  [["--port="], "--port needs a value: PORT"],
+  [["--port", "80x"], '--port: expected an integer from 0 to 65535, got "80x"'],
+  [["--port", "65536"], '--port: expected an integer from 0 to 65535, got "65536"'],
+  [["--port", "1e3"], '--port: expected an integer from 0 to 65535, got "1e3"'],
+  [["--port", "0x50"], '--port: expected an integer from 0 to 65535, got "0x50"'],
+  [["--max-message", "0"], '--max-message: expected an integer from 1 to 100, got "0"'],
+  [["--timeout", "0"], '--timeout: expected seconds above 0, got "0"'],
+  [["--timeout", "-5"], "--timeout needs a value: SECONDS"],
+  [["--timeout", "1s"], '--timeout: expected seconds above 0, got "1s"'],
+  [["--log", "xml"], '--log: expected text or json, got "xml"'],
+  [["--host", "a b"], '--host: expected a host name or address, got "a b"'],
+  [["--to", "localhost"], '--to: expected HOST:PORT, got "localhost"'],
+  [["--to", "localhost:0"], '--to: expected HOST:PORT, got "localhost:0"'],
+  [["a", "b", "c"], 'Unexpected argument "c": expected [A] [B]'],
+  [["--__proto__", "x"], "Unknown option --__proto__"],
+];
+
+Deno.test("wrong usage is said in words that tell what was expected and what came", () => {
+  for (const [args, words] of WRONG) {
+    assertEquals(assertThrows(() => parseCommandLine(command, args), UsageError).message, words);
+  }
+});
+
+Deno.test("help shows every option with its default", () => {
+  const help = helpText(command);
+  assertMatch(help, /^Does x\.\n\nUsage: deno task x:server \[options\] \[A\] \[B\]\n/);
+  for (
+    const [option, value] of [["--host HOST", "127.0.0.1"], ["--port PORT", "7"], ["--idle-timeout SECONDS", "300"]]
+  ) {
+    assertMatch(help, new RegExp(`${option} .*\\(default ${value!.replaceAll(".", "\\.")}\\)`));
+  }
+  assertMatch(help, /--to HOST:PORT .*may be given again/);
+  assertMatch(help, /--loud +Say it loudly\n/);
+});
+
+Deno.test("an error is one line that says what to do", () => {
+  const attempt = { task: "echo:client", address: "127.0.0.1:7" };
+  const cases: [error: unknown, words: RegExp][] = [
+    [
+      new Deno.errors.ConnectionRefused("os error 111"),
+      /Nobody listens at 127\.0\.0\.1:7: start the server with deno task echo:server/,
+    ],
+    [new Deno.errors.AddrInUse("os error 98"), /127\.0\.0\.1:7 is in use: .* --port/],
+    [new Deno.errors.AddrNotAvailable("os error 99"), /not an address of this machine/],
+    [new Deno.errors.PermissionDenied("os error 13"), /--port above 1023/],
+    [
+      new Error("failed to lookup address information: Name or service not known"),
+      /Cannot resolve the host of 127\.0\.0\.1:7: check --host/,
+    ],
+    [
+      new Deno.errors.NotCapable('Requires net access to "10.0.0.1:7", run again with the --allow-net flag'),
+      /does not allow 10\.0\.0\.1:7; .* deno run -P=echo-client --allow-net=10\.0\.0\.1:7 services\/echo\/client\.ts/,
+    ],
+    [new Error("first\nsecond"), /^Error: first second$/],
+  ];
+  for (const [error, words] of cases) assertMatch(explain(error, attempt), words);
+});
+
+const PROGRAMS = ["echo", "uppercase", "lines", "chat"].flatMap((service) => [
+  [service, "server", runServer] as const,
+  [service, "client", (name: string, args: string[]) => runClient(name, args)] as const,
+]);
+
+for (const [service, side, start] of PROGRAMS) {
+  Deno.test(`${service}:${side} explains itself, and says in one line what is wrong with a command line`, async () => {
+    const help = await start(service, ["--help"]);
+    assertEquals([help.code, help.stderr], [0, ""]);
+    assertMatch(help.stdout, new RegExp(`Usage: deno task ${service}:${side} \\[options\\]`));
+    for (const wrong of [["--nope"], ["--port", "many"], ["--port", "70000"], ["--log-level", "loud"]]) {
+      const { code, stdout, stderr } = await start(service, wrong);
+      assertEquals([code, stdout], [2, ""]);
+      assertMatch(stderr, new RegExp(`^${service}:${side}: [^\n]*; see deno task ${service}:${side} --help\n$`));
+    }
+  });
+}
+
+for (const service of ["echo", "lines", "chat", "uppercase"]) {
+  Deno.test(`${service}:server says in one line why it cannot listen`, async () => {
+    await using server = await ServerProcess.start(service);
+    const used = await runServer(service, ["--port", String(server.port)]);
+    assertEquals([used.code, used.stdout], [1, ""]);
+    assertMatch(used.stderr, new RegExp(`^${service}:server: 127\\.0\\.0\\.1:${server.port} is in use: [^\n]*\n$`));
+    const outside = await runServer(service, ["--host", "0.0.0.0"]);
+    assertEquals([outside.code, outside.stdout], [1, ""]);
+    assertMatch(
+      outside.stderr,
+      /^[a-z]+:server: The sandbox of [^\n]* does not allow 0\.0\.0\.0:\d+; to allow it on purpose: [^\n]*\n$/,
+    );
+    const elsewhere = await runServer(service, ["--host", "192.0.2.1", "--port", "0"], {
+      permissions: ["--allow-net"],
+    });
+    assertMatch(elsewhere.stderr, /^[a-z]+:server: 192\.0\.2\.1:0 is not an address of this machine\n$/);
+    const unknown = await runServer(service, ["--host", "nobody.invalid", "--port", "0"], {
+      permissions: ["--allow-net"],
+    });
+    assertMatch(unknown.stderr, /^[a-z]+:server: Cannot resolve [^\n]*\n$/);
+    assertEquals([elsewhere.code, unknown.code], [1, 1]);
+  });
+
+  Deno.test(`${service}:server fails without any one of its grants, with a message`, async () => {
+    const config = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
+    const grants: string[] = config.permissions[`${service}-server`].net;
+    assertEquals(Object.keys(config.permissions[`${service}-server`]), ["net"]);
+    for (const grant of grants) {
+      const others = grants.filter((other) => other !== grant);
+      const host = grant.replace("/8", "");
+      const args = ["--port", "0", "--host", host];
+      const { code, stderr } = await runServer(service, args, { permissions: [`--allow-net=${others}`] });
+      assertMatch(
+        stderr,
+        new RegExp(`^${service}:server: The sandbox [^\n]* does not allow [^\n]*\n$`),
+        `without ${grant}`,
+      );
+      assertEquals(code, 1);
+    }
+  });
+}
+
+Deno.test("clients say in one line that nobody listens, or that a host does not resolve", async () => {
+  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = closed.addr;
+  closed.close();
+  for (const [service, ...args] of [["echo"], ["lines"], ["chat", "--name", "x"]] as [string, ...string[]][]) {
+    const nobody = await runClient(service, [...args, "--port", String(port)]);
+    assertMatch(
+      nobody.stderr,
+      new RegExp(
+        `^${service}:client: Nobody listens at 127\\.0\\.0\\.1:${port}: start the server with deno task ${service}:server, [^\n]*\n$`,
+      ),
+    );
+    const unknown = await runClient(service, [...args, "--host", "nobody.invalid"], "", {
+      permissions: ["--allow-net"],
+    });
+    assertMatch(
+      unknown.stderr,
+      new RegExp(`^${service}:client: Cannot resolve the host of nobody\\.invalid:\\d+: check --host\n$`),
+    );
+    assertEquals([nobody.code, unknown.code], [1, 1]);
+  }
+  const unknown = await runClient("uppercase", ["--host", "nobody.invalid", "x"], "", { permissions: ["--allow-net"] });
+  assertEquals(unknown, { code: 1, stdout: "", stderr: 'uppercase:client: Cannot resolve host "nobody.invalid"\n' });
+});
