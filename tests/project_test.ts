@@ -1,0 +1,124 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { EXCHANGES } from "../scripts/demo/exchanges.ts";
+
+const root = new URL("..", import.meta.url);
+const config = JSON.parse(read("deno.json"));
+const services = [...Deno.readDirSync(new URL("services", root))].map(({ name }) => name).sort();
+
+function read(path: string): string {
+  return Deno.readTextFileSync(new URL(path, root));
+}
+
+/** All source files below a folder. */
+function* sources(folder: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, root))) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* sources(path);
+    else if (/(?<!\.d)\.ts$/.test(name)) yield path;
+  }
+}
+
+/** What a file imports and re-exports, as it is written. */
+function importsOf(path: string): string[] {
+  const statements = read(path).matchAll(/^(?:import|export)\b[^"]*? from "([^"]+)";|\bimport\("([^"]+)"\)/gm);
+  return [...statements].map(([, specifier, dynamic]) => specifier ?? dynamic!);
+}
+
+const all = ["lib", "services", "tests", "scripts"].flatMap((folder) => [...sources(folder)]);
+
+Deno.test("every service has its files, tasks, permission sets, export, place in the demo and in the README", () => {
+  const readme = read("README.md");
+  assert(services.length >= 4);
+  for (const folder of services) {
+    const name = folder.replaceAll("_", "-");
+    const files = [...Deno.readDirSync(new URL(`services/${folder}`, root))].map((file) => file.name).sort();
+    for (const file of ["client.ts", "protocol.ts", "server.ts"]) assert(files.includes(file), `${folder}/${file}`);
+    for (const side of ["server", "client"]) {
+      assertEquals(
+        config.tasks[`${name}:${side}`]?.command,
+        `deno run -q --no-prompt -P=${name}-${side} services/${folder}/${side}.ts`,
+      );
+      const { net, ...rest } = config.permissions[`${name}-${side}`] ?? {};
+      assertEquals([net, rest], [["127.0.0.0/8", "[::1]", "localhost"], {}], `permissions of ${name}:${side}`);
+      assert(readme.includes(`deno task ${name}:${side}`), `${name}:${side} in the README`);
+    }
+    assertEquals(config.exports[`./${name}`], `./services/${folder}/server.ts`);
+    assertMatch(read(`services/${folder}/server.ts`), /^export function serve[A-Z]/m);
+    assert(EXCHANGES.some(({ service }) => service === name), `${name} in the demo`);
+    assert(all.includes(`tests/services/${folder}_test.ts`), `tests of ${name}`);
+  }
+});
+
+/** What each room may import from other rooms. */
+const MAY_IMPORT: Record<string, string[]> = {
+  "lib/framing": [],
+  "lib/log": [],
+  "lib/net": ["lib/log", "lib/framing"],
+  "lib/cli": ["lib/net", "lib/log", "lib/framing"],
+  services: ["lib/framing", "lib/net", "lib/log", "lib/cli"],
+};
+
+Deno.test("no room imports from a room it should not know", () => {
+  for (const path of all.filter((path) => /^(lib|services)\//.test(path))) {
+    const room = path.startsWith("services") ? "services" : path.split("/").slice(0, 2).join("/");
+    const own = path.split("/").slice(0, 2).join("/");
+    for (const specifier of importsOf(path).filter((specifier) => specifier.startsWith("."))) {
+      const target = new URL(specifier, new URL(path, "file:///")).pathname.slice(1).split("/").slice(0, 2).join("/");
+      assert(target === own || MAY_IMPORT[room]!.includes(target), `${path} imports ${specifier}`);
+    }
+  }
+  // net knows what a framing is, never how one is made.
+  for (const path of all.filter((path) => path.startsWith("lib/net/"))) {
+    const values = read(path).match(/^import (?!type ).*\/framing\/.*$/gm);
+    assertEquals(values, null, path);
+  }
+});
+
+Deno.test("every import from @std is in the import map, and has its types declared", () => {
+  const declared = new Map<string, Set<string>>();
+  for (const [, module, body] of read("lib/std.d.ts").matchAll(/declare module "([^"]+)" \{\n([\s\S]*?)\n\}/g)) {
+    const names = [...body!.matchAll(/export (?:function|class|const|interface) (\w+)/g)].map(([, name]) => name!);
+    declared.set(module!, new Set(names));
+  }
+  for (const path of all) {
+    for (const [, names, module] of read(path).matchAll(/import (?:type )?\{([^}]+)\} from "(@std\/[^"]+)"/g)) {
+      assert(module! in config.imports, `${module} of ${path} in deno.json`);
+      for (const name of names!.split(",").map((name) => name.replace(/\btype\b/, "").trim()).filter(Boolean)) {
+        assert(
+          declared.get(module!)?.has(name),
+          `${name} of ${module}, imported by ${path}, has no type in lib/std.d.ts`,
+        );
+      }
+    }
+    const bare = importsOf(path).filter((specifier) => !/^(\.|node:|@wirebench\/wirebench\/)/.test(specifier));
+    for (const specifier of bare) assert(specifier in config.imports, `${specifier} of ${path} in deno.json`);
+  }
+});
+
+Deno.test("every dependency is pinned to one version", () => {
+  for (const [name, target] of Object.entries<string>(config.imports)) {
+    assertMatch(target, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+(\/|$)/, name);
+  }
+});
+
+Deno.test("what the README refers to exists", () => {
+  const readme = read("README.md");
+  const links = [...readme.matchAll(/\]\(([^)#]+)\)/g)].map(([, target]) => target!).filter((target) =>
+    !/^https?:/.test(target)
+  );
+  assert(links.length > 10);
+  for (const target of links) Deno.statSync(new URL(target, root));
+  for (const [, name] of readme.matchAll(/deno(?:@[\d.]+)? task ([\w:-]+)/g)) {
+    assert(name! in config.tasks, `task ${name}`);
+  }
+});
+
+Deno.test("lib does nothing when it is imported", async () => {
+  for (const room of ["framing", "net", "log", "cli"]) {
+    const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", `lib/${room}/mod.ts`],
+      cwd: root,
+    }).output();
+    assertEquals([success, stdout.length, stderr.length], [true, 0, 0], room);
+  }
+});
