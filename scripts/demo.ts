@@ -31,7 +31,7 @@ async function main(values: Values<typeof options>, operands: string[], signal: 
   const chosen = operands.length === 0 ? EXCHANGES : EXCHANGES.filter(({ service }) => operands.includes(service));
   const unknown = operands.find((name) => !EXCHANGES.some(({ service }) => service === name));
   if (unknown !== undefined) {
-    throw new CommandError(
+    throw new UsageError(
       `No service "${unknown}": expected some of ${EXCHANGES.map(({ service }) => service).join(", ")}`,
     );
   }

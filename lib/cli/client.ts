@@ -21,7 +21,9 @@ export interface ClientCommand<Table extends Options> {
 
 /** What a client's own part gets. */
 export interface ClientRun<Table extends Options> extends HostPort {
+  /** The options' values, the defaults filled in. */
   values: Values<Table>;
+  /** What was given besides options. */
   operands: string[];
   /** How long to wait for anything that is owed, in milliseconds. */
   timeout: number;
@@ -29,6 +31,7 @@ export interface ClientRun<Table extends Options> extends HostPort {
   target: Required<HostPort & Omit<Deadlines, "lingerTimeout"> & { connectTimeout: number; signal: AbortSignal }>;
   /** Requests to stop; the connection of `target` closes by itself. */
   requests: StopRequests;
+  /** The client's log. */
   log: Log;
 }
 

@@ -4,6 +4,7 @@ import { UsageError } from "./options.ts";
 
 /** A failure whose message says all that its user needs to know. */
 export class CommandError extends Error {
+  /** The class's name. */
   override name = "CommandError";
 }
 

@@ -2,6 +2,7 @@ import { parseArgs } from "@std/cli/parse-args";
 
 /** A mistake in how a program was called. */
 export class UsageError extends Error {
+  /** The class's name. */
   override name = "UsageError";
 }
 
@@ -45,7 +46,9 @@ export interface Command<Table extends Options = Options> {
   readonly name: string;
   /** What it does, one sentence. */
   readonly summary: string;
+  /** What it takes besides options; nothing unless given. */
   readonly operands?: Operands;
+  /** The options it takes. */
   readonly options: Table;
 }
 
@@ -149,7 +152,9 @@ function expect<Value>(good: boolean, value: Value, expected: string, given: str
 
 /** A command line, read. */
 export interface CommandLine<Table extends Options> {
+  /** The options' values, the defaults filled in. */
   values: Values<Table>;
+  /** What was given besides options. */
   operands: string[];
   /** Whether help was asked for; nothing else has been checked then. */
   help: boolean;

@@ -24,7 +24,9 @@ interface LogTable extends Options {
 
 /** What a command's own part gets. */
 export interface Run<Table extends Options> {
+  /** The options' values, the defaults filled in. */
   values: Values<Table>;
+  /** What was given besides options. */
   operands: string[];
   /** Requests to stop. */
   requests: StopRequests;

@@ -3,9 +3,17 @@ import type { Decoder, Framing } from "./framing.ts";
 
 /** Turns a message's bytes into a value and back. */
 export interface Codec<Received, Sent = Received> {
-  /** @throws {FramingError} If the bytes stand for no value. */
+  /**
+   * Turns bytes into a value.
+   *
+   * @throws {FramingError} If they stand for none.
+   */
   decode(bytes: Uint8Array): Received;
-  /** @throws {TypeError} If the value cannot be expressed. */
+  /**
+   * Turns a value into bytes.
+   *
+   * @throws {TypeError} If it cannot be expressed.
+   */
   encode(value: Sent): Uint8Array;
 }
 

@@ -11,10 +11,14 @@ export abstract class FramingError extends Error {
 
 /** A message longer than the framing's limit, refused before it was stored. */
 export class MessageTooLongError extends FramingError {
+  /** The class's name. */
   override name = "MessageTooLongError";
+  /** The kind of fault. */
   override readonly reason = "too long";
 
   /**
+   * Says how long the message is.
+   *
    * @param limit The most bytes a payload may have.
    * @param length The payload's length in bytes as announced; where nothing announces it (a line), the limit plus one.
    * @param hint What else the bytes may have meant, added to the message.
@@ -26,10 +30,14 @@ export class MessageTooLongError extends FramingError {
 
 /** Bytes that the framing does not allow where they stand. */
 export class MalformedMessageError extends FramingError {
+  /** The class's name. */
   override name = "MalformedMessageError";
+  /** The kind of fault. */
   override readonly reason = "malformed";
 
   /**
+   * Says what was expected and what came.
+   *
    * @param expected What should have been there, in words.
    * @param offset Where `bytes` begin in what the decoder was given, counted in bytes from 0: in the stream for
    * a framing, in the message for `text` and `json`.
@@ -46,10 +54,14 @@ export class MalformedMessageError extends FramingError {
 
 /** A stream that ended inside a message. */
 export class TruncatedMessageError extends FramingError {
+  /** The class's name. */
   override name = "TruncatedMessageError";
+  /** The kind of fault. */
   override readonly reason = "truncated";
 
   /**
+   * Says how much came.
+   *
    * @param part What the end cut off: a header, a message.
    * @param expected How many bytes that part has.
    * @param received How many of them came.

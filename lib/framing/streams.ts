@@ -21,7 +21,11 @@ export class FrameDecoderStream<Received> implements ReadableWritablePair<Receiv
   /** Takes the bytes. */
   readonly writable: WritableStream<Uint8Array>;
 
-  /** @param framing How messages are told apart. */
+  /**
+   * Makes a decoder for one stream.
+   *
+   * @param framing How messages are told apart.
+   */
   constructor(framing: Framing<Received, never>) {
     // A TransformStream that errors throws away what waits in its queue; a generator is asked for one message at a time.
     const bytes = new TransformStream<Uint8Array, Uint8Array>();
@@ -54,7 +58,11 @@ async function* decode<Received>(chunks: AsyncIterable<Uint8Array>, framing: Fra
  * ```
  */
 export class FrameEncoderStream<Sent> extends TransformStream<Sent, Uint8Array<ArrayBuffer>> {
-  /** @param framing How messages are told apart. A message it refuses makes the stream error. */
+  /**
+   * Makes an encoder for one stream.
+   *
+   * @param framing How messages are told apart. A message it refuses makes the stream error.
+   */
   constructor(framing: Framing<unknown, Sent>) {
     super({ transform: (message, controller) => controller.enqueue(framing.encode(message)) });
   }

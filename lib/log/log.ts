@@ -21,6 +21,8 @@ export class Log {
   readonly #saidLevel: Level;
 
   /**
+   * Opens a log for somebody.
+   *
    * @param who Who speaks: `Server`, `Client`.
    * @param saidLevel The level of messages on the wire.
    */

@@ -13,6 +13,5 @@
  */
 
 export * from "./escape.ts";
-export * from "./format.ts";
 export * from "./log.ts";
-export * from "./sink.ts";
+export type { LogWriter } from "./sink.ts";

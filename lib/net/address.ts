@@ -1,6 +1,8 @@
 /** A host and a port, as {@linkcode formatAddress} shows them. */
 export interface HostPort {
+  /** A name or an address, without brackets. */
   hostname: string;
+  /** The port, 0 to 65535. */
   port: number;
 }
 

@@ -64,7 +64,11 @@ export class Broadcast {
   #last: Segment;
   #waking = false;
 
-  /** @param options How far behind a subscriber may be, and the size of segments. */
+  /**
+   * Starts a broadcast without subscribers.
+   *
+   * @param options How far behind a subscriber may be, and the size of segments.
+   */
   constructor(options: BroadcastOptions = {}) {
     this.#maxLag = options.maxLag ?? 16 * 1024 * 1024;
     this.#segmentSize = options.segmentSize ?? 1024 * 1024;

@@ -13,8 +13,8 @@ const GROWTH = 4;
 /** After this many reads in a row that a buffer of one step less would have held, it shrinks by that step. */
 const SMALL_READS = 64;
 
-/** What a wait for the peer that came to nothing is called, and the words for it. */
-type LateReason = "idle" | "too slow";
+/** What a wait for the peer that came to nothing is called. */
+export type LateReason = "idle" | "too slow";
 
 /**
  * One TCP connection, on either side: reading and writing with deadlines, one writer at a time, an end for
@@ -48,6 +48,8 @@ export class Connection implements Disposable {
   #holds = 1;
 
   /**
+   * Takes over a socket.
+   *
    * @param socket An open connection, which belongs to this object from now on.
    * @param deadlines How long the peer may take.
    */

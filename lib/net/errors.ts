@@ -16,9 +16,12 @@ export type CloseReason = "finished" | "idle" | "too slow" | FramingFault | "res
 
 /** A connection that ended while something was still to be read or written. */
 export class ConnectionError extends Error {
+  /** The class's name. */
   override name = "ConnectionError";
 
   /**
+   * Says how the connection ended.
+   *
    * @param reason Why it ended.
    * @param message What happened, in words.
    * @param options The error it came from, if there was one.
