@@ -28,12 +28,19 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
   let writing: Promise<void> | undefined;
 
   async function flush(): Promise<void> {
-    while (queued.length > 0) {
-      if (dropped > 0) queued.push(format(note(`${dropped} log records dropped: nobody read them`)));
-      let bytes = encoder.encode(queued.join(""));
+    try {
+      while (queued.length > 0) {
+        if (dropped > 0) queued.push(format(note(`${dropped} log records dropped: nobody read them`)));
+        let bytes = encoder.encode(queued.join(""));
+        queued = [];
+        size = dropped = 0;
+        while (bytes.length > 0) bytes = bytes.subarray(await writer.write(bytes));
+      }
+    } catch {
+      // A log whose reader is gone is no reason to stop: what it would have said is lost, the program is not.
       queued = [];
-      size = dropped = 0;
-      while (bytes.length > 0) bytes = bytes.subarray(await writer.write(bytes));
+    } finally {
+      writing = undefined;
     }
   }
 
@@ -45,8 +52,7 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
     const lines = format(record);
     queued.push(lines);
     size += lines.length;
-    // A log whose reader is gone is no reason to stop: what it would have said is lost, the program is not.
-    writing ??= Promise.resolve().then(flush).catch(() => queued = []).then(() => writing = undefined);
+    writing ??= Promise.resolve().then(flush);
   }
 
   async function dispose(): Promise<void> {

@@ -116,6 +116,25 @@ Deno.test("nothing is lost at the end of the program: 100,000 lines", async () =
   assertMatch(lines.at(-1)!, /line 99999$/);
 });
 
+Deno.test("a record is written at once, also one that comes while another has just been", async () => {
+  // A record that came between the end of a write and the note that it had ended once waited for the next one.
+  for (let turns = 0; turns < 20; turns++) {
+    let written = "";
+    const writer = {
+      write(data: Uint8Array) {
+        written += textOf(data);
+        return Promise.resolve(data.length);
+      },
+    };
+    await using _log = await configureLog({ writer });
+    new Log("Server").info("first");
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    new Log("Server").info("second");
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assertMatch(written, /first\n.*second\n$/, `after ${turns} turns`);
+  }
+});
+
 Deno.test("a log that nobody reads holds nothing up, and says later what was dropped", async () => {
   let written = "";
   const released = Promise.withResolvers<void>();
