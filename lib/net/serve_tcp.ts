@@ -147,6 +147,7 @@ class TcpService implements TcpServer {
   }
 
   #take(socket: Deno.TcpConn): void {
+    if (this.#stopped.signal.aborted) return socket.close(); // It came in the very moment of the stop.
     let connection;
     try {
       connection = new Connection(socket, this.#deadlines);
