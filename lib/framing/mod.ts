@@ -24,6 +24,8 @@ export * from "./json.ts";
 export * from "./length_prefix.ts";
 export * from "./lines.ts";
 export * from "./netstring.ts";
+export * from "./pickle.ts";
+export * from "./pickle_value.ts";
 export * from "./streams.ts";
 export * from "./tagged.ts";
 export * from "./text.ts";

@@ -1,0 +1,312 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import {
+  checkFraming,
+  decimalHeader,
+  decodePickle,
+  encodePickle,
+  MalformedMessageError,
+  pickle,
+  PickleFloat,
+  type PickleLimits,
+  PickleTuple,
+  type PickleValue,
+} from "@wirebench/wirebench/framing";
+import { repr } from "../../services/objects/repr.ts";
+import { bytes } from "../harness.ts";
+
+interface Row {
+  name: string;
+  protocol: number;
+  base64: string;
+}
+
+/** Pickles that CPython made; tests/data/make_pickles.py says how. */
+const PICKLES: { plain: (Row & { repr?: string; sha256?: string })[]; refused: (Row & { names: string })[] } = JSON
+  .parse(
+    await Deno.readTextFile(new URL("../data/pickles.json", import.meta.url)),
+  );
+
+function dataOf({ base64 }: Row): Uint8Array<ArrayBuffer> {
+  return Uint8Array.fromBase64(base64);
+}
+
+async function sha256(text: string): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(text))).toHex();
+}
+
+Deno.test("decodePickle() reads what CPython pickles, in protocols 2 to 5", async () => {
+  assertEquals(new Set(PICKLES.plain.map(({ protocol }) => protocol)), new Set([2, 3, 4, 5]));
+  for (const row of PICKLES.plain) {
+    const shown = repr(decodePickle(dataOf(row)));
+    const what = `${row.name}, protocol ${row.protocol}`;
+    if (row.repr !== undefined) assertEquals(shown, row.repr, what);
+    else assertEquals(await sha256(shown), row.sha256, what);
+  }
+});
+
+Deno.test("encodePickle() writes the bytes that CPython writes in protocol 4, where they fit in a frame of its", () => {
+  for (const row of PICKLES.plain.filter(({ protocol }) => protocol === 4)) {
+    const data = dataOf(row);
+    // Beyond 64 KiB CPython begins another frame.
+    if (data.length > 65_536) continue;
+    assertEquals(encodePickle(decodePickle(data)).toHex(), data.toHex(), row.name);
+  }
+});
+
+Deno.test("the tutorial's object is the tutorial's 34 bytes", () => {
+  const hex = "80049517000000000000007d94284b018c03486579944b028c0554686572659475" + "2e";
+  assertEquals(encodePickle(new Map([[1, "Hey"], [2, "There"]])).toHex(), hex);
+});
+
+Deno.test("decodePickle() refuses by its name every opcode that could name or call anything", () => {
+  for (const row of PICKLES.refused) {
+    const error = assertThrows(() => decodePickle(dataOf(row)), MalformedMessageError);
+    assert(error.message.includes(row.names), `${row.name}, protocol ${row.protocol}: ${error.message}`);
+  }
+  const opcodes: [byte: number, name: string][] = [
+    [0x52, "REDUCE"],
+    [0x62, "BUILD"],
+    [0x69, "INST"],
+    [0x6f, "OBJ"],
+    [0x81, "NEWOBJ"],
+    [0x92, "NEWOBJ_EX"],
+    [0x63, "GLOBAL"],
+    [0x93, "STACK_GLOBAL"],
+    [0x82, "EXT1"],
+    [0x83, "EXT2"],
+    [0x84, "EXT4"],
+    [0x50, "PERSID"],
+    [0x51, "BINPERSID"],
+    [0x97, "NEXT_BUFFER"],
+    [0x98, "READONLY_BUFFER"],
+    [0x00, "0x00"],
+    [0xff, "0xff"],
+  ];
+  for (const [byte, name] of opcodes) {
+    const error = assertThrows(() => decodePickle(Uint8Array.of(0x80, 4, 0x4e, byte, 0x2e)), MalformedMessageError);
+    assertEquals([error.offset, error.expected], [3, `plain data, not the opcode ${name}`]);
+  }
+});
+
+/** Bytes that are no pickle, and what is said about each. */
+const MALFORMED: [what: string, data: number[], words: RegExp][] = [
+  ["nothing", [], /1 bytes more before the end of the pickle, not 0/],
+  ["no protocol", [0x4e, 0x2e], /a pickle of protocol 2 to 5/],
+  ["protocol 1", [0x80, 1, 0x4e, 0x2e], /protocol 2 to 5, not 1/],
+  ["protocol 6", [0x80, 6, 0x4e, 0x2e], /protocol 2 to 5, not 6/],
+  ["the protocol twice", [0x80, 4, 0x80, 4, 0x4e, 0x2e], /the protocol once/],
+  ["no end", [0x80, 4, 0x4e], /1 bytes more before the end/],
+  ["no value", [0x80, 4, 0x2e], /one value at the end/],
+  ["two values", [0x80, 4, 0x4e, 0x4e, 0x2e], /one value at the end/],
+  ["a mark left", [0x80, 4, 0x28, 0x4e, 0x2e], /one value at the end/],
+  ["bytes after the end", [0x80, 4, 0x4e, 0x2e, 0x4e], /at byte 4: expected nothing after the end/],
+  [
+    "a frame beyond the end",
+    [0x80, 4, 0x95, 9, 0, 0, 0, 0, 0, 0, 0, 0x4e, 0x2e],
+    /a frame of at most the 2 bytes that are left, not 9/,
+  ],
+  ["a frame of 2**63 bytes", [0x80, 4, 0x95, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x4e, 0x2e], /a frame of at most the 2 bytes/],
+  ["an empty frame", [0x80, 4, 0x95, 0, 0, 0, 0, 0, 0, 0, 0, 0x4e, 0x2e], /a frame of at most/],
+  [
+    "a frame that ends inside a value",
+    [0x80, 4, 0x95, 2, 0, 0, 0, 0, 0, 0, 0, 0x4d, 1, 2, 0x2e],
+    /before the end of its frame/,
+  ],
+  [
+    "a frame in a frame",
+    [0x80, 4, 0x95, 11, 0, 0, 0, 0, 0, 0, 0, 0x95, 2, 0, 0, 0, 0, 0, 0, 0, 0x4e, 0x2e],
+    /no frame inside a frame/,
+  ],
+  ["text beyond the end", [0x80, 4, 0x58, 0xff, 0xff, 0xff, 0xff, 0x61], /4294967295 bytes more before the end/],
+  ["text of 2**63 bytes", [0x80, 4, 0x8d, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x61], /bytes more before the end/],
+  ["an int of 2**31 bytes", [0x80, 4, 0x8b, 0xff, 0xff, 0xff, 0x7f, 1], /2147483647 bytes more before the end/],
+  ["an int of -1 bytes", [0x80, 4, 0x8b, 0xff, 0xff, 0xff, 0xff, 1], /a length of 0 or more/],
+  ["text that is not UTF-8", [0x80, 4, 0x8c, 2, 0x61, 0xff, 0x2e], /at byte 5: expected UTF-8 text/],
+  ["an index never stored", [0x80, 4, 0x68, 0, 0x2e], /an index that was stored, not 0/],
+  ["nothing to store", [0x80, 4, 0x94, 0x2e], /a value to store/],
+  ["nothing to append to", [0x80, 4, 0x4e, 0x61, 0x2e], /a list to append to/],
+  ["appending to a dict", [0x80, 4, 0x7d, 0x4e, 0x61, 0x2e], /a list to append to/],
+  ["appending to a tuple", [0x80, 4, 0x29, 0x4e, 0x61, 0x2e], /a list to append to/],
+  ["setting an item of a list", [0x80, 4, 0x5d, 0x4e, 0x4e, 0x73, 0x2e], /a dict to set an item of/],
+  ["a key without a value", [0x80, 4, 0x7d, 0x28, 0x4e, 0x75, 0x2e], /a value for every key/],
+  ["a list as a key", [0x80, 4, 0x7d, 0x5d, 0x4e, 0x73, 0x2e], /a key that cannot change/],
+  ["a list in a tuple as a key", [0x80, 4, 0x7d, 0x5d, 0x85, 0x4e, 0x73, 0x2e], /a key that cannot change/],
+  ["no mark", [0x80, 4, 0x74, 0x2e], /a mark for TUPLE/],
+  ["too little for a tuple", [0x80, 4, 0x4e, 0x86, 0x2e], /2 values for TUPLE2/],
+  ["values across a mark", [0x80, 4, 0x4e, 0x28, 0x85, 0x2e], /1 values for TUPLE1/],
+  ["two lists in each other", [0x80, 4, 0x5d, 0x94, 0x5d, 0x94, 0x68, 0, 0x61, 0x61, 0x2e], /data without cycles/],
+];
+
+Deno.test("decodePickle() says what is wrong with bytes that are no pickle", () => {
+  for (const [what, data, words] of MALFORMED) {
+    const error = assertThrows(() => decodePickle(Uint8Array.from(data)), MalformedMessageError, undefined, what);
+    assert(words.test(error.message), `${what}: ${error.message}`);
+  }
+});
+
+Deno.test("decodePickle() takes a prefix of a pickle for no pickle, and no changed byte for a mistake of its own", () => {
+  for (const row of PICKLES.plain.filter(({ base64 }) => base64.length < 700)) {
+    const data = dataOf(row);
+    for (let end = 0; end < data.length; end++) {
+      assertThrows(() => decodePickle(data.subarray(0, end)), MalformedMessageError);
+    }
+    for (let at = 0; at < data.length; at++) {
+      const changed = new Uint8Array(data);
+      changed[at] = changed[at]! ^ (1 << (at % 8));
+      decodesOrRefuses(changed);
+    }
+  }
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), (random) => {
+      decodesOrRefuses(Uint8Array.of(0x80, 4, ...random, 0x2e));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+function decodesOrRefuses(data: Uint8Array): void {
+  try {
+    decodePickle(data);
+  } catch (error) {
+    if (!(error instanceof MalformedMessageError)) throw error;
+  }
+}
+
+Deno.test("decodePickle() is not broken by input made to break it", () => {
+  const many = (byte: number, count: number) => new Array<number>(count).fill(byte);
+  // 30 levels, each a list with the one below twice: 2 to the power of 30 items, in 200 bytes.
+  const doubling = [0x80, 4, 0x5d, 0x94];
+  for (let level = 0; level < 30; level++) doubling.push(0x5d, 0x94, 0x28, 0x68, level, 0x68, level, 0x65);
+  // The same with text: 1 KiB, a thousand times, a thousand times.
+  const repeated = [0x80, 4, 0x58, 0, 4, 0, 0, ...many(0x61, 1024), 0x94];
+  for (let level = 0; level < 2; level++) {
+    repeated.push(0x5d, 0x94, 0x28);
+    for (let count = 0; count < 1000; count++) repeated.push(0x68, level);
+    repeated.push(0x65);
+  }
+  const attacks: [what: string, data: number[], words: RegExp][] = [
+    ["nested 200,000 deep in tuples", [0x80, 4, 0x29, ...many(0x85, 200_000), 0x2e], /at most 500 levels/],
+    [
+      "nested 200,000 deep in lists",
+      [0x80, 4, ...many(0x5d, 200_000), ...many(0x61, 199_999), 0x2e],
+      /at most 500 levels/,
+    ],
+    ["shared at each of 30 levels", [...doubling, 0x2e], /at most 1000000 items/],
+    ["a text a million times", [...repeated, 0x2e], /at most 67108864 bytes of text/],
+    ["two million values", [0x80, 4, ...many(0x4e, 2_000_000), 0x2e], /at most 1000000 items/],
+    ["two million marks", [0x80, 4, ...many(0x28, 2_000_000), 0x2e], /at most 1000000 items/],
+  ];
+  for (const [what, data, words] of attacks) {
+    const began = performance.now();
+    const error = assertThrows(() => decodePickle(Uint8Array.from(data)), MalformedMessageError, undefined, what);
+    assert(words.test(error.message), `${what}: ${error.message}`);
+    assert(performance.now() - began < 5000, `${what} took ${performance.now() - began} ms`);
+  }
+  // Storing under the largest index takes no more memory than under the smallest.
+  assertEquals(decodePickle(Uint8Array.of(0x80, 2, 0x4e, 0x72, 0xff, 0xff, 0xff, 0xff, 0x2e)), null);
+});
+
+Deno.test("an int of a million bits comes out right, and in time", () => {
+  const value = -(3n ** 630_000n);
+  assertEquals(decodePickle(encodePickle(value)) === value, true);
+  assertEquals(repr(value).slice(0, 4), "-0x1".slice(0, 3) + repr(value).slice(3, 4));
+});
+
+const limits: [limit: Partial<PickleLimits>, fits: PickleValue, not: PickleValue][] = [
+  [{ maxDepth: 2 }, [[1]], [[[1]]]],
+  [{ maxItems: 3 }, [1, 2], [1, 2, 3]],
+  [{ maxSize: 4 }, ["ab", "cd"], ["ab", "cde"]],
+];
+
+Deno.test("limits can be set, and are exact", () => {
+  for (const [limit, fits, not] of limits) {
+    assertEquals(decodePickle(encodePickle(fits), limit), fits);
+    assertThrows(() => decodePickle(encodePickle(not), limit), MalformedMessageError);
+  }
+  assertThrows(() => encodePickle([[[1]]], { maxDepth: 2 }), RangeError, "Cannot pickle more than 2 levels");
+});
+
+/** Any plain data. */
+const { value: anyValue } = fc.letrec<{ value: PickleValue; key: PickleValue }>((tie) => ({
+  key: fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.maxSafeInteger(),
+    fc.bigInt().map(normal),
+    fc.constantFrom(null, true),
+  ),
+  value: fc.oneof(
+    { maxDepth: 4 },
+    tie("key"),
+    fc.double().map((value) => Number.isInteger(value) && !Object.is(value, -0) ? new PickleFloat(value) : value),
+    fc.uint8Array().map((data) => new Uint8Array(data)),
+    fc.array(tie("value"), { maxLength: 5 }),
+    fc.array(tie("value"), { maxLength: 5 }).map((items) => new PickleTuple(items)),
+    fc.array(fc.tuple(tie("key"), tie("value")), { maxLength: 5 }).map((entries) => new Map(entries)),
+  ),
+}));
+
+function normal(value: bigint): number | bigint {
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+}
+
+Deno.test("any plain data comes back as it was, also under a header cut anywhere", () => {
+  fc.assert(fc.property(anyValue, (value) => assertEquals(decodePickle(encodePickle(value)), value)), { numRuns: 500 });
+  const framing = pickle(decimalHeader());
+  checkFraming(framing, [[1, "two", null], new Map<PickleValue, PickleValue>([[1, "Hey"], [2, new PickleTuple([])]])]);
+});
+
+Deno.test("what would change silently, or is no plain data, is not written", () => {
+  const cycle: PickleValue[] = [];
+  cycle.push(cycle);
+  const wrong: [value: unknown, words: string][] = [
+    [undefined, "Cannot pickle undefined"],
+    [{ a: 1 }, "Cannot pickle Object: expected null, a boolean"],
+    [new Date(), "Cannot pickle Date"],
+    [new Set(), "Cannot pickle Set"],
+    [() => 1, "Cannot pickle function"],
+    [Symbol("x"), "Cannot pickle symbol"],
+    [2 ** 53, "beyond 2^53 expected a bigint for an int, a PickleFloat for a float"],
+    ["\ud800", "half a surrogate pair"],
+    [new Map([[[1], 1]]), "Cannot pickle a dict whose key can change"],
+    [cycle, "part of itself"],
+  ];
+  for (const [value, words] of wrong) assertThrows(() => encodePickle(value as PickleValue), Error, words);
+});
+
+Deno.test("what is shared is shared again", () => {
+  const shared = [1];
+  const [one, two] = decodePickle(encodePickle([shared, shared])) as PickleValue[];
+  assert(one === two);
+});
+
+const hasPython = (() => {
+  try {
+    return new Deno.Command("python3", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+})();
+
+Deno.test({
+  name: "Python reads what encodePickle() writes, and sends it back" + (hasPython ? "" : " (ignored: no python3 here)"),
+  ignore: !hasPython,
+  async fn() {
+    const program =
+      "import pickle, sys\nv = pickle.load(sys.stdin.buffer)\nsys.stdout.buffer.write(pickle.dumps((v, repr(v)), 5))";
+    for (
+      const [value] of [...fc.sample(anyValue, 40).map((value) => [value]), [Array.from({ length: 3000 }, (_, n) => n)]]
+    ) {
+      const python = new Deno.Command("python3", { args: ["-c", program], stdin: "piped", stdout: "piped" }).spawn();
+      const input = python.stdin.getWriter();
+      await input.write(encodePickle(value!));
+      await input.close();
+      const { stdout } = await python.output();
+      const { items: [back, shown] } = decodePickle(stdout) as PickleTuple;
+      assertEquals(back, value);
+      // What is printable beyond Latin-1 depends on the version of Unicode that each of the two knows.
+      // deno-lint-ignore no-control-regex
+      if (/^[\x00-\xff]*$/.test(repr(back!))) assertEquals(repr(back!), shown);
+    }
+  },
+});
