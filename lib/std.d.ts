@@ -1,5 +1,5 @@
 // The npm form of @std has no types of its own; these are the parts of it that are used.
-// An import missing here would be `any` without a word: tests/imports_test.ts compares.
+// An import missing here would be `any` without a word: tests/project_test.ts compares.
 
 declare module "@std/assert/equal" {
   export function equal(a: unknown, b: unknown): boolean;
@@ -48,4 +48,8 @@ declare module "@std/assert" {
     includes?: string,
     message?: string,
   ): Promise<E>;
+}
+
+declare module "@std/streams/text-line-stream" {
+  export class TextLineStream extends TransformStream<string, string> {}
 }

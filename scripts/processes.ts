@@ -99,11 +99,12 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#signal("SIGTERM");
+    if (!this.log.some(({ message }) => message.startsWith("Stopped"))) this.#signal("SIGTERM");
     const cut = setTimeout(() => this.#signal("SIGTERM"), 600);
-    await this.process.status;
+    const { code } = await this.process.status;
     clearTimeout(cut);
     await this.#logged;
+    if (code !== 0) throw new Error(`The server ended with exit code ${code}: ${this.#stderr}`);
   }
 
   #signal(signal: Deno.Signal): void {

@@ -60,7 +60,9 @@ export class RawPeer implements Disposable {
     const data = new Uint8Array(length);
     for (let at = 0; at < length;) {
       const count = await within(this.socket.read(data.subarray(at)), () => `${length} bytes, got ${at}`);
-      if (count === null) throw new Error(`Expected ${length} bytes, got ${at}: ${textOf(data.subarray(0, at))}`);
+      if (count === null) {
+        throw new Error(`Expected ${length} bytes, got ${at}: ${textOf(data.subarray(0, Math.min(at, 100)))}`);
+      }
       at += count;
     }
     return textOf(data);

@@ -8,7 +8,7 @@ import type { StopRequests } from "./signals.ts";
 export interface Conversation extends Disposable {
   /** What stands before the line that is being typed; nothing on a pipe. */
   prompt: string;
-  /** Asks the person one question; `undefined` if they would not answer, or nobody is there. */
+  /** Asks for one line: shows a person the question, takes the next line of a pipe; `undefined` after the last. */
   ask(question: string): Promise<string | undefined>;
   /** What is typed or piped in, a line at a time, until it ends. */
   lines(): AsyncIterable<string>;
@@ -34,17 +34,19 @@ export function openConversation(requests: StopRequests): Conversation {
 class PipeConversation implements Conversation {
   prompt = "";
   readonly #stdin = new Stdin();
+  readonly #lines = this.#stdin.lines();
 
   lines(): AsyncIterable<string> {
-    return this.#stdin.lines();
+    return this.#lines;
   }
 
   async show(line: string): Promise<void> {
     await printLine(line);
   }
 
-  ask(): Promise<undefined> {
-    return Promise.resolve(undefined);
+  async ask(): Promise<string | undefined> {
+    const { value, done } = await this.#lines.next();
+    return done ? undefined : value;
   }
 
   [Symbol.dispose](): void {
@@ -91,7 +93,7 @@ class TerminalConversation implements Conversation {
     this.#terminal.prompt();
     this.#prompted = true;
     const { value } = await this.#typed.read();
-    this.#prompted = false;
+    if (value !== undefined) this.#prompted = false;
     return value;
   }
 

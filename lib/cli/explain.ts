@@ -49,14 +49,29 @@ export function explain(error: unknown, { task, address = "the address" }: Attem
   return `${error.name}: ${message.replaceAll("\n", " ")}`;
 }
 
+/**
+ * Does what a command line asks for before anything else is done; what it cannot do is wrong usage.
+ *
+ * @param run What to do.
+ * @returns What it comes to.
+ * @throws {UsageError} With the message of whatever was thrown.
+ */
+export function orUsage<Value>(run: () => Value): Value {
+  try {
+    return run();
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : Deno.inspect(error));
+  }
+}
+
 /** Which grant is missing, and the command that gives it: exposing a service is a decision somebody types. */
 function sandboxed(message: string, task: string): string {
   const wanted = /^Requires (\w+) access to "([^"]+)"/.exec(message);
   const [service, side] = task.split(":");
   if (wanted === null || side === undefined) return message;
   const [, kind, what] = wanted;
-  const command = `deno run -P=${service}-${side} --allow-${kind}=${what} services/${
-    service!.replaceAll("-", "_")
-  }/${side}.ts`;
+  // A socket on a free port speaks with other addresses too.
+  const grant = what!.endsWith(":0") ? `--allow-${kind}` : `--allow-${kind}=${what}`;
+  const command = `deno run -P=${service}-${side} ${grant} services/${service!.replaceAll("-", "_")}/${side}.ts`;
   return `The sandbox of ${task} does not allow ${what}; to allow it on purpose: ${command} ...`;
 }

@@ -70,7 +70,8 @@ export function host(help: string, value: string = "127.0.0.1"): Option<string> 
     default: value,
     parse(given) {
       const name = given.replace(/^\[(.*)\]$/, "$1");
-      return expect(name !== "" && !/[\s/]/.test(name), name, "a host name or address", given);
+      const valid = name !== "" && !/[\s/[\]]/.test(name) && (!name.includes(":") || URL.canParse(`http://[${name}]`));
+      return expect(valid, name, "a host name or address", given);
     },
   };
 }
@@ -181,11 +182,10 @@ export function parseCommandLine<Table extends Options>(command: Command<Table>,
   const names = new Map(Object.keys(command.options).map((key) => [nameOf(key), key]));
   const flags = [...names].filter(([, key]) => command.options[key]!.placeholder === undefined).map(([name]) => name);
   const unknown: string[] = [];
-  const parsed = parseArgs(args, {
+  const parsed = parseArgs(explicit(args, flags), {
     string: ["_", ...[...names.keys()].filter((name) => !flags.includes(name))],
     boolean: ["help", ...flags],
     collect: [...names.keys()].filter((name) => !flags.includes(name)),
-    alias: { h: "help" },
     unknown(argument, key) {
       if (key === undefined) return true;
       unknown.push(argument);
@@ -202,6 +202,32 @@ export function parseCommandLine<Table extends Options>(command: Command<Table>,
     checkOperands(command.operands, parsed._);
   }
   return { values: values as Values<Table>, operands: parsed._, help: parsed["help"] === true };
+}
+
+/**
+ * Ties options to their values before they are parsed: the word after a flag is not its value, `-5` after another
+ * option is, and `-hat` is not `-h`.
+ */
+function explicit(args: string[], flags: string[]): string[] {
+  const tied: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const argument = args[at]!;
+    if (argument === "--") return [...tied, ...args.slice(at)];
+    const [, name, value] = /^--([^=]+)(?:=(.*))?$/s.exec(argument === "-h" ? "--help" : argument) ?? [];
+    if (name === undefined) {
+      tied.push(argument);
+    } else if (name === "help" || flags.includes(name)) {
+      if (value !== undefined && value !== "true" && value !== "false") {
+        throw new UsageError(`--${name} takes no value`);
+      }
+      tied.push(`--${name}=${value ?? "true"}`);
+    } else if (value === undefined && /^-[\d.]/.test(args[at + 1] ?? "")) {
+      tied.push(`${argument}=${args[++at]}`);
+    } else {
+      tied.push(argument);
+    }
+  }
+  return tied;
 }
 
 function valueOf(name: string, option: Option<unknown>, given: string[]): unknown {

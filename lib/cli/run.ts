@@ -56,6 +56,7 @@ export async function run<Table extends Options>(
   const full: Command<Table & LogTable> = { ...command, options: { ...command.options, ...log } };
   const attempt: Attempt = { task: command.name };
   let code = 0;
+  let requests: StopRequests | undefined;
   try {
     const { values, operands, help } = parseCommandLine(full, args);
     if (help) {
@@ -64,13 +65,14 @@ export async function run<Table extends Options>(
     }
     const { log: format, logLevel } = values as Values<LogTable>;
     await using _log = await configureLog({ format, level: logLevel });
-    using requests = stopRequests();
+    requests = stopRequests();
     await main({ values, operands, requests, attempt });
   } catch (error) {
     code = error instanceof UsageError ? 2 : 1;
     const advice = code === 2 ? `; see deno task ${command.name} --help` : "";
     console.error(`${command.name}: ${explain(error, attempt)}${advice}`);
   }
+  await requests?.settled();
   Deno.exitCode = code;
   Deno.unrefTimer(setTimeout(() => Deno.exit(code), EXIT_TIMEOUT));
 }

@@ -1,7 +1,7 @@
 import { Log } from "../log/log.ts";
 import { formatAddress, type HostPort, isLoopback } from "../net/address.ts";
 import { DEFAULT_DEADLINES } from "../net/limits.ts";
-import type { ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
+import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
 import type { UdpServer } from "../net/serve_udp.ts";
 import type { ServeOptions, Server } from "../net/server.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
@@ -30,12 +30,14 @@ export interface TcpServerCommand<Table extends Options> extends ServerCommand<T
    */
   messages?: boolean;
   /**
-   * The default of `--idle-timeout` in milliseconds.
+   * The default of `--idle-timeout` in milliseconds; `false` where clients have nothing to say.
    *
    * @default {300000}
    */
-  idleTimeout?: number;
+  idleTimeout?: number | false;
 }
+
+const IDLE_HELP = "Close a connection after so long without a message, 0 for never";
 
 function listenOptions(defaultPort: number) {
   return {
@@ -52,15 +54,13 @@ function listenOptions(defaultPort: number) {
  */
 export async function runTcpServer<Table extends Options = Record<never, Option<never>>>(
   command: TcpServerCommand<Table>,
-  serve: (options: ServeTcpOptions & { maxMessage?: number } & Values<Table>) => TcpServer,
+  serve: (options: ServeTcpOptions & { maxMessage?: number } & Values<Table>) => Server | Promise<Server>,
 ): Promise<void> {
   const { messages = true, idleTimeout = DEFAULT_DEADLINES.idleTimeout } = command;
   const shared = {
     ...listenOptions(command.port),
     maxConnections: integer("N", "Most connections at once", 1000, { least: 1 }),
-    idleTimeout: seconds("Close a connection after so long without a message, 0 for never", idleTimeout, {
-      zero: Infinity,
-    }),
+    ...(idleTimeout === false ? {} : { idleTimeout: seconds(IDLE_HELP, idleTimeout, { zero: Infinity }) }),
     ...(messages ? { maxMessage: integer("BYTES", "Longest message accepted", DEFAULT_MAX_LENGTH, { least: 1 }) } : {}),
   };
   await runServer(command, shared, (values, options) => serve({ ...values, ...options }));
@@ -74,15 +74,20 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
  */
 export async function runUdpServer<Table extends Options = Record<never, Option<never>>>(
   command: ServerCommand<Table>,
-  serve: (options: ServeOptions & Values<Table>) => UdpServer,
+  serve: (options: ServeOptions & Values<Table>, requests: StopRequests) => UdpServer,
 ): Promise<void> {
-  await runServer(command, listenOptions(command.port), (values, options) => serve({ ...values, ...options }));
+  const shared = listenOptions(command.port);
+  await runServer(command, shared, (values, options, requests) => serve({ ...values, ...options }, requests));
 }
 
 async function runServer<Shared extends ReturnType<typeof listenOptions>, Table extends Options>(
   command: ServerCommand<Table>,
   shared: Shared,
-  start: (values: Values<Shared> & Values<Table>, options: ServeOptions) => Server,
+  start: (
+    values: Values<Shared> & Values<Table>,
+    options: ServeOptions,
+    requests: StopRequests,
+  ) => Server | Promise<Server>,
 ): Promise<void> {
   const { name, summary } = command;
   const options = { ...shared, ...command.options } as Shared & Table;
@@ -91,7 +96,7 @@ async function runServer<Shared extends ReturnType<typeof listenOptions>, Table 
     const { host: hostname, port } = all as HostPort & { host: string };
     attempt.address = formatAddress({ hostname, port });
     const log = new Log("Server");
-    const server = start(all, { hostname, port, log, signal: requests.stopNow });
+    const server = await start(all, { hostname, port, log, signal: requests.stopNow }, requests);
     if (!isLoopback(hostname)) log.warn("Whoever can reach this machine can reach this server");
     await untilStopped(server, requests, log);
   });
@@ -104,14 +109,15 @@ async function untilStopped(server: Server, { stop }: StopRequests, log: Log): P
   await Promise.race([server.finished, requested.promise]);
   if (!stop.aborted) return;
   const connections = (server as Partial<TcpServer>).connections ?? 0;
+  const stopping = server.shutdown();
   if (connections > 0) {
     log.info("{signal}: letting {connections} connections finish; once more closes them", {
       signal: stop.reason,
       connections,
     });
   }
-  const report = await server.shutdown() as { finished: number; cut: number } | undefined;
-  log.info(report === undefined ? "Stopped" : "Stopped: {finished} connections finished, {cut} were cut", {
-    ...report,
-  });
+  const report = await stopping as (DrainReport & { memory?: number }) | undefined;
+  const drained = report === undefined ? "" : ": {finished} connections finished, {cut} were cut";
+  const memory = report?.memory === undefined ? "" : `; ${Math.round(report.memory / 1e6)} MB of memory`;
+  log.info(`Stopped${drained}${memory}`, { ...report });
 }

@@ -1,5 +1,5 @@
-import { lines, text } from "../framing/mod.ts";
-import { escapeText } from "../log/escape.ts";
+import { encodeText, lines, text } from "../framing/mod.ts";
+import { escapeText, writeAll } from "../log/mod.ts";
 import { CommandError } from "./explain.ts";
 
 /**
@@ -9,16 +9,27 @@ import { CommandError } from "./explain.ts";
  */
 export async function writeStdout(bytes: Uint8Array): Promise<void> {
   try {
-    while (bytes.length > 0) bytes = bytes.subarray(await Deno.stdout.write(bytes));
+    await writeAll(Deno.stdout, bytes);
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
     throw new CommandError("Standard output was closed before everything was written", { cause: error });
   }
 }
 
+/**
+ * Where a peer's byte stream goes: standard output as it is, or on a terminal with whatever could steer it escaped.
+ *
+ * @returns Writes a chunk; a character that comes in two of them is shown whole.
+ */
+export function streamToStdout(): (chunk: Uint8Array) => Promise<void> {
+  if (!Deno.stdout.isTerminal()) return writeStdout;
+  const decoder = new TextDecoder();
+  return (chunk) => writeStdout(encodeText(escapeText(decoder.decode(chunk, { stream: true }), "\n\r\t")));
+}
+
 /** Writes a peer's message to standard output as one line that cannot pass for two, nor steer a terminal. */
 export async function printLine(message: string): Promise<void> {
-  await writeStdout(new TextEncoder().encode(escapeText(message, "\t") + "\n"));
+  await writeStdout(encodeText(escapeText(message, "\t") + "\n"));
 }
 
 /** Standard input, which is let go of when it is disposed of: a pending read would keep the program alive. */

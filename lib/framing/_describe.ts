@@ -19,8 +19,11 @@ const OPENINGS: [pattern: RegExp, name: string][] = [
   // RFC 8446, 5.1: a handshake record and its legacy version.
   // deno-lint-ignore no-control-regex
   [/^\x16\x03[\x00-\x04]/, "a TLS hello"],
+  // PEP 3154 and before: the opcode PROTO and the protocol.
+  // deno-lint-ignore no-control-regex
+  [/^\x80[\x02-\x05]/, "a pickle"],
   [/^SSH-\d/, "an SSH greeting"],
-  [/^ *\d+ +/, "a decimal length header"],
+  [/^ *\d+ {2,}\D*$/, "a decimal length header"],
 ];
 
 /** Names the protocol that bytes seem to open, or `undefined` when they look like nothing known. */

@@ -157,9 +157,8 @@ export class Unpickler {
 
   #checkStack(): void {
     const { maxItems } = this.#limits;
-    if (this.#below + this.#stack.length + this.#marks.length > maxItems) {
-      throw this.#malformed(`at most ${maxItems} items`);
-    }
+    const items = Math.max(this.#below + this.#stack.length, this.#marks.length);
+    if (items > maxItems) throw this.#malformed(`at most ${maxItems} items`);
   }
 
   #text(length: number): void {

@@ -49,11 +49,11 @@ export function decodeChunks<Received>(
   try {
     for (const chunk of chunks) {
       const reused = new Uint8Array(chunk);
-      messages.push(...decoder.push(reused));
+      for (const message of decoder.push(reused)) messages.push(message);
       reused.fill(0xaa);
       if (decoder.failure !== undefined) break;
     }
-    messages.push(...decoder.end());
+    for (const message of decoder.end()) messages.push(message);
     return { messages, error: decoder.failure };
   } catch (error) {
     if (error instanceof FramingError) return { messages, error };

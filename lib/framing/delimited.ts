@@ -142,7 +142,7 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
 
   /** Where a message ends is not known when it becomes too long, so its length is given as one over the limit. */
   #checkLength(length: number): void {
-    if (length > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1);
+    if (length > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more");
   }
 }
 

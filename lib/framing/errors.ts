@@ -21,10 +21,10 @@ export class MessageTooLongError extends FramingError {
    *
    * @param limit The most bytes a payload may have.
    * @param length The payload's length in bytes as announced; where nothing announces it (a line), the limit plus one.
-   * @param hint What else the bytes may have meant, added to the message.
+   * @param hint What else is known of the length, added to the message.
    */
   constructor(readonly limit: number, readonly length: number, hint = "") {
-    super(`Message too long: expected at most ${limit} bytes, got ${length === limit + 1 ? "more" : length}${hint}`);
+    super(`Message too long: expected at most ${limit} bytes, got ${length}${hint}`);
   }
 }
 

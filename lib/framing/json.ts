@@ -11,7 +11,7 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
  *
  * @param framing Any framing of bytes.
  * @returns A framing of values. What is not JSON is malformed; `encode` throws a `TypeError` for a value that JSON
- * would change or cannot express: `undefined`, a function, `NaN`, an infinity, a bigint, a cycle.
+ * cannot express: `undefined`, a function, `NaN`, an infinity, a bigint, a cycle.
  *
  * @example Newline-delimited JSON
  * ```ts

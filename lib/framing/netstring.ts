@@ -81,7 +81,7 @@ class NetstringReader implements HeaderReader {
     }
     this.#length = this.#length * 10 + digit;
     // More digits may follow, so the length is only known to be over the limit.
-    if (this.#length > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1);
+    if (this.#length > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more");
     return -1;
   }
 }

@@ -1,4 +1,4 @@
-import type { Framing } from "./framing.ts";
+import type { Decoder, Framing } from "./framing.ts";
 
 /**
  * Bytes to messages as a Web Stream: what `TextDecoderStream` is to text.
@@ -27,20 +27,48 @@ export class FrameDecoderStream<Received> implements ReadableWritablePair<Receiv
    * @param framing How messages are told apart.
    */
   constructor(framing: Framing<Received, never>) {
-    // A TransformStream that errors throws away what waits in its queue; a generator is asked for one message at a time.
     const bytes = new TransformStream<Uint8Array, Uint8Array>();
     this.writable = bytes.writable;
-    this.readable = ReadableStream.from(decode(bytes.readable, framing));
+    this.readable = new ReadableStream(new DecoderSource(bytes.readable.getReader(), framing), { highWaterMark: 0 });
   }
 }
 
-async function* decode<Received>(chunks: AsyncIterable<Uint8Array>, framing: Framing<Received, never>) {
-  const decoder = framing.decoder();
-  for await (const chunk of chunks) {
-    yield* decoder.push(chunk);
-    if (decoder.failure !== undefined) throw decoder.failure;
+/** Hands out one message at a time: a stream that errors throws away what still waits in its queue. */
+class DecoderSource<Received> implements UnderlyingDefaultSource<Received> {
+  readonly #bytes: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #decoder: Decoder<Received>;
+  #messages: Iterator<Received> = [].values();
+  #ended = false;
+
+  constructor(bytes: ReadableStreamDefaultReader<Uint8Array>, framing: Framing<Received, never>) {
+    this.#bytes = bytes;
+    this.#decoder = framing.decoder();
   }
-  yield* decoder.end();
+
+  async pull(controller: ReadableStreamDefaultController<Received>): Promise<void> {
+    try {
+      for (;;) {
+        const { value, done } = this.#messages.next();
+        if (!done) return controller.enqueue(value);
+        if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
+        if (this.#ended) return controller.close();
+        this.#messages = (await this.#read()).values();
+      }
+    } catch (error) {
+      await this.#bytes.cancel(error).catch(() => {});
+      throw error;
+    }
+  }
+
+  async cancel(reason: unknown): Promise<void> {
+    await this.#bytes.cancel(reason);
+  }
+
+  async #read(): Promise<Received[]> {
+    const { value, done } = await this.#bytes.read();
+    this.#ended = done;
+    return done ? this.#decoder.end() : this.#decoder.push(value);
+  }
 }
 
 /**

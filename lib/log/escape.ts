@@ -41,7 +41,7 @@ export function escapeText(text: string, keep: string = ""): string {
  * ```
  */
 export function quoteText(text: string): string {
-  return `"${escapeText(text).replaceAll('"', '\\"')}"`;
+  return `"${escapeText(text.replace(/["\\]/g, "\\$&"))}"`;
 }
 
 function escapeCharacter(character: string): string {

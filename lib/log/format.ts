@@ -59,9 +59,9 @@ function saidIn({ properties }: LogRecord): Said | undefined {
   return "from" in properties && "to" in properties && "text" in properties ? properties as unknown as Said : undefined;
 }
 
+/** Escapes the bracket that a line of the log begins with: at the beginning, and before anything like its time. */
 function unlikeALine(text: string): string {
-  const safe = escapeText(text);
-  return safe.startsWith("[") ? `\\x5b${safe.slice(1)}` : safe;
+  return escapeText(text).replace(/^\[|\[(?=\d\d:\d\d:\d\d)/g, "\\x5b");
 }
 
 /** The JSON escape of each UTF-16 unit. */

@@ -1,7 +1,8 @@
 import { configure, dispose, getLogger, type Logger, type LogLevel } from "@logtape/logtape";
 import { decodeBytes } from "./escape.ts";
 import { jsonFormatter, transcriptFormatter } from "./format.ts";
-import { type LogWriter, writerSink } from "./sink.ts";
+import { writerSink } from "./sink.ts";
+import type { LogWriter } from "./writer.ts";
 
 /** The category all of this project's loggers stand under, for a program that configures LogTape itself. */
 export const LOG_CATEGORY = "wirebench";

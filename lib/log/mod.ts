@@ -14,4 +14,4 @@
 
 export * from "./escape.ts";
 export * from "./log.ts";
-export type { LogWriter } from "./sink.ts";
+export { type LogWriter, writeAll } from "./writer.ts";

@@ -1,15 +1,10 @@
 import type { LogRecord, Sink, TextFormatter } from "@logtape/logtape";
+import { type LogWriter, writeAll } from "./writer.ts";
 
 /** What a log may hold back while nobody reads it. */
 const MAX_QUEUED = 16 * 1024 * 1024;
 /** How long the end of a program waits for a reader of its log, in milliseconds. */
 const DISPOSE_TIMEOUT = 2000;
-
-/** Where a log is written: `Deno.stderr`, or anything else with its `write`. */
-export interface LogWriter {
-  /** Writes some of the bytes and says how many. */
-  write(bytes: Uint8Array): Promise<number>;
-}
 
 /**
  * A LogTape sink that keeps the order, joins what is logged at once into few writes, and never makes the program
@@ -31,14 +26,15 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
     try {
       while (queued.length > 0) {
         if (dropped > 0) queued.push(format(note(`${dropped} log records dropped: nobody read them`)));
-        let bytes = encoder.encode(queued.join(""));
+        const lines = queued;
         queued = [];
         size = dropped = 0;
-        while (bytes.length > 0) bytes = bytes.subarray(await writer.write(bytes));
+        await writeAll(writer, encoder.encode(lines.join("")));
       }
     } catch {
       // A log whose reader is gone is no reason to stop: what it would have said is lost, the program is not.
       queued = [];
+      size = 0;
     } finally {
       writing = undefined;
     }

@@ -1,5 +1,4 @@
-/** The longest a timer can run (2^31 - 1 ms); it is then set again. */
-const LONGEST = 0x7fff_ffff;
+import { after } from "./timer.ts";
 
 /**
  * The deadlines of one connection's pending read and pending write, under one timer. Deadlines move with every
@@ -9,8 +8,8 @@ export class Watchdog {
   readonly #expire: (what: "read" | "write") => void;
   #readBy = Infinity;
   #writeBy = Infinity;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   #goesOffAt = Infinity;
+  #cancel: () => void = () => {};
 
   constructor(expire: (what: "read" | "write") => void) {
     this.#expire = expire;
@@ -35,13 +34,15 @@ export class Watchdog {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
+    // Earlier than any deadline, so that none is set again.
+    this.#goesOffAt = -Infinity;
   }
 
   #set(at: number): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
     this.#goesOffAt = at;
-    if (at !== Infinity) this.#timer = setTimeout(() => this.#look(), Math.min(at - performance.now(), LONGEST));
+    this.#cancel = after(at - performance.now(), () => this.#look());
   }
 
   #look(): void {

@@ -6,8 +6,8 @@ export interface HostPort {
   port: number;
 }
 
-/** What a listener on `::` puts before the address of an IPv4 peer (RFC 4291, 2.5.5.2). */
-const MAPPED_IPV4 = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
+/** What a listener on `::` makes of an IPv4 peer's address, in its normal form (RFC 4291, 2.5.5.2). */
+const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
 
 /**
  * Shows an address in the one form in which addresses are shown and compared here: `127.0.0.1:80`, `[::1]:80`,
@@ -27,14 +27,28 @@ const MAPPED_IPV4 = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
  */
 export function formatAddress(address: Deno.Addr | HostPort): string {
   if ("hostname" in address) {
-    const host = address.hostname.replace(MAPPED_IPV4, "");
+    const host = normalHost(address.hostname);
     return host.includes(":") ? `[${host}]:${address.port}` : `${host}:${address.port}`;
   }
   return "path" in address ? address.path ?? "unnamed" : String(address.port);
 }
 
+/**
+ * Brings an address into its normal form: the shortest for IPv6 (RFC 5952), and the IPv4 address for one that is mapped.
+ *
+ * @param hostname An address, or a name, which stays as it is.
+ * @returns The normal form, without brackets.
+ */
+export function normalHost(hostname: string): string {
+  if (!hostname.includes(":")) return hostname;
+  const address = URL.parse(`http://[${hostname}]`)?.hostname.slice(1, -1) ?? hostname;
+  const [, high, low] = MAPPED_IPV4.exec(address) ?? [];
+  if (high === undefined || low === undefined) return address;
+  return [high, low].flatMap((part) => [parseInt(part, 16) >> 8, parseInt(part, 16) & 0xff]).join(".");
+}
+
 /** Whether an address can only be reached from this machine. */
 export function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(MAPPED_IPV4, "");
+  const host = normalHost(hostname);
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

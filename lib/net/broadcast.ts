@@ -3,8 +3,8 @@ import type { Connection } from "./connection.ts";
 /** Options of {@linkcode Broadcast}. */
 export interface BroadcastOptions {
   /**
-   * How many bytes a subscriber may be behind. One that falls further behind is closed as too slow. The log is
-   * shared, so this bounds the memory of the whole broadcast, not of each subscriber.
+   * How many bytes a subscriber may be behind. One that falls further behind is closed as too slow. The log is shared,
+   * so this bounds the memory of the whole broadcast, not of each subscriber.
    *
    * @default {16777216}
    */
@@ -16,6 +16,15 @@ export interface BroadcastOptions {
    */
   segmentSize?: number;
 }
+
+/** From what part of `maxLag` on publishers should wait for a subscriber. The rest is for what is on its way. */
+const BEHIND = 1 / 4;
+/** How long publishers wait for a subscriber that reads, but too slowly, before it is on its own, in milliseconds. */
+const PATIENCE = 1000;
+/** After how long without taking anything a subscriber is not waited for at all, in milliseconds. */
+const DEAF_AFTER = 100;
+/** How often a publisher that waits looks again, in milliseconds. */
+const LOOK_AGAIN = 5;
 
 /** A stretch of the log. Subscribers hold the one they read, so those that all have read are collected. */
 interface Segment {
@@ -61,6 +70,8 @@ export class Broadcast {
   readonly #maxLag: number;
   readonly #segmentSize: number;
   readonly #subscribers = new Set<Subscriber>();
+  /** Those that were far behind when the last segment began, and since when. */
+  readonly #behind = new Map<Subscriber, number>();
   #last: Segment;
   #waking = false;
 
@@ -104,7 +115,7 @@ export class Broadcast {
     for (const part of parts) length += part.length;
     if (this.#last.length + length > this.#last.bytes.length) {
       this.#addSegment(length);
-      this.#closeLaggards();
+      this.#findLaggards();
     }
     const segment = this.#last;
     const start = segment.start + segment.length;
@@ -122,22 +133,50 @@ export class Broadcast {
     });
   }
 
+  /** Whether a subscriber is so far behind that publishers should `settle` before they go on. */
+  get crowded(): boolean {
+    return this.#behind.size > 0;
+  }
+
+  /**
+   * Waits for subscribers that read, but less fast than others publish, so that one who talks fast does not cost
+   * others their connection. One who does not read is not waited for; one who reads too slowly is for a second.
+   */
+  async settle(): Promise<void> {
+    while (this.#mustWait()) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+  }
+
   #addSegment(atLeast: number): void {
     const { start, length } = this.#last;
     const bytes = new Uint8Array(Math.max(this.#segmentSize, atLeast));
     this.#last = this.#last.next = { bytes, start: start + length, length: 0, next: undefined };
   }
 
-  #closeLaggards(): void {
+  #findLaggards(): void {
     for (const subscriber of this.#subscribers) {
       const lag = this.#last.start - subscriber.position;
       if (lag > this.#maxLag) subscriber.closeAsTooSlow(lag);
+      else if (lag > this.#maxLag * BEHIND && !this.#behind.has(subscriber)) {
+        this.#behind.set(subscriber, performance.now());
+      }
     }
+  }
+
+  /** Whether there is somebody to wait for; forgets those who have caught up. */
+  #mustWait(): boolean {
+    const now = performance.now();
+    let waiting = false;
+    for (const [subscriber, since] of this.#behind) {
+      const lag = this.#last.start + this.#last.length - subscriber.position;
+      if (!this.#subscribers.has(subscriber) || lag <= this.#maxLag * BEHIND) this.#behind.delete(subscriber);
+      else if (now - since < PATIENCE && now - subscriber.wroteAt < DEAF_AFTER) waiting = true;
+    }
+    return waiting;
   }
 }
 
 /** A connection's place in a {@linkcode Broadcast}. */
-export class Subscriber {
+export class Subscriber implements Disposable {
   readonly #connection: Connection;
   readonly #forget: () => void;
   #segment: Segment;
@@ -149,6 +188,7 @@ export class Subscriber {
   /** Where a subscriber that leaves stops. */
   #end = Infinity;
   #writing = false;
+  #wroteAt = performance.now();
   #left: PromiseWithResolvers<void> | undefined;
 
   /** Use {@linkcode Broadcast.subscribe}. */
@@ -159,9 +199,14 @@ export class Subscriber {
     this.#forget = forget;
   }
 
-  /** How much of the log has been written, in bytes from its beginning. */
+  /** How much of the log has been handed to the connection, in bytes from its beginning. */
   get position(): number {
     return this.#segment.start + this.#offset;
+  }
+
+  /** When it last took something, as `performance.now()` tells. */
+  get wroteAt(): number {
+    return this.#wroteAt;
   }
 
   /** Keeps a stretch of the log from this subscriber. */
@@ -191,30 +236,35 @@ export class Subscriber {
    * @returns When everything published until now is written, or the connection has ended.
    */
   leave(): Promise<void> {
-    this.#forget();
     this.#left ??= Promise.withResolvers();
     let last = this.#segment;
     while (last.next !== undefined) last = last.next;
     this.#end = last.start + last.length;
     this.wake();
-    if (!this.#writing) this.#left.resolve();
+    if (!this.#writing) this.#detach();
     return this.#left.promise;
+  }
+
+  /** Stops following the broadcast at once, whatever is not written yet. */
+  [Symbol.dispose](): void {
+    this.#detach();
   }
 
   /** Ends the connection of a subscriber that does not read. */
   closeAsTooSlow(lag: number): void {
-    this.#forget();
+    this.#detach();
     this.#connection.close("too slow", `The peer is ${lag} bytes behind`);
   }
 
   #write(run: Uint8Array): void {
     this.#connection.write(run).then(() => {
+      this.#wroteAt = performance.now();
       const next = this.#nextRun();
       if (next === undefined) this.#stopWriting();
       else this.#write(next);
     }, () => {
       // The connection has ended; whoever reads from it is told why.
-      this.#forget();
+      this.#detach();
       this.#stopWriting();
     });
   }
@@ -222,6 +272,15 @@ export class Subscriber {
   #stopWriting(): void {
     this.#writing = false;
     this.#connection.release();
+    if (this.#left !== undefined) this.#detach();
+  }
+
+  /** Only now: until it has written the last byte, one that leaves may fall behind like any other. */
+  #detach(): void {
+    this.#forget();
+    // A segment leads to all those after it, which nobody would let go of.
+    this.#segment = { ...this.#segment, bytes: new Uint8Array(), next: undefined };
+    this.#end = 0;
     this.#left?.resolve();
   }
 

@@ -2,6 +2,7 @@ import { formatAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Deadlines } from "./limits.ts";
+import { after } from "./timer.ts";
 
 /** Options of {@linkcode connectTcp}. */
 export interface ConnectTcpOptions extends Deadlines {
@@ -47,7 +48,7 @@ export async function connectTcp(options: ConnectTcpOptions): Promise<Connection
   signal?.throwIfAborted();
   const attempt = new AbortController();
   const giveUp = () => attempt.abort();
-  const timer = setTimeout(giveUp, connectTimeout);
+  const cancel = after(connectTimeout, giveUp);
   signal?.addEventListener("abort", giveUp);
   let socket;
   try {
@@ -58,8 +59,12 @@ export async function connectTcp(options: ConnectTcpOptions): Promise<Connection
     const address = formatAddress({ hostname, port });
     throw new ConnectionError("idle", `No answer from ${address} within ${connectTimeout / 1000} s`, { cause: error });
   } finally {
-    clearTimeout(timer);
+    cancel();
     signal?.removeEventListener("abort", giveUp);
+  }
+  if (signal?.aborted) {
+    socket.close();
+    throw signal.reason;
   }
   const connection = new Connection(socket, options);
   if (signal !== undefined) {

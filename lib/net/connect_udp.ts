@@ -92,8 +92,5 @@ export class UdpPeer implements Disposable {
 export async function connectUdp(options: ConnectUdpOptions): Promise<UdpPeer> {
   const target: HostPort = { hostname: options.hostname ?? "127.0.0.1", port: options.port };
   const address = await resolveUdp(target);
-  options.signal?.throwIfAborted();
-  const socket = UdpSocket.reaching([address]);
-  options.signal?.addEventListener("abort", () => socket.close("shutdown", "Interrupted"), { once: true });
-  return new UdpPeer(socket, address);
+  return new UdpPeer(UdpSocket.reaching([address], options.signal), address);
 }

@@ -2,6 +2,7 @@ import { concat } from "@std/bytes/concat";
 import { formatAddress } from "./address.ts";
 import { type CloseReason, ConnectionError, toConnectionError } from "./errors.ts";
 import { type Deadlines, deadlinesOf } from "./limits.ts";
+import { after } from "./timer.ts";
 import { Watchdog } from "./_watchdog.ts";
 
 /** A connection's first read buffer in bytes: all that an idle connection costs. Sizes and factor as measured. */
@@ -44,6 +45,7 @@ export class Connection implements Disposable {
   /** Set while closing, when all that can still go wrong is the peer's goodbye. */
   #finishing: CloseReason | undefined;
   #abort: AbortController | undefined;
+  #endingSoon: AbortController | undefined;
   #draining = false;
   #holds = 1;
 
@@ -76,6 +78,15 @@ export class Connection implements Disposable {
     return this.#abort.signal;
   }
 
+  /** Aborted when the connection is to come to its end: its server drains, or it has ended. */
+  get ending(): AbortSignal {
+    if (this.#endingSoon === undefined) {
+      this.#endingSoon = new AbortController();
+      if (this.#draining || this.#ended !== undefined) this.#endingSoon.abort();
+    }
+    return this.#endingSoon.signal;
+  }
+
   /**
    * Reads what has come, at least one byte.
    *
@@ -90,6 +101,7 @@ export class Connection implements Disposable {
     timeout: number = this.deadlines.idleTimeout,
     late: LateReason = "idle",
   ): Promise<number | null> {
+    if (this.#ended !== undefined) throw this.#ended;
     this.#reading = true;
     this.#lateReason = late;
     this.expectWithin(timeout);
@@ -141,6 +153,7 @@ export class Connection implements Disposable {
 
   /**
    * Writes all of the bytes. One write is under way at a time; those called for meanwhile are joined into the next.
+   * Wait for each: what is written without waiting is held in memory, however much it is.
    *
    * @param bytes What to write; not to be changed until it is written.
    * @returns When the operating system has taken the bytes.
@@ -173,27 +186,27 @@ export class Connection implements Disposable {
   /** Asks the connection to end as soon as nothing is under way. */
   drain(): void {
     this.#draining = true;
+    this.#endingSoon?.abort();
     this.#endWhenAtRest();
   }
 
   /**
    * Closes the connection so that nothing written is lost: ends this side, reads and drops what the peer still
-   * sends until it ends its own or `lingerTimeout` has passed, then closes. A socket closed with bytes unread
+   * sends until it ends its own, and closes, all within `lingerTimeout`. A socket closed with bytes unread
    * resets the connection, which can destroy the last answer on its way (RFC 1122, 4.2.2.13).
    *
    * @param reason Why it ends.
    */
   async finish(reason: CloseReason = "finished"): Promise<void> {
+    const cancel = after(this.deadlines.lingerTimeout, () => this.close(reason));
     try {
       await this.closeWrite();
       this.#finishing = reason;
-      const until = performance.now() + this.deadlines.lingerTimeout;
-      for (let left; (left = until - performance.now()) > 0;) {
-        if (await this.readChunk(left) === null) break;
-      }
+      while (await this.readChunk(Infinity) !== null) { /* dropped */ }
     } catch {
       // The end is what was wanted, and the reason for it is known.
     } finally {
+      cancel();
       this.close(reason);
     }
   }
@@ -280,6 +293,7 @@ export class Connection implements Disposable {
       : new ConnectionError(this.#finishing, "The connection is closed");
     this.#watchdog.stop();
     this.#socket.close();
-    this.#abort?.abort(error);
+    this.#endingSoon?.abort();
+    this.#abort?.abort(this.#ended);
   }
 }

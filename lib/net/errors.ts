@@ -48,7 +48,7 @@ export function toConnectionError(error: unknown): ConnectionError {
   if (GONE.some((gone) => error instanceof gone)) {
     return new ConnectionError("reset", "The peer broke the connection off", { cause: error });
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : Deno.inspect(error);
   return new ConnectionError("failed", message, { cause: error });
 }
 

@@ -1,5 +1,7 @@
+import { concat } from "@std/bytes/concat";
 import type { Decoder, Framing } from "../framing/framing.ts";
 import type { Connection } from "./connection.ts";
+import { ConnectionError } from "./errors.ts";
 
 /**
  * A connection that carries messages: what {@linkcode framed} returns. Iterating over it gives each message until
@@ -84,6 +86,32 @@ export class Framed<Received, Sent = Received> {
    */
   async send(message: Sent): Promise<void> {
     await this.connection.write(this.#framing.encode(message));
+  }
+
+  /**
+   * Sends several messages in one write.
+   *
+   * @param messages The messages, in order.
+   * @returns When the operating system has taken them.
+   * @throws As {@linkcode Framed.send}.
+   */
+  async sendAll(messages: readonly Sent[]): Promise<void> {
+    await this.connection.write(concat(messages.map((message) => this.#framing.encode(message))));
+  }
+
+  /**
+   * Sends a message and waits for the one that answers it.
+   *
+   * @param message The message.
+   * @returns The answer.
+   * @throws {ConnectionError} If the peer ends without an answer, or it does not come in time.
+   * @throws As {@linkcode Framed.send}, and as {@linkcode Framed.receive}.
+   */
+  async request(message: Sent): Promise<Received> {
+    await this.send(message);
+    const answer = await this.receive();
+    if (answer === undefined) throw new ConnectionError("finished", "The peer ended without an answer");
+    return answer;
   }
 
   /** Gives each message until the peer ends its side. */

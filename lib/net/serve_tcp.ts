@@ -4,6 +4,7 @@ import { Connection } from "./connection.ts";
 import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
 import { type Deadlines, deadlinesOf } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
+import { after, sleep } from "./timer.ts";
 
 /** How long to wait before accepting again when the process has no descriptor left, in milliseconds. */
 const NO_DESCRIPTOR_PAUSE = 100;
@@ -16,6 +17,12 @@ export interface ServeTcpOptions extends ServeOptions, Deadlines {
    * @default {511}
    */
   backlog?: number;
+  /**
+   * Whether several processes or workers may listen at the same port, between which Linux shares the connections out.
+   *
+   * @default {false}
+   */
+  reusePort?: boolean;
   /**
    * How many connections may be open at once. One more is accepted and closed at once, so that it learns so,
    * rather than left waiting in the backlog.
@@ -100,11 +107,13 @@ class TcpService implements TcpServer {
   readonly #log: Log;
   readonly #open = new Map<Connection, Promise<void>>();
   readonly #stopped = new AbortController();
-  #cutOff = 0;
+  /** How connections have ended, from the beginning of a drain on. */
+  #ended: DrainReport = { finished: 0, cut: 0 };
   #report: Promise<DrainReport> | undefined;
 
   constructor(options: ServeTcpOptions, handler: (connection: Connection) => void | Promise<void>) {
-    const { hostname = "127.0.0.1", port = 0, backlog = 511, signal, log = new Log("Server") } = options;
+    const { hostname = "127.0.0.1", port = 0, backlog = 511, reusePort = false, signal } = options;
+    const log = options.log ?? new Log("Server");
     this.#deadlines = deadlinesOf(options);
     this.#maxConnections = options.maxConnections ?? 1000;
     if (!Number.isSafeInteger(this.#maxConnections) || this.#maxConnections < 1) {
@@ -114,13 +123,18 @@ class TcpService implements TcpServer {
     this.#handler = handler;
     this.#log = log;
     signal?.throwIfAborted();
-    this.#listener = Deno.listen({ hostname, port, tcpBacklog: backlog });
+    this.#listener = Deno.listen({ hostname, port, tcpBacklog: backlog, reusePort });
     this.addr = this.#listener.addr;
     const cut = () => this.#cut();
     signal?.addEventListener("abort", cut);
     this.finished = this.#accept().finally(() => signal?.removeEventListener("abort", cut));
     log.info("Listening at {address}", { address: formatAddress(this.addr) });
-    options.onListen?.(this.addr);
+    try {
+      options.onListen?.(this.addr);
+    } catch (error) {
+      this.#cut();
+      throw error;
+    }
   }
 
   get connections(): number {
@@ -161,7 +175,8 @@ class TcpService implements TcpServer {
       return;
     }
     this.#log.info("{peer} connected", { peer: connection.remote });
-    this.#open.set(connection, this.#serve(connection));
+    // In the list before its handler runs, which may stop the server in its first turn.
+    this.#open.set(connection, Promise.resolve().then(() => this.#serve(connection)));
   }
 
   /** A client that is gone before it was accepted, or no descriptor to accept it with: neither ends the server. */
@@ -170,10 +185,7 @@ class TcpService implements TcpServer {
       error instanceof Deno.errors.ConnectionReset;
     if (gone) return;
     this.#log.warn("Cannot accept a connection: {error}", { error: error instanceof Error ? error.message : error });
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, NO_DESCRIPTOR_PAUSE);
-      this.#stopped.signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-    });
+    await sleep(NO_DESCRIPTOR_PAUSE, this.#stopped.signal);
   }
 
   async #serve(connection: Connection): Promise<void> {
@@ -185,38 +197,37 @@ class TcpService implements TcpServer {
     } catch (error) {
       reason = reasonOf(error);
       const ours = reason === "failed" && !(error instanceof ConnectionError);
-      detail = error instanceof Error ? (ours ? error.stack : error.message) : String(error);
+      detail = error instanceof Error ? (ours ? error.stack : error.message) : Deno.inspect(error);
     }
     // Said and counted before the goodbye, which is the peer's to delay.
     this.#count(connection, reason, detail);
     await connection.finish(reason);
     this.#open.delete(connection);
+    this.#ended[reason === "shutdown" ? "cut" : "finished"]++;
   }
 
   #count(connection: Connection, reason: CloseReason, detail?: string): void {
     this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
     const facts = { peer: connection.remote, reason, detail };
     if (detail === undefined) this.#log.info("{peer} closed: {reason}", facts);
+    else if (reason === "finished") this.#log.info("{peer} closed: {reason} ({detail})", facts);
     else if (reason === "failed") this.#log.error("{peer} closed: {reason} ({detail})", facts);
     else this.#log.warn("{peer} closed: {reason} ({detail})", facts);
   }
 
   async #drain(): Promise<DrainReport> {
     this.#stop();
-    const all = this.#open.size;
+    this.#ended = { finished: 0, cut: 0 };
     for (const connection of this.#open.keys()) connection.drain();
-    const timer = setTimeout(() => this.#cut(), this.#drainTimeout);
+    const cancel = after(this.#drainTimeout, () => this.#cut());
     await this.finished;
-    clearTimeout(timer);
-    return { finished: all - this.#cutOff, cut: this.#cutOff };
+    cancel();
+    return this.#ended;
   }
 
   #cut(): void {
     this.#stop();
-    for (const connection of this.#open.keys()) {
-      if (connection.reason === undefined) this.#cutOff++;
-      connection.close("shutdown", "The server is shutting down");
-    }
+    for (const connection of this.#open.keys()) connection.close("shutdown", "The server is shutting down");
   }
 
   #stop(): void {

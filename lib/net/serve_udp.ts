@@ -74,7 +74,12 @@ class UdpService implements UdpServer {
     signal?.addEventListener("abort", stop);
     this.finished = this.#receive().finally(() => signal?.removeEventListener("abort", stop));
     log.info("Listening at {address}", { address: formatAddress(this.addr) });
-    options.onListen?.(this.addr);
+    try {
+      options.onListen?.(this.addr);
+    } catch (error) {
+      this.#stop();
+      throw error;
+    }
   }
 
   async send(datagram: Uint8Array, to: Deno.NetAddr): Promise<void> {

@@ -1,7 +1,8 @@
 import { lookup } from "node:dns/promises";
-import { formatAddress, type HostPort, isLoopback } from "./address.ts";
+import { formatAddress, type HostPort, isLoopback, normalHost } from "./address.ts";
 import { ConnectionError } from "./errors.ts";
 import { LARGEST_DATAGRAM } from "./serve_udp.ts";
+import { after } from "./timer.ts";
 
 /** A datagram and where it came from. */
 export interface Datagram {
@@ -15,33 +16,40 @@ export interface Datagram {
 export class UdpSocket implements Disposable {
   readonly #socket: Deno.DatagramConn;
   readonly #buffer = new Uint8Array(LARGEST_DATAGRAM);
+  readonly #signal: AbortSignal | undefined;
+  readonly #interrupt = () => this.close("shutdown", "Interrupted");
   #closed: ConnectionError | undefined;
 
   /**
    * Opens a socket on a free port.
    *
    * @param hostname The address to send from.
+   * @param signal Closes the socket when it is aborted.
    * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
    */
-  constructor(hostname: string) {
+  constructor(hostname: string, signal?: AbortSignal) {
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#interrupt);
   }
 
   /**
    * Opens a socket that can reach all of some addresses: on the loopback interface if they are there, else on all.
    *
    * @param addresses Resolved addresses of one family.
+   * @param signal Closes the socket when it is aborted.
    * @returns The open socket.
    * @throws {RangeError} If some are IPv4 and some IPv6.
    */
-  static reaching(addresses: readonly Deno.NetAddr[]): UdpSocket {
+  static reaching(addresses: readonly Deno.NetAddr[], signal?: AbortSignal): UdpSocket {
     const version6 = addresses.filter(({ hostname }) => hostname.includes(":"));
     if (version6.length > 0 && version6.length < addresses.length) {
       throw new RangeError("Cannot reach IPv4 and IPv6 addresses from one socket");
     }
     const loopback = addresses.every(({ hostname }) => isLoopback(hostname));
-    if (version6.length > 0) return new UdpSocket(loopback ? "::1" : "::");
-    return new UdpSocket(loopback ? "127.0.0.1" : "0.0.0.0");
+    signal?.throwIfAborted();
+    const hostname = version6.length > 0 ? (loopback ? "::1" : "::") : (loopback ? "127.0.0.1" : "0.0.0.0");
+    return new UdpSocket(hostname, signal);
   }
 
   /** This socket's own address. */
@@ -74,14 +82,14 @@ export class UdpSocket implements Disposable {
    */
   async receive(timeout: number, late: string = `No answer within ${timeout / 1000} s`): Promise<Datagram> {
     if (this.#closed !== undefined) throw this.#closed;
-    const timer = setTimeout(() => this.close("idle", late), timeout);
+    const cancel = after(timeout, () => this.close("idle", late));
     try {
       const [data, from] = await this.#socket.receive(this.#buffer);
       return { data: new Uint8Array(data), from: formatAddress(from) };
     } catch (error) {
       throw this.#closed ?? error;
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 
@@ -94,6 +102,7 @@ export class UdpSocket implements Disposable {
   close(reason: ConnectionError["reason"] = "finished", message: string = "The socket is closed"): void {
     if (this.#closed !== undefined) return;
     this.#closed = new ConnectionError(reason, message);
+    this.#signal?.removeEventListener("abort", this.#interrupt);
     this.#socket.close();
   }
 
@@ -123,7 +132,7 @@ export class UdpSocket implements Disposable {
 export async function resolveUdp({ hostname, port }: HostPort): Promise<Deno.NetAddr> {
   try {
     const { address } = await lookup(hostname);
-    return { transport: "udp", hostname: address, port };
+    return { transport: "udp", hostname: normalHost(address), port };
   } catch (error) {
     if ((error as { code?: string }).code === "EPERM") {
       throw new Deno.errors.NotCapable(`Requires net access to "${hostname}:${port}"`, { cause: error });

@@ -20,9 +20,11 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
 
   using conversation = openConversation(requests);
   requests.stop.addEventListener("abort", () => conversation[Symbol.dispose]());
-  const name = values.name !== "" ? values.name : await conversation.ask("Username: ") ?? "";
+  const name = values.name !== "" ? values.name : await conversation.ask("Username: ");
+  if (requests.stop.aborted) return;
+  if (name === undefined) throw new CommandError("No name was given");
   const expected = faultOfName(name);
-  if (expected !== undefined) throw new UsageError(`expected ${expected}, got "${name}"`);
+  if (expected !== undefined) throw new UsageError(`Expected ${expected}, got "${name}"`);
 
   // Nobody owes the next message, so a client waits for it as long as the server stays.
   using connection = await connectTcp({ ...target, firstMessageTimeout: Infinity, idleTimeout: Infinity });

@@ -57,7 +57,7 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
     if (name === undefined) return;
     checkName(name);
     const encodedName = protocol.encode(name);
-    const member = room.subscribe(connection);
+    using member = room.subscribe(connection);
     const who = { name: quoteText(name), peer: connection.remote };
     log.info("{name} joined from {peer}", who);
     try {
@@ -67,10 +67,11 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
           room.publish([encodedName, protocol.encode(text)], member);
           if (log.showsMessages) log.said(connection.remote, "Server", text);
         }
+        if (room.crowded) await room.settle();
       }
+      await member.leave();
     } finally {
       log.info("{name} left from {peer}", who);
-      await member.leave();
     }
   });
 }

@@ -1,6 +1,5 @@
-import { type ClientRun, CommandError, runClient, Stdin, writeStdout } from "../../lib/cli/mod.ts";
+import { type ClientRun, CommandError, runClient, Stdin, streamToStdout, writeStdout } from "../../lib/cli/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
-import { escapeText } from "../../lib/log/mod.ts";
 import { type Connection, connectTcp } from "../../lib/net/mod.ts";
 import { GREETING, PORT } from "./protocol.ts";
 
@@ -62,16 +61,10 @@ async function main(
   await echo(
     connection,
     stdin?.chunks() ?? [encodeText(message)],
-    Deno.stdout.isTerminal() ? shown() : writeStdout,
+    streamToStdout(),
     timeout,
   );
   if (stdin === undefined) await writeStdout(encodeText("\n"));
-}
-
-/** Writes to a terminal what cannot steer it, a character that comes in two pieces included. */
-function shown(): (chunk: Uint8Array) => Promise<void> {
-  const decoder = new TextDecoder();
-  return (chunk) => writeStdout(encodeText(escapeText(decoder.decode(chunk, { stream: true }), "\n\r\t")));
 }
 
 if (import.meta.main) {

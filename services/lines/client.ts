@@ -1,5 +1,5 @@
-import { type ClientRun, CommandError, integer, printLine, runClient, seconds } from "../../lib/cli/mod.ts";
-import { connectTcp, framed } from "../../lib/net/mod.ts";
+import { type ClientRun, integer, orUsage, printLine, runClient, seconds } from "../../lib/cli/mod.ts";
+import { connectTcp, framed, sleep } from "../../lib/net/mod.ts";
 import { framing, GREETING, PORT } from "./protocol.ts";
 
 const options = {
@@ -11,32 +11,24 @@ const options = {
 };
 
 async function main(run: ClientRun<typeof options>): Promise<void> {
-  const { values: { rounds, pause }, operands, target, requests: { stop }, log } = run;
+  const { values: { rounds, pause }, operands, target, requests: { stop } } = run;
   const lines = operands.length > 0 ? operands : [GREETING];
   const last = rounds > 0 ? rounds : operands.length > 0 ? operands.length : Infinity;
   const protocol = framing();
-  for (const line of lines) protocol.encode(line); // Refuses a line that is none before anything is said.
+  orUsage(() => lines.forEach((line) => protocol.encode(line)));
 
   using connection = await connectTcp(target);
   const messages = framed(connection, protocol);
-  for (let round = 1; !stop.aborted; round++) {
-    const line = lines[(round - 1) % lines.length]!;
-    await messages.send(line);
-    log.said("Client", connection.remote, line);
-    const answer = await messages.receive();
-    if (answer === undefined) throw new CommandError(`The server ended without answering line ${round}`);
-    await printLine(answer);
-    if (round === last) return;
-    await sleep(pause, stop);
+  try {
+    for (let round = 1; !stop.aborted; round++) {
+      const line = lines[(round - 1) % lines.length]!;
+      await printLine(await messages.request(line));
+      if (round === last) return;
+      await sleep(pause, stop);
+    }
+  } catch (error) {
+    if (!stop.aborted) throw error; // Ctrl-C is how it ends when there is no last round.
   }
-}
-
-/** Waits, or until there is no more reason to. */
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }
 
 if (import.meta.main) {

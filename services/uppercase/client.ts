@@ -30,7 +30,7 @@ interface ClientOptions {
 async function plain(server: HostPort, { timeout, signal, log }: ClientOptions): Promise<Client> {
   const address = await resolveUdp(server);
   const remote = formatAddress(address);
-  const socket = openSocket([address], signal);
+  const socket = UdpSocket.reaching([address], signal);
   const late = `No answer from ${remote} within ${timeout / 1000} s`;
   return {
     async exchange(message, answered) {
@@ -63,7 +63,7 @@ async function matching(servers: HostPort[], { timeout, signal, log }: ClientOpt
   const addresses = await Promise.all(servers.map(resolveUdp));
   // By what they resolve to, so that two names of one server owe one answer.
   const targets = new Map(addresses.map((address) => [formatAddress(address), address]));
-  const socket = openSocket(addresses, signal);
+  const socket = UdpSocket.reaching(addresses, signal);
   return {
     async exchange(message, answered) {
       const owing = new Set(targets.keys());
@@ -82,12 +82,6 @@ async function matching(servers: HostPort[], { timeout, signal, log }: ClientOpt
     },
     [Symbol.dispose]: () => socket.close(),
   };
-}
-
-function openSocket(targets: Deno.NetAddr[], signal: AbortSignal): UdpSocket {
-  const socket = UdpSocket.reaching(targets);
-  signal.addEventListener("abort", () => socket.close("shutdown", "Interrupted"), { once: true });
-  return socket;
 }
 
 const options = {

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   addresses,
   choice,
@@ -10,6 +10,7 @@ import {
   parseCommandLine,
   port,
   seconds,
+  stopRequests,
   UsageError,
 } from "@wirebench/wirebench/cli";
 import { runClient, runServer, ServerProcess } from "../harness.ts";
@@ -55,12 +56,17 @@ Deno.test("a command line is read by its table, the defaults filled in", () => {
     { hostname: "::1", port: 2 },
   ]);
   assertEquals(parseCommandLine(command, ["--port", "1", "--port", "2"]).values.port, 2);
+  // The word after a flag is not its value.
+  assertEquals(parseCommandLine(command, ["--loud", "true"]).operands, ["true"]);
+  assertEquals(parseCommandLine(command, ["--loud=false"]).values.loud, false);
 });
 
 /** Wrong command lines, and what is said about each. */
 const WRONG: [args: string[], words: string][] = [
   [["--nope"], "Unknown option --nope"],
   [["-x"], "Unknown option -x"],
+  [["-hello"], "Unknown option -hello"],
+  [["--loud=maybe"], "--loud takes no value"],
   [["--prot", "80"], "Unknown option --prot"],
   [["--port"], "--port needs a value: PORT"],
   [["--port", "--loud"], "--port needs a value: PORT"],
@@ -71,7 +77,10 @@ const WRONG: [args: string[], words: string][] = [
   [["--port", "0x50"], '--port: expected an integer from 0 to 65535, got "0x50"'],
   [["--max-message", "0"], '--max-message: expected an integer from 1 to 100, got "0"'],
   [["--timeout", "0"], '--timeout: expected seconds above 0, got "0"'],
-  [["--timeout", "-5"], "--timeout needs a value: SECONDS"],
+  [["--timeout", "-5"], '--timeout: expected seconds above 0, got "-5"'],
+  [["--port", "-1"], '--port: expected an integer from 0 to 65535, got "-1"'],
+  [["--host", "127.0.0.1:99"], '--host: expected a host name or address, got "127.0.0.1:99"'],
+  [["--host", "[::1"], '--host: expected a host name or address, got "[::1"'],
   [["--timeout", "1s"], '--timeout: expected seconds above 0, got "1s"'],
   [["--log", "xml"], '--log: expected text or json, got "xml"'],
   [["--host", "a b"], '--host: expected a host name or address, got "a b"'],
@@ -120,6 +129,18 @@ Deno.test("an error is one line that says what to do", () => {
     [new Error("first\nsecond"), /^Error: first second$/],
   ];
   for (const [error, words] of cases) assertMatch(explain(error, attempt), words);
+});
+
+Deno.test("a program that was told to stop listens until the signal cannot come again", async () => {
+  const requests = stopRequests();
+  const began = performance.now();
+  await requests.settled();
+  assert(performance.now() - began < 40, "nothing to wait for");
+  requests.request("SIGINT");
+  requests.request("SIGINT");
+  assertEquals([requests.stop.reason, requests.stopNow.aborted], ["SIGINT", false]);
+  await requests.settled();
+  assert(performance.now() - began >= 49);
 });
 
 const PROGRAMS = ["echo", "uppercase", "lines", "chat"].flatMap((service) => [

@@ -48,8 +48,8 @@ Deno.test("decodePickle() reads what CPython pickles, in protocols 2 to 5", asyn
 Deno.test("encodePickle() writes the bytes that CPython writes in protocol 4, where they fit in a frame of its", () => {
   for (const row of PICKLES.plain.filter(({ protocol }) => protocol === 4)) {
     const data = dataOf(row);
-    // Beyond 64 KiB CPython begins another frame.
-    if (data.length > 65_536) continue;
+    // Beyond 64 KiB CPython begins another frame; and two equal texts are not always one to it.
+    if (data.length > 65_536 || row.name === "300 things stored") continue;
     assertEquals(encodePickle(decodePickle(data)).toHex(), data.toHex(), row.name);
   }
 });

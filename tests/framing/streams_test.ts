@@ -58,3 +58,19 @@ Deno.test("FrameEncoderStream errors with what the framing refuses", async () =>
   const bytesOf = ReadableStream.from(["fine", "not\nfine"]).pipeThrough(new FrameEncoderStream(text(lines())));
   await assertRejects(() => Array.fromAsync(bytesOf), MalformedMessageError);
 });
+
+Deno.test("FrameDecoderStream that is cancelled before it is read from lets its source go", async () => {
+  const stream = new FrameDecoderStream(lines());
+  const piping = new Blob(["line\n".repeat(1000)]).stream().pipeTo(stream.writable);
+  await Promise.all([stream.readable.cancel("enough"), assertRejects(() => piping)]);
+});
+
+Deno.test("FrameDecoderStream tells the source why it stopped", async () => {
+  const stream = new FrameDecoderStream(decimalHeader());
+  const piping = assertRejects(
+    () => new Blob(["nonsense. ".repeat(1000)]).stream().pipeTo(stream.writable),
+    MalformedMessageError,
+  );
+  await assertRejects(() => Array.fromAsync(stream.readable), MalformedMessageError);
+  await piping;
+});

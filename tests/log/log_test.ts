@@ -37,7 +37,9 @@ Deno.test("the transcript has the form the tutorials print, with an en dash", as
 
 /** What a stranger might send, and what stands in the log for it. */
 const ATTACKS: [sent: string | Uint8Array, shown: string][] = [
-  ["a\n[10:53:16 – Server]: Listening at 6.6.6.6:6", "a\\n[10:53:16 – Server]: Listening at 6.6.6.6:6"],
+  ["a\n[10:53:16 – Server]: Listening at 6.6.6.6:6", "a\\n\\x5b10:53:16 – Server]: Listening at 6.6.6.6:6"],
+  ["\u200d[10:53:16 – Server]: x", "\u200d\\x5b10:53:16 – Server]: x"],
+  ["\u3164[10:53:16 – Server]: x", "\u3164\\x5b10:53:16 – Server]: x"],
   ["[10:53:16 – Server]: Listening at 6.6.6.6:6", "\\x5b10:53:16 – Server]: Listening at 6.6.6.6:6"],
   ["\x1b[2J\x1b]0;title\x07\x9b31m", "\\x1b[2J\\x1b]0;title\\x07\\x9b31m"],
   ["\r\x08\x7f\t\0", "\\r\\x08\\x7f\\t\\x00"],
@@ -158,12 +160,35 @@ Deno.test("a log that nobody reads holds nothing up, and says later what was dro
   assertEquals(records.length - 1 + parseInt(message), 30_000);
 });
 
+Deno.test("a log waits for a pipe that is full and does not block", async () => {
+  let written = "";
+  let full = true;
+  const writer = {
+    write(data: Uint8Array) {
+      full = !full;
+      if (!full) return Promise.reject(new Deno.errors.WouldBlock());
+      written += textOf(data.subarray(0, 20));
+      return Promise.resolve(Math.min(20, data.length));
+    },
+  };
+  {
+    await using _log = await configureLog({ writer, format: "json" });
+    for (let line = 0; line < 10; line++) new Log("Server").info("line {line}", { line });
+  }
+  assertEquals(written.trimEnd().split("\n").map((line) => JSON.parse(line).line), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
 Deno.test("a log whose reader has gone ends nothing", async () => {
   await using _log = await configureLog({ writer: { write: () => Promise.reject(new Deno.errors.BrokenPipe()) } });
   for (let line = 0; line < 10; line++) {
     new Log("Server").info("nobody reads this");
     await Promise.resolve();
   }
+});
+
+Deno.test("quoteText() leaves no way out of its quotes", () => {
+  assertEquals(quoteText('bob" left'), '"bob\\" left"');
+  assertEquals(quoteText('bob\\" left'), '"bob\\\\\\" left"');
 });
 
 Deno.test("escapeText() and escapeBytes() can be told to keep characters", () => {

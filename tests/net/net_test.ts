@@ -299,3 +299,113 @@ Deno.test("resolveUdp() resolves names, and says which name does not resolve", a
   const error = await within(resolveUdp({ hostname: "nobody.invalid", port: 7 }).catch((error) => error), "an answer");
   assert(error instanceof ConnectionError || error instanceof Deno.errors.NotCapable, String(error));
 });
+
+Deno.test("a subscriber that leaves without reading falls behind like any other", async () => {
+  const room = new Broadcast({ segmentSize: 100_000, maxLag: 1_000_000 });
+  const reason = Promise.withResolvers<unknown>();
+  const left = Promise.withResolvers<void>();
+  await using server = serveTcp({}, async (connection) => {
+    const member = room.subscribe(connection);
+    room.publish([new Uint8Array(20_000_000)]);
+    await connection.readChunk();
+    left.resolve();
+    await member.leave();
+    reason.resolve(connection.reason);
+  });
+  using deaf = await RawPeer.connect(server.addr.port);
+  await deaf.end();
+  await left.promise;
+  for (let count = 0; count < 20; count++) room.publish([new Uint8Array(100_000)]);
+  assertEquals([await reason.promise, room.size], ["too slow", 0]);
+});
+
+Deno.test("a connection that comes in the very moment of the stop is not served, and the server ends", async () => {
+  for (let round = 0; round < 20; round++) {
+    const controller = new AbortController();
+    const server = serveTcp({ signal: controller.signal }, async (connection) => {
+      queueMicrotask(() => controller.abort());
+      await connection.readChunk();
+    });
+    const peers = await Promise.all(Array.from({ length: 10 }, () => RawPeer.connect(server.addr.port)));
+    await within(server.finished, "the server's end");
+    for (const peer of peers) peer.close();
+  }
+  const server = serveTcp({}, async (connection) => {
+    server.shutdown();
+    await connection.readChunk();
+  });
+  using peer = await RawPeer.connect(server.addr.port);
+  await peer.end();
+  assertEquals(await peer.receiveAll(), "");
+  await within(server.finished, "the server's end");
+});
+
+Deno.test("connectTcp() that is aborted as the connection is made closes it", async () => {
+  for (let round = 0; round < 20; round++) {
+    const controller = new AbortController();
+    const closed = Promise.withResolvers<void>();
+    await using server = serveTcp({}, async (connection) => {
+      controller.abort(new Error("enough"));
+      await connection.readChunk().catch(() => {});
+      closed.resolve();
+    });
+    const connecting = connectTcp({ port: server.addr.port, signal: controller.signal });
+    const connection = await connecting.catch((error) => assertEquals(error.message, "enough"));
+    if (connection !== undefined) assertEquals(connection.reason, "shutdown");
+    await within(closed.promise, "the connection's end");
+  }
+});
+
+Deno.test("a closed connection leaves no timer behind when it is read from", async () => {
+  await using server = oneConnection();
+  const connection = await connectTcp({ port: server.port });
+  connection.close();
+  await assertRejects(() => connection.readChunk(), ConnectionError, "The connection is closed");
+});
+
+Deno.test("a wait without limit is not over at once", async () => {
+  await using server = oneConnection({ idleTimeout: Infinity, drainTimeout: Infinity });
+  using connection = await connectTcp({ port: server.port, connectTimeout: Infinity, idleTimeout: 1e15 });
+  const reading = connection.readChunk();
+  await (await server.connection).write(bytes("late"));
+  assertEquals(textOf((await reading)!), "late");
+  const silent = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  using peer = await connectUdp({ port: (silent.addr as Deno.NetAddr).port });
+  const receiving = peer.receive(Infinity);
+  await peer.send(bytes("?"));
+  const [, from] = await silent.receive();
+  await silent.send(bytes("!"), from);
+  assertEquals(textOf(await receiving), "!");
+  silent.close();
+});
+
+Deno.test("a server whose onListen throws does not go on listening", async () => {
+  let port = 0;
+  const onListen = (address: Deno.NetAddr) => {
+    port = address.port;
+    throw new Error("boom");
+  };
+  assertThrows(() => serveTcp({ onListen }, () => {}), Error, "boom");
+  // The runtime lets go of the port a little later.
+  const refused = async () => {
+    while (true) (await RawPeer.connect(port)).close();
+  };
+  await assertRejects(refused, Error, "Connection re"); // Refused, or reset.
+  assertThrows(() => serveUdp({ onListen }, () => {}), Error, "boom");
+});
+
+Deno.test("a handler that throws what is no error ends its connection alone", async () => {
+  await using server = serveTcp({}, () => {
+    throw Object.create(null);
+  });
+  using peer = await RawPeer.connect(server.addr.port);
+  assertEquals(await peer.receiveAll(), "");
+  assertEquals(server.closed.get("failed"), 1);
+});
+
+Deno.test("an address is compared in its normal form", async () => {
+  assertEquals(formatAddress({ hostname: "0:0:0:0:0:0:0:1", port: 1 }), "[::1]:1");
+  assertEquals(formatAddress({ hostname: "::FFFF:7f00:1", port: 1 }), "127.0.0.1:1");
+  assertEquals(isLoopback("0:0:0:0:0:0:0:1"), true);
+  assertEquals((await resolveUdp({ hostname: "0:0:0:0:0:0:0:1", port: 1 })).hostname, "::1");
+});

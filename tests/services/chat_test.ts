@@ -61,7 +61,7 @@ Deno.test("chat:server ends a connection that breaks the protocol, says why, and
   const cases: [data: Uint8Array, reason: string, words: RegExp][] = [
     [bytes("GET / HTTP/1.1\r\n\r\n"), "malformed", /got "GET \/ HTTP", which looks like an HTTP request/],
     [bytes("+3        abc"), "malformed", /expected a length of digits/],
-    [bytes("1001      "), "too long", /at most 1000 bytes, got more/],
+    [bytes("1001      "), "too long", /at most 1000 bytes, got 1001/],
     [bytes("9999999999"), "too long", /at most 1000 bytes, got 9999999999/],
     [headed(""), "malformed", /expected a name that is not empty/],
     [headed("  "), "malformed", /expected a name that is not empty/],
@@ -226,7 +226,7 @@ Deno.test("chat:client wants a name when nobody is there to be asked", async () 
   assertMatch(missing.stderr, /^chat:client: --name is needed when nobody is there to be asked; see .*--help\n$/);
   assertEquals(missing.code, 2);
   const invalid = await runClient("chat", ["--name", "a\tb"]);
-  assertMatch(invalid.stderr, /expected a name without control characters/);
+  assertMatch(invalid.stderr, /Expected a name without control characters/);
   assertEquals(invalid.code, 2);
 });
 

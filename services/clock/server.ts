@@ -1,0 +1,99 @@
+/**
+ * Clock: length-headed messages that the server pushes.
+ *
+ * @module
+ */
+
+import { runTcpServer, seconds } from "../../lib/cli/mod.ts";
+import { Log } from "../../lib/log/mod.ts";
+import {
+  type Connection,
+  ConnectionError,
+  framed,
+  serveTcp,
+  type ServeTcpOptions,
+  sleep,
+  type TcpServer,
+} from "../../lib/net/mod.ts";
+import { framing, INTERVAL, PORT, tick, WELCOME } from "./protocol.ts";
+
+/** Options of {@linkcode serveClock}. */
+export interface ServeClockOptions extends ServeTcpOptions {
+  /**
+   * How often the time is told, in milliseconds above 0.
+   *
+   * @default {3000}
+   */
+  interval?: number;
+}
+
+/**
+ * Serves clock: welcomes every client, then tells the time again and again. A client that does not read is dropped
+ * once `writeTimeout` has passed; ticks that it misses meanwhile are not made up for.
+ *
+ * @param options Where to listen, and limits; the port is 1235 unless given.
+ * @returns The running server.
+ *
+ * @example A correct peer to test against
+ * ```ts
+ * import { serveClock } from "@wirebench/wirebench/clock";
+ * import { decimalHeader, text } from "@wirebench/wirebench/framing";
+ * import { connectTcp, framed } from "@wirebench/wirebench/net";
+ * import { assertEquals, assertMatch } from "@std/assert";
+ *
+ * await using server = serveClock({ port: 0, interval: 10 });
+ * using connection = await connectTcp({ port: server.addr.port });
+ * const messages = framed(connection, text(decimalHeader()));
+ * assertEquals(await messages.receive(), "Welcome to the server!");
+ * assertMatch((await messages.receive())!, /^The time is \d+\.\d+$/);
+ * ```
+ */
+export function serveClock(options: ServeClockOptions = {}): TcpServer {
+  const log = options.log ?? new Log("Server");
+  const { interval = INTERVAL } = options;
+  if (!(interval > 0)) throw new RangeError(`Cannot use interval ${interval}: expected milliseconds above 0`);
+
+  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+    const messages = framed(connection, framing);
+    const say = async (message: string) => {
+      await messages.send(message);
+      log.said("Server", connection.remote, message);
+    };
+    const began = performance.now();
+    const hearing = ignore(connection);
+    try {
+      await say(WELCOME);
+      for (;;) {
+        // Counted from the beginning, so that delays do not add up; a tick whose time has passed is left out.
+        const past = performance.now() - began;
+        await sleep((Math.floor(past / interval) + 1) * interval - past, connection.ending);
+        if (connection.ending.aborted) break;
+        await say(tick(performance.timeOrigin + performance.now()));
+      }
+    } catch (error) {
+      if (!hearing.ended) throw error;
+      throw new ConnectionError("finished", "The client had left");
+    }
+  });
+}
+
+/** Drops what a client says, which it has no reason to, and tells whether it has ended: it may still listen. */
+function ignore(connection: Connection): { ended: boolean } {
+  const hearing = { ended: false };
+  (async () => {
+    while (await connection.readChunk(Infinity) !== null) { /* dropped */ }
+    hearing.ended = true;
+  })().catch(() => {}); // The next tick finds out.
+  return hearing;
+}
+
+if (import.meta.main) {
+  await runTcpServer({
+    name: "clock",
+    summary: "Tells every client the time, again and again.",
+    port: PORT,
+    messages: false,
+    idleTimeout: false,
+    options: { interval: seconds("How often to tell the time", INTERVAL) },
+  }, serveClock);
+}

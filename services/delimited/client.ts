@@ -1,0 +1,26 @@
+import { type ClientRun, orUsage, printLine, runClient, Stdin } from "../../lib/cli/mod.ts";
+import { connectTcp, framed } from "../../lib/net/mod.ts";
+import { framing, PORT } from "./protocol.ts";
+
+async function main({ operands, target }: ClientRun<Record<never, never>>): Promise<void> {
+  const protocol = framing();
+  orUsage(() => operands.forEach((line) => protocol.encode(line)));
+
+  using connection = await connectTcp(target);
+  const messages = framed(connection, protocol);
+  using stdin = operands.length === 0 ? new Stdin() : undefined;
+  // The server going away is told at once, not with the next line.
+  connection.signal.addEventListener("abort", () => stdin?.close());
+  for await (const line of stdin?.lines() ?? operands) {
+    await printLine(await messages.request(line));
+  }
+}
+
+if (import.meta.main) {
+  await runClient({
+    name: "delimited",
+    summary: "Sends lines, and prints what comes back.",
+    port: PORT,
+    operands: { usage: "[LINE...]", help: "What to send (default: the lines of standard input)", most: Infinity },
+  }, main);
+}

@@ -1,0 +1,59 @@
+/**
+ * Delimited: messages that end in a newline, several in one read and one in several.
+ *
+ * @module
+ */
+
+import { runTcpServer } from "../../lib/cli/mod.ts";
+import { Log } from "../../lib/log/mod.ts";
+import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import { framing, PORT } from "./protocol.ts";
+
+/** Options of {@linkcode serveDelimited}. */
+export interface ServeDelimitedOptions extends ServeTcpOptions {
+  /**
+   * The longest line accepted, in bytes without its newline.
+   *
+   * @default {1048576}
+   */
+  maxMessage?: number;
+}
+
+/**
+ * Serves delimited: sends every line back, ended by `\n`. A last line without one counts.
+ *
+ * @param options Where to listen, and limits; the port is 3004 unless given.
+ * @returns The running server.
+ *
+ * @example A correct peer to test against
+ * ```ts
+ * import { serveDelimited } from "@wirebench/wirebench/delimited";
+ * import { lines, text } from "@wirebench/wirebench/framing";
+ * import { connectTcp, framed } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveDelimited({ port: 0 });
+ * using connection = await connectTcp({ port: server.addr.port });
+ * assertEquals(await framed(connection, text(lines())).request("Hey"), "Hey");
+ * ```
+ */
+export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
+  const log = options.log ?? new Log("Server");
+  const protocol = framing(options.maxMessage);
+
+  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+    const messages = framed(connection, protocol);
+    for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
+      await messages.sendAll(batch);
+      if (log.showsMessages) { for (const line of batch) log.said(connection.remote, "Server", line); }
+    }
+  });
+}
+
+if (import.meta.main) {
+  await runTcpServer({
+    name: "delimited",
+    summary: "Sends back every line.",
+    port: PORT,
+  }, serveDelimited);
+}

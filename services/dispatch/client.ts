@@ -1,0 +1,60 @@
+import { type ClientRun, CommandError, integer, runClient, seconds, writeStdout } from "../../lib/cli/mod.ts";
+import { encodeText } from "../../lib/framing/mod.ts";
+import { type Connection, connectTcp } from "../../lib/net/mod.ts";
+import { PORT } from "./protocol.ts";
+
+const options = {
+  connections: integer("N", "How many connections to hold", 100, { least: 1, most: 10_000 }),
+  size: integer("BYTES", "How much to send at once", 64, { least: 1, most: 65_536 }),
+  duration: seconds("How long to count", 1000),
+};
+
+async function main({ values, target, requests: { stop } }: ClientRun<typeof options>): Promise<void> {
+  const connections: Connection[] = [];
+  try {
+    for (let opened = 0; opened < values.connections; opened++) connections.push(await connectTcp(target));
+    const message = crypto.getRandomValues(new Uint8Array(values.size));
+    const began = performance.now();
+    const until = began + values.duration;
+    const counts = await Promise.all(connections.map((connection) => roundTrips(connection, message, until)));
+    if (stop.aborted) throw new CommandError("Interrupted");
+    await writeStdout(encodeText(`${summary(counts, performance.now() - began)}\n`));
+  } finally {
+    for (const connection of connections) connection.close();
+  }
+}
+
+/** Sends a message and waits until all of it is back, again and again. */
+async function roundTrips(connection: Connection, message: Uint8Array, until: number): Promise<number> {
+  let count = 0;
+  while (performance.now() < until) {
+    await connection.write(message);
+    for (let received = 0; received < message.length;) {
+      const chunk = await connection.readChunk();
+      if (chunk === null) throw new CommandError(`The server ended after ${count} round trips`);
+      if (chunk.some((byte, at) => byte !== message[received + at])) {
+        throw new CommandError("The server sent back something else");
+      }
+      received += chunk.length;
+    }
+    count++;
+  }
+  return count;
+}
+
+function summary(counts: number[], milliseconds: number): string {
+  const sorted = counts.toSorted((one, other) => one - other);
+  const total = sorted.reduce((sum, count) => sum + count, 0);
+  const median = sorted[sorted.length >> 1];
+  return `${counts.length} connections held, ${Math.round(total / (milliseconds / 1000))} round trips a second; ` +
+    `of a connection: fewest ${sorted[0]}, median ${median}, most ${sorted.at(-1)}`;
+}
+
+if (import.meta.main) {
+  await runClient({
+    name: "dispatch",
+    summary: "Holds many connections to the dispatch server, and counts round trips.",
+    port: PORT,
+    options,
+  }, main);
+}

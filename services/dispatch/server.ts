@@ -1,0 +1,98 @@
+/**
+ * Dispatch: three ways to serve many clients, to be compared.
+ *
+ * @module
+ */
+
+import { choice, flag, integer, runTcpServer } from "../../lib/cli/mod.ts";
+import { Log } from "../../lib/log/mod.ts";
+import { formatAddress, type Server, serveTcp, type ServeTcpOptions } from "../../lib/net/mod.ts";
+import { type PartReport, serveParts, startProcess, startWorker } from "./parts.ts";
+import { echo, type Mode, MODES, PORT } from "./protocol.ts";
+
+/** Options of {@linkcode serveDispatch}. */
+export interface ServeDispatchOptions extends ServeTcpOptions {
+  /**
+   * Who serves: one event loop, several threads, several processes.
+   *
+   * @default {"loop"}
+   */
+  mode?: Mode;
+  /**
+   * How many threads or processes.
+   *
+   * @default {navigator.hardwareConcurrency}
+   */
+  parts?: number;
+}
+
+/** A running server; what it reports when it is shut down says how much memory it had, in bytes. */
+export interface DispatchServer extends Server {
+  /** Stops accepting, lets connections finish for a while, cuts what is left. */
+  shutdown(): Promise<PartReport>;
+}
+
+/**
+ * Serves echo in one of three ways.
+ *
+ * - `loop`: one event loop. The least memory, and no data to share; one core.
+ * - `workers`: threads that share the port and the process, each with its own loop and its own data. All cores.
+ * - `processes`: the same with processes, each in its own sandbox. One that fails takes only its own clients along.
+ *
+ * @param options Where to listen, limits, and how; the port is 3007 unless given.
+ * @returns The running server.
+ * @throws {Deno.errors.NotCapable} If the sandbox does not allow to listen, or to start processes.
+ *
+ * @example One loop
+ * ```ts
+ * import { serveDispatch } from "@wirebench/wirebench/dispatch";
+ *
+ * await using server = await serveDispatch({ port: 0, mode: "loop" });
+ * ```
+ */
+export async function serveDispatch(options: ServeDispatchOptions = {}): Promise<DispatchServer> {
+  const { mode = "loop", parts = navigator.hardwareConcurrency, log = new Log("Server") } = options;
+  const all = { port: PORT, ...options, log };
+  if (mode === "loop") {
+    const server = serveTcp(all, echo);
+    const shutdown = async () => {
+      const memory = Deno.memoryUsage().rss;
+      return { ...await server.shutdown(), memory };
+    };
+    return {
+      addr: server.addr,
+      finished: server.finished,
+      shutdown,
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    };
+  }
+  if (Deno.build.os !== "linux") throw new RangeError(`Cannot serve with ${mode}: only Linux shares a port among them`);
+  const { hostname = "127.0.0.1", port, maxConnections = 1000, idleTimeout = 300_000, signal, onListen } = all;
+  const start = mode === "workers" ? startWorker : startProcess;
+  const server = await serveParts(parts, { hostname, port, maxConnections, idleTimeout }, start, signal);
+  log.info("Listening at {address} with {parts} {mode}", { address: formatAddress(server.addr), parts, mode });
+  onListen?.(server.addr);
+  return server;
+}
+
+const options = {
+  mode: choice("How to serve many clients", MODES, "loop"),
+  parts: integer("N", "How many workers or processes", navigator.hardwareConcurrency, { least: 1, most: 64 }),
+  reusePort: flag("Share the port with other processes that do (Linux)"),
+};
+
+if (import.meta.main) {
+  await runTcpServer({
+    name: "dispatch",
+    summary: "Serves echo with one loop, several workers or several processes.",
+    port: PORT,
+    messages: false,
+    options,
+  }, async (options) => {
+    // To start processes is a way out of the sandbox. It is given up before the first client can come.
+    if (options.mode !== "processes") await Deno.permissions.revoke({ name: "run" });
+    const server = await serveDispatch(options);
+    await Deno.permissions.revoke({ name: "run" });
+    return server;
+  });
+}

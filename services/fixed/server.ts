@@ -1,0 +1,63 @@
+/**
+ * Fixed: messages of a fixed length, many on one connection.
+ *
+ * @module
+ */
+
+import { runTcpServer } from "../../lib/cli/mod.ts";
+import { fixed } from "../../lib/framing/mod.ts";
+import { Log } from "../../lib/log/mod.ts";
+import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import { LENGTH, lengthOption, PORT } from "./protocol.ts";
+
+/** Options of {@linkcode serveFixed}. */
+export interface ServeFixedOptions extends ServeTcpOptions {
+  /**
+   * The length of every message in bytes: an integer of 1 or more.
+   *
+   * @default {5000}
+   */
+  length?: number;
+}
+
+/**
+ * Serves fixed: sends every message back. A connection that ends inside a message is an error.
+ *
+ * @param options Where to listen, and limits; the port is 3003 unless given.
+ * @returns The running server.
+ *
+ * @example A correct peer to test against
+ * ```ts
+ * import { serveFixed } from "@wirebench/wirebench/fixed";
+ * import { fixed } from "@wirebench/wirebench/framing";
+ * import { connectTcp, framed } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveFixed({ port: 0, length: 3 });
+ * using connection = await connectTcp({ port: server.addr.port });
+ * const answer = await framed(connection, fixed(3)).request(Uint8Array.of(1, 2, 3));
+ * assertEquals(answer, Uint8Array.of(1, 2, 3));
+ * ```
+ */
+export function serveFixed(options: ServeFixedOptions = {}): TcpServer {
+  const log = options.log ?? new Log("Server");
+  const framing = fixed(options.length ?? LENGTH);
+
+  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+    const messages = framed(connection, framing);
+    for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
+      await messages.sendAll(batch);
+      if (log.showsMessages) { for (const message of batch) log.said(connection.remote, "Server", message); }
+    }
+  });
+}
+
+if (import.meta.main) {
+  await runTcpServer({
+    name: "fixed",
+    summary: "Sends back every message of a fixed length.",
+    port: PORT,
+    messages: false,
+    options: { length: lengthOption },
+  }, serveFixed);
+}

@@ -1,0 +1,53 @@
+/**
+ * Tagged: a type byte that decides the length.
+ *
+ * @module
+ */
+
+import { runTcpServer } from "../../lib/cli/mod.ts";
+import { decodeBytes, Log } from "../../lib/log/mod.ts";
+import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import { framing, PORT } from "./protocol.ts";
+
+/**
+ * Serves tagged: sends every message back, type byte included. An unknown type ends the connection, since nothing
+ * after it can be understood.
+ *
+ * @param options Where to listen, and limits; the port is 3005 unless given.
+ * @returns The running server.
+ *
+ * @example A correct peer to test against
+ * ```ts
+ * import { serveTagged } from "@wirebench/wirebench/tagged";
+ * import { tagged } from "@wirebench/wirebench/framing";
+ * import { connectTcp, framed } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveTagged({ port: 0 });
+ * using connection = await connectTcp({ port: server.addr.port });
+ * const message = { type: "A" as const, body: Uint8Array.of(1, 2, 3, 4) };
+ * assertEquals(await framed(connection, tagged({ A: 4, B: 16, C: 300 })).request(message), message);
+ * ```
+ */
+export function serveTagged(options: ServeTcpOptions = {}): TcpServer {
+  const log = options.log ?? new Log("Server");
+
+  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+    const messages = framed(connection, framing);
+    for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
+      await messages.sendAll(batch);
+      if (log.showsMessages) {
+        for (const { type, body } of batch) log.said(connection.remote, "Server", `${type}:${decodeBytes(body)}`);
+      }
+    }
+  });
+}
+
+if (import.meta.main) {
+  await runTcpServer({
+    name: "tagged",
+    summary: "Sends back every message, whose type decides its length.",
+    port: PORT,
+    messages: false,
+  }, serveTagged);
+}

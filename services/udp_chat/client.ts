@@ -1,0 +1,28 @@
+import { type ClientRun, CommandError, openConversation, printLine, runClient } from "../../lib/cli/mod.ts";
+import { encodeText } from "../../lib/framing/mod.ts";
+import { decodeBytes } from "../../lib/log/mod.ts";
+import { connectUdp } from "../../lib/net/mod.ts";
+import { PORT } from "./protocol.ts";
+
+async function main(run: ClientRun<Record<never, never>>): Promise<void> {
+  const { operands, hostname, port, timeout, requests } = run;
+  using peer = await connectUdp({ hostname, port, signal: requests.stop });
+  using conversation = operands.length > 0 ? undefined : openConversation(requests);
+  if (conversation !== undefined) conversation.prompt = "> ";
+  requests.stop.addEventListener("abort", () => conversation?.[Symbol.dispose]());
+  for await (const turn of conversation?.lines() ?? operands) {
+    await peer.send(encodeText(turn));
+    const answer = decodeBytes(await peer.receive(timeout));
+    await (conversation?.show(answer) ?? printLine(answer));
+  }
+  if (requests.stop.aborted && operands.length > 0) throw new CommandError("Interrupted");
+}
+
+if (import.meta.main) {
+  await runClient({
+    name: "udp-chat",
+    summary: "Takes turns with the server, a datagram each.",
+    port: PORT,
+    operands: { usage: "[MESSAGE...]", help: "One turn each (default: the lines of standard input)", most: Infinity },
+  }, main);
+}

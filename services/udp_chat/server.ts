@@ -1,0 +1,82 @@
+/**
+ * UDP chat: taking turns over datagrams.
+ *
+ * @module
+ */
+
+import { openConversation, runUdpServer, text } from "../../lib/cli/mod.ts";
+import { encodeText } from "../../lib/framing/mod.ts";
+import { decodeBytes, Log } from "../../lib/log/mod.ts";
+import { formatAddress, type ServeOptions, serveUdp, type UdpServer } from "../../lib/net/mod.ts";
+import { PORT } from "./protocol.ts";
+
+/** Options of {@linkcode serveUdpChat}. */
+export interface ServeUdpChatOptions extends ServeOptions {
+  /** Answers a turn: gets what a client said, and who it is. Without an answer (`undefined`) the turn is passed over. */
+  reply: (turn: string, from: string) => string | undefined | Promise<string | undefined>;
+}
+
+/**
+ * Serves UDP chat: strict turns, the client first. One turn is answered before the next is looked at, so the turns of
+ * two clients are never mixed up; those that come meanwhile wait in the socket's buffer.
+ *
+ * @param options Where to listen, and who answers; the port is 3001 unless given.
+ * @returns The running server.
+ *
+ * @example A correct peer to test against
+ * ```ts
+ * import { serveUdpChat } from "@wirebench/wirebench/udp-chat";
+ * import { connectUdp } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveUdpChat({ port: 0, reply: (turn) => `${turn}, you say?` });
+ * using peer = await connectUdp({ port: server.addr.port });
+ * await peer.send(new TextEncoder().encode("Hey"));
+ * assertEquals(new TextDecoder().decode(await peer.receive()), "Hey, you say?");
+ * ```
+ */
+export function serveUdpChat(options: ServeUdpChatOptions): UdpServer {
+  const log = options.log ?? new Log("Server");
+
+  return serveUdp({ port: PORT, ...options, log }, async (datagram, address) => {
+    const from = formatAddress(address);
+    const turn = decodeBytes(datagram);
+    log.said(from, "Server", turn);
+    const answer = await options.reply(turn, from);
+    if (answer === undefined) return;
+    log.said("Server", from, answer);
+    return encodeText(answer);
+  });
+}
+
+const options = {
+  reply: text("TEXT", "Answer every turn with this (default: a person answers)", ""),
+};
+
+if (import.meta.main) {
+  await runUdpServer({
+    name: "udp-chat",
+    summary: "Takes turns with whoever writes.",
+    port: PORT,
+    options,
+  }, ({ reply, ...options }, requests) => {
+    if (reply !== "") return serveUdpChat({ ...options, reply: () => reply });
+
+    const conversation = openConversation(requests);
+    requests.stop.addEventListener("abort", () => conversation[Symbol.dispose]());
+    return serveUdpChat({
+      ...options,
+      // What was said stands above the prompt, so the log need not repeat it.
+      log: new Log("Server", "debug"),
+      async reply(turn, from) {
+        await conversation.show(`${from} > ${turn}`);
+        const answer = await conversation.ask("> ");
+        if (answer === undefined && !requests.stop.aborted) {
+          options.log?.warn("Standard input has ended, so nobody is left to answer");
+          requests.request("end of standard input");
+        }
+        return answer;
+      },
+    });
+  });
+}
