@@ -5,12 +5,13 @@
  * @module
  */
 
-import { bold, dim, green, red } from "@std/fmt/colors";
+import { bold, green, red } from "@std/fmt/colors";
 import { CommandError, flag, run, UsageError, type Values } from "../lib/cli/mod.ts";
 import { type Exchange, EXCHANGES, type Stage } from "./demo/exchanges.ts";
 import { relayTcp, relayUdp } from "./demo/relay.ts";
 import { type Style, Transcript } from "./demo/transcript.ts";
 import { ClientProcess, runClient, ServerProcess } from "./processes.ts";
+import { table } from "./table.ts";
 
 /** What came of one exchange. */
 interface Outcome {
@@ -40,7 +41,7 @@ async function main(values: Values<typeof options>, operands: string[], signal: 
     if (signal.aborted) break;
     outcomes.push(await perform(exchange, style, signal));
   }
-  console.log(table(outcomes, style));
+  console.log(summary(outcomes, style));
   const wrong = outcomes.filter(({ fault }) => fault !== undefined).length;
   if (signal.aborted) throw new CommandError("Interrupted");
   if (wrong > 0) throw new CommandError(`${wrong} of ${outcomes.length} exchanges went wrong`);
@@ -93,7 +94,7 @@ function verdict(fault: string | undefined, { colors }: Style): string {
   return colors ? (fault === undefined ? green : red)(words) : words;
 }
 
-function table(outcomes: Outcome[], style: Style): string {
+function summary(outcomes: Outcome[], style: Style): string {
   const rows = outcomes.map(({ exchange, messages, bytes, milliseconds, fault }) => [
     exchange.service,
     exchange.transport,
@@ -102,15 +103,10 @@ function table(outcomes: Outcome[], style: Style): string {
     `${Math.round(milliseconds)} ms`,
     verdict(fault, style),
   ]);
-  const heads = ["service", "", "messages", "bytes", "time", "exchange"];
-  const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]!.length)));
-  const right = [2, 3, 4];
-  const line = (row: string[]) =>
-    row.map((cell, column) => {
-      if (column === row.length - 1) return cell;
-      return right.includes(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);
-    }).join("  ");
-  return [style.colors ? dim(line(heads)) : line(heads), ...rows.map(line)].join("\n");
+  return table(["service", "", "messages", "bytes", "time", "exchange"], rows, {
+    right: [2, 3, 4],
+    colors: style.colors,
+  });
 }
 
 if (import.meta.main) {
