@@ -30,8 +30,15 @@ export interface RunOptions {
   wrapper?: string[];
 }
 
+/** What the tasks in deno.json grant. */
+function grantsOf(service: string, side: string): string[] {
+  const set = [`-P=${service}-${side}`];
+  // To start processes is granted by the task, not by the set; the program gives it up before it listens.
+  return service === "dispatch" && side === "server" ? [...set, "--allow-run"] : set;
+}
+
 function command(service: string, side: "server" | "client", options: RunOptions, more: string[]): Deno.Command {
-  const { args = [], permissions = [`-P=${service}-${side}`], wrapper = [] } = options;
+  const { args = [], permissions = grantsOf(service, side), wrapper = [] } = options;
   const file = `services/${service.replaceAll("-", "_")}/${side}.ts`;
   const [program, ...rest] = [
     ...wrapper,

@@ -1,5 +1,5 @@
 import { blue, dim, green, yellow } from "@std/fmt/colors";
-import type { Decoder, Framing } from "../../lib/framing/mod.ts";
+import type { Framing } from "../../lib/framing/mod.ts";
 import { escapeBytes } from "../../lib/log/mod.ts";
 import type { Direction } from "./relay.ts";
 
@@ -15,14 +15,30 @@ export interface Style {
 
 /** How messages are told apart, and where in their frames they stand. */
 export interface Cut {
-  framing: Framing<Uint8Array>;
-  /** How many bytes stand before a message; what follows it is the rest of the frame. */
+  /** Starts to read one direction: takes some bytes, gives the payloads they complete. */
+  reader(): (bytes: Uint8Array) => Uint8Array[];
+  /** How many bytes stand before a payload; what follows it is the rest of the frame. */
   header: number;
+}
+
+/** Cuts by a framing of bytes, or by one whose messages have their bytes in them. */
+export function cutBy<Message>(
+  framing: Framing<Message, never>,
+  header: number,
+  payloadOf: (message: Message) => Uint8Array,
+): Cut {
+  return {
+    header,
+    reader() {
+      const decoder = framing.decoder();
+      return (bytes) => decoder.push(bytes).map(payloadOf);
+    },
+  };
 }
 
 /** One direction of one connection, cut into messages for the eye. */
 interface Line {
-  decoder: Decoder<Uint8Array>;
+  read(bytes: Uint8Array): Uint8Array[];
   /** What came since the last message ended. */
   begun: number[];
 }
@@ -51,11 +67,11 @@ export class Transcript {
     if (this.#cut === undefined) return this.#show(peer, direction, new Uint8Array(), chunk, new Uint8Array());
     const key = `${peer} ${direction}`;
     let line = this.#lines.get(key);
-    if (line === undefined) this.#lines.set(key, line = { decoder: this.#cut.framing.decoder(), begun: [] });
+    if (line === undefined) this.#lines.set(key, line = { read: this.#cut.reader(), begun: [] });
     // A byte at a time, so that it shows where in the real bytes each message begins and ends.
     for (const byte of chunk) {
       line.begun.push(byte);
-      for (const payload of line.decoder.push(Uint8Array.of(byte))) {
+      for (const payload of line.read(Uint8Array.of(byte))) {
         const frame = Uint8Array.from(line.begun.splice(0));
         const { header } = this.#cut;
         this.#show(peer, direction, frame.subarray(0, header), payload, frame.subarray(header + payload.length));

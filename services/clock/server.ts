@@ -53,28 +53,45 @@ export function serveClock(options: ServeClockOptions = {}): TcpServer {
   const { interval = INTERVAL } = options;
   if (!(interval > 0)) throw new RangeError(`Cannot use interval ${interval}: expected milliseconds above 0`);
 
-  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
-    const messages = framed(connection, framing);
-    const say = async (message: string) => {
-      await messages.send(message);
-      log.said("Server", connection.remote, message);
-    };
-    const began = performance.now();
-    const hearing = ignore(connection);
-    try {
-      await say(WELCOME);
-      for (;;) {
-        // Counted from the beginning, so that delays do not add up; a tick whose time has passed is left out.
-        const past = performance.now() - began;
-        await sleep((Math.floor(past / interval) + 1) * interval - past, connection.ending);
-        if (connection.ending.aborted) break;
-        await say(tick(performance.timeOrigin + performance.now()));
-      }
-    } catch (error) {
-      if (!hearing.ended) throw error;
-      throw new ConnectionError("finished", "The client had left");
+  return serveTcp(
+    { port: PORT, ...options, log },
+    (connection) => tellTime(connection, interval, (message) => log.said("Server", connection.remote, message)),
+  );
+}
+
+/**
+ * Serves one client: each message is written before the next is thought of, so a client that does not read costs one
+ * message of memory, until its connection is closed as too slow.
+ *
+ * @param connection Whom to tell.
+ * @param interval How often, in milliseconds above 0.
+ * @param told Called with each message that was written.
+ */
+export async function tellTime(
+  connection: Connection,
+  interval: number,
+  told: (message: string) => void = () => {},
+): Promise<void> {
+  const messages = framed(connection, framing);
+  async function say(message: string): Promise<void> {
+    await messages.send(message);
+    told(message);
+  }
+  const began = performance.now();
+  const hearing = ignore(connection);
+  try {
+    await say(WELCOME);
+    for (;;) {
+      // Counted from the beginning, so that delays do not add up; a tick whose time has passed is left out.
+      const past = performance.now() - began;
+      await sleep((Math.floor(past / interval) + 1) * interval - past, connection.ending);
+      if (connection.ending.aborted) break;
+      await say(tick(performance.timeOrigin + performance.now()));
     }
-  });
+  } catch (error) {
+    if (!hearing.ended) throw error;
+    throw new ConnectionError("finished", "The client had left");
+  }
 }
 
 /** Drops what a client says, which it has no reason to, and tells whether it has ended: it may still listen. */

@@ -31,12 +31,14 @@ export interface PartsServer extends Server {
  * @param count How many.
  * @param options For each part; `maxConnections` is divided among them.
  * @param start Starts a part. The first may be given port 0, the others get the port that it found.
+ * @param failed Called with the error of a part that ended by itself; the others go on without it.
  * @param signal Cuts all of them when it is aborted.
  */
 export async function serveParts(
   count: number,
   { maxConnections = 1000, ...options }: PartOptions,
   start: (options: PartOptions) => Promise<Part>,
+  failed: (error: unknown) => void,
   signal?: AbortSignal,
 ): Promise<PartsServer> {
   const each = { ...options, maxConnections: Math.ceil(maxConnections / count) };
@@ -45,16 +47,24 @@ export async function serveParts(
   const parts = [first, ...await Promise.all(others)];
   const cut = () => parts.forEach((part) => part.cut());
   signal?.addEventListener("abort", cut);
+  for (const part of parts) part.finished.catch(failed);
   let report: Promise<PartReport> | undefined;
   const shutdown = () => report ??= shutDown(parts);
   return {
     addr: first.addr,
-    finished: Promise.all(parts.map((part) => part.finished)).then(() => signal?.removeEventListener("abort", cut)),
+    finished: allEnded(parts).finally(() => signal?.removeEventListener("abort", cut)),
     shutdown,
     async [Symbol.asyncDispose]() {
       await shutdown();
     },
   };
+}
+
+/** Waits for the last of them; it is an error if every one ended by itself. */
+async function allEnded(parts: Part[]): Promise<void> {
+  const ends = await Promise.allSettled(parts.map((part) => part.finished));
+  const errors = ends.filter((end) => end.status === "rejected").map(({ reason }) => reason);
+  if (errors.length === parts.length) throw errors[0];
 }
 
 async function shutDown(parts: Part[]): Promise<PartReport> {
@@ -80,6 +90,7 @@ export async function startWorker(options: PartOptions): Promise<Part> {
   const fail = (error: Error) => {
     worker.terminate();
     listening.reject(error);
+    reported.resolve({ finished: 0, cut: 0 });
     finished.reject(error);
   };
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
@@ -96,7 +107,7 @@ export async function startWorker(options: PartOptions): Promise<Part> {
     fail(new Error(`A worker failed: ${event.message}`));
   };
   worker.postMessage({ serve: options } satisfies ToWorker);
-  finished.promise.catch(() => {}); // Whoever waits for it is told all the same.
+  finished.promise.catch(() => {}); // One that never listened is told of by `listening` alone.
   return {
     addr: await listening.promise,
     finished: finished.promise,
@@ -147,7 +158,7 @@ export async function startProcess({ hostname, port, maxConnections, idleTimeout
     async shutdown() {
       stop(process);
       asked = true;
-      await finished;
+      await finished.catch(() => {});
       return report;
     },
     cut() {

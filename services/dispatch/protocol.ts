@@ -4,10 +4,10 @@ import type { Connection } from "../../lib/net/mod.ts";
 export const PORT = 3007;
 
 /** Who serves: one event loop, several threads with a loop each, several processes with a loop each. */
-export const MODES = ["loop", "workers", "processes"] as const;
+export type Mode = "loop" | "workers" | "processes";
 
-/** One of {@linkcode MODES}. */
-export type Mode = typeof MODES[number];
+/** All of them. */
+export const MODES: readonly Mode[] = ["loop", "workers", "processes"];
 
 /** What is done with a connection in every mode: it gets back what it sends. */
 export async function echo(connection: Connection): Promise<void> {

@@ -10,6 +10,8 @@ import { formatAddress, type Server, serveTcp, type ServeTcpOptions } from "../.
 import { type PartReport, serveParts, startProcess, startWorker } from "./parts.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";
 
+export type { Mode, PartReport };
+
 /** Options of {@linkcode serveDispatch}. */
 export interface ServeDispatchOptions extends ServeTcpOptions {
   /**
@@ -69,7 +71,8 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
   if (Deno.build.os !== "linux") throw new RangeError(`Cannot serve with ${mode}: only Linux shares a port among them`);
   const { hostname = "127.0.0.1", port, maxConnections = 1000, idleTimeout = 300_000, signal, onListen } = all;
   const start = mode === "workers" ? startWorker : startProcess;
-  const server = await serveParts(parts, { hostname, port, maxConnections, idleTimeout }, start, signal);
+  const failed = (error: unknown) => log.error("{error}", { error: error instanceof Error ? error.message : error });
+  const server = await serveParts(parts, { hostname, port, maxConnections, idleTimeout }, start, failed, signal);
   log.info("Listening at {address} with {parts} {mode}", { address: formatAddress(server.addr), parts, mode });
   onListen?.(server.addr);
   return server;

@@ -9,6 +9,8 @@ import { Log } from "../../lib/log/mod.ts";
 import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
 import { type Format, formatOption, FORMATS, PORT } from "./protocol.ts";
 
+export type { Format };
+
 /** Options of {@linkcode serveObjects}. */
 export interface ServeObjectsOptions extends ServeTcpOptions {
   /**

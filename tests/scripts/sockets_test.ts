@@ -1,0 +1,93 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { parseNetstat, parseSs, SERVICES } from "../../scripts/sockets/state.ts";
+import { RawPeer, ServerProcess } from "../harness.ts";
+
+async function sockets(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "-P=sockets", "scripts/sockets.ts", ...args],
+    cwd: new URL("../..", import.meta.url),
+  }).output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("sockets kinds makes one of each kind, and shows the address it got", async () => {
+  const { code, stdout, stderr } = await sockets("kinds");
+  assertEquals([code, stderr], [0, ""]);
+  const kinds = [
+    "IPv4 +TCP stream",
+    "IPv6 +TCP stream",
+    "IPv4 +UDP datagram",
+    "IPv6 +UDP datagram",
+    "Unix +stream",
+    "Unix +datagram",
+  ];
+  for (const kind of kinds) assertMatch(stdout, new RegExp(`^${kind} +(\\S*:[1-9]\\d*|/\\S+|not available: .+)$`, "m"));
+  assertMatch(stdout, /^IPv4 +TCP stream +127\.0\.0\.1:\d+$/m);
+});
+
+const hasSs = Deno.build.os === "linux" && (() => {
+  try {
+    return new Deno.Command("ss", { args: ["-V"], stdout: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+})();
+
+Deno.test({
+  name: "sockets state shows who listens and who is connected, and what the states mean" +
+    (hasSs ? "" : " (ignored: no ss of iproute2 here)"),
+  ignore: !hasSs,
+  async fn() {
+    await using server = await ServerProcess.start("echo");
+    using peer = await RawPeer.connect(server.port);
+    await peer.send("x");
+    await peer.receive(1);
+    const { code, stdout, stderr } = await sockets("state", "--all");
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, new RegExp(`^tcp +LISTEN +127\\.0\\.0\\.1:${server.port} `, "m"));
+    assertMatch(
+      stdout,
+      new RegExp(`^tcp +ESTABLISHED +127\\.0\\.0\\.1:${server.port} +${peer.address.replaceAll(".", "\\.")}`, "m"),
+    );
+    assertMatch(stdout, /^ESTABLISHED +connected/m);
+  },
+});
+
+Deno.test("sockets says what it expected, or what it lacks", async () => {
+  const which = await sockets("types");
+  assertEquals([which.code, which.stdout], [2, ""]);
+  assertMatch(which.stderr, /^sockets: Expected kinds or state, got "types"; see/);
+});
+
+Deno.test("what ss and netstat print is read into one form", () => {
+  const ss = `
+udp   UNCONN 0      0            127.0.0.1:3000         0.0.0.0:*
+tcp   LISTEN 0      511              [::1]:65432           [::]:*
+tcp   ESTAB  0      0    127.0.0.1%lo:1234        127.0.0.1:51234
+tcp   TIME-WAIT 0   0    [::ffff:127.0.0.1]:1234  [::ffff:127.0.0.1]:51235
+`;
+  assertEquals(parseSs(ss), [
+    { protocol: "udp", state: "", local: "127.0.0.1:3000", peer: "" },
+    { protocol: "tcp", state: "LISTEN", local: "[::1]:65432", peer: "" },
+    { protocol: "tcp", state: "ESTABLISHED", local: "127.0.0.1:1234", peer: "127.0.0.1:51234" },
+    { protocol: "tcp", state: "TIME_WAIT", local: "127.0.0.1:1234", peer: "127.0.0.1:51235" },
+  ]);
+  const netstat = `Active Internet connections (including servers)
+Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)
+tcp4       0      0  127.0.0.1.65432        *.*                    LISTEN
+tcp6       0      0  ::1.1234               ::1.51234              CLOSE_WAIT
+udp4       0      0  127.0.0.1.3000         *.*
+`;
+  assertEquals(parseNetstat(netstat), [
+    { protocol: "tcp", state: "LISTEN", local: "127.0.0.1:65432", peer: "" },
+    { protocol: "tcp", state: "CLOSE_WAIT", local: "[::1]:1234", peer: "[::1]:51234" },
+    { protocol: "udp", state: "", local: "127.0.0.1:3000", peer: "" },
+  ]);
+});
+
+Deno.test("every service has a port of its own", () => {
+  const folders = [...Deno.readDirSync(new URL("../../services", import.meta.url))].map(({ name }) =>
+    name.replaceAll("_", "-")
+  );
+  assertEquals([...SERVICES.values()].sort(), folders.sort());
+});

@@ -1,0 +1,122 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { tellTime } from "@wirebench/wirebench/clock";
+import { Connection, ConnectionError } from "@wirebench/wirebench/net";
+import { tick } from "../../services/clock/protocol.ts";
+import { fakeServer, headed, type RawPeer, runClient, ServerProcess, textOf } from "../harness.ts";
+
+/** Reads one headed message. */
+async function message(peer: RawPeer): Promise<string> {
+  const header = await peer.receive(10);
+  assertMatch(header, /^\d+ +$/);
+  return await peer.receive(Number(header));
+}
+
+Deno.test("clock:server speaks first, then tells the time at even intervals", async () => {
+  await using server = await ServerProcess.start("clock", { args: ["--interval", "0.2"] });
+  using peer = await server.connect();
+  assertEquals(await message(peer), "Welcome to the server!");
+  const began = performance.now();
+  for (let ticks = 1; ticks <= 5; ticks++) {
+    const text = await message(peer);
+    const [, told] = /^The time is (\d+\.\d+)$/.exec(text) ?? [];
+    assert(told !== undefined, text);
+    assert(Math.abs(Number(told) - Date.now() / 1000) < 2, text);
+    // The ticks are counted from the beginning, so that lateness does not add up.
+    const late = performance.now() - began - ticks * 200;
+    assert(late > -150, `tick ${ticks} came ${-late} ms early`);
+  }
+});
+
+Deno.test("clock:server goes on for a client that only listens, also one that has ended its own side", async () => {
+  await using server = await ServerProcess.start("clock", { args: ["--interval", "0.05"] });
+  using peer = await server.connect();
+  await peer.end();
+  assertEquals(await message(peer), "Welcome to the server!");
+  for (let ticks = 0; ticks < 3; ticks++) assertMatch(await message(peer), /^The time is/);
+  peer.close();
+  assertEquals((await server.logged(/closed/)).reason, "finished");
+  using talker = await server.connect();
+  await talker.send("I have no reason to say this");
+  await message(talker);
+  assertMatch(await message(talker), /^The time is/);
+});
+
+Deno.test("a tick is told as Python prints a float, with a point always", () => {
+  const cases: [milliseconds: number, told: string][] = [
+    [1_700_000_000_000, "1700000000.0"],
+    [1_700_000_000_500, "1700000000.5"],
+    [1_700_000_000_123.456, "1700000000.123456"],
+    [1_700_000_000_123.4567, "1700000000.123457"],
+    [1_700_000_000_000.001, "1700000000.000001"],
+  ];
+  for (const [milliseconds, told] of cases) assertEquals(tick(milliseconds), `The time is ${told}`);
+});
+
+/** A socket whose peer reads the first two messages, and then none: the system takes no more of it. */
+function deafSocket(): { socket: Deno.TcpConn; written: string[] } {
+  const written: string[] = [];
+  const closed = Promise.withResolvers<never>();
+  closed.promise.catch(() => {});
+  const address: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+  const socket = {
+    localAddr: address,
+    remoteAddr: address,
+    setNoDelay() {},
+    read: () => closed.promise,
+    write(data: Uint8Array) {
+      written.push(textOf(data));
+      return written.length <= 2 ? Promise.resolve(data.length) : closed.promise;
+    },
+    close: () => closed.reject(new Deno.errors.Interrupted()),
+  };
+  return { socket: socket as unknown as Deno.TcpConn, written };
+}
+
+Deno.test("a client that never reads is dropped, and no ticks pile up for it meanwhile", async () => {
+  const { socket, written } = deafSocket();
+  const connection = new Connection(socket, { writeTimeout: 300 });
+  const error = await assertRejects(() => tellTime(connection, 10), ConnectionError);
+  assertEquals([error.reason, connection.reason], ["too slow", "too slow"]);
+  assertEquals(written.length, 3, "two that were taken, and the one that was not");
+});
+
+Deno.test("clock:server lets listeners go when it is told to stop", async () => {
+  await using server = await ServerProcess.start("clock", { args: ["--interval", "3600"] });
+  using peer = await server.connect();
+  await message(peer);
+  server.process.kill("SIGTERM");
+  assertEquals(await peer.receiveAll(), "");
+  peer.close();
+  await server.logged(/Stopped: 1 connections finished, 0 were cut/);
+});
+
+Deno.test("clock:client prints what it hears, and leaves after --count", async () => {
+  await using server = await ServerProcess.start("clock", { args: ["--interval", "0.05"] });
+  const { code, stdout, stderr } = await runClient("clock", ["--port", String(server.port), "--count", "4"]);
+  assertMatch(stdout, /^Welcome to the server!\n(The time is \d+\.\d+\n){3}$/);
+  assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("clock:client waits for the next tick as long as the server stays, not for the rest of one", async () => {
+  await using server = fakeServer(async (peer, held) => {
+    await peer.send(textOf(headed("Welcome")));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await peer.send("5         tic");
+    await held;
+  });
+  const result = await runClient("clock", ["--port", String(server.port), "--timeout", "0.2"]);
+  assertEquals(result, {
+    code: 1,
+    stdout: "Welcome\n",
+    stderr: "clock:client: A message begun did not end within 0.2 s\n",
+  });
+});
+
+Deno.test("clock:client fails when nobody welcomes it, or the server goes", async () => {
+  await using silent = fakeServer((_, held) => held);
+  const nothing = await runClient("clock", ["--port", String(silent.port), "--timeout", "0.2"]);
+  assertEquals(nothing, { code: 1, stdout: "", stderr: "clock:client: Nothing came for 0.2 s\n" });
+  await using going = fakeServer((peer) => peer.send(textOf(headed("Welcome"))));
+  const gone = await runClient("clock", ["--port", String(going.port)]);
+  assertEquals(gone, { code: 1, stdout: "Welcome\n", stderr: "clock:client: The server ended\n" });
+});

@@ -1,0 +1,105 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { MODES } from "../../services/dispatch/protocol.ts";
+import { runClient, runServer, ServerProcess } from "../harness.ts";
+
+const onLinux = Deno.build.os === "linux";
+
+for (const mode of MODES) {
+  const ignored = mode !== "loop" && !onLinux;
+  Deno.test({
+    name: `dispatch:server --mode ${mode} sends back what it gets, to many clients at once` +
+      (ignored ? " (ignored: only Linux shares a port)" : ""),
+    ignore: ignored,
+    async fn() {
+      await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--parts", "2"] });
+      const peers = await Promise.all(Array.from({ length: 40 }, () => server.connect()));
+      for (const [number, peer] of peers.entries()) await peer.send(`I am ${number}`);
+      for (const [number, peer] of peers.entries()) {
+        assertEquals(await peer.receive(`I am ${number}`.length), `I am ${number}`);
+      }
+      for (const peer of peers) {
+        await peer.end();
+        assertEquals(await peer.receiveAll(), "");
+        peer.close();
+      }
+      assertEquals(await server.stop(), 0);
+      const { memory } = await server.logged(/^Stopped/);
+      assert(Number(memory) > 10_000_000, `${memory} bytes of memory`);
+    },
+  });
+
+  Deno.test({
+    name: `dispatch:server --mode ${mode} drains when it is told to stop` +
+      (ignored ? " (ignored: only Linux shares a port)" : ""),
+    ignore: ignored,
+    async fn() {
+      await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--parts", "2"] });
+      using peer = await server.connect();
+      await peer.send("before");
+      await peer.receive(6);
+      server.process.kill("SIGTERM");
+      await assertRejects(
+        async () => {
+          while (true) (await server.connect()).close();
+        },
+        Error,
+        "Connection re",
+      ); // Refused, or reset.
+      await peer.send(" and after");
+      assertEquals(await peer.receive(10), " and after");
+      await peer.end();
+      assertEquals(await peer.receiveAll(), "");
+      const { finished, cut } = await server.logged(/^Stopped/);
+      assert(Number(finished) >= 1);
+      assertEquals(cut, 0);
+    },
+  });
+}
+
+Deno.test({
+  name: "dispatch:server --mode processes goes on without a process that is killed" +
+    (onLinux ? "" : " (ignored: only Linux shares a port)"),
+  ignore: !onLinux,
+  async fn() {
+    await using server = await ServerProcess.start("dispatch", { args: ["--mode", "processes", "--parts", "2"] });
+    const { stdout } = await new Deno.Command("ps", { args: ["-o", "pid=", "--ppid", String(server.process.pid)] })
+      .output();
+    const [child] = new TextDecoder().decode(stdout).trim().split(/\s+/).map(Number);
+    Deno.kill(child!, "SIGKILL");
+    await server.logged(/^A process ended with exit code/);
+    for (let count = 0; count < 20; count++) {
+      using peer = await server.connect();
+      await peer.send("still there?");
+      assertEquals(await peer.receive(12), "still there?");
+    }
+  },
+});
+
+Deno.test("dispatch:client counts round trips, and finds out a server that sends back something else", async () => {
+  await using server = await ServerProcess.start("dispatch");
+  const args = ["--port", String(server.port), "--connections", "5", "--duration", "0.2"];
+  const { code, stdout, stderr } = await runClient("dispatch", args);
+  assertEquals([code, stderr], [0, ""]);
+  const counts =
+    /^5 connections held, (\d+) round trips a second; of a connection: fewest (\d+), median (\d+), most (\d+)\n$/;
+  const [, total, fewest, median, most] = counts.exec(stdout)!.map(Number);
+  assert(total! > 0 && fewest! <= median! && median! <= most!, stdout);
+  await using other = await ServerProcess.start("sixteen");
+  const wrong = await runClient("dispatch", ["--port", String(other.port), "--connections", "1"]);
+  assertMatch(wrong.stderr, /^dispatch:client: The server sent back something else\n$/);
+  assertEquals(wrong.code, 1);
+});
+
+Deno.test("dispatch:server says in one line that a port is in use, or that it may not start processes", async () => {
+  await using server = await ServerProcess.start("dispatch");
+  for (const mode of MODES.filter((mode) => mode !== "processes" && (onLinux || mode === "loop"))) {
+    const { code, stderr } = await runServer("dispatch", ["--mode", mode, "--port", String(server.port)]);
+    assertMatch(stderr, /^dispatch:server: 127\.0\.0\.1:\d+ is in use: [^\n]*\n$/);
+    assertEquals(code, 1);
+  }
+  const { code, stderr } = await runServer("dispatch", ["--mode", "processes"], {
+    permissions: ["-P=dispatch-server"],
+  });
+  assertMatch(stderr, /^dispatch:server: [^\n]*--allow-run[^\n]*\n$/);
+  assertEquals(code, 1);
+});

@@ -1,0 +1,67 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { ClientProcess, fakeServer, runClient, ServerProcess } from "../harness.ts";
+
+Deno.test("exchange:server reads to the end, then answers and closes", async () => {
+  await using server = await ServerProcess.start("exchange");
+  for (const sent of ["", "x", "a".repeat(100_000)]) {
+    using peer = await server.connect();
+    await peer.send(sent);
+    await peer.end();
+    assertEquals(await peer.receiveAll(), `received ${sent.length} bytes\n`);
+  }
+  assertEquals((await server.logged(/closed/)).reason, "finished");
+});
+
+Deno.test("exchange:server and client keep nothing of a request of 200 MB", async () => {
+  await using server = await ServerProcess.start("exchange");
+  await using client = new ClientProcess("exchange", { args: ["--port", String(server.port), "-"] });
+  const piece = "x".repeat(1_000_000);
+  for (let count = 0; count < 200; count++) await client.type(piece);
+  // Linux only tells the most memory a process had.
+  const most = [server.process.pid, client.process.pid].map((pid) => memoryOf(pid)).filter((bytes) =>
+    bytes !== undefined
+  );
+  await client.endInput();
+  assertEquals((await client.result()).stdout, "received 200000000 bytes\n");
+  for (const bytes of most) assertEquals(bytes < 180_000_000, true, `${bytes} bytes of memory`);
+});
+
+/** The most memory a process has had, where the system tells it. */
+function memoryOf(pid: number): number | undefined {
+  try {
+    const { stdout } = new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] }).outputSync();
+    return Number(new TextDecoder().decode(stdout)) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+Deno.test("exchange:client sends its message or standard input, and prints the answer", async () => {
+  await using server = await ServerProcess.start("exchange");
+  const port = ["--port", String(server.port)];
+  assertEquals(await runClient("exchange", [...port, "Zoë"]), { code: 0, stdout: "received 4 bytes\n", stderr: "" });
+  assertEquals((await runClient("exchange", [...port, ""])).stdout, "received 0 bytes\n");
+  assertEquals((await runClient("exchange", [...port, "-"], "from\nstandard input")).stdout, "received 19 bytes\n");
+});
+
+Deno.test("exchange:client ends its side before it reads, and passes any answer on as it comes", async () => {
+  let heard = "";
+  await using server = fakeServer(async (peer) => {
+    heard = await peer.receiveAll();
+    await peer.send(Uint8Array.of(0, 255, 10));
+    await peer.send("x".repeat(1_000_000));
+  });
+  const { stdout } = await runClient("exchange", ["--port", String(server.port), "hello"]);
+  assertEquals(heard, "hello");
+  assertEquals(stdout.length, 1_000_003);
+});
+
+Deno.test("exchange:client fails without an answer", async () => {
+  await using ending = fakeServer((peer) => peer.receiveAll());
+  const ended = await runClient("exchange", ["--port", String(ending.port)]);
+  assertEquals(ended, { code: 1, stdout: "", stderr: "exchange:client: The server ended without an answer\n" });
+  await using silent = fakeServer((_, held) => held);
+  const late = await runClient("exchange", ["--port", String(silent.port), "--timeout", "0.3"]);
+  assertMatch(late.stderr, /^exchange:client: Nothing came for 0\.3 s\n$/);
+  assertEquals(late.code, 1);
+});
