@@ -123,6 +123,18 @@ export function fakeServer(
   };
 }
 
+/** Waits until nobody listens at a port: the runtime lets go of it a little after a listener is closed. */
+export async function untilNobodyListens(port: number): Promise<void> {
+  const refused = async () => {
+    try {
+      while (true) (await RawPeer.connect(port)).close();
+    } catch {
+      // Refused, or reset in the very moment of the end.
+    }
+  };
+  await within(refused(), `nobody to listen at port ${port}`);
+}
+
 /** A connection that is broken off with a reset. Deno has no SO_LINGER, so it goes through node:net. */
 export async function reset(port: number, data = ""): Promise<void> {
   const { connect } = await import("node:net");
