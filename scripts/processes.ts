@@ -1,5 +1,7 @@
 // The services as processes of their own, for the tests and the demo.
 
+import { TextLineStream } from "@std/streams/text-line-stream";
+
 /** How long anything is waited for for something that should come, before it says what did not, in milliseconds. */
 const PATIENCE = 20_000;
 
@@ -125,14 +127,10 @@ export class ServerProcess implements AsyncDisposable {
   async #read(): Promise<void> {
     this.process.stdin.close().catch(() => {});
     const stdout = this.process.stdout.pipeTo(new WritableStream());
-    let rest = "";
-    for await (const chunk of this.process.stderr.pipeThrough(new TextDecoderStream())) {
-      this.#stderr += chunk;
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) {
-        if (line.startsWith("{")) this.log.push(JSON.parse(line));
-      }
+    const lines = this.process.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+    for await (const line of lines) {
+      this.#stderr += `${line}\n`;
+      if (line.startsWith("{")) this.log.push(JSON.parse(line));
       this.#wake();
     }
     await stdout;

@@ -186,7 +186,8 @@ export function parseCommandLine<Table extends Options>(command: Command<Table>,
     string: ["_", ...[...names.keys()].filter((name) => !flags.includes(name))],
     boolean: ["help", ...flags],
     collect: [...names.keys()].filter((name) => !flags.includes(name)),
-    unknown(argument, key) {
+    // Typed here too: a program that imports this does not see lib/std.d.ts.
+    unknown(argument: string, key?: string) {
       if (key === undefined) return true;
       unknown.push(argument);
       return false;

@@ -1,4 +1,4 @@
-import { TextLineStream } from "@std/streams/text-line-stream";
+import { FrameDecoderStream, lines, text } from "../../lib/framing/mod.ts";
 import type { DrainReport, Server, ServeTcpOptions } from "../../lib/net/mod.ts";
 
 /** What a part of the server says at its end. */
@@ -128,7 +128,7 @@ export async function startWorker(options: PartOptions): Promise<Part> {
 export async function startProcess({ hostname, port, maxConnections, idleTimeout }: PartOptions): Promise<Part> {
   const process = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-q", "--no-prompt", "-P=dispatch-server", new URL("./server.ts", import.meta.url).pathname],
+      ...["run", "-q", "--no-prompt", "-P=dispatch-server", new URL("./server.ts", import.meta.url).href],
       ...["--mode", "loop", "--reuse-port", "--log", "json", "--host", String(hostname), "--port", String(port)],
       ...["--max-connections", String(maxConnections)],
       ...["--idle-timeout", idleTimeout === Infinity ? "0" : String(idleTimeout! / 1000)],
@@ -141,8 +141,7 @@ export async function startProcess({ hostname, port, maxConnections, idleTimeout
   let asked = false;
   const finished = (async () => {
     let last = "";
-    const lines = process.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
-    for await (const line of lines) {
+    for await (const line of process.stderr.pipeThrough(new FrameDecoderStream(text(lines())))) {
       last = line;
       const record = line.startsWith("{") ? JSON.parse(line) : {};
       if (/^Listening at/.test(record.message)) listening.resolve(addressIn(record.address));
