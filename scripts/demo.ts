@@ -56,7 +56,7 @@ async function perform(exchange: Exchange, style: Style, signal: AbortSignal): P
   try {
     for (const args of exchange.servers ?? [[]]) await performWith(args, exchange, transcript, signal);
   } catch (error) {
-    fault = error instanceof Error ? error.message : Deno.inspect(error);
+    fault = signal.aborted ? "interrupted" : error instanceof Error ? error.message : Deno.inspect(error);
   }
   const milliseconds = performance.now() - began;
   console.log(`  ${verdict(fault, style)}\n`);

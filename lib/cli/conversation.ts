@@ -59,11 +59,13 @@ class TerminalConversation implements Conversation {
   readonly #terminal: readline.Interface;
   readonly #typed: ReadableStreamDefaultReader<string>;
   #prompted = false;
+  #closed = false;
 
   constructor(requests: StopRequests) {
     const terminal = readline.createInterface({ input: process.stdin, output: process.stdout });
     this.#terminal = terminal;
     terminal.on("SIGINT", () => requests.request("SIGINT"));
+    terminal.on("close", () => this.#closed = true);
     const typed = new ReadableStream<string>({
       start(controller) {
         terminal.on("line", (line) => controller.enqueue(line));
@@ -84,14 +86,16 @@ class TerminalConversation implements Conversation {
     readline.cursorTo(process.stdout, 0);
     readline.clearScreenDown(process.stdout);
     process.stdout.write(escapeText(line, "\t") + "\n");
-    this.#terminal.prompt(true);
+    if (!this.#closed) this.#terminal.prompt(true);
     return Promise.resolve();
   }
 
   async ask(question: string): Promise<string | undefined> {
-    this.#terminal.setPrompt(question);
-    this.#terminal.prompt();
-    this.#prompted = true;
+    if (!this.#closed) {
+      this.#terminal.setPrompt(question);
+      this.#terminal.prompt();
+      this.#prompted = true;
+    }
     const { value } = await this.#typed.read();
     if (value !== undefined) this.#prompted = false;
     return value;

@@ -1,4 +1,4 @@
-import { ConnectionError } from "../net/errors.ts";
+import { ConnectionError, toConnectionError } from "../net/errors.ts";
 import { FramingError } from "../framing/errors.ts";
 import { UsageError } from "./options.ts";
 
@@ -42,6 +42,9 @@ export function explain(error: unknown, { task, address = "the address" }: Attem
     return `Nobody listens at ${address}: start the server with deno task ${
       task.replace(":client", ":server")
     }, or check --host and --port`;
+  }
+  if (error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.NotConnected) {
+    return toConnectionError(error).message;
   }
   if (/lookup address|no address|getaddrinfo/.test(message)) {
     return `Cannot resolve the host of ${address}: check --host`;

@@ -54,7 +54,10 @@ function listenOptions(defaultPort: number) {
  */
 export async function runTcpServer<Table extends Options = Record<never, Option<never>>>(
   command: TcpServerCommand<Table>,
-  serve: (options: ServeTcpOptions & { maxMessage?: number } & Values<Table>) => Server | Promise<Server>,
+  serve: (
+    options: ServeTcpOptions & { maxMessage?: number } & Values<Table>,
+    requests: StopRequests,
+  ) => Server | Promise<Server>,
 ): Promise<void> {
   const { messages = true, idleTimeout = DEFAULT_DEADLINES.idleTimeout } = command;
   const shared = {
@@ -63,7 +66,7 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
     ...(idleTimeout === false ? {} : { idleTimeout: seconds(IDLE_HELP, idleTimeout, { zero: Infinity }) }),
     ...(messages ? { maxMessage: integer("BYTES", "Longest message accepted", DEFAULT_MAX_LENGTH, { least: 1 }) } : {}),
   };
-  await runServer(command, shared, (values, options) => serve({ ...values, ...options }));
+  await runServer(command, shared, (values, options, requests) => serve({ ...values, ...options }, requests));
 }
 
 /**
@@ -106,7 +109,8 @@ async function runServer<Shared extends ReturnType<typeof listenOptions>, Table 
 async function untilStopped(server: Server, { stop }: StopRequests, log: Log): Promise<void> {
   const requested = Promise.withResolvers<void>();
   stop.addEventListener("abort", () => requested.resolve());
-  await Promise.race([server.finished, requested.promise]);
+  // It may have been told to stop before it had begun.
+  if (!stop.aborted) await Promise.race([server.finished, requested.promise]);
   if (!stop.aborted) return;
   const connections = (server as Partial<TcpServer>).connections ?? 0;
   const stopping = server.shutdown();

@@ -1,6 +1,7 @@
 import { Opcode, opcodeName } from "./_pickle_opcodes.ts";
 import { MalformedMessageError } from "./errors.ts";
 import { decodeText } from "./text.ts";
+import { NAN_KEY, pythonKey } from "./_pickle_key.ts";
 import { PickleFloat, type PickleLimits, PickleTuple, type PickleValue } from "./pickle_value.ts";
 
 /** A value on the stack, with what it comes to when everything in it is counted as often as it occurs. */
@@ -14,9 +15,13 @@ interface Entry {
   depth: number;
   /** Whether it can be a key, which Python asks of what cannot change. */
   hashable: boolean;
+  /** A dict's keys, by what Python holds equal. */
+  keys: Map<string, PickleValue>;
   /** Whether it is part of another value by now: what is part of something else changes no more. */
   sealed: boolean;
 }
+
+const NO_KEYS: Map<string, PickleValue> = new Map();
 
 /**
  * Reads one pickle. A machine with a stack and a memo, as Python's, but its values can only be plain data: no opcode
@@ -82,9 +87,9 @@ export class Unpickler {
       case Opcode.BININT:
         return this.#push(this.#view.getInt32(this.#take(4), true));
       case Opcode.LONG1:
-        return this.#push(this.#long(this.#byte()));
+        return this.#long(this.#byte());
       case Opcode.LONG4:
-        return this.#push(this.#long(this.#view.getInt32(this.#take(4), true)));
+        return this.#long(this.#view.getInt32(this.#take(4), true));
       case Opcode.BINFLOAT:
         return this.#float(this.#view.getFloat64(this.#take(8), false));
       case Opcode.SHORT_BINUNICODE:
@@ -147,7 +152,8 @@ export class Unpickler {
 
   #push(value: PickleValue, size = 0, hashable = true): void {
     const depth = value instanceof Array || value instanceof Map ? 1 : 0;
-    this.#pushEntry({ value, items: 1, size, depth, hashable, sealed: false });
+    const keys = value instanceof Map ? new Map<string, PickleValue>() : NO_KEYS;
+    this.#pushEntry({ value, items: 1, size, depth, hashable, keys, sealed: false });
   }
 
   #pushEntry(entry: Entry): void {
@@ -163,6 +169,7 @@ export class Unpickler {
 
   #text(length: number): void {
     const start = this.#take(length);
+    this.#checkSize(length);
     try {
       this.#push(decodeText(this.#bytes.subarray(start, this.#at)), length);
     } catch (error) {
@@ -173,21 +180,23 @@ export class Unpickler {
 
   #data(length: number): void {
     const start = this.#take(length);
+    this.#checkSize(length);
     this.#push(new Uint8Array(this.#bytes.subarray(start, this.#at)), length);
   }
 
   #float(value: number): void {
-    this.#push(Number.isInteger(value) && !Object.is(value, -0) ? new PickleFloat(value) : value);
+    this.#push(Number.isInteger(value) ? new PickleFloat(value) : value);
   }
 
   /** An integer in two's complement, the least significant byte first. */
-  #long(length: number): number | bigint {
+  #long(length: number): void {
     if (length < 0) throw this.#malformed("a length of 0 or more");
     const start = this.#take(length);
-    let hex = "";
-    for (let at = this.#at - 1; at >= start; at--) hex += this.#bytes[at]!.toString(16).padStart(2, "0");
+    this.#checkSize(length);
+    const hex = this.#bytes.slice(start, this.#at).reverse().toHex();
     const value = hex === "" ? 0n : BigInt.asIntN(8 * length, BigInt(`0x${hex}`));
-    return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value;
+    const safe = value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
+    this.#push(safe ? Number(value) : value, length);
   }
 
   #tuple(parts: Entry[]): void {
@@ -197,6 +206,7 @@ export class Unpickler {
       size: 0,
       depth: 1,
       hashable: true,
+      keys: NO_KEYS,
       sealed: false,
     };
     for (const part of parts) {
@@ -224,7 +234,13 @@ export class Unpickler {
       if (!key.hashable) throw this.#malformed("a key that cannot change, not a list or dict");
       this.#add(key, dict);
       this.#add(value, dict);
-      dict.value.set(key.value, value.value);
+      const same = pythonKey(key.value);
+      if (same === NAN_KEY && dict.keys.has(same)) {
+        throw this.#malformed("keys that a Map can tell apart, not NaN twice");
+      }
+      // Of keys that Python holds equal, a dict keeps the first, and the last value.
+      if (!dict.keys.has(same)) dict.keys.set(same, key.value);
+      dict.value.set(dict.keys.get(same)!, value.value);
     }
   }
 
@@ -235,16 +251,24 @@ export class Unpickler {
     container.items += part.items;
     container.size += part.size;
     container.depth = Math.max(container.depth, 1 + part.depth);
-    const { maxItems, maxSize, maxDepth } = this.#limits;
+    const { maxItems, maxDepth } = this.#limits;
     if (container.items > maxItems) throw this.#malformed(`at most ${maxItems} items, shared ones counted each time`);
-    if (container.size > maxSize) {
-      throw this.#malformed(`at most ${maxSize} bytes of text, shared ones counted each time`);
-    }
+    this.#checkSize(container.size);
     if (container.depth > maxDepth) throw this.#malformed(`at most ${maxDepth} levels`);
+  }
+
+  #checkSize(size: number): void {
+    const { maxSize } = this.#limits;
+    if (size > maxSize) {
+      throw this.#malformed(`at most ${maxSize} bytes of text and long ints, shared ones counted each time`);
+    }
   }
 
   #put(index: number): void {
     const entry = this.#top("a value to store");
+    if (this.#memo.size >= this.#limits.maxItems) {
+      throw this.#malformed(`at most ${this.#limits.maxItems} stored values`);
+    }
     this.#memo.set(index, entry);
   }
 

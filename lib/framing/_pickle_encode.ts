@@ -1,5 +1,6 @@
 import { concat } from "@std/bytes/concat";
 import { Opcode } from "./_pickle_opcodes.ts";
+import { pythonKey } from "./_pickle_key.ts";
 import { PickleFloat, type PickleLimits, PickleTuple, type PickleValue } from "./pickle_value.ts";
 import { encodeText } from "./text.ts";
 
@@ -75,8 +76,12 @@ export class Pickler {
   #dict(dict: Map<PickleValue, PickleValue>): void {
     this.#write(Opcode.EMPTY_DICT);
     this.#memoize(dict);
+    const keys = new Set<string>();
     this.#inBatches([...dict], Opcode.SETITEM, Opcode.SETITEMS, ([key, value]) => {
       if (!isHashable(key)) throw new TypeError("Cannot pickle a dict whose key can change: an array or a Map");
+      if (keys.size === keys.add(pythonKey(key)).size) {
+        throw new TypeError("Cannot pickle a dict with two keys that Python holds equal, as 1 and true");
+      }
       this.#save(key);
       this.#save(value);
     });

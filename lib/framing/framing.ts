@@ -67,7 +67,7 @@ export interface FramingOptions {
    *
    * @default {1048576}
    */
-  maxLength?: number;
+  maxLength?: number | undefined;
 }
 
 /** The longest payload in bytes unless an option says otherwise: 1 MiB, far above any of the tutorials' messages. */

@@ -57,7 +57,7 @@ export interface PickleLimits {
   maxDepth: number;
   /** How many values there may be in all, shared ones counted each time they occur. */
   maxItems: number;
-  /** How many bytes there may be of text and bytes in all, shared ones counted each time they occur. */
+  /** How many bytes there may be of text, bytes and ints beyond 32 bits in all, shared ones counted each time they occur. */
   maxSize: number;
 }
 

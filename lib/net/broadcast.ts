@@ -8,21 +8,26 @@ export interface BroadcastOptions {
    *
    * @default {16777216}
    */
-  maxLag?: number;
+  maxLag?: number | undefined;
   /**
    * The size of the log's segments in bytes. With segments of 64 KiB, messages of 10 KiB cost more than twice as much.
    *
    * @default {1048576}
    */
-  segmentSize?: number;
+  segmentSize?: number | undefined;
 }
 
 /** From what part of `maxLag` on publishers should wait for a subscriber. The rest is for what is on its way. */
 const BEHIND = 1 / 4;
+/** The longest run written at once, so that a subscriber's progress shows. */
+const LONGEST_RUN = 256 * 1024;
 /** How long publishers wait for a subscriber that reads, but too slowly, before it is on its own, in milliseconds. */
 const PATIENCE = 1000;
-/** After how long without taking anything a subscriber is not waited for at all, in milliseconds. */
-const DEAF_AFTER = 100;
+/**
+ * After how long without taking anything a subscriber is not waited for at all, in milliseconds. The system asks for more
+ * only when a good part of its buffer, a megabyte or so, has been read.
+ */
+const DEAF_AFTER = 500;
 /** How often a publisher that waits looks again, in milliseconds. */
 const LOOK_AGAIN = 5;
 
@@ -82,7 +87,8 @@ export class Broadcast {
    */
   constructor(options: BroadcastOptions = {}) {
     this.#maxLag = options.maxLag ?? 16 * 1024 * 1024;
-    this.#segmentSize = options.segmentSize ?? 1024 * 1024;
+    // Who is behind is found out when a segment is full, so there are several of them in the lag allowed.
+    this.#segmentSize = Math.min(options.segmentSize ?? 1024 * 1024, Math.max(1, this.#maxLag >> 2));
     // Nothing is taken for a broadcast that nobody uses.
     this.#last = { bytes: new Uint8Array(), start: 0, length: 0, next: undefined };
   }
@@ -99,7 +105,10 @@ export class Broadcast {
    * @returns The subscriber, to leave with and to publish as.
    */
   subscribe(connection: Connection): Subscriber {
-    const subscriber = new Subscriber(connection, this.#last, () => this.#subscribers.delete(subscriber));
+    const subscriber = new Subscriber(connection, this.#last, () => {
+      this.#subscribers.delete(subscriber);
+      this.#behind.delete(subscriber);
+    });
     this.#subscribers.add(subscriber);
     return subscriber;
   }
@@ -168,7 +177,7 @@ export class Broadcast {
     let waiting = false;
     for (const [subscriber, since] of this.#behind) {
       const lag = this.#last.start + this.#last.length - subscriber.position;
-      if (!this.#subscribers.has(subscriber) || lag <= this.#maxLag * BEHIND) this.#behind.delete(subscriber);
+      if (lag <= this.#maxLag * BEHIND) this.#behind.delete(subscriber);
       else if (now - since < PATIENCE && now - subscriber.wroteAt < DEAF_AFTER) waiting = true;
     }
     return waiting;
@@ -297,8 +306,9 @@ export class Subscriber implements Disposable {
       const own = this.#own;
       const before = own === undefined ? segment.length : Math.min(own.start - segment.start, segment.length);
       if (before > this.#offset) {
-        const run = segment.bytes.subarray(this.#offset, before);
-        this.#offset = before;
+        const end = Math.min(before, this.#offset + LONGEST_RUN);
+        const run = segment.bytes.subarray(this.#offset, end);
+        this.#offset = end;
         return run;
       }
       // A stretch may go on in the next segment.

@@ -1,6 +1,6 @@
 import { formatAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
-import { ConnectionError } from "./errors.ts";
+import { ConnectionError, toConnectionError } from "./errors.ts";
 import type { Deadlines } from "./limits.ts";
 import { after } from "./timer.ts";
 
@@ -66,11 +66,21 @@ export async function connectTcp(options: ConnectTcpOptions): Promise<Connection
     socket.close();
     throw signal.reason;
   }
-  const connection = new Connection(socket, options);
+  const connection = take(socket, options);
   if (signal !== undefined) {
     const close = () => connection.close("shutdown", "Interrupted");
     signal.addEventListener("abort", close);
     connection.signal.addEventListener("abort", () => signal.removeEventListener("abort", close));
   }
   return connection;
+}
+
+/** A connection that is reset as soon as it is made is a connection that ended, not one that could not be made. */
+function take(socket: Deno.Conn, deadlines: Deadlines): Connection {
+  try {
+    return new Connection(socket, deadlines);
+  } catch (error) {
+    socket.close();
+    throw error instanceof RangeError ? error : toConnectionError(error);
+  }
 }

@@ -33,12 +33,13 @@ export class UdpPeer implements Disposable {
   }
 
   /**
-   * Sends the peer one datagram. That nobody listens there shows only in no answer coming.
+   * Sends the peer one datagram, and forgets what has come from it so far. That nobody listens there shows only in no answer coming.
    *
    * @param data At most 65,507 bytes over IPv4; may be empty.
    * @throws {RangeError} If the datagram is longer than one can be.
    */
   async send(data: Uint8Array): Promise<void> {
+    this.#socket.forget();
     await this.#socket.send(data, this.#address);
   }
 

@@ -4,6 +4,12 @@ import type { Connection } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
 
 /**
+ * How many bytes are turned into messages at once. A read may bring eight times as many, and a stranger's messages may be
+ * of one byte or none: each costs some hundred times its size.
+ */
+const SLICE = 32 * 1024;
+
+/**
  * A connection that carries messages: what {@linkcode framed} returns. Iterating over it gives each message until
  * the peer ends its side.
  *
@@ -18,6 +24,8 @@ export class Framed<Received, Sent = Received> {
   /** Messages that came in one read and were not asked for yet, from `#next` on. */
   #batch: Received[] = [];
   #next = 0;
+  /** What has been read and not been looked at; valid until the next read. */
+  #unread: Uint8Array = new Uint8Array();
   #first = true;
   #ended = false;
 
@@ -45,7 +53,7 @@ export class Framed<Received, Sent = Received> {
   }
 
   /**
-   * Waits for messages, and gives all that one read completes: for those who answer many in one write.
+   * Waits for messages, and gives all that have come, some thousands at the most: for those who answer many in one write.
    *
    * @param timeout As {@linkcode Framed.receive}.
    * @returns At least one message, or none when the peer has ended its side.
@@ -60,16 +68,20 @@ export class Framed<Received, Sent = Received> {
     let messageBy: number | undefined;
     while (!this.#ended) {
       if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
-      let chunk: Uint8Array | null;
-      if (this.#decoder.pending) {
-        const now = performance.now();
-        messageBy ??= now + this.connection.deadlines.messageTimeout;
-        chunk = await this.connection.readChunk(Math.max(0, messageBy - now), "too slow");
-      } else {
-        chunk = await this.#readAtRest(timeout);
+      if (this.#unread.length === 0) {
+        let chunk: Uint8Array | null;
+        if (this.#decoder.pending) {
+          const now = performance.now();
+          messageBy ??= now + this.connection.deadlines.messageTimeout;
+          chunk = await this.connection.readChunk(Math.max(0, messageBy - now), "too slow");
+        } else {
+          chunk = await this.#readAtRest(timeout);
+        }
+        this.#ended = chunk === null;
+        this.#unread = chunk ?? this.#unread;
       }
-      this.#ended = chunk === null;
-      const messages = chunk === null ? this.#decoder.end() : this.#decoder.push(chunk);
+      const messages = this.#ended ? this.#decoder.end() : this.#decoder.push(this.#unread.subarray(0, SLICE));
+      this.#unread = this.#unread.subarray(SLICE);
       if (messages.length > 0) return messages;
     }
     if (this.#decoder.failure !== undefined) throw this.#decoder.failure;

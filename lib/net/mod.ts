@@ -26,5 +26,5 @@ export * from "./limits.ts";
 export * from "./serve_tcp.ts";
 export * from "./serve_udp.ts";
 export * from "./server.ts";
-export { sleep } from "./timer.ts";
+export * from "./timer.ts";
 export * from "./udp_socket.ts";

@@ -6,6 +6,8 @@ import { type Deadlines, deadlinesOf } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { after, sleep } from "./timer.ts";
 
+/** How long a handler may take to notice that its connection was cut, in milliseconds, before it is given up. */
+const GIVE_UP_AFTER = 1000;
 /** How long to wait before accepting again when the process has no descriptor left, in milliseconds. */
 const NO_DESCRIPTOR_PAUSE = 100;
 
@@ -109,6 +111,8 @@ class TcpService implements TcpServer {
   readonly #stopped = new AbortController();
   /** How connections have ended, from the beginning of a drain on. */
   #ended: DrainReport = { finished: 0, cut: 0 };
+  readonly #givenUp = Promise.withResolvers<void>();
+  #cancelGivingUp: () => void = () => {};
   #report: Promise<DrainReport> | undefined;
 
   constructor(options: ServeTcpOptions, handler: (connection: Connection) => void | Promise<void>) {
@@ -120,6 +124,9 @@ class TcpService implements TcpServer {
       throw new RangeError(`Cannot use maxConnections ${this.#maxConnections}: expected an integer of 1 or more`);
     }
     this.#drainTimeout = options.drainTimeout ?? 5000;
+    if (!(this.#drainTimeout >= 0)) {
+      throw new RangeError(`Cannot use drainTimeout ${this.#drainTimeout}: expected milliseconds, 0 or more`);
+    }
     this.#handler = handler;
     this.#log = log;
     signal?.throwIfAborted();
@@ -157,7 +164,10 @@ class TcpService implements TcpServer {
         if (!this.#stopped.signal.aborted) await this.#notAccepted(error);
       }
     }
-    await Promise.all(this.#open.values());
+    // A handler that waits for something else than its connection may never end, and nothing waits for that.
+    await Promise.race([Promise.all(this.#open.values()), this.#givenUp.promise]);
+    this.#cancelGivingUp();
+    this.#ended.cut += this.#open.size;
   }
 
   #take(socket: Deno.TcpConn): void {
@@ -228,6 +238,8 @@ class TcpService implements TcpServer {
   #cut(): void {
     this.#stop();
     for (const connection of this.#open.keys()) connection.close("shutdown", "The server is shutting down");
+    this.#cancelGivingUp();
+    this.#cancelGivingUp = after(GIVE_UP_AFTER, this.#givenUp.resolve);
   }
 
   #stop(): void {

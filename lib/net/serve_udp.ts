@@ -58,6 +58,7 @@ class UdpService implements UdpServer {
   readonly #socket: Deno.DatagramConn;
   readonly #handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>;
   readonly #log: Log;
+  readonly #closed = Promise.withResolvers<void>();
   #stopped = false;
 
   constructor(
@@ -72,7 +73,9 @@ class UdpService implements UdpServer {
     this.addr = this.#socket.addr as Deno.NetAddr;
     const stop = () => this.#stop();
     signal?.addEventListener("abort", stop);
-    this.finished = this.#receive().finally(() => signal?.removeEventListener("abort", stop));
+    // Not when the last handler is done: one that waits for something else may never be.
+    this.finished = this.#closed.promise.finally(() => signal?.removeEventListener("abort", stop));
+    this.#receive();
     log.info("Listening at {address}", { address: formatAddress(this.addr) });
     try {
       options.onListen?.(this.addr);
@@ -128,6 +131,7 @@ class UdpService implements UdpServer {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#socket.close();
+    this.#closed.resolve();
   }
 }
 

@@ -7,6 +7,14 @@ const LONGEST = 0x7fff_ffff;
  * @param milliseconds How much later; `Infinity` for never, and 24 days at the most otherwise.
  * @param run What to run.
  * @returns Cancels it.
+ *
+ * @example
+ * ```ts
+ * import { after } from "@wirebench/wirebench/net";
+ *
+ * const cancel = after(60_000, () => console.log("a minute later"));
+ * cancel();
+ * ```
  */
 export function after(milliseconds: number, run: () => void): () => void {
   if (milliseconds === Infinity) return () => {};

@@ -4,6 +4,9 @@ import { ConnectionError } from "./errors.ts";
 import { LARGEST_DATAGRAM } from "./serve_udp.ts";
 import { after } from "./timer.ts";
 
+/** How many datagrams are kept that nobody has asked for. */
+const MAX_QUEUED = 64;
+
 /** A datagram and where it came from. */
 export interface Datagram {
   /** The bytes; the receiver's own. */
@@ -15,7 +18,9 @@ export interface Datagram {
 /** A UDP socket that speaks with anybody: the sender's address comes with each datagram. */
 export class UdpSocket implements Disposable {
   readonly #socket: Deno.DatagramConn;
-  readonly #buffer = new Uint8Array(LARGEST_DATAGRAM);
+  /** What has come and was not asked for yet. */
+  #queue: Datagram[] = [];
+  #arrived: PromiseWithResolvers<void> | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #interrupt = () => this.close("shutdown", "Interrupted");
   #closed: ConnectionError | undefined;
@@ -31,6 +36,7 @@ export class UdpSocket implements Disposable {
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
     this.#signal = signal;
     signal?.addEventListener("abort", this.#interrupt);
+    this.#listen();
   }
 
   /**
@@ -58,6 +64,14 @@ export class UdpSocket implements Disposable {
   }
 
   /**
+   * Forgets what has come so far: an answer to the next question cannot be among it, but a second copy of the last
+   * answer can.
+   */
+  forget(): void {
+    this.#queue = [];
+  }
+
+  /**
    * Sends one datagram.
    *
    * @param data At most 65,507 bytes over IPv4; may be empty.
@@ -81,13 +95,15 @@ export class UdpSocket implements Disposable {
    * @throws {ConnectionError} If none came in time, or the socket is closed.
    */
   async receive(timeout: number, late: string = `No answer within ${timeout / 1000} s`): Promise<Datagram> {
-    if (this.#closed !== undefined) throw this.#closed;
     const cancel = after(timeout, () => this.close("idle", late));
     try {
-      const [data, from] = await this.#socket.receive(this.#buffer);
-      return { data: new Uint8Array(data), from: formatAddress(from) };
-    } catch (error) {
-      throw this.#closed ?? error;
+      for (;;) {
+        if (this.#closed !== undefined) throw this.#closed;
+        const datagram = this.#queue.shift();
+        if (datagram !== undefined) return datagram;
+        this.#arrived = Promise.withResolvers();
+        await this.#arrived.promise;
+      }
     } finally {
       cancel();
     }
@@ -104,11 +120,27 @@ export class UdpSocket implements Disposable {
     this.#closed = new ConnectionError(reason, message);
     this.#signal?.removeEventListener("abort", this.#interrupt);
     this.#socket.close();
+    this.#arrived?.resolve();
   }
 
   /** Closes the socket. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  async #listen(): Promise<void> {
+    const buffer = new Uint8Array(LARGEST_DATAGRAM);
+    try {
+      for (;;) {
+        const [data, from] = await this.#socket.receive(buffer);
+        // Like the system's own buffer, what nobody takes out has an end.
+        if (this.#queue.length >= MAX_QUEUED) continue;
+        this.#queue.push({ data: new Uint8Array(data), from: formatAddress(from) });
+        this.#arrived?.resolve();
+      }
+    } catch (error) {
+      this.close("failed", error instanceof Error ? error.message : Deno.inspect(error));
+    }
   }
 }
 

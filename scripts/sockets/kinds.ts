@@ -41,10 +41,22 @@ function openDatagram(): { addr: Deno.Addr; close(): void } {
   };
 }
 
+/** The files of a run that was killed, which would be in the way for ever. */
+function removeLeftOvers(): void {
+  for (const path of [STREAM_PATH, DATAGRAM_PATH]) {
+    try {
+      Deno.removeSync(path);
+    } catch {
+      // There is none, or it is somebody else's, which the attempt to use it will say.
+    }
+  }
+}
+
 /** Makes a socket of each kind, and says what address the system gave it, or why there is none. */
 export function kinds(): string {
   const rows = KINDS.map(({ family, type, open }) => {
     try {
+      if (family === "Unix") removeLeftOvers();
       const socket = open();
       const address = formatAddress(socket.addr);
       socket.close();

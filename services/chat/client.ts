@@ -7,7 +7,7 @@ import {
   text,
   UsageError,
 } from "../../lib/cli/mod.ts";
-import { connectTcp, framed } from "../../lib/net/mod.ts";
+import { after, connectTcp, framed } from "../../lib/net/mod.ts";
 import { faultOfName, framing, PORT } from "./protocol.ts";
 
 const options = {
@@ -32,7 +32,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
   await messages.send(name);
   conversation.prompt = `${name} > `;
   let leaving = false;
-  let goodbye: ReturnType<typeof setTimeout> | undefined;
+  let goodbye = () => {};
 
   async function say(): Promise<void> {
     for await (const line of conversation.lines()) {
@@ -43,7 +43,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
     // Nobody owes a goodbye, but what others have said by now is still on its way.
     leaving = true;
     await connection.closeWrite();
-    goodbye = setTimeout(() => connection.close(), timeout);
+    goodbye = after(timeout, () => connection.close());
   }
 
   async function listen(): Promise<void> {
@@ -60,7 +60,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
   } catch (error) {
     if (!requests.stop.aborted && connection.reason !== "finished") throw error;
   } finally {
-    clearTimeout(goodbye);
+    goodbye();
   }
 }
 

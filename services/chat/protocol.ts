@@ -8,7 +8,7 @@ const MAX_NAME = 64;
 
 /** Text under the decimal header: what a client sends, and each half of what it gets. */
 export function framing(maxLength?: number): Framing<string> {
-  return text(decimalHeader(maxLength === undefined ? {} : { maxLength }));
+  return text(decimalHeader({ maxLength }));
 }
 
 /** Why a name will not do, or `undefined` if it will. */

@@ -49,7 +49,7 @@ export interface ServeChatOptions extends ServeTcpOptions {
 export function serveChat(options: ServeChatOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
   const protocol = framing(options.maxMessage);
-  const room = new Broadcast(options.maxLag === undefined ? {} : { maxLag: options.maxLag });
+  const room = new Broadcast({ maxLag: options.maxLag });
 
   return serveTcp({ port: PORT, idleTimeout: Infinity, ...options, log }, async (connection) => {
     const messages = framed(connection, protocol);

@@ -89,7 +89,7 @@ export async function tellTime(
       await say(tick(performance.timeOrigin + performance.now()));
     }
   } catch (error) {
-    if (!hearing.ended) throw error;
+    if (!hearing.ended || connection.reason !== "reset") throw error;
     throw new ConnectionError("finished", "The client had left");
   }
 }

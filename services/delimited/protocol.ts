@@ -5,5 +5,5 @@ export const PORT = 3004;
 
 /** Lines of UTF-8 text. */
 export function framing(maxLength?: number): Framing<string> {
-  return text(lines(maxLength === undefined ? {} : { maxLength }));
+  return text(lines({ maxLength }));
 }

@@ -1,5 +1,17 @@
+import { CommandError } from "../../lib/cli/mod.ts";
 import { FrameDecoderStream, lines, text } from "../../lib/framing/mod.ts";
-import type { DrainReport, Server, ServeTcpOptions } from "../../lib/net/mod.ts";
+import type { Level, Log } from "../../lib/log/mod.ts";
+import {
+  after,
+  type DrainReport,
+  formatAddress,
+  isLoopback,
+  type Server,
+  type ServeTcpOptions,
+} from "../../lib/net/mod.ts";
+
+/** How long a part may take to drain, in milliseconds, before it is taken to hang: its own deadlines and some more. */
+const SHUTDOWN_TIMEOUT = 8000;
 
 /** What a part of the server says at its end. */
 export interface PartReport extends DrainReport {
@@ -17,8 +29,16 @@ export interface Part {
   cut(): void;
 }
 
-/** Options that a part can be handed over to a thread or process. */
-export type PartOptions = Pick<ServeTcpOptions, "hostname" | "port" | "maxConnections" | "idleTimeout">;
+/** What a part is given: what can be handed over to a thread or a process. */
+export interface PartOptions extends Pick<ServeTcpOptions, "maxConnections" | "idleTimeout"> {
+  hostname: string;
+  port: number;
+  /** The least important level of its log that is wanted. */
+  level: Level;
+}
+
+/** Starts a part; what it logs is passed on, a line of JSON each. */
+export type StartPart = (options: PartOptions, logged: (line: string) => void) => Promise<Part>;
 
 /** A server of several parts. */
 export interface PartsServer extends Server {
@@ -26,38 +46,62 @@ export interface PartsServer extends Server {
 }
 
 /**
- * Starts several parts at one port, between which the kernel shares the connections out.
+ * Starts several parts at one port, between which the kernel shares the connections out. One that ends by itself is
+ * logged, and the others go on without it.
  *
  * @param count How many.
- * @param options For each part; `maxConnections` is divided among them.
- * @param start Starts a part. The first may be given port 0, the others get the port that it found.
- * @param failed Called with the error of a part that ended by itself; the others go on without it.
+ * @param options For each of them. The first may be given port 0, the others get the port that it found.
+ * @param start Starts one.
+ * @param log Gets what they log.
  * @param signal Cuts all of them when it is aborted.
  */
 export async function serveParts(
   count: number,
-  { maxConnections = 1000, ...options }: PartOptions,
-  start: (options: PartOptions) => Promise<Part>,
-  failed: (error: unknown) => void,
+  options: PartOptions,
+  start: StartPart,
+  log: Log,
   signal?: AbortSignal,
 ): Promise<PartsServer> {
-  const each = { ...options, maxConnections: Math.ceil(maxConnections / count) };
-  const first = await start(each);
-  const others = Array.from({ length: count - 1 }, () => start({ ...each, port: first.addr.port }));
-  const parts = [first, ...await Promise.all(others)];
+  signal?.throwIfAborted();
+  await refusePortInUse(options);
+  const logged = (line: string) => passOn(line, log);
+  const parts = [await start(options, logged)];
+  const { addr } = parts[0]!;
   const cut = () => parts.forEach((part) => part.cut());
+  const others = Array.from({ length: count - 1 }, () => start({ ...options, port: addr.port }, logged));
+  const errors: unknown[] = [];
+  for (const started of await Promise.allSettled(others)) {
+    if (started.status === "fulfilled") parts.push(started.value);
+    else errors.push(started.reason);
+  }
+  if (errors.length > 0 || signal?.aborted) {
+    cut();
+    throw errors[0] ?? signal?.reason;
+  }
+  for (const part of parts) part.finished.catch((error) => log.error("{error}", { error: error.message }));
   signal?.addEventListener("abort", cut);
-  for (const part of parts) part.finished.catch(failed);
   let report: Promise<PartReport> | undefined;
   const shutdown = () => report ??= shutDown(parts);
   return {
-    addr: first.addr,
+    addr,
     finished: allEnded(parts).finally(() => signal?.removeEventListener("abort", cut)),
     shutdown,
     async [Symbol.asyncDispose]() {
       await shutdown();
     },
   };
+}
+
+/** Those who share a port do not notice one another, so another server's port would be shared without a word. */
+async function refusePortInUse({ hostname, port }: PartOptions): Promise<void> {
+  if (port === 0) return;
+  try {
+    (await Deno.connect({ hostname, port })).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) return;
+    throw error;
+  }
+  throw new Deno.errors.AddrInUse(formatAddress({ hostname, port }));
 }
 
 /** Waits for the last of them; it is an error if every one ended by itself. */
@@ -69,42 +113,58 @@ async function allEnded(parts: Part[]): Promise<void> {
 
 async function shutDown(parts: Part[]): Promise<PartReport> {
   const sum: PartReport = { finished: 0, cut: 0, memory: Deno.memoryUsage().rss };
+  const cancel = after(SHUTDOWN_TIMEOUT, () => parts.forEach((part) => part.cut()));
   for (const { finished, cut, memory } of await Promise.all(parts.map((part) => part.shutdown()))) {
     sum.finished += finished;
     sum.cut += cut;
     sum.memory += memory;
   }
+  cancel();
   return sum;
 }
 
-/** What is said to a worker, and what it says. */
+/** Passes on what a part logs of its connections; of its beginning and end, the whole server speaks. */
+function passOn(line: string, log: Log): void {
+  const { message, level, time: _, who: __, ...facts } = JSON.parse(line);
+  if (!("peer" in facts)) return;
+  const write = level === "error" ? "error" : level === "warning" ? "warn" : "info";
+  log[write]("{said}", { ...facts, said: message });
+}
+
+/** What is said to a worker. */
 export type ToWorker = { serve: PartOptions } | "shutdown";
-export type FromWorker = { addr: Deno.NetAddr } | { report: DrainReport } | { failed: string };
+/** What a worker says. */
+export type FromWorker =
+  | { addr: Deno.NetAddr }
+  | { report: DrainReport }
+  | { failed: { name: string; message: string } }
+  | { logged: string };
 
 /** Starts a thread that serves: it shares the program, not the data. */
-export async function startWorker(options: PartOptions): Promise<Part> {
+export const startWorker: StartPart = async (options, logged) => {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   const listening = Promise.withResolvers<Deno.NetAddr>();
   const finished = Promise.withResolvers<void>();
   const reported = Promise.withResolvers<DrainReport>();
-  const fail = (error: Error) => {
+  function end(error?: Error): void {
     worker.terminate();
-    listening.reject(error);
     reported.resolve({ finished: 0, cut: 0 });
+    if (error === undefined) return finished.resolve();
+    listening.reject(error);
     finished.reject(error);
-  };
+  }
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     if ("addr" in data) listening.resolve(data.addr);
-    else if ("failed" in data) fail(new Deno.errors.AddrInUse(data.failed));
+    else if ("logged" in data) logged(data.logged);
+    else if ("failed" in data) end(errorOf(data.failed));
     else {
-      worker.terminate();
       reported.resolve(data.report);
-      finished.resolve();
+      end();
     }
   };
   worker.onerror = (event) => {
     event.preventDefault(); // It would end the whole program.
-    fail(new Error(`A worker failed: ${event.message}`));
+    end(new Error(`A worker failed: ${event.message}`));
   };
   worker.postMessage({ serve: options } satisfies ToWorker);
   finished.promise.catch(() => {}); // One that never listened is told of by `listening` alone.
@@ -116,24 +176,29 @@ export async function startWorker(options: PartOptions): Promise<Part> {
       // All workers have the memory of one process, which counts once.
       return { ...await reported.promise, memory: 0 };
     },
-    cut() {
-      worker.terminate();
-      reported.resolve({ finished: 0, cut: 0 });
-      finished.resolve();
-    },
+    cut: () => end(),
   };
+};
+
+/** An error of the kind it was on the other side. */
+function errorOf({ name, message }: { name: string; message: string }): Error {
+  const kinds: Record<string, new (message: string) => Error> = { ...Deno.errors, RangeError };
+  return new (kinds[name] ?? Error)(message);
 }
 
 /** Starts a process that serves: it shares nothing, and its end is nobody else's. */
-export async function startProcess({ hostname, port, maxConnections, idleTimeout }: PartOptions): Promise<Part> {
+export const startProcess: StartPart = async ({ hostname, port, maxConnections, idleTimeout, level }, logged) => {
   const process = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-q", "--no-prompt", "-P=dispatch-server", new URL("./server.ts", import.meta.url).href],
-      ...["--mode", "loop", "--reuse-port", "--log", "json", "--host", String(hostname), "--port", String(port)],
-      ...["--max-connections", String(maxConnections)],
-      ...["--idle-timeout", idleTimeout === Infinity ? "0" : String(idleTimeout! / 1000)],
+      ...["run", "-q", "--no-prompt", "-P=dispatch-server", ...await grantsFor(hostname)],
+      ...[new URL("./server.ts", import.meta.url).href, "--mode", "loop", "--reuse-port", "--follow-stdin"],
+      ...["--host", hostname, "--port", String(port), "--max-connections", String(maxConnections ?? 1000)],
+      ...["--idle-timeout", idleTimeout === Infinity ? "0" : String((idleTimeout ?? 300_000) / 1000)],
+      // It says at this level where it listens, and at its end what became of it.
+      ...["--log", "json", "--log-level", "info"],
     ],
-    stdin: "null",
+    // Never written to: its end tells the process that this one is gone, however it went.
+    stdin: "piped",
     stderr: "piped",
   }).spawn();
   const listening = Promise.withResolvers<Deno.NetAddr>();
@@ -143,20 +208,26 @@ export async function startProcess({ hostname, port, maxConnections, idleTimeout
     let last = "";
     for await (const line of process.stderr.pipeThrough(new FrameDecoderStream(text(lines())))) {
       last = line;
-      const record = line.startsWith("{") ? JSON.parse(line) : {};
+      if (!line.startsWith("{")) continue;
+      const record = JSON.parse(line);
       if (/^Listening at/.test(record.message)) listening.resolve(addressIn(record.address));
-      if ("memory" in record) report = { finished: record.finished, cut: record.cut, memory: record.memory };
+      else if ("memory" in record) report = { finished: record.finished, cut: record.cut, memory: record.memory };
+      else if (level === "info" || record.level !== "info") logged(line);
     }
     const { code } = await process.status;
-    if (!asked) throw new Error(`A process ended with exit code ${code}: ${last}`);
+    await process.stdin.close().catch(() => {});
+    if (asked) return;
+    throw last.startsWith(OWN_ERROR)
+      ? new CommandError(last.slice(OWN_ERROR.length))
+      : new Error(`A process ended with exit code ${code}`);
   })();
   finished.catch(listening.reject);
   return {
     addr: await listening.promise,
     finished,
     async shutdown() {
-      stop(process);
       asked = true;
+      stop(process);
       await finished.catch(() => {});
       return report;
     },
@@ -165,12 +236,23 @@ export async function startProcess({ hostname, port, maxConnections, idleTimeout
       stop(process, "SIGKILL");
     },
   };
+};
+
+/** How the one line begins in which a process says why it failed. */
+const OWN_ERROR = "dispatch:server: ";
+
+/** What a process needs to listen where its set does not allow it, if this one is allowed to. */
+async function grantsFor(hostname: string): Promise<string[]> {
+  if (isLoopback(hostname)) return [];
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const { state } = await Deno.permissions.query({ name: "net", host });
+  return state === "granted" ? [`--allow-net=${host}`] : [];
 }
 
 /** The address that a server says it listens at. */
-function addressIn(text: string): Deno.NetAddr {
-  const colon = text.lastIndexOf(":");
-  return { transport: "tcp", hostname: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+function addressIn(shown: string): Deno.NetAddr {
+  const [, hostname, port] = /^\[?(.*?)\]?:(\d+)$/.exec(shown)!;
+  return { transport: "tcp", hostname: hostname!, port: Number(port) };
 }
 
 function stop(process: Deno.ChildProcess, signal: Deno.Signal = "SIGTERM"): void {

@@ -21,7 +21,8 @@ export interface ServeDispatchOptions extends ServeTcpOptions {
    */
   mode?: Mode;
   /**
-   * How many threads or processes.
+   * How many threads or processes. `maxConnections` is for each of them: how the kernel shares connections out is not
+   * even.
    *
    * @default {navigator.hardwareConcurrency}
    */
@@ -69,19 +70,34 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
     };
   }
   if (Deno.build.os !== "linux") throw new RangeError(`Cannot serve with ${mode}: only Linux shares a port among them`);
-  const { hostname = "127.0.0.1", port, maxConnections = 1000, idleTimeout = 300_000, signal, onListen } = all;
-  const start = mode === "workers" ? startWorker : startProcess;
-  const failed = (error: unknown) => log.error("{error}", { error: error instanceof Error ? error.message : error });
-  const server = await serveParts(parts, { hostname, port, maxConnections, idleTimeout }, start, failed, signal);
+  if (!Number.isSafeInteger(parts) || parts < 1) {
+    throw new RangeError(`Cannot use ${parts} parts: expected an integer of 1 or more`);
+  }
+  const { hostname = "127.0.0.1", port, maxConnections, idleTimeout, signal, onListen } = all;
+  const each = {
+    hostname,
+    port,
+    level: log.showsMessages ? "info" as const : "warning" as const,
+    ...(maxConnections === undefined ? {} : { maxConnections }),
+    ...(idleTimeout === undefined ? {} : { idleTimeout }),
+  };
+  const server = await serveParts(parts, each, mode === "workers" ? startWorker : startProcess, log, signal);
   log.info("Listening at {address} with {parts} {mode}", { address: formatAddress(server.addr), parts, mode });
-  onListen?.(server.addr);
+  try {
+    onListen?.(server.addr);
+  } catch (error) {
+    await server.shutdown();
+    throw error;
+  }
   return server;
 }
 
 const options = {
   mode: choice("How to serve many clients", MODES, "loop"),
   parts: integer("N", "How many workers or processes", navigator.hardwareConcurrency, { least: 1, most: 64 }),
+  maxConnections: integer("N", "Most connections at once, of each worker or process", 1000, { least: 1 }),
   reusePort: flag("Share the port with other processes that do (Linux)"),
+  followStdin: flag("Stop when standard input ends"),
 };
 
 if (import.meta.main) {
@@ -91,7 +107,8 @@ if (import.meta.main) {
     port: PORT,
     messages: false,
     options,
-  }, async (options) => {
+  }, async ({ followStdin, ...options }, requests) => {
+    if (followStdin) Deno.stdin.readable.pipeTo(new WritableStream()).then(() => requests.request("end of input"));
     // To start processes is a way out of the sandbox. It is given up before the first client can come.
     if (options.mode !== "processes") await Deno.permissions.revoke({ name: "run" });
     const server = await serveDispatch(options);

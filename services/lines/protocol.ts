@@ -12,5 +12,5 @@ export const STOP = "STOP";
 
 /** Lines of UTF-8 text. */
 export function framing(maxLength?: number): Framing<string> {
-  return text(lines(maxLength === undefined ? {} : { maxLength }));
+  return text(lines({ maxLength }));
 }

@@ -34,6 +34,7 @@ async function plain(server: HostPort, { timeout, signal, log }: ClientOptions):
   const late = `No answer from ${remote} within ${timeout / 1000} s`;
   return {
     async exchange(message, answered) {
+      socket.forget();
       await socket.send(message, address);
       const until = performance.now() + timeout;
       for (;;) {
@@ -67,6 +68,7 @@ async function matching(servers: HostPort[], { timeout, signal, log }: ClientOpt
   return {
     async exchange(message, answered) {
       const owing = new Set(targets.keys());
+      socket.forget();
       for (const address of targets.values()) await socket.send(message, address);
       const until = performance.now() + timeout;
       while (owing.size > 0) {

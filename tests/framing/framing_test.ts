@@ -26,19 +26,19 @@ import { bytes, textOf } from "../harness.ts";
 /** Every framing of bytes, with messages it can carry. */
 const FRAMINGS: [name: string, framing: (maxLength?: number) => Framing<Uint8Array>, messages: string[]][] = [
   ["fixed", () => fixed(3), ["abc", "d\ne", "   "]],
-  ["delimited by one byte", (maxLength) => delimited("\0", limit(maxLength)), ["abc", "", "\n"]],
-  ["delimited by a repeating delimiter", (maxLength) => delimited("aab", limit(maxLength)), ["xa", "", "aba"]],
-  ["delimited by the end of a header", (maxLength) => delimited("\r\n\r\n", limit(maxLength)), [
+  ["delimited by one byte", (maxLength) => delimited("\0", { maxLength }), ["abc", "", "\n"]],
+  ["delimited by a repeating delimiter", (maxLength) => delimited("aab", { maxLength }), ["xa", "", "aba"]],
+  ["delimited by the end of a header", (maxLength) => delimited("\r\n\r\n", { maxLength }), [
     "a\r\nb",
     "",
     "c\r\n d",
   ]],
-  ["lines", (maxLength) => lines(limit(maxLength)), ["ab", "", "c\rd"]],
-  ["decimalHeader", (maxLength) => decimalHeader(limit(maxLength)), ["ab", "", "12        "]],
-  ["netstring", (maxLength) => netstring(limit(maxLength)), ["ab", "", ",1:", "0123456789a"]],
+  ["lines", (maxLength) => lines({ maxLength }), ["ab", "", "c\rd"]],
+  ["decimalHeader", (maxLength) => decimalHeader({ maxLength }), ["ab", "", "12        "]],
+  ["netstring", (maxLength) => netstring({ maxLength }), ["ab", "", ",1:", "0123456789a"]],
   ...([1, 2, 4, 8] as const).flatMap((size) =>
     (["big", "little"] as const).map((endian) => {
-      const framing = (maxLength?: number) => lengthPrefix({ bytes: size, endian, ...limit(maxLength) });
+      const framing = (maxLength?: number) => lengthPrefix({ bytes: size, endian, maxLength });
       return [`lengthPrefix of ${size} bytes, ${endian} endian`, framing, ["ab", "", "\0\x01"]] as [
         string,
         typeof framing,
@@ -47,10 +47,6 @@ const FRAMINGS: [name: string, framing: (maxLength?: number) => Framing<Uint8Arr
     })
   ),
 ];
-
-function limit(maxLength: number | undefined): { maxLength?: number } {
-  return maxLength === undefined ? {} : { maxLength };
-}
 
 for (const [name, framing, messages] of FRAMINGS) {
   Deno.test(`${name} gives the same messages however the stream is cut, and wherever it ends`, () => {

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { decimalHeader, lines, text } from "@wirebench/wirebench/framing";
 import {
+  after,
   Broadcast,
-  type Connection,
+  Connection,
   ConnectionError,
   connectTcp,
   connectUdp,
@@ -404,4 +405,126 @@ Deno.test("an address is compared in its normal form", async () => {
   assertEquals(formatAddress({ hostname: "::FFFF:7f00:1", port: 1 }), "127.0.0.1:1");
   assertEquals(isLoopback("0:0:0:0:0:0:0:1"), true);
   assertEquals((await resolveUdp({ hostname: "0:0:0:0:0:0:0:1", port: 1 })).hostname, "::1");
+});
+
+/** A socket that reads and writes as it is told, for what no real one can be made to do in time. */
+function stubSocket(read: () => Promise<number | null>): { socket: Deno.TcpConn; calls: string[] } {
+  const calls: string[] = [];
+  const closed = Promise.withResolvers<never>();
+  closed.promise.catch(() => {});
+  const address: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+  const socket = {
+    localAddr: address,
+    remoteAddr: address,
+    setNoDelay: (on: boolean) => calls.push(`setNoDelay ${on}`),
+    read: () => Promise.race([read(), closed.promise]),
+    write: (data: Uint8Array) => Promise.resolve(data.length),
+    closeWrite: () => Promise.resolve(),
+    close: () => closed.reject(new Deno.errors.Interrupted()),
+  };
+  return { socket: socket as unknown as Deno.TcpConn, calls };
+}
+
+Deno.test("every connection turns Nagle's algorithm off", () => {
+  const { socket, calls } = stubSocket(() => new Promise(() => {}));
+  using _connection = new Connection(socket);
+  assertEquals(calls, ["setNoDelay true"]);
+});
+
+Deno.test("a connection ends for one reason, whatever happens while it says goodbye", async () => {
+  const { socket } = stubSocket(() => Promise.reject(new Deno.errors.ConnectionReset()));
+  const connection = new Connection(socket);
+  const { signal } = connection;
+  await connection.finish("malformed");
+  assertEquals([connection.reason, signal.reason.reason], ["malformed", "malformed"]);
+  const silent = new Connection(stubSocket(() => new Promise(() => {})).socket, { lingerTimeout: 20 });
+  await silent.finish();
+  assertEquals(silent.reason, "finished");
+});
+
+Deno.test("shutdown() does not wait for ever for a handler that does", async () => {
+  const stuck = serveTcp({ drainTimeout: 50 }, () => new Promise(() => {}));
+  using _peer = await RawPeer.connect(stuck.addr.port);
+  while (stuck.connections < 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  assertEquals(await within(stuck.shutdown(), "the server's end"), { finished: 0, cut: 1 });
+  const called = Promise.withResolvers<void>();
+  const silent = serveUdp({}, () => {
+    called.resolve();
+    return new Promise<void>(() => {});
+  });
+  using peer = await connectUdp({ port: silent.addr.port });
+  await peer.send(bytes("?"));
+  await called.promise;
+  await within(silent.shutdown(), "the server's end");
+});
+
+Deno.test("shutdown() reports what was open when it was called, and nothing from before", async () => {
+  const server = serveTcp({}, async (connection) => {
+    while (await connection.readChunk() !== null) { /* reads to the end */ }
+  });
+  using early = await RawPeer.connect(server.addr.port);
+  await early.end();
+  assertEquals(await early.receiveAll(), "");
+  early.close();
+  while (!server.closed.has("finished") || server.connections > 0) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assertEquals(await server.shutdown(), { finished: 0, cut: 0 });
+});
+
+Deno.test("after() bears waits longer than a timer can", async () => {
+  let ran = false;
+  const cancels = [2 ** 31, 1e15, Infinity].map((milliseconds) => after(milliseconds, () => ran = true));
+  await new Promise((resolve) => after(20, () => resolve(undefined)));
+  for (const cancel of cancels) cancel();
+  assertEquals(ran, false);
+});
+
+Deno.test("publishers that settle keep a steady reader that is slower than they are", async () => {
+  const room = new Broadcast({ segmentSize: 100_000, maxLag: 4_000_000 });
+  const joined = Promise.withResolvers<void>();
+  let reason: unknown;
+  await using server = serveTcp({}, async (connection) => {
+    using member = room.subscribe(connection);
+    joined.resolve();
+    await connection.readChunk().catch((error) => reason = error.reason);
+    await member.leave();
+  });
+  using reader = await RawPeer.connect(server.addr.port);
+  await joined.promise;
+  const total = 40_000_000;
+  const reading = (async () => {
+    const buffer = new Uint8Array(200_000);
+    for (let received = 0; received < total;) {
+      const count = await reader.socket.read(buffer);
+      if (count === null) return received;
+      received += count;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    return total;
+  })();
+  const message = new Uint8Array(50_000);
+  for (let sent = 0; sent < total; sent += message.length) {
+    room.publish([message]);
+    if (room.crowded) await room.settle();
+    else if (sent % 1_000_000 === 0) await Promise.resolve();
+  }
+  assertEquals([await within(reading, "the reader"), reason], [total, undefined]);
+});
+
+Deno.test("a read of many tiny messages is handed out in parts, and none is lost", async () => {
+  await using server = oneConnection();
+  using peer = await RawPeer.connect(server.port);
+  const messages = framed(await server.connection, text(lines()));
+  const count = 300_000;
+  const sending = peer.send("\n".repeat(count - 1) + "last\n").then(() => peer.end());
+  let received = 0;
+  let last: string[] = [];
+  for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
+    assert(batch.length <= 32 * 1024, `${batch.length} messages at once`);
+    received += batch.length;
+    last = batch;
+  }
+  await sending;
+  assertEquals([received, last.at(-1)], [count, "last"]);
 });

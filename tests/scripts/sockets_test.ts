@@ -22,6 +22,10 @@ Deno.test("sockets kinds makes one of each kind, and shows the address it got", 
     "Unix +datagram",
   ];
   for (const kind of kinds) assertMatch(stdout, new RegExp(`^${kind} +(\\S*:[1-9]\\d*|/\\S+|not available: .+)$`, "m"));
+  if (Deno.build.os === "linux") {
+    assertMatch(stdout, /^Unix +stream +\/tmp\/\S+$/m);
+    assertMatch(stdout, /^Unix +datagram +\/tmp\/\S+$/m);
+  }
   assertMatch(stdout, /^IPv4 +TCP stream +127\.0\.0\.1:\d+$/m);
 });
 
@@ -57,6 +61,24 @@ Deno.test("sockets says what it expected, or what it lacks", async () => {
   const which = await sockets("types");
   assertEquals([which.code, which.stdout], [2, ""]);
   assertMatch(which.stderr, /^sockets: Expected kinds or state, got "types"; see/);
+});
+
+Deno.test({
+  name: "sockets state says what is missing where there is no ss" +
+    (Deno.build.os === "linux" ? "" : " (ignored: not Linux)"),
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "-P=sockets", "scripts/sockets.ts", "state"],
+      cwd: new URL("../..", import.meta.url),
+      env: { PATH: "/nowhere" },
+    }).output();
+    assertEquals(
+      new TextDecoder().decode(stderr),
+      "sockets: There is no ss to ask: it comes with the package iproute2\n",
+    );
+    assertEquals(code, 1);
+  },
 });
 
 Deno.test("what ss and netstat print is read into one form", () => {

@@ -80,6 +80,28 @@ Deno.test("a client that never reads is dropped, and no ticks pile up for it mea
   assertEquals(written.length, 3, "two that were taken, and the one that was not");
 });
 
+Deno.test("ticks do not drift: a late one makes none after it late", async () => {
+  const address: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+  const socket = {
+    localAddr: address,
+    remoteAddr: address,
+    setNoDelay() {},
+    read: () => new Promise(() => {}),
+    write: (data: Uint8Array) => Promise.resolve(data.length),
+    close() {},
+  };
+  const connection = new Connection(socket as unknown as Deno.TcpConn);
+  const interval = 50;
+  const began = performance.now();
+  const late: number[] = [];
+  await tellTime(connection, interval, () => {
+    late.push((performance.now() - began) % interval);
+    if (late.length === 12) connection.close();
+  }).catch(() => {});
+  const median = late.toSorted((one, other) => one - other)[late.length >> 1]!;
+  assert(median < 15, `ticks every 50 ms came ${late.map(Math.round)} ms after their time`);
+});
+
 Deno.test("clock:server lets listeners go when it is told to stop", async () => {
   await using server = await ServerProcess.start("clock", { args: ["--interval", "3600"] });
   using peer = await server.connect();

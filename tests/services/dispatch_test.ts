@@ -69,6 +69,44 @@ Deno.test({
   },
 });
 
+for (const mode of MODES.filter((mode) => onLinux || mode === "loop")) {
+  Deno.test(`dispatch:server --mode ${mode} says in one line why it cannot listen, and stops when told so as it starts`, async () => {
+    await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--parts", "2"] });
+    const inUse = await runServer("dispatch", ["--mode", mode, "--port", String(server.port)]);
+    assertMatch(inUse.stderr, /^dispatch:server: 127\.0\.0\.1:\d+ is in use: [^\n]*\n$/);
+    const outside = await runServer("dispatch", ["--mode", mode, "--port", "0", "--host", "0.0.0.0"]);
+    assertMatch(
+      outside.stderr,
+      /^dispatch:server: The sandbox of dispatch:server does not allow 0\.0\.0\.0:0; [^\n]*\n$/,
+    );
+    assertEquals([inUse.code, outside.code], [1, 1]);
+    await using early = new ServerProcess(
+      new Deno.Command(Deno.execPath(), {
+        args: ["task", "-q", "dispatch:server", "--mode", mode, "--port", "0", "--log", "json"],
+        cwd: new URL("../..", import.meta.url),
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn(),
+    );
+    await early.logged(/^Listening/);
+    assertEquals(await early.stop(), 0);
+  });
+}
+
+Deno.test({
+  name: "dispatch:server --mode processes leaves nobody behind when it is killed" +
+    (onLinux ? "" : " (ignored: only Linux shares a port)"),
+  ignore: !onLinux,
+  async fn() {
+    const server = await ServerProcess.start("dispatch", { args: ["--mode", "processes", "--parts", "2"] });
+    server.process.kill("SIGKILL");
+    await server.process.status;
+    await untilNobodyListens(server.port);
+    await server.stop();
+  },
+});
+
 Deno.test("dispatch:client counts round trips, and finds out a server that sends back something else", async () => {
   await using server = await ServerProcess.start("dispatch");
   const args = ["--port", String(server.port), "--connections", "5", "--duration", "0.2"];
@@ -84,13 +122,7 @@ Deno.test("dispatch:client counts round trips, and finds out a server that sends
   assertEquals(wrong.code, 1);
 });
 
-Deno.test("dispatch:server says in one line that a port is in use, or that it may not start processes", async () => {
-  await using server = await ServerProcess.start("dispatch");
-  for (const mode of MODES.filter((mode) => mode !== "processes" && (onLinux || mode === "loop"))) {
-    const { code, stderr } = await runServer("dispatch", ["--mode", mode, "--port", String(server.port)]);
-    assertMatch(stderr, /^dispatch:server: 127\.0\.0\.1:\d+ is in use: [^\n]*\n$/);
-    assertEquals(code, 1);
-  }
+Deno.test("dispatch:server says in one line that it may not start processes", async () => {
   const { code, stderr } = await runServer("dispatch", ["--mode", "processes"], {
     permissions: ["-P=dispatch-server"],
   });

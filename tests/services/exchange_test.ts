@@ -17,16 +17,15 @@ Deno.test("exchange:server and client keep nothing of a request of 200 MB", asyn
   await using client = new ClientProcess("exchange", { args: ["--port", String(server.port), "-"] });
   const piece = "x".repeat(1_000_000);
   for (let count = 0; count < 200; count++) await client.type(piece);
-  // Linux only tells the most memory a process had.
-  const most = [server.process.pid, client.process.pid].map((pid) => memoryOf(pid)).filter((bytes) =>
+  const held = [server.process.pid, client.process.pid].map((pid) => memoryOf(pid)).filter((bytes) =>
     bytes !== undefined
   );
   await client.endInput();
   assertEquals((await client.result()).stdout, "received 200000000 bytes\n");
-  for (const bytes of most) assertEquals(bytes < 180_000_000, true, `${bytes} bytes of memory`);
+  for (const bytes of held) assertEquals(bytes < 180_000_000, true, `${bytes} bytes of memory`);
 });
 
-/** The most memory a process has had, where the system tells it. */
+/** How much memory a process has, where the system tells it. */
 function memoryOf(pid: number): number | undefined {
   try {
     const { stdout } = new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] }).outputSync();
@@ -54,6 +53,24 @@ Deno.test("exchange:client ends its side before it reads, and passes any answer 
   const { stdout } = await runClient("exchange", ["--port", String(server.port), "hello"]);
   assertEquals(heard, "hello");
   assertEquals(stdout.length, 1_000_003);
+});
+
+Deno.test("exchange:client notices that the server has gone, and Ctrl-C, while its standard input is open", async () => {
+  await using ending = fakeServer((peer) => peer.receive(1));
+  await using client = new ClientProcess("exchange", { args: ["--port", String(ending.port), "-"] });
+  await client.type("x");
+  const { code, stderr } = await client.result();
+  assertMatch(
+    stderr,
+    /^exchange:client: (The server ended before the request did|The peer broke the connection off)\n$/,
+  );
+  assertEquals(code, 1);
+  await using server = await ServerProcess.start("exchange");
+  await using interrupted = new ClientProcess("exchange", { args: ["--port", String(server.port), "-"] });
+  await interrupted.type("x");
+  await server.logged(/connected/);
+  interrupted.process.kill("SIGINT");
+  assertEquals((await interrupted.result()).code, 1);
 });
 
 Deno.test("exchange:client fails without an answer", async () => {

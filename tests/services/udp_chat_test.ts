@@ -77,6 +77,26 @@ Deno.test("udp-chat:client takes turns with its arguments, or lines", async () =
   assertEquals((await runClient("udp-chat", port, "one\n\ntwo")).stdout, "fine\nfine\nfine\n");
 });
 
+Deno.test("a second copy of an answer is not taken for the next one", async () => {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const answering = (async () => {
+    for (let turn = 0; turn < 3; turn++) {
+      const [data, from] = await socket.receive(new Uint8Array(100));
+      for (let copy = 0; copy < 2; copy++) await socket.send(bytes(`re:${textOf(data)}`), from);
+    }
+  })();
+  const { port } = socket.addr as Deno.NetAddr;
+  await using client = new ClientProcess("udp-chat", { args: ["--port", String(port)] });
+  for (const turn of ["one", "two", "three"]) {
+    await client.type(`${turn}\n`);
+    await client.shows(new RegExp(`re:${turn}\n$`));
+  }
+  await client.endInput();
+  assertEquals((await client.result()).stdout, "re:one\nre:two\nre:three\n");
+  await answering;
+  socket.close();
+});
+
 Deno.test("udp-chat:client does not hang at a turn that is lost, and says so", async () => {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const { port } = socket.addr as Deno.NetAddr;
