@@ -4,7 +4,7 @@
  * @module
  */
 
-import { choice, flag, integer, runTcpServer } from "../../lib/cli/mod.ts";
+import { choice, flag, integer, runTcpServer, Stdin, type StopRequests } from "../../lib/cli/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { formatAddress, type Server, serveTcp, type ServeTcpOptions } from "../../lib/net/mod.ts";
 import { type PartReport, serveParts, startProcess, startWorker } from "./parts.ts";
@@ -92,6 +92,13 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
   return server;
 }
 
+/** Stops when standard input ends: for a process, when the one that started it is gone, however it went. */
+async function follow(stdin: Stdin, requests: StopRequests): Promise<void> {
+  requests.stop.addEventListener("abort", () => stdin.close());
+  for await (const _ of stdin.chunks()) { /* nothing is said there */ }
+  requests.request("end of standard input");
+}
+
 const options = {
   mode: choice("How to serve many clients", MODES, "loop"),
   parts: integer("N", "How many workers or processes", navigator.hardwareConcurrency, { least: 1, most: 64 }),
@@ -108,7 +115,7 @@ if (import.meta.main) {
     messages: false,
     options,
   }, async ({ followStdin, ...options }, requests) => {
-    if (followStdin) Deno.stdin.readable.pipeTo(new WritableStream()).then(() => requests.request("end of input"));
+    if (followStdin) follow(new Stdin(), requests);
     // To start processes is a way out of the sandbox. It is given up before the first client can come.
     if (options.mode !== "processes") await Deno.permissions.revoke({ name: "run" });
     const server = await serveDispatch(options);
