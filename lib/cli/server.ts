@@ -114,8 +114,9 @@ async function untilStopped(server: Server, { stop }: StopRequests, log: Log): P
   if (!stop.aborted) return;
   const connections = (server as Partial<TcpServer>).connections ?? 0;
   const stopping = server.shutdown();
-  if (connections > 0) {
-    log.info("{signal}: letting {connections} connections finish; once more closes them", {
+  if (connections !== 0) {
+    const open = Number.isNaN(connections) ? "" : "{connections} ";
+    log.info(`{signal}: letting ${open}connections finish; once more closes them`, {
       signal: stop.reason,
       connections,
     });

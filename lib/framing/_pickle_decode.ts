@@ -1,7 +1,7 @@
 import { Opcode, opcodeName } from "./_pickle_opcodes.ts";
 import { MalformedMessageError } from "./errors.ts";
 import { decodeText } from "./text.ts";
-import { NAN_KEY, pythonKey } from "./_pickle_key.ts";
+import { pythonKey } from "./_pickle_key.ts";
 import { PickleFloat, type PickleLimits, PickleTuple, type PickleValue } from "./pickle_value.ts";
 
 /** A value on the stack, with what it comes to when everything in it is counted as often as it occurs. */
@@ -44,6 +44,9 @@ export class Unpickler {
   /** How many entries are on the stack below the last mark. */
   #below = 0;
   readonly #memo = new Map<number, Entry>();
+  /** How much there was in the keys of all dicts. */
+  #comparedItems = 0;
+  #comparedSize = 0;
 
   constructor(bytes: Uint8Array, limits: PickleLimits) {
     this.#bytes = bytes;
@@ -234,14 +237,31 @@ export class Unpickler {
       if (!key.hashable) throw this.#malformed("a key that cannot change, not a list or dict");
       this.#add(key, dict);
       this.#add(value, dict);
-      const same = pythonKey(key.value);
-      if (same === NAN_KEY && dict.keys.has(same)) {
+      dict.value.set(this.#keyIn(dict, key), value.value);
+    }
+  }
+
+  /** The key that stands for another in a dict: of those that Python holds equal, the first. */
+  #keyIn(dict: Entry, key: Entry): PickleValue {
+    // To compare a key is to look at all of it, so what is compared has the limits of what is kept.
+    this.#comparedItems += key.items;
+    this.#comparedSize += key.size;
+    if (this.#comparedItems > this.#limits.maxItems) {
+      throw this.#malformed(`at most ${this.#limits.maxItems} items in keys`);
+    }
+    this.#checkSize(this.#comparedSize);
+    const same = pythonKey(key.value);
+    if (same === undefined) {
+      const nan = typeof key.value === "number";
+      if (nan && (dict.value as Map<PickleValue, PickleValue>).has(NaN)) {
         throw this.#malformed("keys that a Map can tell apart, not NaN twice");
       }
-      // Of keys that Python holds equal, a dict keeps the first, and the last value.
-      if (!dict.keys.has(same)) dict.keys.set(same, key.value);
-      dict.value.set(dict.keys.get(same)!, value.value);
+      return key.value;
     }
+    const first = dict.keys.get(same);
+    if (first !== undefined) return first;
+    dict.keys.set(same, key.value);
+    return key.value;
   }
 
   /** Counts a value as part of a container; neither may be part of itself. */

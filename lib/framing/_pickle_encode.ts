@@ -79,7 +79,8 @@ export class Pickler {
     const keys = new Set<string>();
     this.#inBatches([...dict], Opcode.SETITEM, Opcode.SETITEMS, ([key, value]) => {
       if (!isHashable(key)) throw new TypeError("Cannot pickle a dict whose key can change: an array or a Map");
-      if (keys.size === keys.add(pythonKey(key)).size) {
+      const same = pythonKey(key);
+      if (same !== undefined && keys.size === keys.add(same).size) {
         throw new TypeError("Cannot pickle a dict with two keys that Python holds equal, as 1 and true");
       }
       this.#save(key);

@@ -33,7 +33,8 @@ export class UdpPeer implements Disposable {
   }
 
   /**
-   * Sends the peer one datagram, and forgets what has come from it so far. That nobody listens there shows only in no answer coming.
+   * Sends the peer one datagram, and forgets what has come from it so far: so wait for the answer to one before sending
+   * the next. That nobody listens there shows only in no answer coming.
    *
    * @param data At most 65,507 bytes over IPv4; may be empty.
    * @throws {RangeError} If the datagram is longer than one can be.

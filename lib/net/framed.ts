@@ -45,7 +45,7 @@ export class Framed<Received, Sent = Received> {
    * @throws {ConnectionError} If the connection ended in another way, or the message did not come in time.
    */
   async receive(timeout?: number): Promise<Received | undefined> {
-    if (this.#next === this.#batch.length) {
+    if (this.#next >= this.#batch.length) {
       this.#batch = await this.receiveBatch(timeout);
       this.#next = 0;
     }
@@ -129,7 +129,7 @@ export class Framed<Received, Sent = Received> {
   /** Gives each message until the peer ends its side. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Received, void, void> {
     for (;;) {
-      if (this.#next === this.#batch.length) {
+      if (this.#next >= this.#batch.length) {
         this.#batch = await this.receiveBatch();
         this.#next = 0;
         if (this.#batch.length === 0) return;

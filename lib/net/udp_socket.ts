@@ -101,8 +101,7 @@ export class UdpSocket implements Disposable {
         if (this.#closed !== undefined) throw this.#closed;
         const datagram = this.#queue.shift();
         if (datagram !== undefined) return datagram;
-        this.#arrived = Promise.withResolvers();
-        await this.#arrived.promise;
+        await (this.#arrived ??= Promise.withResolvers()).promise;
       }
     } finally {
       cancel();
@@ -120,12 +119,17 @@ export class UdpSocket implements Disposable {
     this.#closed = new ConnectionError(reason, message);
     this.#signal?.removeEventListener("abort", this.#interrupt);
     this.#socket.close();
-    this.#arrived?.resolve();
+    this.#wake();
   }
 
   /** Closes the socket. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #wake(): void {
+    this.#arrived?.resolve();
+    this.#arrived = undefined;
   }
 
   async #listen(): Promise<void> {
@@ -136,7 +140,7 @@ export class UdpSocket implements Disposable {
         // Like the system's own buffer, what nobody takes out has an end.
         if (this.#queue.length >= MAX_QUEUED) continue;
         this.#queue.push({ data: new Uint8Array(data), from: formatAddress(from) });
-        this.#arrived?.resolve();
+        this.#wake();
       }
     } catch (error) {
       this.close("failed", error instanceof Error ? error.message : Deno.inspect(error));

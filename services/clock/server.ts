@@ -15,7 +15,7 @@ import {
   sleep,
   type TcpServer,
 } from "../../lib/net/mod.ts";
-import { framing, INTERVAL, PORT, tick, WELCOME } from "./protocol.ts";
+import { framing, INTERVAL, now, PORT, tick, WELCOME } from "./protocol.ts";
 
 /** Options of {@linkcode serveClock}. */
 export interface ServeClockOptions extends ServeTcpOptions {
@@ -86,7 +86,7 @@ export async function tellTime(
       const past = performance.now() - began;
       await sleep((Math.floor(past / interval) + 1) * interval - past, connection.ending);
       if (connection.ending.aborted) break;
-      await say(tick(performance.timeOrigin + performance.now()));
+      await say(tick(now()));
     }
   } catch (error) {
     if (!hearing.ended || connection.reason !== "reset") throw error;

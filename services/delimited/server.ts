@@ -7,7 +7,7 @@
 import { runTcpServer } from "../../lib/cli/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
-import { framing, PORT } from "./protocol.ts";
+import { echoing, PORT } from "./protocol.ts";
 
 /** Options of {@linkcode serveDelimited}. */
 export interface ServeDelimitedOptions extends ServeTcpOptions {
@@ -39,7 +39,7 @@ export interface ServeDelimitedOptions extends ServeTcpOptions {
  */
 export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
-  const protocol = framing(options.maxMessage);
+  const protocol = echoing(options.maxMessage);
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
     const messages = framed(connection, protocol);

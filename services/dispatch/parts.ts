@@ -3,6 +3,7 @@ import { FrameDecoderStream, lines, text } from "../../lib/framing/mod.ts";
 import type { Level, Log } from "../../lib/log/mod.ts";
 import {
   after,
+  connectTcp,
   type DrainReport,
   formatAddress,
   isLoopback,
@@ -10,6 +11,8 @@ import {
   type ServeTcpOptions,
 } from "../../lib/net/mod.ts";
 
+/** How long a part may take to notice that it is cut, in milliseconds, and to say what became of its connections. */
+const CUT_TIMEOUT = 1500;
 /** How long a part may take to drain, in milliseconds, before it is taken to hang: its own deadlines and some more. */
 const SHUTDOWN_TIMEOUT = 8000;
 
@@ -42,6 +45,8 @@ export type StartPart = (options: PartOptions, logged: (line: string) => void) =
 
 /** A server of several parts. */
 export interface PartsServer extends Server {
+  /** How many connections are open, or NaN where only the parts know. */
+  readonly connections: number;
   shutdown(): Promise<PartReport>;
 }
 
@@ -84,6 +89,7 @@ export async function serveParts(
   const shutdown = () => report ??= shutDown(parts);
   return {
     addr,
+    connections: NaN,
     finished: allEnded(parts).finally(() => signal?.removeEventListener("abort", cut)),
     shutdown,
     async [Symbol.asyncDispose]() {
@@ -96,7 +102,7 @@ export async function serveParts(
 async function refusePortInUse({ hostname, port }: PartOptions): Promise<void> {
   if (port === 0) return;
   try {
-    (await Deno.connect({ hostname, port })).close();
+    (await connectTcp({ hostname, port, connectTimeout: 1000 })).close();
   } catch (error) {
     if (error instanceof Deno.errors.ConnectionRefused) return;
     throw error;
@@ -132,7 +138,7 @@ function passOn(line: string, log: Log): void {
 }
 
 /** What is said to a worker. */
-export type ToWorker = { serve: PartOptions } | "shutdown";
+export type ToWorker = { serve: PartOptions } | "shutdown" | "cut";
 /** What a worker says. */
 export type FromWorker =
   | { addr: Deno.NetAddr }
@@ -176,7 +182,11 @@ export const startWorker: StartPart = async (options, logged) => {
       // All workers have the memory of one process, which counts once.
       return { ...await reported.promise, memory: 0 };
     },
-    cut: () => end(),
+    cut() {
+      worker.postMessage("cut" satisfies ToWorker);
+      const cancel = after(CUT_TIMEOUT, () => end());
+      finished.promise.catch(() => {}).then(cancel);
+    },
   };
 };
 
@@ -190,7 +200,7 @@ function errorOf({ name, message }: { name: string; message: string }): Error {
 export const startProcess: StartPart = async ({ hostname, port, maxConnections, idleTimeout, level }, logged) => {
   const process = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-q", "--no-prompt", "-P=dispatch-server", ...await grantsFor(hostname)],
+      ...["run", "-q", "--no-prompt", "-P=dispatch-server", ...await grantsFor(hostname, port)],
       ...[new URL("./server.ts", import.meta.url).href, "--mode", "loop", "--reuse-port", "--follow-stdin"],
       ...["--host", hostname, "--port", String(port), "--max-connections", String(maxConnections ?? 1000)],
       ...["--idle-timeout", idleTimeout === Infinity ? "0" : String((idleTimeout ?? 300_000) / 1000)],
@@ -208,11 +218,11 @@ export const startProcess: StartPart = async ({ hostname, port, maxConnections, 
     let last = "";
     for await (const line of process.stderr.pipeThrough(new FrameDecoderStream(text(lines())))) {
       last = line;
-      if (!line.startsWith("{")) continue;
-      const record = JSON.parse(line);
-      if (/^Listening at/.test(record.message)) listening.resolve(addressIn(record.address));
-      else if ("memory" in record) report = { finished: record.finished, cut: record.cut, memory: record.memory };
-      else if (level === "info" || record.level !== "info") logged(line);
+      const record = recordIn(line);
+      if (record === undefined) continue;
+      if (/^Listening at/.test(record.message)) listening.resolve(addressIn(String(record["address"])));
+      else if ("memory" in record) report = record as unknown as PartReport;
+      else if (level === "info" || record["level"] !== "info") logged(line);
     }
     const { code } = await process.status;
     await process.stdin.close().catch(() => {});
@@ -233,20 +243,34 @@ export const startProcess: StartPart = async ({ hostname, port, maxConnections, 
     },
     cut() {
       asked = true;
-      stop(process, "SIGKILL");
+      stop(process); // The second request, which it does not drain for.
+      const cancel = after(CUT_TIMEOUT, () => stop(process, "SIGKILL"));
+      finished.catch(() => {}).then(cancel);
     },
   };
 };
+
+/** The record in a line of the log, if there is one: a runtime that dies says other things. */
+function recordIn(line: string): Record<string, unknown> & { message: string } | undefined {
+  try {
+    return line.startsWith("{") ? JSON.parse(line) : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** How the one line begins in which a process says why it failed. */
 const OWN_ERROR = "dispatch:server: ";
 
 /** What a process needs to listen where its set does not allow it, if this one is allowed to. */
-async function grantsFor(hostname: string): Promise<string[]> {
+async function grantsFor(hostname: string, port: number): Promise<string[]> {
   if (isLoopback(hostname)) return [];
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  const { state } = await Deno.permissions.query({ name: "net", host });
-  return state === "granted" ? [`--allow-net=${host}`] : [];
+  const address = formatAddress({ hostname, port });
+  for (const host of [address.slice(0, address.lastIndexOf(":")), address]) {
+    const { state } = await Deno.permissions.query({ name: "net", host });
+    if (state === "granted") return [`--allow-net=${host}`];
+  }
+  return [];
 }
 
 /** The address that a server says it listens at. */

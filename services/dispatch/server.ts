@@ -6,14 +6,32 @@
 
 import { choice, flag, integer, runTcpServer, Stdin, type StopRequests } from "../../lib/cli/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
-import { formatAddress, type Server, serveTcp, type ServeTcpOptions } from "../../lib/net/mod.ts";
+import { formatAddress, type ServeOptions, type Server, serveTcp } from "../../lib/net/mod.ts";
 import { type PartReport, serveParts, startProcess, startWorker } from "./parts.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";
 
 export type { Mode, PartReport };
 
 /** Options of {@linkcode serveDispatch}. */
-export interface ServeDispatchOptions extends ServeTcpOptions {
+export interface ServeDispatchOptions extends ServeOptions {
+  /**
+   * How many connections may be open at once, of each thread or process: how the kernel shares them out is not even.
+   *
+   * @default {1000}
+   */
+  maxConnections?: number;
+  /**
+   * How long nothing may come on a connection, in milliseconds.
+   *
+   * @default {300000}
+   */
+  idleTimeout?: number;
+  /**
+   * Whether others may listen at the same port; with threads and processes they do.
+   *
+   * @default {false}
+   */
+  reusePort?: boolean;
   /**
    * Who serves: one event loop, several threads, several processes.
    *
@@ -21,8 +39,7 @@ export interface ServeDispatchOptions extends ServeTcpOptions {
    */
   mode?: Mode;
   /**
-   * How many threads or processes. `maxConnections` is for each of them: how the kernel shares connections out is not
-   * even.
+   * How many threads or processes.
    *
    * @default {navigator.hardwareConcurrency}
    */
@@ -31,6 +48,8 @@ export interface ServeDispatchOptions extends ServeTcpOptions {
 
 /** A running server; what it reports when it is shut down says how much memory it had, in bytes. */
 export interface DispatchServer extends Server {
+  /** How many connections are open, or NaN where only the threads or processes know. */
+  readonly connections: number;
   /** Stops accepting, lets connections finish for a while, cuts what is left. */
   shutdown(): Promise<PartReport>;
 }
@@ -64,6 +83,9 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
     };
     return {
       addr: server.addr,
+      get connections() {
+        return server.connections;
+      },
       finished: server.finished,
       shutdown,
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),

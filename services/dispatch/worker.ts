@@ -6,6 +6,7 @@ import { echo } from "./protocol.ts";
 
 /** The program of one thread: a loop of its own at a port that it shares. */
 let server: TcpServer | undefined;
+const cut = new AbortController();
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -20,10 +21,11 @@ const writer = {
 };
 
 self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
-  if (data === "shutdown") return tell({ report: await server!.shutdown() });
+  if (data === "cut") cut.abort();
+  if (data === "cut" || data === "shutdown") return tell({ report: await server!.shutdown() });
   try {
     await configureLog({ format: "json", level: data.serve.level, writer });
-    server = serveTcp({ ...data.serve, reusePort: true }, echo);
+    server = serveTcp({ ...data.serve, reusePort: true, signal: cut.signal }, echo);
     tell({ addr: server.addr });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(Deno.inspect(error));

@@ -196,6 +196,11 @@ Deno.test("decodePickle() is not broken by input made to break it", () => {
     ["a text a million times", [...repeated, 0x2e], /at most 67108864 bytes of text and long ints/],
     ["two million values", [0x80, 4, ...many(0x4e, 2_000_000), 0x2e], /at most 1000000 items/],
     [
+      "one tuple of 2 to the power of 18 items as a key of 2000 dicts",
+      tupleAsKeys(18, 2000),
+      /at most 1000000 items in keys/,
+    ],
+    [
       "one value stored two million times",
       [0x80, 4, 0x4e, ...many(0x94, 2_000_000), 0x2e],
       /at most 1000000 stored values/,
@@ -226,6 +231,7 @@ Deno.test("keys that Python holds equal are one key, as in Python, and those it 
   assertEquals(repr(dict(float(-0), a)), "{-0.0: 'a'}");
   assertEquals(repr(dict(float(NaN), a)), "{nan: 'a'}");
   assertThrows(() => dict(float(NaN), a, float(NaN), b), MalformedMessageError, "keys that a Map can tell apart");
+  assertEquals(repr(dict([...float(NaN), 0x85], a, [...float(NaN), 0x85], b)), "{(nan,): 'a', (nan,): 'b'}");
   for (const keys of [[1, true], [Uint8Array.of(1), Uint8Array.of(1)], [new PickleFloat(2), 2n], [0, false]]) {
     const map = new Map<PickleValue, PickleValue>(keys.map((key) => [key, null]));
     assertThrows(() => encodePickle(map), TypeError, "two keys that Python holds equal");
@@ -247,6 +253,14 @@ Deno.test("an int of a million bits comes out right, and in time", () => {
   assertEquals(decodePickle(encodePickle(value)) === value, true);
   assertEquals(repr(value).slice(0, 4), "-0x1".slice(0, 3) + repr(value).slice(3, 4));
 });
+
+/** A tuple that doubles at each of so many levels, and then is the key of so many dicts. */
+function tupleAsKeys(levels: number, dicts: number): number[] {
+  const bytes = [0x80, 4, 0x4b, 1, 0x94];
+  for (let level = 0; level < levels; level++) bytes.push(0x68, level, 0x68, level, 0x86, 0x94);
+  for (let dict = 0; dict < dicts; dict++) bytes.push(0x7d, 0x68, levels, 0x4e, 0x73);
+  return [...bytes, 0x2e];
+}
 
 const limits: [limit: Partial<PickleLimits>, fits: PickleValue, not: PickleValue][] = [
   [{ maxDepth: 2 }, [[1]], [[[1]]]],

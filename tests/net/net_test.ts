@@ -528,3 +528,25 @@ Deno.test("a read of many tiny messages is handed out in parts, and none is lost
   await sending;
   assertEquals([received, last.at(-1)], [count, "last"]);
 });
+
+Deno.test("a connection at its end stays there, whichever way it is read from", async () => {
+  await using server = oneConnection();
+  using peer = await RawPeer.connect(server.port);
+  const messages = framed(await server.connection, text(lines()));
+  await peer.send("one\n");
+  await peer.end();
+  assertEquals([await messages.receive(), await messages.receive(), await messages.receive()], [
+    "one",
+    undefined,
+    undefined,
+  ]);
+  for await (const message of messages) throw new Error(`${message} after the end`);
+  assertEquals(await messages.receiveBatch(), []);
+});
+
+Deno.test("two who wait for datagrams at once both give up in time, or get one each", async () => {
+  await using silent = serveUdp({}, () => {});
+  const peer = await connectUdp({ port: silent.addr.port });
+  const waits = Promise.allSettled([peer.receive(50), peer.receive(60)]);
+  assertEquals((await within(waits, "both")).map(({ status }) => status), ["rejected", "rejected"]);
+});

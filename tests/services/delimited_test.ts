@@ -9,6 +9,8 @@ Deno.test("delimited:server sends back each line with a newline, however the lin
   }
   const lines = "one\ntwo\n\nZoë\n";
   assertEquals(await peer.receive(new TextEncoder().encode(lines).length), lines);
+  await peer.send("x\ntwo\r\r\nz\n");
+  assertEquals(await peer.receive(9), "x\ntwo\r\nz\n");
   await peer.send("a last line without a newline");
   await peer.end();
   assertEquals(await peer.receiveAll(), "a last line without a newline\n");
