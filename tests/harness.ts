@@ -123,6 +123,29 @@ export function fakeServer(
   };
 }
 
+/** A socket that does as it is told, for what no real one can be made to do in time. Its reads end when it is closed. */
+export function stubSocket(behaviour: {
+  read?: () => Promise<number | null>;
+  write?: (data: Uint8Array, closed: Promise<never>) => Promise<number>;
+  setNoDelay?: (on: boolean) => void;
+} = {}): Deno.TcpConn {
+  const closed = Promise.withResolvers<never>();
+  closed.promise.catch(() => {});
+  const { read = () => closed.promise, write = (data) => Promise.resolve(data.length), setNoDelay = () => {} } =
+    behaviour;
+  const address: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+  const socket: Partial<Deno.TcpConn> = {
+    localAddr: address,
+    remoteAddr: address,
+    setNoDelay,
+    read: () => Promise.race([read(), closed.promise]),
+    write: (data) => write(data, closed.promise),
+    closeWrite: () => Promise.resolve(),
+    close: () => closed.reject(new Deno.errors.Interrupted()),
+  };
+  return socket as Deno.TcpConn;
+}
+
 /** Waits until nobody listens at a port: the runtime lets go of it a little after a listener is closed. */
 export async function untilNobodyListens(port: number): Promise<void> {
   const refused = async () => {

@@ -52,12 +52,7 @@ export class UdpPeer implements Disposable {
    * @throws {ConnectionError} If none came in time, or the socket is closed.
    */
   async receive(timeout: number = 10_000): Promise<Uint8Array<ArrayBuffer>> {
-    const until = performance.now() + timeout;
-    const late = `No answer from ${this.remote} within ${timeout / 1000} s`;
-    for (;;) {
-      const { data, from } = await this.#socket.receive(Math.max(0, until - performance.now()), late);
-      if (from === this.remote) return data;
-    }
+    return await this.#socket.receiveFrom(this.remote, timeout);
   }
 
   /** Closes the socket. */

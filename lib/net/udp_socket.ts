@@ -109,6 +109,29 @@ export class UdpSocket implements Disposable {
   }
 
   /**
+   * Waits for a datagram from one sender.
+   *
+   * @param remote The sender, as {@linkcode formatAddress} shows it.
+   * @param timeout How long, in milliseconds, whatever others send meanwhile. When it has passed the socket is closed.
+   * @param stranger Called with the address of anybody else who sends something.
+   * @returns The bytes; the receiver's own.
+   * @throws {ConnectionError} If none came in time, or the socket is closed.
+   */
+  async receiveFrom(
+    remote: string,
+    timeout: number,
+    stranger: (from: string) => void = () => {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const until = performance.now() + timeout;
+    const late = `No answer from ${remote} within ${timeout / 1000} s`;
+    for (;;) {
+      const { data, from } = await this.receive(Math.max(0, until - performance.now()), late);
+      if (from === remote) return data;
+      stranger(from);
+    }
+  }
+
+  /**
    * Closes the socket.
    *
    * @param reason Why.

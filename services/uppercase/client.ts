@@ -31,17 +31,12 @@ async function plain(server: HostPort, { timeout, signal, log }: ClientOptions):
   const address = await resolveUdp(server);
   const remote = formatAddress(address);
   const socket = UdpSocket.reaching([address], signal);
-  const late = `No answer from ${remote} within ${timeout / 1000} s`;
+  const stranger = (from: string) => log.warn("{from} is not the server, its datagram is ignored", { from });
   return {
     async exchange(message, answered) {
       socket.forget();
       await socket.send(message, address);
-      const until = performance.now() + timeout;
-      for (;;) {
-        const { data, from } = await socket.receive(Math.max(0, until - performance.now()), late);
-        if (from === remote) return await answered(data);
-        log.warn("{from} is not the server, its datagram is ignored", { from });
-      }
+      await answered(await socket.receiveFrom(remote, timeout, stranger));
     },
     [Symbol.dispose]: () => socket.close(),
   };

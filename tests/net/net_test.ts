@@ -15,7 +15,7 @@ import {
   serveUdp,
   type Subscriber,
 } from "@wirebench/wirebench/net";
-import { bytes, headed, RawPeer, textOf, untilNobodyListens, within } from "../harness.ts";
+import { bytes, headed, RawPeer, stubSocket, textOf, untilNobodyListens, within } from "../harness.ts";
 
 /** Serves one connection and hands it to the test, which ends the handler by resolving `done`. */
 function oneConnection(
@@ -407,37 +407,18 @@ Deno.test("an address is compared in its normal form", async () => {
   assertEquals((await resolveUdp({ hostname: "0:0:0:0:0:0:0:1", port: 1 })).hostname, "::1");
 });
 
-/** A socket that reads and writes as it is told, for what no real one can be made to do in time. */
-function stubSocket(read: () => Promise<number | null>): { socket: Deno.TcpConn; calls: string[] } {
-  const calls: string[] = [];
-  const closed = Promise.withResolvers<never>();
-  closed.promise.catch(() => {});
-  const address: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
-  const socket = {
-    localAddr: address,
-    remoteAddr: address,
-    setNoDelay: (on: boolean) => calls.push(`setNoDelay ${on}`),
-    read: () => Promise.race([read(), closed.promise]),
-    write: (data: Uint8Array) => Promise.resolve(data.length),
-    closeWrite: () => Promise.resolve(),
-    close: () => closed.reject(new Deno.errors.Interrupted()),
-  };
-  return { socket: socket as unknown as Deno.TcpConn, calls };
-}
-
 Deno.test("every connection turns Nagle's algorithm off", () => {
-  const { socket, calls } = stubSocket(() => new Promise(() => {}));
-  using _connection = new Connection(socket);
-  assertEquals(calls, ["setNoDelay true"]);
+  const calls: boolean[] = [];
+  using _connection = new Connection(stubSocket({ setNoDelay: (on) => calls.push(on) }));
+  assertEquals(calls, [true]);
 });
 
 Deno.test("a connection ends for one reason, whatever happens while it says goodbye", async () => {
-  const { socket } = stubSocket(() => Promise.reject(new Deno.errors.ConnectionReset()));
-  const connection = new Connection(socket);
+  const connection = new Connection(stubSocket({ read: () => Promise.reject(new Deno.errors.ConnectionReset()) }));
   const { signal } = connection;
   await connection.finish("malformed");
   assertEquals([connection.reason, signal.reason.reason], ["malformed", "malformed"]);
-  const silent = new Connection(stubSocket(() => new Promise(() => {})).socket, { lingerTimeout: 20 });
+  const silent = new Connection(stubSocket(), { lingerTimeout: 20 });
   await silent.finish();
   assertEquals(silent.reason, "finished");
 });

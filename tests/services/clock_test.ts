@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { tellTime } from "@wirebench/wirebench/clock";
 import { Connection, ConnectionError } from "@wirebench/wirebench/net";
 import { tick } from "../../services/clock/protocol.ts";
-import { fakeServer, headed, type RawPeer, runClient, ServerProcess, textOf } from "../harness.ts";
+import { fakeServer, headed, type RawPeer, runClient, ServerProcess, stubSocket, textOf } from "../harness.ts";
 
 /** Reads one headed message. */
 async function message(peer: RawPeer): Promise<string> {
@@ -49,45 +49,19 @@ Deno.test("a tick is told as Python prints a float, with a point always", () => 
   for (const [milliseconds, told] of cases) assertEquals(tick(milliseconds), `The time is ${told}`);
 });
 
-/** A socket whose peer reads the first two messages, and then none: the system takes no more of it. */
-function deafSocket(): { socket: Deno.TcpConn; written: string[] } {
-  const written: string[] = [];
-  const closed = Promise.withResolvers<never>();
-  closed.promise.catch(() => {});
-  const address: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
-  const socket = {
-    localAddr: address,
-    remoteAddr: address,
-    setNoDelay() {},
-    read: () => closed.promise,
-    write(data: Uint8Array) {
-      written.push(textOf(data));
-      return written.length <= 2 ? Promise.resolve(data.length) : closed.promise;
-    },
-    close: () => closed.reject(new Deno.errors.Interrupted()),
-  };
-  return { socket: socket as unknown as Deno.TcpConn, written };
-}
-
 Deno.test("a client that never reads is dropped, and no ticks pile up for it meanwhile", async () => {
-  const { socket, written } = deafSocket();
-  const connection = new Connection(socket, { writeTimeout: 300 });
+  // The system takes two messages, and then no more.
+  const written: number[] = [];
+  const write = (data: Uint8Array, closed: Promise<never>) =>
+    written.push(data.length) <= 2 ? Promise.resolve(data.length) : closed;
+  const connection = new Connection(stubSocket({ write }), { writeTimeout: 300 });
   const error = await assertRejects(() => tellTime(connection, 10), ConnectionError);
   assertEquals([error.reason, connection.reason], ["too slow", "too slow"]);
   assertEquals(written.length, 3, "two that were taken, and the one that was not");
 });
 
 Deno.test("ticks do not drift: a late one makes none after it late", async () => {
-  const address: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
-  const socket = {
-    localAddr: address,
-    remoteAddr: address,
-    setNoDelay() {},
-    read: () => new Promise(() => {}),
-    write: (data: Uint8Array) => Promise.resolve(data.length),
-    close() {},
-  };
-  const connection = new Connection(socket as unknown as Deno.TcpConn);
+  const connection = new Connection(stubSocket());
   const interval = 200;
   const began = performance.now();
   const late: number[] = [];
