@@ -123,6 +123,15 @@ export function fakeServer(
   };
 }
 
+/** Whether the system has a program, for tests that cannot do without it. */
+export function hasProgram(name: string, ...args: string[]): boolean {
+  try {
+    return new Deno.Command(name, { args, stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
 /** A socket that does as it is told, for what no real one can be made to do in time. Its reads end when it is closed. */
 export function stubSocket(behaviour: {
   read?: () => Promise<number | null>;

@@ -13,7 +13,7 @@ import {
   type PickleValue,
 } from "@wirebench/wirebench/framing";
 import { repr } from "../../services/objects/repr.ts";
-import { bytes } from "../harness.ts";
+import { bytes, hasProgram } from "../harness.ts";
 
 interface Row {
   name: string;
@@ -333,13 +333,7 @@ Deno.test("what is shared is shared again", () => {
   assert(one === two);
 });
 
-const hasPython = (() => {
-  try {
-    return new Deno.Command("python3", { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-})();
+const hasPython = hasProgram("python3", "--version");
 
 Deno.test({
   name: "Python reads what encodePickle() writes, and sends it back" + (hasPython ? "" : " (ignored: no python3 here)"),

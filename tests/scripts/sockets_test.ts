@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { parseNetstat, parseSs, SERVICES } from "../../scripts/sockets/state.ts";
-import { RawPeer, ServerProcess } from "../harness.ts";
+import { hasProgram, RawPeer, ServerProcess } from "../harness.ts";
 
 async function sockets(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -29,13 +29,7 @@ Deno.test("sockets kinds makes one of each kind, and shows the address it got", 
   assertMatch(stdout, /^IPv4 +TCP stream +127\.0\.0\.1:\d+$/m);
 });
 
-const hasSs = Deno.build.os === "linux" && (() => {
-  try {
-    return new Deno.Command("ss", { args: ["-V"], stdout: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-})();
+const hasSs = Deno.build.os === "linux" && hasProgram("ss", "-V");
 
 Deno.test({
   name: "sockets state shows who listens and who is connected, and what the states mean" +

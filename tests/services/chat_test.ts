@@ -4,6 +4,7 @@ import {
   bytes,
   ClientProcess,
   fakeServer,
+  hasProgram,
   headed,
   type RawPeer,
   reset,
@@ -231,13 +232,7 @@ Deno.test("chat:client wants a name when nobody is there to be asked", async () 
 });
 
 /** Runs a command on a terminal of its own. */
-const hasScript = Deno.build.os === "linux" && (() => {
-  try {
-    return new Deno.Command("script", { args: ["--version"], stdout: "null" }).outputSync().success;
-  } catch {
-    return false;
-  }
-})();
+const hasScript = Deno.build.os === "linux" && hasProgram("script", "--version");
 
 Deno.test({
   name: "chat:client on a terminal asks for a name, and keeps what is being typed when a message comes" +

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MODES } from "../../services/dispatch/protocol.ts";
-import { runClient, runServer, ServerProcess, untilNobodyListens } from "../harness.ts";
+import { hasProgram, runClient, runServer, ServerProcess, untilNobodyListens } from "../harness.ts";
 
 const onLinux = Deno.build.os === "linux";
 
@@ -50,10 +50,12 @@ for (const mode of MODES) {
   });
 }
 
+const hasPs = onLinux && hasProgram("ps", "--version");
+
 Deno.test({
   name: "dispatch:server --mode processes goes on without a process that is killed" +
-    (onLinux ? "" : " (ignored: only Linux shares a port)"),
-  ignore: !onLinux,
+    (hasPs ? "" : " (ignored: no Linux, or no ps of procps here)"),
+  ignore: !hasPs,
   async fn() {
     await using server = await ServerProcess.start("dispatch", { args: ["--mode", "processes", "--parts", "2"] });
     const { stdout } = await new Deno.Command("ps", { args: ["-o", "pid=", "--ppid", String(server.process.pid)] })
