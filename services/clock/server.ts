@@ -81,12 +81,14 @@ export async function tellTime(
   const hearing = ignore(connection);
   try {
     await say(WELCOME);
-    for (;;) {
-      // Counted from the beginning, so that delays do not add up; a tick whose time has passed is left out.
+    for (let due = 1;;) {
       const past = performance.now() - began;
-      await sleep((Math.floor(past / interval) + 1) * interval - past, connection.ending);
+      // Counted from the beginning, so that delays do not add up.
+      await sleep(due * interval - past, connection.ending);
       if (connection.ending.aborted) break;
       await say(tick(now()));
+      // A tick whose time has passed is left out. A timer may go off a little early, which makes none come twice.
+      due = Math.max(due, Math.floor((performance.now() - began) / interval)) + 1;
     }
   } catch (error) {
     if (!hearing.ended || connection.reason !== "reset") throw error;

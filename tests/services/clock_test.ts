@@ -64,15 +64,42 @@ Deno.test("ticks do not drift: a late one makes none after it late", async () =>
   const connection = new Connection(stubSocket());
   const interval = 200;
   const began = performance.now();
-  const late: number[] = [];
+  const times: number[] = [];
   await tellTime(connection, interval, () => {
-    late.push((performance.now() - began) % interval);
-    if (late.length === 7) connection.close();
+    times.push(performance.now() - began);
+    if (times.length === 7) connection.close();
     // Something keeps the program busy after each tick, which must not put the next one off.
     for (const until = performance.now() + 40; performance.now() < until;);
   }).catch(() => {});
-  const median = late.slice(1).toSorted((one, other) => one - other)[3]!;
-  assert(median < 60, `ticks every 200 ms came ${late.map(Math.round)} ms after their time`);
+  const ticks = times.slice(1);
+  const late = ticks.map((time) => time - Math.round(time / interval) * interval);
+  const median = late.toSorted((one, other) => one - other)[3]!;
+  assert(Math.abs(median) < 60, `ticks every 200 ms came ${late.map(Math.round)} ms after their time`);
+  for (const [index, time] of ticks.entries()) {
+    assert(
+      index === 0 || time - ticks[index - 1]! > interval / 4,
+      `ticks came at ${ticks.map(Math.round)} ms, one of them twice`,
+    );
+  }
+});
+
+Deno.test("a timer that goes off early makes no tick come twice", async () => {
+  const { setTimeout } = globalThis;
+  const early = (run: () => void, milliseconds: number) => setTimeout(run, Math.max(0, milliseconds - 5));
+  globalThis.setTimeout = early as typeof setTimeout;
+  try {
+    const times: number[] = [];
+    const connection = new Connection(stubSocket());
+    const began = performance.now();
+    await tellTime(connection, 50, () => {
+      times.push(performance.now() - began);
+      if (times.length === 5) connection.close();
+    }).catch(() => {});
+    const due = times.at(-1)! / 50 + 2;
+    assert(times.length <= due, `the welcome and ticks every 50 ms came at ${times.map(Math.round)} ms`);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
 });
 
 Deno.test("clock:server lets listeners go when it is told to stop", async () => {
