@@ -1,7 +1,8 @@
 import { Log } from "../log/log.ts";
 import { formatAddress, type HostPort } from "../net/address.ts";
-import type { Deadlines } from "../net/limits.ts";
-import { host, type Operands, type Options, port, seconds, type Values } from "./options.ts";
+import type { ConnectTcpOptions } from "../net/connect_tcp.ts";
+import { readPem } from "./files.ts";
+import { flag, host, type Operands, type Options, port, seconds, text, UsageError, type Values } from "./options.ts";
 import { run } from "./run.ts";
 import type { StopRequests } from "./signals.ts";
 
@@ -17,6 +18,12 @@ export interface ClientCommand<Table extends Options> {
   operands?: Operands;
   /** Options of its own. */
   options?: Table;
+  /**
+   * What it speaks over.
+   *
+   * @default {"tcp"}
+   */
+  transport?: "tcp" | "udp";
 }
 
 /** What a client's own part gets. */
@@ -28,7 +35,7 @@ export interface ClientRun<Table extends Options> extends HostPort {
   /** How long to wait for anything that is owed, in milliseconds. */
   timeout: number;
   /** Options for `connectTcp`: where to, every deadline at `timeout`, and what stops it. */
-  target: Required<HostPort & Omit<Deadlines, "lingerTimeout"> & { connectTimeout: number; signal: AbortSignal }>;
+  target: ConnectTcpOptions & HostPort;
   /** Requests to stop; the connection of `target` closes by itself. */
   requests: StopRequests;
   /** The client's log. */
@@ -45,10 +52,11 @@ export async function runClient<Table extends Options = Record<never, never>>(
   command: ClientCommand<Table>,
   main: (run: ClientRun<Table>) => Promise<void>,
 ): Promise<void> {
-  const { name, summary, operands } = command;
+  const { name, summary, operands, transport = "tcp" } = command;
   const shared = {
     host: host("Host to connect to"),
     port: port("Port to connect to", command.port, 1),
+    ...(transport === "tcp" ? tcpOptions : {}),
     timeout: seconds("Give up after so long without what is owed", 10_000),
   };
   const full = {
@@ -58,12 +66,18 @@ export async function runClient<Table extends Options = Record<never, never>>(
     ...(operands === undefined ? {} : { operands }),
   };
   await run(full, "warning", async ({ values, operands, requests, attempt }) => {
-    const { host: hostname, port, timeout } = values as Values<typeof shared>;
-    attempt.address = formatAddress({ hostname, port });
+    const { host: hostname, port, timeout, unix = "", tls = false, tlsCa = "" } = values as
+      & Pick<Values<typeof shared>, "host" | "port" | "timeout">
+      & Partial<Values<typeof tcpOptions>>;
+    attempt.address = unix || formatAddress({ hostname, port });
+    if (unix !== "" && (tls || tlsCa !== "")) throw new UsageError("--unix and --tls do not go together");
     const target = {
       hostname,
       port,
+      ...(unix === "" ? {} : { path: unix }),
+      tls: tlsCa === "" ? tls : { caCerts: [await readPem("--tls-ca", tlsCa)] },
       connectTimeout: timeout,
+      handshakeTimeout: timeout,
       firstMessageTimeout: timeout,
       idleTimeout: timeout,
       messageTimeout: timeout,
@@ -74,3 +88,9 @@ export async function runClient<Table extends Options = Record<never, never>>(
     await main({ values: values as Values<Table>, operands, hostname, port, timeout, target, requests, log });
   });
 }
+
+const tcpOptions = {
+  unix: text("PATH", "Connect to a Unix socket instead", ""),
+  tls: flag("Encrypt with TLS"),
+  tlsCa: text("FILE", "Trust this certificate authority too, in PEM; implies --tls", ""),
+};

@@ -32,16 +32,18 @@ export function explain(error: unknown, { task, address = "the address" }: Attem
   if (PLAIN.some((plain) => error instanceof plain)) return message;
   if (error instanceof Deno.errors.NotCapable) return sandboxed(message, task);
   if (error instanceof Deno.errors.AddrInUse) {
+    if (address.includes("/")) return `${address} is in use: a program listens there, or it is a file of another kind`;
     return `${address} is in use: stop the program that listens there, or choose another --port (0 takes a free one)`;
   }
   if (error instanceof Deno.errors.AddrNotAvailable) return `${address} is not an address of this machine`;
+  if (error instanceof Deno.errors.NotFound) return `There is no ${address}: ${startServer(task)}, or check --unix`;
   if (error instanceof Deno.errors.PermissionDenied) {
+    if (address.includes("/")) return `The system does not allow ${address}: it belongs to another user`;
     return `The system does not allow listening at ${address}: choose a --port above 1023`;
   }
   if (error instanceof Deno.errors.ConnectionRefused) {
-    return `Nobody listens at ${address}: start the server with deno task ${
-      task.replace(":client", ":server")
-    }, or check --host and --port`;
+    const where = address.includes("/") ? "--unix" : "--host and --port";
+    return `Nobody listens at ${address}: ${startServer(task)}, or check ${where}`;
   }
   if (error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.NotConnected) {
     return toConnectionError(error).message;
@@ -67,14 +69,24 @@ export function orUsage<Value>(run: () => Value): Value {
   }
 }
 
+function startServer(task: string): string {
+  return `start the server with deno task ${task.replace(":client", ":server")}`;
+}
+
 /** Which grant is missing, and the command that gives it: exposing a service is a decision somebody types. */
 function sandboxed(message: string, task: string): string {
   const wanted = /^Requires (\w+) access to "([^"]+)"/.exec(message);
   const [service, side] = task.split(":");
   if (wanted === null || side === undefined) return message;
   const [, kind, what] = wanted;
-  // A socket on a free port speaks with other addresses too.
-  const grant = what!.endsWith(":0") ? `--allow-${kind}` : `--allow-${kind}=${what}`;
+  const path = what!.replace(/^unix:/, "");
+  const grant = kind === "net" && path !== what
+    // A Unix socket is a file and an address.
+    ? `--allow-read=${path} --allow-write=${path} --allow-net=${what}`
+    // A socket on a free port speaks with other addresses too.
+    : what!.endsWith(":0")
+    ? `--allow-${kind}`
+    : `--allow-${kind}=${what}`;
   const command = `deno run -P=${service}-${side} ${grant} services/${service!.replaceAll("-", "_")}/${side}.ts`;
   return `The sandbox of ${task} does not allow ${what}; to allow it on purpose: ${command} ...`;
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
+import { allowList } from "../net/allow_list.ts";
 
 /** A mistake in how a program was called. */
 export class UsageError extends Error {
@@ -142,6 +143,20 @@ export function addresses(help: string): Option<{ hostname: string; port: number
       const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s/]+)):(\d{1,5})$/.exec(given) ?? [];
       const address = { hostname: bracketed ?? plain ?? "", port: Number(digits) };
       return expect(address.port >= 1 && address.port <= 65_535, address, "HOST:PORT", given);
+    },
+  };
+}
+
+/** An address or a range of them in CIDR notation, any number of times. */
+export function ranges(help: string): Option<string[]> {
+  return {
+    placeholder: "CIDR",
+    help,
+    default: [],
+    repeats: true,
+    parse(given) {
+      allowList([given]);
+      return given;
     },
   };
 }

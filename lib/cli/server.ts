@@ -1,11 +1,24 @@
 import { Log } from "../log/log.ts";
-import { formatAddress, type HostPort, isLoopback } from "../net/address.ts";
+import { formatAddress, isLoopback } from "../net/address.ts";
 import { DEFAULT_DEADLINES } from "../net/limits.ts";
-import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
-import type { UdpServer } from "../net/serve_udp.ts";
+import type { Certificate, DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
+import type { ServeUdpOptions, UdpServer } from "../net/serve_udp.ts";
 import type { ServeOptions, Server } from "../net/server.ts";
+import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
-import { host, integer, type Option, type Options, port, seconds, type Values } from "./options.ts";
+import { readPem } from "./files.ts";
+import {
+  host,
+  integer,
+  type Option,
+  type Options,
+  port,
+  ranges,
+  seconds,
+  text,
+  UsageError,
+  type Values,
+} from "./options.ts";
 import { run } from "./run.ts";
 import type { StopRequests } from "./signals.ts";
 
@@ -38,11 +51,34 @@ export interface TcpServerCommand<Table extends Options> extends ServerCommand<T
 }
 
 const IDLE_HELP = "Close a connection after so long without a message, 0 for never";
+/** What a limit shows as its default that only strangers are held to. */
+const STRANGERS = "any number from this machine, 100 from elsewhere";
 
 function listenOptions(defaultPort: number) {
   return {
-    host: host("Address to listen at; other than loopback exposes the server"),
+    host: host("Address to listen at; other than loopback exposes the server, :: takes both families"),
     port: port("Port to listen at, 0 for a free one", defaultPort, 0),
+    allow: ranges("Take clients from these addresses alone, 192.168.0.0/16 or ::1"),
+  };
+}
+
+function tcpOptions({ port, messages = true, idleTimeout = DEFAULT_DEADLINES.idleTimeout }: TcpServerCommand<Options>) {
+  return {
+    ...listenOptions(port),
+    unix: text("PATH", "Listen at a Unix socket instead, for this user alone", ""),
+    tlsCert: text("FILE", "Encrypt with TLS: the server's certificate, in PEM", ""),
+    tlsKey: text("FILE", "Its private key, in PEM", ""),
+    maxConnections: integer("N", "Most connections at once", 1000, { least: 1 }),
+    maxPerAddress: integer("N", "Most of them from one address", 0, { least: 1, shown: STRANGERS }),
+    ...(idleTimeout === false ? {} : { idleTimeout: seconds(IDLE_HELP, idleTimeout, { zero: Infinity }) }),
+    ...(messages ? { maxMessage: integer("BYTES", "Longest message accepted", DEFAULT_MAX_LENGTH, { least: 1 }) } : {}),
+  };
+}
+
+function udpOptions(defaultPort: number) {
+  return {
+    ...listenOptions(defaultPort),
+    maxRate: integer("N", "Most datagrams a second from one address", 0, { least: 1, shown: STRANGERS }),
   };
 }
 
@@ -59,14 +95,20 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
     requests: StopRequests,
   ) => Server | Promise<Server>,
 ): Promise<void> {
-  const { messages = true, idleTimeout = DEFAULT_DEADLINES.idleTimeout } = command;
-  const shared = {
-    ...listenOptions(command.port),
-    maxConnections: integer("N", "Most connections at once", 1000, { least: 1 }),
-    ...(idleTimeout === false ? {} : { idleTimeout: seconds(IDLE_HELP, idleTimeout, { zero: Infinity }) }),
-    ...(messages ? { maxMessage: integer("BYTES", "Longest message accepted", DEFAULT_MAX_LENGTH, { least: 1 }) } : {}),
-  };
-  await runServer(command, shared, (values, options, requests) => serve({ ...values, ...options }, requests));
+  const shared = tcpOptions(command);
+  await runServer(command, shared, async (values, options, requests) => {
+    const { unix, tlsCert, tlsKey, maxPerAddress, ...rest } = values;
+    const tls = await readCertificate(tlsCert, tlsKey);
+    if (unix !== "" && tls !== undefined) throw new UsageError("--unix and --tls-cert do not go together");
+    if (unix !== "") await removeStaleSocket(unix);
+    return await serve({
+      ...rest as Values<Table>,
+      ...options,
+      ...(unix === "" ? {} : { path: unix }),
+      ...(tls === undefined ? {} : { tls }),
+      ...(maxPerAddress === 0 ? {} : { maxConnectionsPerAddress: maxPerAddress }),
+    }, requests);
+  });
 }
 
 /**
@@ -77,10 +119,20 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
  */
 export async function runUdpServer<Table extends Options = Record<never, Option<never>>>(
   command: ServerCommand<Table>,
-  serve: (options: ServeOptions & Values<Table>, requests: StopRequests) => UdpServer,
+  serve: (options: ServeUdpOptions & Values<Table>, requests: StopRequests) => UdpServer,
 ): Promise<void> {
-  const shared = listenOptions(command.port);
-  await runServer(command, shared, (values, options, requests) => serve({ ...values, ...options }, requests));
+  await runServer(command, udpOptions(command.port), ({ maxRate, ...rest }, options, requests) =>
+    serve({
+      ...rest as unknown as Values<Table>,
+      ...options,
+      ...(maxRate === 0 ? {} : { maxRate }),
+    }, requests));
+}
+
+async function readCertificate(cert: string, key: string): Promise<Certificate | undefined> {
+  if ((cert === "") !== (key === "")) throw new UsageError("--tls-cert and --tls-key go together");
+  if (cert === "") return undefined;
+  return { cert: await readPem("--tls-cert", cert), key: await readPem("--tls-key", key) };
 }
 
 async function runServer<Shared extends ReturnType<typeof listenOptions>, Table extends Options>(
@@ -96,11 +148,12 @@ async function runServer<Shared extends ReturnType<typeof listenOptions>, Table 
   const options = { ...shared, ...command.options } as Shared & Table;
   await run({ name: `${name}:server`, summary, options }, "info", async ({ values, requests, attempt }) => {
     const all = values as Values<Shared> & Values<Table>;
-    const { host: hostname, port } = all as HostPort & { host: string };
-    attempt.address = formatAddress({ hostname, port });
+    const { host: hostname, port, allow, unix } = all as Values<ReturnType<typeof listenOptions>> & { unix?: string };
+    attempt.address = unix || formatAddress({ hostname, port });
     const log = new Log("Server");
-    const server = await start(all, { hostname, port, log, signal: requests.stopNow }, requests);
-    if (!isLoopback(hostname)) log.warn("Whoever can reach this machine can reach this server");
+    const listening = { hostname, port, log, signal: requests.stopNow, allow: allow.length === 0 ? undefined : allow };
+    const server = await start(all, listening, requests);
+    if (!isLoopback(hostname) && !unix) log.warn("Whoever can reach this machine can reach this server");
     await untilStopped(server, requests, log);
   });
 }
@@ -112,7 +165,7 @@ async function untilStopped(server: Server, { stop }: StopRequests, log: Log): P
   // It may have been told to stop before it had begun.
   if (!stop.aborted) await Promise.race([server.finished, requested.promise]);
   if (!stop.aborted) return;
-  const connections = (server as Partial<TcpServer>).connections ?? 0;
+  const { connections = 0, closed, dropped } = server as Partial<TcpServer & UdpServer>;
   const stopping = server.shutdown();
   if (connections !== 0) {
     const open = Number.isNaN(connections) ? "" : "{connections} ";
@@ -125,4 +178,11 @@ async function untilStopped(server: Server, { stop }: StopRequests, log: Log): P
   const drained = report === undefined ? "" : ": {finished} connections finished, {cut} were cut";
   const memory = report?.memory === undefined ? "" : `; ${Math.round(report.memory / 1e6)} MB of memory`;
   log.info(`Stopped${drained}${memory}`, { ...report });
+  sayCounts(log, "Connections closed since the start: {counts}", closed);
+  sayCounts(log, "Datagrams dropped since the start: {counts}", dropped);
+}
+
+function sayCounts(log: Log, message: string, counts: ReadonlyMap<string, number> = new Map()): void {
+  if (counts.size === 0) return;
+  log.info(message, { counts: [...counts].map(([reason, count]) => `${count} ${reason}`).join(", ") });
 }

@@ -6,6 +6,12 @@ export interface HostPort {
   port: number;
 }
 
+/** Where a server listens: at a host and a port, or at the path of a Unix socket, which has neither (`""` and 0). */
+export interface ListenAddress extends HostPort {
+  /** The path of the Unix socket, if it is one. */
+  path?: string;
+}
+
 /** What a listener on `::` makes of an IPv4 peer's address, in its normal form (RFC 4291, 2.5.5.2). */
 const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
 
@@ -25,12 +31,11 @@ const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
  * assertEquals(formatAddress({ hostname: "::ffff:127.0.0.1", port: 80 }), "127.0.0.1:80");
  * ```
  */
-export function formatAddress(address: Deno.Addr | HostPort): string {
-  if ("hostname" in address) {
-    const host = normalHost(address.hostname);
-    return host.includes(":") ? `[${host}]:${address.port}` : `${host}:${address.port}`;
-  }
-  return "path" in address ? address.path ?? "unnamed" : String(address.port);
+export function formatAddress(address: Deno.Addr | ListenAddress): string {
+  if ("path" in address && address.path !== undefined) return address.path ?? "unnamed";
+  if (!("hostname" in address)) return "unnamed";
+  const host = normalHost(address.hostname);
+  return host.includes(":") ? `[${host}]:${address.port}` : `${host}:${address.port}`;
 }
 
 /**
@@ -45,6 +50,23 @@ export function normalHost(hostname: string): string {
   const [, high, low] = MAPPED_IPV4.exec(address) ?? [];
   if (high === undefined || low === undefined) return address;
   return [high, low].flatMap((part) => [parseInt(part, 16) >> 8, parseInt(part, 16) & 0xff]).join(".");
+}
+
+/**
+ * Names whoever an address belongs to, for limits that hold for each: an IPv4 address as it is, an IPv6 address by its
+ * first 64 bits, since one machine has all of the rest to itself (RFC 6177).
+ *
+ * @param hostname An address in any form.
+ * @returns A key to count by.
+ */
+export function blockOf(hostname: string): string {
+  const host = normalHost(hostname);
+  if (!host.includes(":")) return host;
+  const [left, right] = host.split("::").map((half) => half.split(":").filter(Boolean)) as [string[], string[]?];
+  const groups = right === undefined
+    ? left
+    : [...left, ...Array.from({ length: 8 - left.length - right.length }, () => "0"), ...right];
+  return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
 /** Whether an address can only be reached from this machine. */

@@ -1,10 +1,31 @@
 import type { Connection } from "./connection.ts";
+import { checkLimit } from "./limits.ts";
+
+/** What may become of a subscriber that reads less fast than others publish. */
+export const SLOW_POLICIES = ["disconnect", "drop-oldest", "wait"] as const;
+
+/**
+ * What becomes of a subscriber that reads less fast than others publish:
+ *
+ * - `disconnect`: it is closed as too slow when it is further behind than it may be; publishers that `settle` wait a
+ *   second at the most for one that reads.
+ * - `drop-oldest`: it goes without the oldest messages that it has not got. Nobody waits.
+ * - `wait`: publishers that `settle` wait for it, for as long as it reads at all: the slowest sets the pace. One that
+ *   reads nothing is closed by its connection's `writeTimeout`.
+ */
+export type SlowPolicy = typeof SLOW_POLICIES[number];
 
 /** Options of {@linkcode Broadcast}. */
 export interface BroadcastOptions {
   /**
-   * How many bytes a subscriber may be behind. One that falls further behind is closed as too slow. The log is shared,
-   * so this bounds the memory of the whole broadcast, not of each subscriber.
+   * What becomes of subscribers that are too slow.
+   *
+   * @default {"disconnect"}
+   */
+  slow?: SlowPolicy | undefined;
+  /**
+   * How many bytes a subscriber may be behind. The log is shared, so this bounds the memory of the whole broadcast,
+   * not of each subscriber. With `wait` it is a quarter of it, and what each publisher publishes between two `settle`.
    *
    * @default {16777216}
    */
@@ -72,6 +93,7 @@ interface Stretch {
  * ```
  */
 export class Broadcast {
+  readonly #slow: SlowPolicy;
   readonly #maxLag: number;
   readonly #segmentSize: number;
   readonly #subscribers = new Set<Subscriber>();
@@ -83,10 +105,12 @@ export class Broadcast {
   /**
    * Starts a broadcast without subscribers.
    *
-   * @param options How far behind a subscriber may be, and the size of segments.
+   * @param options How far behind a subscriber may be, what becomes of it then, and the size of segments.
+   * @throws {RangeError} If `maxLag` is not a number of bytes above 0.
    */
   constructor(options: BroadcastOptions = {}) {
-    this.#maxLag = options.maxLag ?? 16 * 1024 * 1024;
+    this.#slow = options.slow ?? "disconnect";
+    this.#maxLag = checkLimit("maxLag", options.maxLag ?? 16 * 1024 * 1024);
     // Who is behind is found out when a segment is full, so there are several of them in the lag allowed.
     this.#segmentSize = Math.min(options.segmentSize ?? 1024 * 1024, Math.max(1, this.#maxLag >> 2));
     // Nothing is taken for a broadcast that nobody uses.
@@ -102,13 +126,15 @@ export class Broadcast {
    * Sends what is published from now on to a connection, until it leaves or ends.
    *
    * @param connection Where to; nobody else may write to it meanwhile.
+   * @param onDrop Called with the number of bytes that it goes without, by the policy `drop-oldest`.
    * @returns The subscriber, to leave with and to publish as.
    */
-  subscribe(connection: Connection): Subscriber {
-    const subscriber = new Subscriber(connection, this.#last, () => {
+  subscribe(connection: Connection, onDrop: (length: number) => void = () => {}): Subscriber {
+    const forget = () => {
       this.#subscribers.delete(subscriber);
       this.#behind.delete(subscriber);
-    });
+    };
+    const subscriber = new Subscriber(connection, this.#last, forget, onDrop);
     this.#subscribers.add(subscriber);
     return subscriber;
   }
@@ -148,8 +174,9 @@ export class Broadcast {
   }
 
   /**
-   * Waits for subscribers that read, but less fast than others publish, so that one who talks fast does not cost
-   * others their connection. One who does not read is not waited for; one who reads too slowly is for a second.
+   * Waits for subscribers that read, but less fast than others publish, as the policy says: by `disconnect`, so that one
+   * who talks fast does not cost others their connection. One who does not read is not waited for then; one who reads
+   * too slowly is for a second.
    */
   async settle(): Promise<void> {
     while (this.#mustWait()) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
@@ -164,7 +191,9 @@ export class Broadcast {
   #findLaggards(): void {
     for (const subscriber of this.#subscribers) {
       const lag = this.#last.start - subscriber.position;
-      if (lag > this.#maxLag) subscriber.closeAsTooSlow(lag);
+      if (this.#slow === "drop-oldest") {
+        if (lag > this.#maxLag) subscriber.dropUpTo(this.#last.start - this.#maxLag / 2);
+      } else if (this.#slow === "disconnect" && lag > this.#maxLag) subscriber.closeAsTooSlow(lag);
       else if (lag > this.#maxLag * BEHIND && !this.#behind.has(subscriber)) {
         this.#behind.set(subscriber, performance.now());
       }
@@ -178,7 +207,7 @@ export class Broadcast {
     for (const [subscriber, since] of this.#behind) {
       const lag = this.#last.start + this.#last.length - subscriber.position;
       if (lag <= this.#maxLag * BEHIND) this.#behind.delete(subscriber);
-      else if (now - since < PATIENCE && now - subscriber.wroteAt < DEAF_AFTER) waiting = true;
+      else if (this.#slow === "wait" || now - since < PATIENCE && now - subscriber.wroteAt < DEAF_AFTER) waiting = true;
     }
     return waiting;
   }
@@ -188,6 +217,7 @@ export class Broadcast {
 export class Subscriber implements Disposable {
   readonly #connection: Connection;
   readonly #forget: () => void;
+  readonly #onDrop: (length: number) => void;
   #segment: Segment;
   /** How much of the segment has been written. */
   #offset: number;
@@ -201,11 +231,12 @@ export class Subscriber implements Disposable {
   #left: PromiseWithResolvers<void> | undefined;
 
   /** Use {@linkcode Broadcast.subscribe}. */
-  constructor(connection: Connection, segment: Segment, forget: () => void) {
+  constructor(connection: Connection, segment: Segment, forget: () => void, onDrop: (length: number) => void) {
     this.#connection = connection;
     this.#segment = segment;
     this.#offset = segment.length;
     this.#forget = forget;
+    this.#onDrop = onDrop;
   }
 
   /** How much of the log has been handed to the connection, in bytes from its beginning. */
@@ -265,6 +296,20 @@ export class Subscriber implements Disposable {
     this.#connection.close("too slow", `The peer is ${lag} bytes behind`);
   }
 
+  /**
+   * Goes without what is between the segment it reads and a place further on. Segments begin with a message and end
+   * with one, so none comes in half.
+   */
+  dropUpTo(place: number): void {
+    let next = this.#segment.next;
+    const from = next?.start ?? Infinity;
+    while (next?.next !== undefined && next.start < place) next = next.next;
+    if (next === undefined || next.start <= from) return;
+    // A copy: the segment itself leads others to those left out.
+    this.#segment = { ...this.#segment, next };
+    this.#onDrop(next.start - from);
+  }
+
   #write(run: Uint8Array): void {
     this.#connection.write(run).then(() => {
       this.#wroteAt = performance.now();
@@ -303,6 +348,7 @@ export class Subscriber implements Disposable {
         this.#offset = 0;
         continue;
       }
+      while (this.#own !== undefined && this.#own.end <= this.position) this.#own = this.#own.next; // Dropped.
       const own = this.#own;
       const before = own === undefined ? segment.length : Math.min(own.start - segment.start, segment.length);
       if (before > this.#offset) {

@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes/concat";
 import { formatAddress } from "./address.ts";
-import { type CloseReason, ConnectionError, toConnectionError } from "./errors.ts";
-import { type Deadlines, deadlinesOf } from "./limits.ts";
+import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError } from "./errors.ts";
+import { checkLimit, type ConnectionOptions, type Deadlines, deadlinesOf, DEFAULT_MAX_QUEUE } from "./limits.ts";
 import { after } from "./timer.ts";
 import { Watchdog } from "./_watchdog.ts";
 
@@ -18,8 +18,8 @@ const SMALL_READS = 64;
 export type LateReason = "idle" | "too slow";
 
 /**
- * One TCP connection, on either side: reading and writing with deadlines, one writer at a time, an end for
- * one reason.
+ * One connection over TCP, TLS or a Unix socket, on either side: reading and writing with deadlines, one writer at a
+ * time, an end for one reason.
  */
 export class Connection implements Disposable {
   /** The peer's address, as {@linkcode formatAddress} shows it. */
@@ -30,6 +30,7 @@ export class Connection implements Disposable {
   readonly deadlines: Readonly<Required<Deadlines>>;
 
   readonly #socket: Deno.Conn;
+  readonly #maxQueue: number;
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
   #smallReads = 0;
@@ -38,7 +39,7 @@ export class Connection implements Disposable {
   #lateAfter = 0;
 
   #writing: Promise<void> | undefined;
-  #waiting: { pieces: Uint8Array[]; written: PromiseWithResolvers<void> } | undefined;
+  #waiting: { pieces: Uint8Array[]; length: number; written: PromiseWithResolvers<void> } | undefined;
   #closingWrite: Promise<void> | undefined;
 
   #ended: ConnectionError | undefined;
@@ -53,13 +54,15 @@ export class Connection implements Disposable {
    * Takes over a socket.
    *
    * @param socket An open connection, which belongs to this object from now on.
-   * @param deadlines How long the peer may take.
+   * @param options How long the peer may take, and how much may wait for it.
+   * @throws {RangeError} If an option is out of range.
    */
-  constructor(socket: Deno.Conn, deadlines: Deadlines = {}) {
+  constructor(socket: Deno.Conn, options: ConnectionOptions = {}) {
     this.#socket = socket;
-    this.remote = formatAddress(socket.remoteAddr);
+    this.remote = options.remote ?? formatAddress(socket.remoteAddr);
     this.local = formatAddress(socket.localAddr);
-    this.deadlines = deadlinesOf(deadlines);
+    this.deadlines = deadlinesOf(options);
+    this.#maxQueue = checkLimit("maxQueue", options.maxQueue ?? DEFAULT_MAX_QUEUE);
     // Nagle's algorithm holds a small write back until the one before is acknowledged: up to 405 times slower.
     if ("setNoDelay" in socket) (socket as Deno.TcpConn).setNoDelay(true);
   }
@@ -85,6 +88,27 @@ export class Connection implements Disposable {
       if (this.#draining || this.#ended !== undefined) this.#endingSoon.abort();
     }
     return this.#endingSoon.signal;
+  }
+
+  /**
+   * Shakes hands, where the connection is an encrypted one that has not yet. The first read or write would do it too,
+   * but under its own deadline.
+   *
+   * @throws {ConnectionError} If the two sides cannot agree, or not within `handshakeTimeout`.
+   */
+  async handshake(): Promise<void> {
+    if (!("handshake" in this.#socket)) return;
+    const { handshakeTimeout } = this.deadlines;
+    const late = `The TLS handshake did not end within ${handshakeTimeout / 1000} s`;
+    const cancel = after(handshakeTimeout, () => this.close("too slow", late));
+    try {
+      await (this.#socket as Deno.TlsConn).handshake();
+    } catch (error) {
+      this.#end(toHandshakeError(error));
+      throw this.#ended;
+    } finally {
+      cancel();
+    }
   }
 
   /**
@@ -153,18 +177,23 @@ export class Connection implements Disposable {
 
   /**
    * Writes all of the bytes. One write is under way at a time; those called for meanwhile are joined into the next.
-   * Wait for each: what is written without waiting is held in memory, however much it is.
+   * Wait for each: what is written without waiting is held in memory, up to `maxQueue`.
    *
    * @param bytes What to write; not to be changed until it is written.
    * @returns When the operating system has taken the bytes.
-   * @throws {ConnectionError} If the connection ended, or the peer read nothing for as long as it may.
+   * @throws {ConnectionError} If the connection ended, the peer read nothing for as long as it may, or more than
+   * `maxQueue` bytes would wait.
    */
   write(bytes: Uint8Array): Promise<void> {
     if (this.#ended !== undefined || this.#closingWrite !== undefined) return Promise.reject(this.#writeClosed());
     if (this.#writing === undefined) return this.#writing = this.#writeAndGoOn(bytes);
-    this.#waiting ??= { pieces: [], written: Promise.withResolvers() };
-    this.#waiting.pieces.push(bytes);
-    return this.#waiting.written.promise;
+    const waiting = this.#waiting ??= { pieces: [], length: 0, written: Promise.withResolvers() };
+    waiting.length += bytes.length;
+    if (waiting.length > this.#maxQueue) {
+      this.close("too slow", `More than ${this.#maxQueue} bytes wait for the peer to read`);
+    }
+    waiting.pieces.push(bytes);
+    return waiting.written.promise;
   }
 
   /** Ends this side once everything is written; the peer can still send. Does nothing the second time. */

@@ -8,11 +8,23 @@ import type { FramingError, FramingFault } from "../framing/errors.ts";
  * - `too slow`: a message begun was not ended in time, or what was written was not read.
  * - `malformed`, `too long`, `truncated`: the peer broke the framing.
  * - `reset`: the peer, or the network, broke the connection off.
- * - `refused`: there were too many connections.
+ * - `refused`: there were too many connections, in all or from that address.
+ * - `not allowed`: the peer's address is none of those that may connect.
+ * - `handshake failed`: the peer did not speak TLS, or the two sides could not agree.
  * - `shutdown`: this side stopped before the connection had finished.
  * - `failed`: a mistake on this side.
  */
-export type CloseReason = "finished" | "idle" | "too slow" | FramingFault | "reset" | "refused" | "shutdown" | "failed";
+export type CloseReason =
+  | "finished"
+  | "idle"
+  | "too slow"
+  | FramingFault
+  | "reset"
+  | "refused"
+  | "not allowed"
+  | "handshake failed"
+  | "shutdown"
+  | "failed";
 
 /** A connection that ended while something was still to be read or written. */
 export class ConnectionError extends Error {
@@ -49,7 +61,24 @@ export function toConnectionError(error: unknown): ConnectionError {
     return new ConnectionError("reset", "The peer broke the connection off", { cause: error });
   }
   const message = error instanceof Error ? error.message : Deno.inspect(error);
+  if (error instanceof Deno.errors.InvalidData) {
+    return new ConnectionError("malformed", `What the peer sent is not TLS: ${message}`, { cause: error });
+  }
   return new ConnectionError("failed", message, { cause: error });
+}
+
+/** What an error of a TLS handshake means, in words that say which side is wrong. */
+export function toHandshakeError(error: unknown): ConnectionError {
+  if (error instanceof ConnectionError) return error;
+  const said = error instanceof Error ? error.message : Deno.inspect(error);
+  const meant = /InvalidContentType|InvalidMessage/.test(said)
+    ? "what the peer sent is not TLS"
+    : /UnknownIssuer/.test(said)
+    ? "none of the certificate authorities trusted here has signed the peer's certificate"
+    : error instanceof Deno.errors.UnexpectedEof || GONE.some((gone) => error instanceof gone)
+    ? "the peer broke it off"
+    : said;
+  return new ConnectionError("handshake failed", `The TLS handshake failed: ${meant}`, { cause: error });
 }
 
 /** The reason for which an error, thrown by whoever handled a connection, ends it. */

@@ -1,6 +1,12 @@
 /** How long a connection may take over what it owes, in milliseconds; `Infinity` sets no limit. */
 export interface Deadlines {
   /**
+   * From the beginning of a TLS handshake to its end.
+   *
+   * @default {10000}
+   */
+  handshakeTimeout?: number;
+  /**
    * From the beginning to the first bytes of the first message.
    *
    * @default {10000}
@@ -34,6 +40,7 @@ export interface Deadlines {
 
 /** Deadlines that are safe on the open internet: nobody can hold a connection for nothing. */
 export const DEFAULT_DEADLINES: Readonly<Required<Deadlines>> = {
+  handshakeTimeout: 10_000,
   firstMessageTimeout: 10_000,
   idleTimeout: 300_000,
   messageTimeout: 30_000,
@@ -51,15 +58,45 @@ export const DEFAULT_DEADLINES: Readonly<Required<Deadlines>> = {
 export function deadlinesOf(given: Deadlines): Required<Deadlines> {
   const idle = given.idleTimeout ?? Infinity;
   const {
+    handshakeTimeout = DEFAULT_DEADLINES.handshakeTimeout,
     idleTimeout = DEFAULT_DEADLINES.idleTimeout,
     firstMessageTimeout = Math.min(DEFAULT_DEADLINES.firstMessageTimeout, idle),
     messageTimeout = Math.min(DEFAULT_DEADLINES.messageTimeout, idle),
     writeTimeout = DEFAULT_DEADLINES.writeTimeout,
     lingerTimeout = DEFAULT_DEADLINES.lingerTimeout,
   } = given;
-  const deadlines = { idleTimeout, firstMessageTimeout, messageTimeout, writeTimeout, lingerTimeout };
+  const deadlines = { handshakeTimeout, idleTimeout, firstMessageTimeout, messageTimeout, writeTimeout, lingerTimeout };
   for (const [name, milliseconds] of Object.entries(deadlines)) {
     if (!(milliseconds > 0)) throw new RangeError(`Cannot use ${name} ${milliseconds}: expected milliseconds above 0`);
   }
   return deadlines;
+}
+
+/** What a connection may take up, besides time. */
+export interface ConnectionOptions extends Deadlines {
+  /**
+   * How many bytes may wait for a write that is under way, before the peer is too slow. Whoever waits for each write
+   * never gets near it.
+   *
+   * @default {16777216}
+   */
+  maxQueue?: number;
+  /** What the peer is called, where its address does not say: the client of a Unix socket has none. */
+  remote?: string;
+}
+
+/** How many bytes may wait to be written, unless something else is given. */
+export const DEFAULT_MAX_QUEUE: number = 16 * 1024 * 1024;
+
+/**
+ * Checks a limit on a number of things.
+ *
+ * @param name The option's name.
+ * @param value The limit.
+ * @returns The limit.
+ * @throws {RangeError} If it is not an integer of 1 or more, or `Infinity`.
+ */
+export function checkLimit(name: string, value: number): number {
+  if (value === Infinity || (Number.isSafeInteger(value) && value >= 1)) return value;
+  throw new RangeError(`Cannot use ${name} ${value}: expected an integer of 1 or more`);
 }

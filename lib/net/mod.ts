@@ -16,6 +16,7 @@
  */
 
 export * from "./address.ts";
+export * from "./allow_list.ts";
 export * from "./broadcast.ts";
 export * from "./connect_tcp.ts";
 export * from "./connect_udp.ts";
@@ -28,3 +29,4 @@ export * from "./serve_udp.ts";
 export * from "./server.ts";
 export * from "./timer.ts";
 export * from "./udp_socket.ts";
+export { removeStaleSocket } from "./unix.ts";

@@ -1,18 +1,35 @@
 import { Log } from "../log/log.ts";
-import { formatAddress } from "./address.ts";
+import { Admission } from "./_admission.ts";
+import { formatAddress, type ListenAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
-import { type Deadlines, deadlinesOf } from "./limits.ts";
+import { type ConnectionOptions, type Deadlines, deadlinesOf } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { after, sleep } from "./timer.ts";
+import { listenUnix } from "./unix.ts";
 
 /** How long a handler may take to notice that its connection was cut, in milliseconds, before it is given up. */
 const GIVE_UP_AFTER = 1000;
 /** How long to wait before accepting again when the process has no descriptor left, in milliseconds. */
 const NO_DESCRIPTOR_PAUSE = 100;
 
+/** What a server shows its clients to be trusted: both in PEM (RFC 7468). */
+export interface Certificate {
+  /** Its own certificate, followed by those between it and a certificate authority that clients trust. */
+  cert: string;
+  /** Its private key. */
+  key: string;
+}
+
 /** Options of {@linkcode serveTcp}. */
-export interface ServeTcpOptions extends ServeOptions, Deadlines {
+export interface ServeTcpOptions extends ServeOptions, Omit<ConnectionOptions, "remote"> {
+  /**
+   * The path of a Unix socket to listen at, instead of a host and a port. The file is made for its owner alone (mode
+   * 600), and gone at the end; see {@linkcode removeStaleSocket} for one that is there already.
+   */
+  path?: string;
+  /** Encrypts every connection with TLS. Not for a Unix socket. */
+  tls?: Certificate;
   /**
    * How many connections the operating system keeps waiting to be accepted.
    *
@@ -26,12 +43,19 @@ export interface ServeTcpOptions extends ServeOptions, Deadlines {
    */
   reusePort?: boolean;
   /**
-   * How many connections may be open at once. One more is accepted and closed at once, so that it learns so,
-   * rather than left waiting in the backlog.
+   * How many connections may be open at once. One more is accepted and closed at once: a client left in the backlog
+   * could not tell a full server from a slow network, and a flood would fill the backlog for everybody.
    *
    * @default {1000}
    */
   maxConnections?: number;
+  /**
+   * How many of them may come from one address, which for IPv6 is a network of 64 bits. Unless it is given, loopback
+   * addresses may have any number.
+   *
+   * @default {100}
+   */
+  maxConnectionsPerAddress?: number;
   /**
    * How long `shutdown` lets connections finish, in milliseconds.
    *
@@ -96,18 +120,37 @@ export function serveTcp(
   return new TcpService(options, handler);
 }
 
+/** Listens for what the options say. */
+function listen(options: ServeTcpOptions): Deno.Listener<Deno.Conn> {
+  const { hostname = "127.0.0.1", port = 0, path, tls, backlog = 511, reusePort = false } = options;
+  if (path === undefined) {
+    const where = { hostname, port, tcpBacklog: backlog, reusePort };
+    return tls === undefined ? Deno.listen(where) : Deno.listenTls({ ...where, ...tls });
+  }
+  if (tls !== undefined) throw new RangeError("Cannot encrypt a Unix socket: what passes it never leaves the machine");
+  return listenUnix(path);
+}
+
+/** A listener's own address, in the form that connecting takes. */
+function addressOf(address: Deno.Addr): ListenAddress {
+  if ("hostname" in address) return { hostname: address.hostname, port: address.port };
+  return { hostname: "", port: 0, ...("path" in address && address.path !== null ? { path: address.path } : {}) };
+}
+
 class TcpService implements TcpServer {
-  readonly addr: Deno.NetAddr;
+  readonly addr: ListenAddress;
   readonly finished: Promise<void>;
   readonly closed = new Map<CloseReason, number>();
 
-  readonly #listener: Deno.TcpListener;
+  readonly #listener: Deno.Listener<Deno.Conn>;
   readonly #handler: (connection: Connection) => void | Promise<void>;
-  readonly #deadlines: Required<Deadlines>;
-  readonly #maxConnections: number;
+  readonly #limits: ConnectionOptions;
+  readonly #admission: Admission;
   readonly #drainTimeout: number;
   readonly #log: Log;
   readonly #open = new Map<Connection, Promise<void>>();
+  /** How many clients have come, to tell those apart that have no address. */
+  #came = 0;
   readonly #stopped = new AbortController();
   /** How connections have ended, from the beginning of a drain on. */
   #ended: DrainReport = { finished: 0, cut: 0 };
@@ -116,13 +159,13 @@ class TcpService implements TcpServer {
   #report: Promise<DrainReport> | undefined;
 
   constructor(options: ServeTcpOptions, handler: (connection: Connection) => void | Promise<void>) {
-    const { hostname = "127.0.0.1", port = 0, backlog = 511, reusePort = false, signal } = options;
+    const { signal } = options;
     const log = options.log ?? new Log("Server");
-    this.#deadlines = deadlinesOf(options);
-    this.#maxConnections = options.maxConnections ?? 1000;
-    if (!Number.isSafeInteger(this.#maxConnections) || this.#maxConnections < 1) {
-      throw new RangeError(`Cannot use maxConnections ${this.#maxConnections}: expected an integer of 1 or more`);
-    }
+    this.#limits = {
+      ...deadlinesOf(options),
+      ...(options.maxQueue === undefined ? {} : { maxQueue: options.maxQueue }),
+    };
+    this.#admission = new Admission(options);
     this.#drainTimeout = options.drainTimeout ?? 5000;
     if (!(this.#drainTimeout >= 0)) {
       throw new RangeError(`Cannot use drainTimeout ${this.#drainTimeout}: expected milliseconds, 0 or more`);
@@ -130,8 +173,8 @@ class TcpService implements TcpServer {
     this.#handler = handler;
     this.#log = log;
     signal?.throwIfAborted();
-    this.#listener = Deno.listen({ hostname, port, tcpBacklog: backlog, reusePort });
-    this.addr = this.#listener.addr;
+    this.#listener = listen(options);
+    this.addr = addressOf(this.#listener.addr);
     const cut = () => this.#cut();
     signal?.addEventListener("abort", cut);
     this.finished = this.#accept().finally(() => signal?.removeEventListener("abort", cut));
@@ -170,23 +213,27 @@ class TcpService implements TcpServer {
     this.#ended.cut += this.#open.size;
   }
 
-  #take(socket: Deno.TcpConn): void {
+  #take(socket: Deno.Conn): void {
     if (this.#stopped.signal.aborted) return socket.close(); // It came in the very moment of the stop.
-    let connection;
+    let connection: Connection;
     try {
-      connection = new Connection(socket, this.#deadlines);
+      const remote = this.addr.path === undefined ? {} : { remote: `${this.addr.path}#${++this.#came}` };
+      connection = new Connection(socket, { ...this.#limits, ...remote });
     } catch {
       socket.close(); // Reset before it could be looked at.
       return;
     }
-    if (this.#open.size >= this.#maxConnections) {
-      connection.close("refused");
-      this.#count(connection, "refused", `${this.#open.size} connections are open, the most allowed`);
+    const hostname = "hostname" in socket.remoteAddr ? socket.remoteAddr.hostname : undefined;
+    const refusal = this.#admission.enter(hostname);
+    if (refusal !== undefined) {
+      connection.close(refusal.reason);
+      this.#count(connection, refusal.reason, refusal.detail);
       return;
     }
     this.#log.info("{peer} connected", { peer: connection.remote });
     // In the list before its handler runs, which may stop the server in its first turn.
-    this.#open.set(connection, Promise.resolve().then(() => this.#serve(connection)));
+    const served = Promise.resolve().then(() => this.#serve(connection)).finally(() => this.#admission.leave(hostname));
+    this.#open.set(connection, served);
   }
 
   /** A client that is gone before it was accepted, or no descriptor to accept it with: neither ends the server. */
@@ -202,6 +249,7 @@ class TcpService implements TcpServer {
     let reason: CloseReason = "finished";
     let detail: string | undefined;
     try {
+      await connection.handshake();
       await this.#handler(connection);
       await connection.closeWrite();
     } catch (error) {

@@ -1,5 +1,8 @@
 import { Log } from "../log/log.ts";
-import { formatAddress } from "./address.ts";
+import { RateLimit } from "./_rate_limit.ts";
+import { blockOf, formatAddress, isLoopback } from "./address.ts";
+import { allowList } from "./allow_list.ts";
+import { checkLimit } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
 
 /** More than a datagram can carry (65,507 bytes over IPv4, 65,527 over IPv6), so that none is cut. */
@@ -8,8 +11,37 @@ export const LARGEST_DATAGRAM: number = 65_536;
 /** How long to wait before receiving again after an error, in milliseconds. */
 const ERROR_PAUSE = 100;
 
+/** How many datagrams a second one address may send, unless something else is given. */
+const DEFAULT_RATE = 100;
+/** How often it is said that datagrams were dropped, at the most, in milliseconds: a flood must not flood the log. */
+const REPORT_EVERY = 1000;
+
+/** Options of {@linkcode serveUdp}. */
+export interface ServeUdpOptions extends ServeOptions {
+  /**
+   * How many datagrams a second are taken from one address, and as many at once; for IPv6 from a network of 64 bits.
+   * The others are dropped: the sender's address may be made up, and its owner is not to be flooded with answers.
+   * Unless it is given, loopback addresses may send any number.
+   *
+   * @default {100}
+   */
+  maxRate?: number;
+  /**
+   * By how many bytes an answer may be longer than its question. A longer one is not sent, so that nobody can make
+   * the server throw more at somebody else than they send themselves.
+   *
+   * @default {0}
+   */
+  maxGrowth?: number;
+}
+
+/** Why a server dropped a datagram, or the answer to it. */
+export type DropReason = "too many" | "not allowed" | "too long an answer";
+
 /** A running UDP server. */
 export interface UdpServer extends Server {
+  /** How many datagrams have been dropped so far, for each reason. */
+  readonly dropped: ReadonlyMap<DropReason, number>;
   /**
    * Sends a datagram from the server's own address.
    *
@@ -26,12 +58,13 @@ export interface UdpServer extends Server {
 /**
  * Serves datagrams: one in, at most one out, each for itself.
  *
- * @param options Where to listen.
+ * @param options Where to listen, and limits.
  * @param handler Takes a datagram, valid until it returns or its promise is fulfilled, and may change it in place;
  * returns the answer, or nothing. An error in it is logged and answers nothing.
  * @returns The server, already listening.
  * @throws {Deno.errors.AddrInUse} If another program listens there.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
+ * @throws {RangeError} If an option is out of range.
  *
  * @example A server that answers with the length
  * ```ts
@@ -45,7 +78,7 @@ export interface UdpServer extends Server {
  * ```
  */
 export function serveUdp(
-  options: ServeOptions,
+  options: ServeUdpOptions,
   handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>,
 ): UdpServer {
   return new UdpService(options, handler);
@@ -58,16 +91,30 @@ class UdpService implements UdpServer {
   readonly #socket: Deno.DatagramConn;
   readonly #handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>;
   readonly #log: Log;
+  readonly #allows: ((hostname: string) => boolean) | undefined;
+  readonly #rate: RateLimit;
+  /** Whether loopback addresses are limited too. */
+  readonly #limitsLoopback: boolean;
+  readonly #maxGrowth: number;
+  readonly dropped = new Map<DropReason, number>();
+  /** How many were dropped since it was last said, and when it was. */
+  #unreported = 0;
+  #reportedAt = -Infinity;
   readonly #closed = Promise.withResolvers<void>();
   #stopped = false;
 
   constructor(
-    options: ServeOptions,
+    options: ServeUdpOptions,
     handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>,
   ) {
     const { hostname = "127.0.0.1", port = 0, signal, log = new Log("Server") } = options;
     this.#handler = handler;
     this.#log = log;
+    this.#allows = options.allow === undefined ? undefined : allowList(options.allow);
+    this.#rate = new RateLimit(checkLimit("maxRate", options.maxRate ?? DEFAULT_RATE));
+    this.#limitsLoopback = options.maxRate !== undefined;
+    this.#maxGrowth = options.maxGrowth ?? 0;
+    if (!(this.#maxGrowth >= 0)) throw new RangeError(`Cannot use maxGrowth ${this.#maxGrowth}: expected 0 or more`);
     signal?.throwIfAborted();
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port });
     this.addr = this.#socket.addr as Deno.NetAddr;
@@ -117,14 +164,41 @@ class UdpService implements UdpServer {
         await new Promise((resolve) => setTimeout(resolve, ERROR_PAUSE));
         continue;
       }
+      const refusal = this.#refuse(from.hostname);
+      if (refusal !== undefined) {
+        this.#drop(refusal, from);
+        continue;
+      }
       try {
+        const longest = datagram.length + this.#maxGrowth;
         const answer = this.#handler(datagram, from);
         const bytes = answer instanceof Promise ? await answer : answer;
-        if (bytes !== undefined) await this.send(bytes, from);
+        if (bytes === undefined) continue;
+        if (bytes.length <= longest) await this.send(bytes, from);
+        else this.#drop("too long an answer", from);
       } catch (error) {
         this.#log.error("{peer} gets no answer: {error}", { peer: formatAddress(from), error: wordsOf(error) });
       }
     }
+  }
+
+  #refuse(hostname: string): DropReason | undefined {
+    if (this.#allows?.(hostname) === false) return "not allowed";
+    if (!this.#limitsLoopback && isLoopback(hostname)) return undefined;
+    return this.#rate.take(blockOf(hostname)) ? undefined : "too many";
+  }
+
+  #drop(reason: DropReason, from: Deno.NetAddr): void {
+    this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + 1);
+    this.#unreported++;
+    if (performance.now() - this.#reportedAt < REPORT_EVERY) return;
+    this.#reportedAt = performance.now();
+    this.#log.warn("{peer} gets no answer: {reason} ({dropped} dropped)", {
+      peer: formatAddress(from),
+      reason,
+      dropped: this.#unreported,
+    });
+    this.#unreported = 0;
   }
 
   #stop(): void {

@@ -4,9 +4,17 @@
  * @module
  */
 
-import { runTcpServer } from "../../lib/cli/mod.ts";
+import { choice, integer, runTcpServer } from "../../lib/cli/mod.ts";
 import { Log, quoteText } from "../../lib/log/mod.ts";
-import { Broadcast, framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import {
+  Broadcast,
+  framed,
+  serveTcp,
+  type ServeTcpOptions,
+  SLOW_POLICIES,
+  type SlowPolicy,
+  type TcpServer,
+} from "../../lib/net/mod.ts";
 import { checkName, framing, PORT } from "./protocol.ts";
 
 /** Options of {@linkcode serveChat}. */
@@ -18,7 +26,13 @@ export interface ServeChatOptions extends ServeTcpOptions {
    */
   maxMessage?: number;
   /**
-   * How many bytes a member may be behind the others before it is closed as too slow.
+   * What becomes of a member that reads less fast than the others talk.
+   *
+   * @default {"disconnect"}
+   */
+  slow?: SlowPolicy;
+  /**
+   * How many bytes a member may be behind the others before that.
    *
    * @default {16777216}
    */
@@ -49,7 +63,7 @@ export interface ServeChatOptions extends ServeTcpOptions {
 export function serveChat(options: ServeChatOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
   const protocol = framing(options.maxMessage);
-  const room = new Broadcast({ maxLag: options.maxLag });
+  const room = new Broadcast({ slow: options.slow, maxLag: options.maxLag });
 
   return serveTcp({ port: PORT, idleTimeout: Infinity, ...options, log }, async (connection) => {
     const messages = framed(connection, protocol);
@@ -57,8 +71,11 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
     if (name === undefined) return;
     checkName(name);
     const encodedName = protocol.encode(name);
-    using member = room.subscribe(connection);
     const who = { name: quoteText(name), peer: connection.remote };
+    using member = room.subscribe(
+      connection,
+      (length) => log.warn("{name} at {peer} is too slow: {length} bytes dropped", { ...who, length }),
+    );
     log.info("{name} joined from {peer}", who);
     try {
       for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
@@ -76,11 +93,17 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
   });
 }
 
+const options = {
+  slow: choice("What becomes of a member that does not keep up", SLOW_POLICIES, "disconnect"),
+  maxLag: integer("BYTES", "How far behind the others a member may be", 16 * 1024 * 1024, { least: 1 }),
+};
+
 if (import.meta.main) {
   await runTcpServer({
     name: "chat",
     summary: "Sends every message on to all the other clients.",
     port: PORT,
     idleTimeout: Infinity,
+    options,
   }, serveChat);
 }

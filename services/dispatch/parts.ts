@@ -1,5 +1,5 @@
 import { CommandError } from "../../lib/cli/mod.ts";
-import { FrameDecoderStream, lines, text } from "../../lib/framing/mod.ts";
+import { encodeText, FrameDecoderStream, lines, text } from "../../lib/framing/mod.ts";
 import type { Level, Log } from "../../lib/log/mod.ts";
 import {
   after,
@@ -7,6 +7,7 @@ import {
   type DrainReport,
   formatAddress,
   isLoopback,
+  type ListenAddress,
   type Server,
   type ServeTcpOptions,
 } from "../../lib/net/mod.ts";
@@ -24,7 +25,7 @@ export interface PartReport extends DrainReport {
 
 /** One of several that serve the same port. */
 export interface Part {
-  readonly addr: Deno.NetAddr;
+  readonly addr: ListenAddress;
   /** Fulfilled when it has ended, rejected if it ended by itself. */
   readonly finished: Promise<void>;
   shutdown(): Promise<PartReport>;
@@ -33,11 +34,22 @@ export interface Part {
 }
 
 /** What a part is given: what can be handed over to a thread or a process. */
-export interface PartOptions extends Pick<ServeTcpOptions, "maxConnections" | "idleTimeout"> {
-  hostname: string;
+export interface PartOptions extends Omit<ServeTcpOptions, "log" | "signal" | "onListen" | "path"> {
   port: number;
   /** The least important level of its log that is wanted. */
   level: Level;
+}
+
+/** JSON has no `Infinity`, which limits that are off are set to. */
+const NO_LIMIT = "Infinity";
+
+function formatPartOptions(options: PartOptions): string {
+  return JSON.stringify(options, (_, value) => value === Infinity ? NO_LIMIT : value);
+}
+
+/** Reads what {@linkcode startProcess} tells a process. */
+export function parsePartOptions(line: string): PartOptions {
+  return JSON.parse(line, (_, value) => value === NO_LIMIT ? Infinity : value);
 }
 
 /** Starts a part; what it logs is passed on, a line of JSON each. */
@@ -99,7 +111,7 @@ export async function serveParts(
 }
 
 /** Those who share a port do not notice one another, so another server's port would be shared without a word. */
-async function refusePortInUse({ hostname, port }: PartOptions): Promise<void> {
+async function refusePortInUse({ hostname = "127.0.0.1", port }: PartOptions): Promise<void> {
   if (port === 0) return;
   try {
     (await connectTcp({ hostname, port, connectTimeout: 1000 })).close();
@@ -141,7 +153,7 @@ function passOn(line: string, log: Log): void {
 export type ToWorker = { serve: PartOptions } | "shutdown" | "cut";
 /** What a worker says. */
 export type FromWorker =
-  | { addr: Deno.NetAddr }
+  | { addr: ListenAddress }
   | { report: DrainReport }
   | { failed: { name: string; message: string } }
   | { logged: string };
@@ -149,7 +161,7 @@ export type FromWorker =
 /** Starts a thread that serves: it shares the program, not the data. */
 export const startWorker: StartPart = async (options, logged) => {
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-  const listening = Promise.withResolvers<Deno.NetAddr>();
+  const listening = Promise.withResolvers<ListenAddress>();
   const finished = Promise.withResolvers<void>();
   const reported = Promise.withResolvers<DrainReport>();
   function end(error?: Error): void {
@@ -197,21 +209,23 @@ function errorOf({ name, message }: { name: string; message: string }): Error {
 }
 
 /** Starts a process that serves: it shares nothing, and its end is nobody else's. */
-export const startProcess: StartPart = async ({ hostname, port, maxConnections, idleTimeout, level }, logged) => {
+export const startProcess: StartPart = async (options, logged) => {
+  const { hostname = "127.0.0.1", port, level } = options;
   const process = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-q", "--no-prompt", "-P=dispatch-server", ...await grantsFor(hostname, port)],
-      ...[new URL("./server.ts", import.meta.url).href, "--mode", "loop", "--reuse-port", "--follow-stdin"],
-      ...["--host", hostname, "--port", String(port), "--max-connections", String(maxConnections ?? 1000)],
-      ...["--idle-timeout", idleTimeout === Infinity ? "0" : String((idleTimeout ?? 300_000) / 1000)],
       // It says at this level where it listens, and at its end what became of it.
-      ...["--log", "json", "--log-level", "info"],
+      ...[new URL("./server.ts", import.meta.url).href, "--part", "--log", "json", "--log-level", "info"],
+      // Only for what it says when it cannot listen.
+      ...["--host", hostname, "--port", String(port)],
     ],
-    // Never written to: its end tells the process that this one is gone, however it went.
     stdin: "piped",
     stderr: "piped",
   }).spawn();
-  const listening = Promise.withResolvers<Deno.NetAddr>();
+  // Its end tells the process that this one is gone, however it went.
+  const stdin = process.stdin.getWriter();
+  await stdin.write(encodeText(formatPartOptions({ ...options, reusePort: true }) + "\n"));
+  const listening = Promise.withResolvers<ListenAddress>();
   let report: PartReport = { finished: 0, cut: 0, memory: 0 };
   let asked = false;
   const finished = (async () => {
@@ -225,7 +239,7 @@ export const startProcess: StartPart = async ({ hostname, port, maxConnections, 
       else if (level === "info" || record["level"] !== "info") logged(line);
     }
     const { code } = await process.status;
-    await process.stdin.close().catch(() => {});
+    await stdin.close().catch(() => {});
     if (asked) return;
     throw last.startsWith(OWN_ERROR)
       ? new CommandError(last.slice(OWN_ERROR.length))
@@ -274,9 +288,9 @@ async function grantsFor(hostname: string, port: number): Promise<string[]> {
 }
 
 /** The address that a server says it listens at. */
-function addressIn(shown: string): Deno.NetAddr {
+function addressIn(shown: string): ListenAddress {
   const [, hostname, port] = /^\[?(.*?)\]?:(\d+)$/.exec(shown)!;
-  return { transport: "tcp", hostname: hostname!, port: Number(port) };
+  return { hostname: hostname!, port: Number(port) };
 }
 
 function stop(process: Deno.ChildProcess, signal: Deno.Signal = "SIGTERM"): void {

@@ -6,32 +6,17 @@
 
 import { choice, flag, integer, runTcpServer, Stdin, type StopRequests } from "../../lib/cli/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
-import { formatAddress, type ServeOptions, type Server, serveTcp } from "../../lib/net/mod.ts";
-import { type PartReport, serveParts, startProcess, startWorker } from "./parts.ts";
+import { formatAddress, type Server, serveTcp, type ServeTcpOptions } from "../../lib/net/mod.ts";
+import { parsePartOptions, type PartOptions, type PartReport, serveParts, startProcess, startWorker } from "./parts.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";
 
 export type { Mode, PartReport };
 
-/** Options of {@linkcode serveDispatch}. */
-export interface ServeDispatchOptions extends ServeOptions {
-  /**
-   * How many connections may be open at once, of each thread or process: how the kernel shares them out is not even.
-   *
-   * @default {1000}
-   */
-  maxConnections?: number;
-  /**
-   * How long nothing may come on a connection, in milliseconds.
-   *
-   * @default {300000}
-   */
-  idleTimeout?: number;
-  /**
-   * Whether others may listen at the same port; with threads and processes they do.
-   *
-   * @default {false}
-   */
-  reusePort?: boolean;
+/**
+ * Options of {@linkcode serveDispatch}. Limits hold for each thread or process: how the kernel shares connections out
+ * is not even.
+ */
+export interface ServeDispatchOptions extends ServeTcpOptions {
   /**
    * Who serves: one event loop, several threads, several processes.
    *
@@ -95,14 +80,9 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
   if (!Number.isSafeInteger(parts) || parts < 1) {
     throw new RangeError(`Cannot use ${parts} parts: expected an integer of 1 or more`);
   }
-  const { hostname = "127.0.0.1", port, maxConnections, idleTimeout, signal, onListen } = all;
-  const each = {
-    hostname,
-    port,
-    level: log.showsMessages ? "info" as const : "warning" as const,
-    ...(maxConnections === undefined ? {} : { maxConnections }),
-    ...(idleTimeout === undefined ? {} : { idleTimeout }),
-  };
+  if (all.path !== undefined) throw new RangeError(`Cannot serve a Unix socket with ${mode}: it cannot be shared`);
+  const { log: _, signal, onListen, mode: __, parts: ___, ...limits } = all;
+  const each = { ...limits, level: log.showsMessages ? "info" as const : "warning" as const };
   const server = await serveParts(parts, each, mode === "workers" ? startWorker : startProcess, log, signal);
   log.info("Listening at {address} with {parts} {mode}", { address: formatAddress(server.addr), parts, mode });
   try {
@@ -114,19 +94,27 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
   return server;
 }
 
-/** Stops when standard input ends: for a process, when the one that started it is gone, however it went. */
-async function follow(stdin: Stdin, requests: StopRequests): Promise<void> {
+/**
+ * What the process that started this one wants of it: the first line of standard input. It stops when standard input
+ * ends, since the other is gone then, however it went.
+ */
+async function partOptions(requests: StopRequests): Promise<Partial<PartOptions>> {
+  const stdin = new Stdin();
   requests.stop.addEventListener("abort", () => stdin.close());
-  for await (const _ of stdin.chunks()) { /* nothing is said there */ }
-  requests.request("end of standard input");
+  const lines = stdin.lines();
+  const { value } = await lines.next();
+  (async () => {
+    while (!(await lines.next()).done) { /* nothing more is said there */ }
+    requests.request("end of standard input");
+  })();
+  return value === undefined ? {} : parsePartOptions(value);
 }
 
 const options = {
   mode: choice("How to serve many clients", MODES, "loop"),
   parts: integer("N", "How many workers or processes", navigator.hardwareConcurrency, { least: 1, most: 64 }),
   maxConnections: integer("N", "Most connections at once, of each worker or process", 1000, { least: 1 }),
-  reusePort: flag("Share the port with other processes that do (Linux)"),
-  followStdin: flag("Stop when standard input ends"),
+  part: flag("Be one of several processes: options come from the first line of standard input, its end stops"),
 };
 
 if (import.meta.main) {
@@ -136,11 +124,10 @@ if (import.meta.main) {
     port: PORT,
     messages: false,
     options,
-  }, async ({ followStdin, ...options }, requests) => {
-    if (followStdin) follow(new Stdin(), requests);
+  }, async ({ part, ...options }, requests) => {
     // To start processes is a way out of the sandbox. It is given up before the first client can come.
     if (options.mode !== "processes") await Deno.permissions.revoke({ name: "run" });
-    const server = await serveDispatch(options);
+    const server = await serveDispatch({ ...options, ...(part ? await partOptions(requests) : {}) });
     await Deno.permissions.revoke({ name: "run" });
     return server;
   });

@@ -23,6 +23,7 @@ if (import.meta.main) {
     name: "udp-chat",
     summary: "Takes turns with the server, a datagram each.",
     port: PORT,
+    transport: "udp",
     operands: { usage: "[MESSAGE...]", help: "One turn each (default: the lines of standard input)", most: Infinity },
   }, main);
 }

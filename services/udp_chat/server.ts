@@ -7,14 +7,17 @@
 import { openConversation, runUdpServer, text } from "../../lib/cli/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes, Log } from "../../lib/log/mod.ts";
-import { formatAddress, type ServeOptions, serveUdp, type UdpServer } from "../../lib/net/mod.ts";
+import { formatAddress, serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";
 
 /** Options of {@linkcode serveUdpChat}. */
-export interface ServeUdpChatOptions extends ServeOptions {
+export interface ServeUdpChatOptions extends ServeUdpOptions {
   /** Answers a turn: gets what a client said, and who it is. Without an answer (`undefined`) the turn is passed over. */
   reply: (turn: string, from: string) => string | undefined | Promise<string | undefined>;
 }
+
+/** By how many bytes an answer may be longer than the turn it answers: two lines of a terminal, in UTF-8. */
+const MAX_GROWTH = 640;
 
 /**
  * Serves UDP chat: strict turns, the client first. One turn is answered before the next is looked at, so the turns of
@@ -38,7 +41,7 @@ export interface ServeUdpChatOptions extends ServeOptions {
 export function serveUdpChat(options: ServeUdpChatOptions): UdpServer {
   const log = options.log ?? new Log("Server");
 
-  return serveUdp({ port: PORT, ...options, log }, async (datagram, address) => {
+  return serveUdp({ port: PORT, maxGrowth: MAX_GROWTH, ...options, log }, async (datagram, address) => {
     const from = formatAddress(address);
     const turn = decodeBytes(datagram);
     log.said(from, "Server", turn);

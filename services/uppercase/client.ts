@@ -110,6 +110,7 @@ if (import.meta.main) {
     name: "uppercase",
     summary: "Sends text in datagrams and prints the answers.",
     port: PORT,
+    transport: "udp",
     operands: {
       usage: "[MESSAGE...]",
       help: "One datagram each (default: the lines of standard input)",

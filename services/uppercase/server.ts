@@ -6,13 +6,13 @@
 
 import { runUdpServer } from "../../lib/cli/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
-import { formatAddress, type ServeOptions, serveUdp, type UdpServer } from "../../lib/net/mod.ts";
+import { formatAddress, serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/mod.ts";
 import { PORT, upperCase } from "./protocol.ts";
 
 /**
  * Serves uppercase: answers each datagram with the same bytes, ASCII letters in upper case.
  *
- * @param options Where to listen; the port is 3000 unless given.
+ * @param options Where to listen, and limits; the port is 3000 unless given.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -27,7 +27,7 @@ import { PORT, upperCase } from "./protocol.ts";
  * assertEquals(new TextDecoder().decode(await peer.receive()), "HEY");
  * ```
  */
-export function serveUppercase(options: ServeOptions = {}): UdpServer {
+export function serveUppercase(options: ServeUdpOptions = {}): UdpServer {
   const log = options.log ?? new Log("Server");
   return serveUdp({ port: PORT, ...options, log }, (datagram, from) => {
     if (log.showsMessages) log.said(formatAddress(from), "Server", datagram);

@@ -10,6 +10,7 @@ import {
   formatAddress,
   framed,
   isLoopback,
+  type ListenAddress,
   resolveUdp,
   serveTcp,
   serveUdp,
@@ -382,7 +383,7 @@ Deno.test("a wait without limit is not over at once", async () => {
 
 Deno.test("a server whose onListen throws does not go on listening", async () => {
   let port = 0;
-  const onListen = (address: Deno.NetAddr) => {
+  const onListen = (address: ListenAddress) => {
     port = address.port;
     throw new Error("boom");
   };

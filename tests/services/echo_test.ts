@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { serveEcho } from "@wirebench/wirebench/echo";
+import type { ListenAddress } from "@wirebench/wirebench/net";
 import {
   bytes,
   ClientProcess,
@@ -194,7 +195,7 @@ Deno.test("echo:client does not wait for standard input once the server has gone
 });
 
 Deno.test("serveEcho is a peer for other programs' tests", async () => {
-  const listening = Promise.withResolvers<Deno.NetAddr>();
+  const listening = Promise.withResolvers<ListenAddress>();
   await using server = serveEcho({ port: 0, onListen: listening.resolve });
   assertEquals(await listening.promise, server.addr);
   using peer = await RawPeer.connect(server.addr.port);

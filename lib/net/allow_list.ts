@@ -1,0 +1,38 @@
+import { BlockList, isIP } from "node:net";
+import { normalHost } from "./address.ts";
+
+/** What an address range looks like, for error messages. */
+const EXPECTED = 'an address or a range like "192.168.0.0/16" or "2001:db8::/32"';
+
+/**
+ * Makes a test for addresses out of ranges in CIDR notation (RFC 4632, RFC 4291).
+ *
+ * @param ranges Addresses or ranges, `10.0.0.0/8` or `::1`; an IPv4 range also holds for clients of an IPv6 listener.
+ * @returns Tells whether an address is in one of them.
+ * @throws {RangeError} If one of them is not a range.
+ *
+ * @example
+ * ```ts
+ * import { allowList } from "@wirebench/wirebench/net";
+ * import { assert } from "@std/assert";
+ *
+ * const allows = allowList(["10.0.0.0/8", "::1"]);
+ * assert(allows("10.1.2.3") && allows("::ffff:10.1.2.3") && !allows("11.1.2.3"));
+ * ```
+ */
+export function allowList(ranges: readonly string[]): (hostname: string) => boolean {
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [, address = "", digits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ?? [];
+    const version = isIP(address);
+    const bits = version === 6 ? 128 : 32;
+    const prefix = digits === undefined ? bits : Number(digits);
+    if (version === 0 || prefix > bits) throw new RangeError(`Cannot allow "${range}": expected ${EXPECTED}`);
+    list.addSubnet(address, prefix, version === 6 ? "ipv6" : "ipv4");
+  }
+  return (hostname) => {
+    // A zone says through which interface a link-local address is reached, not whose it is (RFC 4007).
+    const host = normalHost(hostname.replace(/%.*$/, ""));
+    return list.check(host, host.includes(":") ? "ipv6" : "ipv4");
+  };
+}

@@ -1,0 +1,51 @@
+/** What only the owner may do: connect. Unix systems ask for the right to write to the file. */
+const OWNER_ONLY = 0o600;
+
+/** Listens at the path of a Unix socket, which only its owner can connect to. */
+export function listenUnix(path: string): Deno.UnixListener {
+  const listener = Deno.listen({ transport: "unix", path });
+  try {
+    Deno.chmodSync(path, OWNER_ONLY);
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
+  return listener;
+}
+
+/**
+ * Removes the file of a Unix socket that a program left behind when it was killed: one at which nobody answers. A file
+ * of another kind, and a socket that somebody listens at, stay; listening there then fails with `AddrInUse`.
+ *
+ * @param path The path of the socket.
+ * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
+ *
+ * @example
+ * ```ts
+ * import { removeStaleSocket, serveTcp } from "@wirebench/wirebench/net";
+ *
+ * const path = await Deno.makeTempDir() + "/server.sock";
+ * await removeStaleSocket(path);
+ * await using server = serveTcp({ path }, () => {});
+ * ```
+ */
+export async function removeStaleSocket(path: string): Promise<void> {
+  const found = fileAt(path);
+  if (!found?.isSocket) return;
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+    // Another server may have done the same in the meantime, and this would be its socket.
+    if (fileAt(path)?.ino === found.ino) Deno.removeSync(path);
+  }
+}
+
+function fileAt(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
