@@ -26,6 +26,17 @@ function importsOf(path: string): string[] {
 
 const all = ["lib", "services", "tests", "scripts"].flatMap((folder) => [...sources(folder)]);
 
+/** What a service's sandbox allows: this machine, certificates, one Unix socket; of this, datagrams need the first. */
+function setOf(name: string, side: string): Record<string, string[]> {
+  const net = ["127.0.0.0/8", "[::1]", "localhost"];
+  if (name === "uppercase" || name === "udp-chat") return { net };
+  const socket = `/tmp/wirebench-${name}.sock`;
+  // Its workers are files that it reads.
+  const source = name === "dispatch" && side === "server" ? ["lib", "services/dispatch"] : [];
+  const certificates = side === "server" ? "certs" : "certs/ca.pem";
+  return { net: [...net, `unix:${socket}`], read: [...source, certificates, socket], write: [socket] };
+}
+
 Deno.test("every service has its files, tasks, permission sets, export, place in the demo and in the README", () => {
   const readme = read("README.md");
   assert(services.length >= 13);
@@ -40,9 +51,7 @@ Deno.test("every service has its files, tasks, permission sets, export, place in
         config.tasks[`${name}:${side}`]?.command,
         `deno run -q --no-prompt -P=${name}-${side} ${dispatching ? "--allow-run " : ""}services/${folder}/${side}.ts`,
       );
-      const { net, ...rest } = config.permissions[`${name}-${side}`] ?? {};
-      const more = dispatching ? { read: ["lib", "services/dispatch"] } : {};
-      assertEquals([net, rest], [["127.0.0.0/8", "[::1]", "localhost"], more], `permissions of ${name}:${side}`);
+      assertEquals(config.permissions[`${name}-${side}`], setOf(name, side), `permissions of ${name}:${side}`);
       assert(readme.includes(`deno task ${name}:${side}`), `${name}:${side} in the README`);
     }
     assertEquals(config.exports[`./${name}`], `./services/${folder}/server.ts`);

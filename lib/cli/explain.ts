@@ -30,7 +30,7 @@ export function explain(error: unknown, { task, address = "the address" }: Attem
   if (!(error instanceof Error)) return String(error);
   const { message } = error;
   if (PLAIN.some((plain) => error instanceof plain)) return message;
-  if (error instanceof Deno.errors.NotCapable) return sandboxed(message, task);
+  if (error instanceof Deno.errors.NotCapable) return sandboxed(message, task, address);
   if (error instanceof Deno.errors.AddrInUse) {
     if (address.includes("/")) return `${address} is in use: a program listens there, or it is a file of another kind`;
     return `${address} is in use: stop the program that listens there, or choose another --port (0 takes a free one)`;
@@ -74,19 +74,18 @@ function startServer(task: string): string {
 }
 
 /** Which grant is missing, and the command that gives it: exposing a service is a decision somebody types. */
-function sandboxed(message: string, task: string): string {
+function sandboxed(message: string, task: string, address: string): string {
   const wanted = /^Requires (\w+) access to "([^"]+)"/.exec(message);
   const [service, side] = task.split(":");
   if (wanted === null || side === undefined) return message;
   const [, kind, what] = wanted;
   const path = what!.replace(/^unix:/, "");
-  const grant = kind === "net" && path !== what
-    // A Unix socket is a file and an address.
-    ? `--allow-read=${path} --allow-write=${path} --allow-net=${what}`
-    // A socket on a free port speaks with other addresses too.
+  // A Unix socket is a file and an address; one on a free port speaks with other addresses too.
+  const grant = path === address && path.includes("/")
+    ? `--allow-read=${path} --allow-write=${path} --allow-net=unix:${path}`
     : what!.endsWith(":0")
     ? `--allow-${kind}`
     : `--allow-${kind}=${what}`;
   const command = `deno run -P=${service}-${side} ${grant} services/${service!.replaceAll("-", "_")}/${side}.ts`;
-  return `The sandbox of ${task} does not allow ${what}; to allow it on purpose: ${command} ...`;
+  return `The sandbox of ${task} does not allow ${path}; to allow it on purpose: ${command} ...`;
 }
