@@ -123,6 +123,14 @@ export function fakeServer(
   };
 }
 
+/** A folder for files of one test, the only place where tests may write; disposing of it removes it. */
+export function temporaryFolder(): Disposable & { path: string } {
+  const parent = new URL("temporary", import.meta.url).pathname;
+  Deno.mkdirSync(parent, { recursive: true });
+  const path = Deno.makeTempDirSync({ dir: parent });
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
+
 /** Whether the system has a program, for tests that cannot do without it. */
 export function hasProgram(name: string, ...args: string[]): boolean {
   try {
