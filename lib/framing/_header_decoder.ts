@@ -1,4 +1,6 @@
+import { concat } from "@std/bytes/concat";
 import { BaseDecoder } from "./_decoder.ts";
+import { looksLike, protocolOf } from "./_describe.ts";
 import { copy, GrowingBuffer } from "./_growing_buffer.ts";
 import { TruncatedMessageError } from "./errors.ts";
 
@@ -6,6 +8,8 @@ import { TruncatedMessageError } from "./errors.ts";
 export interface HeaderReader {
   /** How many bytes a header has, as far as that is known. */
   readonly size: number;
+  /** The last header as far as it came, where it may be something else's opening. */
+  readonly bytes?: Uint8Array;
   /**
    * Makes ready for the next header.
    *
@@ -71,8 +75,14 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
 
   protected override finish(): void {
     if (!this.pending) return;
-    throw this.#bodyLength === -1
-      ? new TruncatedMessageError("header", this.#header.size, this.#headerBytes)
-      : new TruncatedMessageError("message", this.#bodyLength, this.#body.length);
+    const header = this.#header.bytes ?? new Uint8Array();
+    if (this.#bodyLength === -1) {
+      throw new TruncatedMessageError("header", this.#header.size, this.#headerBytes, looksLike(header));
+    }
+    const received = this.#body.length;
+    const bytes = concat([header, this.#body.take()]);
+    // Behind a header that is one, anything may stand.
+    const guess = (this.#headerBytes === 0 ? looksLike : protocolOf)(bytes) ?? "";
+    throw new TruncatedMessageError("message", this.#bodyLength, received, guess);
   }
 }

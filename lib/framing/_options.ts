@@ -10,6 +10,6 @@ export function maxLengthOf({ maxLength = DEFAULT_MAX_LENGTH }: FramingOptions):
 }
 
 /** Refuses a payload over the limit, on both sides alike. */
-export function checkLength(length: number, limit: number, hint?: string): void {
-  if (length > limit) throw new MessageTooLongError(limit, length, hint);
+export function checkLength(length: number, limit: number, hint?: string, guess = ""): void {
+  if (length > limit) throw new MessageTooLongError(limit, length, hint, guess);
 }

@@ -1,3 +1,4 @@
+import { looksLikeOrText } from "./_describe.ts";
 import { Opcode, opcodeName } from "./_pickle_opcodes.ts";
 import { MalformedMessageError } from "./errors.ts";
 import { decodeText } from "./text.ts";
@@ -177,7 +178,7 @@ export class Unpickler {
       this.#push(decodeText(this.#bytes.subarray(start, this.#at)), length);
     } catch (error) {
       if (!(error instanceof MalformedMessageError)) throw error;
-      throw new MalformedMessageError(error.expected, start + error.offset, error.bytes);
+      throw new MalformedMessageError(error.expected, start + error.offset, error.bytes, "");
     }
   }
 
@@ -353,6 +354,8 @@ export class Unpickler {
   }
 
   #malformed(expected: string, at = this.#opcodeAt): MalformedMessageError {
-    return new MalformedMessageError(expected, at, this.#bytes.subarray(at, at + 16));
+    const bytes = this.#bytes.subarray(at, at + 16);
+    // In the middle of a pickle, anything may stand.
+    return new MalformedMessageError(expected, at, bytes, (at === 0 && looksLikeOrText(bytes)) || "");
   }
 }

@@ -1,3 +1,4 @@
+import { looksLikeOrText } from "./_describe.ts";
 import { HeaderDecoder, type HeaderReader } from "./_header_decoder.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
 import { MalformedMessageError } from "./errors.ts";
@@ -47,12 +48,16 @@ export function decimalHeader(options: FramingOptions = {}): Framing<Uint8Array,
 /** Judges a header when all ten bytes are there, so that the error can show what they look like. */
 class DecimalReader implements HeaderReader {
   readonly size = HEADER_LENGTH;
-  readonly #bytes = new Uint8Array(HEADER_LENGTH);
+  readonly #header = new Uint8Array(HEADER_LENGTH);
   readonly #limit: number;
   #received = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#header.subarray(0, this.#received);
   }
 
   begin(): number {
@@ -61,12 +66,17 @@ class DecimalReader implements HeaderReader {
   }
 
   push(byte: number, offset: number): number {
-    this.#bytes[this.#received++] = byte;
+    this.#header[this.#received++] = byte;
     if (this.#received < HEADER_LENGTH) return -1;
-    const length = parseDecimal(this.#bytes);
+    const length = parseDecimal(this.#header);
     if (length === undefined) {
       const expected = "a length of digits padded with spaces to ten bytes";
-      throw new MalformedMessageError(expected, offset - HEADER_LENGTH + 1, this.#bytes);
+      throw new MalformedMessageError(
+        expected,
+        offset - HEADER_LENGTH + 1,
+        this.#header,
+        looksLikeOrText(this.#header),
+      );
     }
     checkLength(length, this.#limit);
     return length;

@@ -1,4 +1,6 @@
+import { concat } from "@std/bytes/concat";
 import { BaseDecoder } from "./_decoder.ts";
+import { looksLike } from "./_describe.ts";
 import { copy, GrowingBuffer } from "./_growing_buffer.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
 import { MalformedMessageError, MessageTooLongError, TruncatedMessageError } from "./errors.ts";
@@ -112,7 +114,7 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
     const rest = chunk.subarray(start);
     // What may still turn out to be the delimiter does not count as payload.
     const optional = rest.at(-1) === this.#optional ? 1 : 0;
-    this.#checkLength(this.#begun.length + rest.length - Math.max(this.#search.matched, optional));
+    this.#checkLength(this.#begun.length + rest.length - Math.max(this.#search.matched, optional), rest);
     this.#begun.append(rest, this.#limit + 1 + this.#delimiterLength);
   }
 
@@ -120,7 +122,8 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
     const { length } = this.#begun;
     if (length === 0) return;
     if (this.#unterminated === "error") {
-      throw new TruncatedMessageError("message without its delimiter", length + 1, length);
+      const guess = looksLike(this.#begun.take()) ?? "";
+      throw new TruncatedMessageError("message without its delimiter", length + 1, length, guess);
     }
     this.#checkLength(length);
     messages.push(this.#begun.take());
@@ -134,15 +137,18 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
       const last = length > before ? chunk[start + length - before - 1] : this.#begun.last;
       if (last === this.#optional) length--;
     }
-    this.#checkLength(length);
+    this.#checkLength(length, chunk.subarray(start, end));
     if (before === 0) return copy(chunk, start, start + length);
     if (length > before) this.#begun.append(chunk.subarray(start, start + length - before), length);
     return this.#begun.take(length);
   }
 
   /** Where a message ends is not known when it becomes too long, so its length is given as one over the limit. */
-  #checkLength(length: number): void {
-    if (length > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more");
+  #checkLength(length: number, rest: Uint8Array = new Uint8Array()): void {
+    if (length <= this.#limit) return;
+    // No more than has come wherever the stream is cut.
+    const bytes = concat([this.#begun.take(), rest]).subarray(0, this.#limit + 1);
+    throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more", looksLike(bytes) ?? "");
   }
 }
 

@@ -1,3 +1,4 @@
+import { protocolOf } from "./_describe.ts";
 import { withCodec } from "./codec.ts";
 import { MalformedMessageError } from "./errors.ts";
 import type { Framing } from "./framing.ts";
@@ -31,7 +32,7 @@ function decode(bytes: Uint8Array): JsonValue {
   try {
     return JSON.parse(text);
   } catch {
-    throw new MalformedMessageError("a JSON value", 0, bytes);
+    throw new MalformedMessageError("a JSON value", 0, bytes, protocolOf(bytes) ?? "");
   }
 }
 

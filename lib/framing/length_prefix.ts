@@ -1,5 +1,7 @@
+import { looksLikeOrText, protocolOf } from "./_describe.ts";
 import { HeaderDecoder, type HeaderReader } from "./_header_decoder.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
+import { MessageTooLongError } from "./errors.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
 
 /** Options of {@linkcode lengthPrefix}. */
@@ -62,30 +64,43 @@ class BinaryReader implements HeaderReader {
   readonly size: number;
   readonly #endian: "big" | "little";
   readonly #limit: number;
+  readonly #header: Uint8Array;
   #received = 0;
-  /** The length in the byte order agreed on, and in the other one. */
-  #length = 0;
-  #reversed = 0;
 
   constructor(size: number, endian: "big" | "little", limit: number) {
     this.size = size;
+    this.#header = new Uint8Array(size);
     this.#endian = endian;
     this.#limit = limit;
   }
 
+  get bytes(): Uint8Array {
+    return this.#header.subarray(0, this.#received);
+  }
+
   begin(): number {
-    this.#received = this.#length = this.#reversed = 0;
+    this.#received = 0;
     return -1;
   }
 
   push(byte: number): number {
-    const big = this.#endian === "big";
-    const shifted = byte * 256 ** this.#received;
-    this.#length = big ? this.#length * 256 + byte : this.#length + shifted;
-    this.#reversed = big ? this.#reversed + shifted : this.#reversed * 256 + byte;
-    if (++this.#received < this.size) return -1;
-    const plausible = this.#reversed <= this.#limit;
-    checkLength(this.#length, this.#limit, plausible ? ` (${this.#reversed} in the other byte order)` : "");
-    return this.#length;
+    this.#header[this.#received++] = byte;
+    if (this.#received < this.size) return -1;
+    const length = this.#length(this.#endian);
+    if (length > this.#limit) {
+      const reversed = this.#length(this.#endian === "big" ? "little" : "big");
+      const swapped = reversed <= this.#limit && protocolOf(this.#header) === undefined;
+      if (swapped) checkLength(length, this.#limit, ` (${reversed} in the other byte order)`);
+      throw new MessageTooLongError(this.#limit, length, "", looksLikeOrText(this.#header));
+    }
+    return length;
+  }
+
+  #length(endian: "big" | "little"): number {
+    let length = 0;
+    for (let at = 0; at < this.size; at++) {
+      length = length * 256 + this.#header[endian === "big" ? at : this.size - 1 - at]!;
+    }
+    return length;
   }
 }

@@ -46,7 +46,7 @@ export function netstring(options: FramingOptions = {}): Framing<Uint8Array, Uin
 function withoutComma(body: Uint8Array<ArrayBuffer>, offset: number): Uint8Array {
   const length = body.length - 1;
   if (body[length] !== COMMA) {
-    throw new MalformedMessageError("a comma after the payload", offset + length, body.subarray(length));
+    throw new MalformedMessageError("a comma after the payload", offset + length, body.subarray(length), "");
   }
   return body.subarray(0, length);
 }
@@ -81,7 +81,7 @@ class NetstringReader implements HeaderReader {
     }
     this.#length = this.#length * 10 + digit;
     // More digits may follow, so the length is only known to be over the limit.
-    if (this.#length > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more");
+    if (this.#length > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more", "");
     return -1;
   }
 }

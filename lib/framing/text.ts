@@ -1,3 +1,4 @@
+import { protocolOf } from "./_describe.ts";
 import { withCodec } from "./codec.ts";
 import { MalformedMessageError } from "./errors.ts";
 import type { Framing } from "./framing.ts";
@@ -31,7 +32,7 @@ export function decodeText(bytes: Uint8Array): string {
     return strict.decode(bytes);
   } catch {
     const offset = validLength(bytes);
-    throw new MalformedMessageError("UTF-8 text", offset, bytes.subarray(offset));
+    throw new MalformedMessageError("UTF-8 text", offset, bytes.subarray(offset), protocolOf(bytes) ?? "");
   }
 }
 

@@ -8,6 +8,8 @@ import { ConnectionError } from "./errors.ts";
  * of one byte or none: each costs some hundred times its size.
  */
 const SLICE = 32 * 1024;
+/** How many bytes of a stream tell what it is. */
+const OPENING = 32;
 
 /**
  * A connection that carries messages: what {@linkcode framed} returns. Iterating over it gives each message until
@@ -27,6 +29,8 @@ export class Framed<Received, Sent = Received> {
   /** What has been read and not been looked at; valid until the next read. */
   #unread: Uint8Array = new Uint8Array();
   #first = true;
+  /** How the stream begins, until there is a message. */
+  #opening: Uint8Array | undefined = new Uint8Array();
   #ended = false;
 
   /** Use {@linkcode framed}. */
@@ -79,8 +83,11 @@ export class Framed<Received, Sent = Received> {
         }
         this.#ended = chunk === null;
         this.#unread = chunk ?? this.#unread;
+        if (this.#opening !== undefined && this.#opening.length < OPENING) {
+          this.#opening = concat([this.#opening, this.#unread.subarray(0, OPENING)]);
+        }
       }
-      const messages = this.#ended ? this.#decoder.end() : this.#decoder.push(this.#unread.subarray(0, SLICE));
+      const messages = this.#decode();
       this.#unread = this.#unread.subarray(SLICE);
       if (messages.length > 0) return messages;
     }
@@ -135,6 +142,18 @@ export class Framed<Received, Sent = Received> {
         if (this.#batch.length === 0) return;
       }
       yield this.#batch[this.#next++]!;
+    }
+  }
+
+  #decode(): Received[] {
+    try {
+      const messages = this.#ended ? this.#decoder.end() : this.#decoder.push(this.#unread.subarray(0, SLICE));
+      if (messages.length > 0) this.#opening = undefined;
+      return messages;
+    } catch (error) {
+      // A stranger is recognised by how it begins, of which the decoder may have needed a byte.
+      if (this.#opening !== undefined) this.#decoder.failure?.recognise(this.#opening);
+      throw error;
     }
   }
 

@@ -60,7 +60,7 @@ Deno.test("chat:server ends a connection that breaks the protocol, says why, and
   using alice = await join(server, "alice");
   using bob = await join(server, "bob");
   const cases: [data: Uint8Array, reason: string, words: RegExp][] = [
-    [bytes("GET / HTTP/1.1\r\n\r\n"), "malformed", /got "GET \/ HTTP", which looks like an HTTP request/],
+    [bytes("GET / HTTP/1.1\r\n\r\n"), "malformed", /got "GET \/ HTTP"; it looks like an HTTP request/],
     [bytes("+3        abc"), "malformed", /expected a length of digits/],
     [bytes("1001      "), "too long", /at most 1000 bytes, got 1001/],
     [bytes("9999999999"), "too long", /at most 1000 bytes, got 9999999999/],

@@ -52,7 +52,7 @@ Deno.test("objects:client prints any plain data as Python does, a byte at a time
 Deno.test("objects:client says what it got instead, and fails without an object", async () => {
   await using server = await ServerProcess.start("objects");
   const wrong = await runClient("objects", ["--port", String(server.port), "--format", "json"]);
-  assertMatch(wrong.stderr, /which looks like a pickle\n$/);
+  assertMatch(wrong.stderr, /; it looks like a pickle\n$/);
   assertEquals(wrong.code, 1);
   await using empty = fakeServer(() => Promise.resolve());
   const nothing = await runClient("objects", ["--port", String(empty.port)]);
