@@ -7,10 +7,10 @@
 
 import { bold, green, red } from "@std/fmt/colors";
 import { CommandError, flag, run, UsageError, type Values } from "../lib/cli/mod.ts";
-import { type Exchange, EXCHANGES, type Stage } from "./demo/exchanges.ts";
+import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { relayTcp, relayUdp } from "./demo/relay.ts";
 import { type Style, Transcript } from "./demo/transcript.ts";
-import { ClientProcess, runClient, ServerProcess } from "./processes.ts";
+import { ServerProcess } from "./processes.ts";
 import { table } from "./table.ts";
 
 /** What came of one exchange. */
@@ -73,14 +73,15 @@ async function performWith(
 ): Promise<void> {
   await using server = await ServerProcess.start(service, { args });
   const stop = () => void server.stop();
+  const say = (words: string) => console.log(`  ${words}`);
   signal.addEventListener("abort", stop);
   try {
     if (figures) {
-      await run(stageAt(service, server.port, args));
+      await run(stageAt(service, { port: server.port, args, say }));
     } else {
       const relay = transport === "TCP" ? relayTcp : relayUdp;
       await using relayed = relay(server.port, (...passed) => transcript.passed(...passed));
-      await run(stageAt(service, relayed.port, args));
+      await run(stageAt(service, { port: relayed.port, args, say }));
     }
   } finally {
     signal.removeEventListener("abort", stop);
@@ -89,23 +90,6 @@ async function performWith(
   if (code !== 0) throw new Error(`the server ended with exit code ${code}`);
   const { memory } = await server.logged(/^Stopped/);
   if (figures) console.log(`  ${args.at(-1)}: ${Math.round(Number(memory) / 1e6)} MB of memory on the server's side`);
-}
-
-function stageAt(service: string, port: number, args: string[]): Stage {
-  const at = ["--port", String(port)];
-  return {
-    port,
-    args,
-    say: (words) => console.log(`  ${words}`),
-    start: (args) => new ClientProcess(service, { args: [...at, ...args] }),
-    async client(args, prints) {
-      const { code, stdout, stderr } = await runClient(service, [...at, ...args]);
-      if (code !== 0) throw new Error(`the client failed: ${stderr.trim()}`);
-      const right = typeof prints === "string" ? stdout === prints : prints.test(stdout);
-      if (!right) throw new Error(`expected ${Deno.inspect(prints)}, got ${JSON.stringify(stdout)}`);
-      return stdout;
-    },
-  };
 }
 
 function verdict(fault: string | undefined, { colors }: Style): string {

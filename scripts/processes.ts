@@ -69,6 +69,7 @@ export class ServerProcess implements AsyncDisposable {
   #stderr = "";
   #waiting: (() => void)[] = [];
   #ended = false;
+  #killed = false;
 
   /** Use {@linkcode ServerProcess.start}. */
   constructor(process: Deno.ChildProcess) {
@@ -107,7 +108,16 @@ export class ServerProcess implements AsyncDisposable {
     return code;
   }
 
+  /** Ends it as the system does, without a word. */
+  async kill(): Promise<void> {
+    this.#killed = true;
+    this.#signal("SIGKILL");
+    await this.process.status;
+    await this.#logged;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#killed) return;
     if (!this.log.some(({ message }) => message.startsWith("Stopped"))) this.#signal("SIGTERM");
     const cut = setTimeout(() => this.#signal("SIGTERM"), 600);
     const { code } = await this.process.status;

@@ -1,7 +1,8 @@
 import { decimalHeader, fixed, lines } from "../../lib/framing/mod.ts";
+import { sleep } from "../../lib/net/mod.ts";
 import { MODES } from "../../services/dispatch/protocol.ts";
 import { framing as taggedFraming } from "../../services/tagged/protocol.ts";
-import { ClientProcess } from "../processes.ts";
+import { ClientProcess, runClient } from "../processes.ts";
 import { type Cut, cutBy } from "./transcript.ts";
 
 /** What an exchange is given to run clients with. */
@@ -134,12 +135,13 @@ export const EXCHANGES: Exchange[] = [
       await using ann = start(["--name", "ann"]);
       await using ben = start(["--name", "ben"]);
       // Nobody is told of who joins, so ann speaks until ben has heard her.
-      let heard = false;
-      const hearing = ben.shows(/^ann > hello\?\n/).then(() => heard = true);
-      while (!heard) {
+      const heard = new AbortController();
+      const hearing = ben.shows(/^ann > hello\?\n/).finally(() => heard.abort());
+      while (!heard.signal.aborted) {
         await ann.type("hello?\n");
-        await Promise.race([hearing, new Promise((resolve) => setTimeout(resolve, 200))]);
+        await sleep(200, heard.signal);
       }
+      await hearing;
       await ben.type("hello ann, I heard you\n");
       await ann.shows(/^ben > hello ann, I heard you\n$/);
       for (const client of [ann, ben]) {
@@ -164,3 +166,37 @@ export const EXCHANGES: Exchange[] = [
     },
   },
 ];
+
+/** How clients of an exchange find their server. */
+export interface StageOptions {
+  port: number;
+  /** What the server was started with. */
+  args: string[];
+  /** What clients are given besides: options for another transport. */
+  clientArgs?: string[];
+  /** Instead of the clients' permission set: flags for Deno. */
+  permissions?: string[];
+  say?: (words: string) => void;
+}
+
+/** Makes ready for an exchange with a server that runs. */
+export function stageAt(
+  service: string,
+  { port, args, clientArgs = [], permissions, say = () => {} }: StageOptions,
+): Stage {
+  const at = ["--port", String(port), ...clientArgs];
+  const options = permissions === undefined ? {} : { permissions };
+  return {
+    port,
+    args,
+    say,
+    start: (args) => new ClientProcess(service, { ...options, args: [...at, ...args] }),
+    async client(args, prints) {
+      const { code, stdout, stderr } = await runClient(service, [...at, ...args], "", options);
+      if (code !== 0) throw new Error(`the client failed: ${stderr.trim()}`);
+      const right = typeof prints === "string" ? stdout === prints : prints.test(stdout);
+      if (!right) throw new Error(`expected ${Deno.inspect(prints)}, got ${JSON.stringify(stdout)}`);
+      return stdout;
+    },
+  };
+}

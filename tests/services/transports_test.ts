@@ -1,0 +1,281 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { type Exchange, EXCHANGES, stageAt } from "../../scripts/demo/exchanges.ts";
+import { makeCertificates } from "../../scripts/certs/make.ts";
+import {
+  bytes,
+  fakeServer,
+  hasProgram,
+  reset,
+  runClient,
+  runServer,
+  ServerProcess,
+  temporaryFolder,
+} from "../harness.ts";
+
+const overTcp = EXCHANGES.filter(({ transport }) => transport === "TCP");
+const { ca, certificate, key } = await makeCertificates();
+
+/** Writes the certificates of this file where a server and a client can read them. */
+function certificatesIn(folder: string): { serverArgs: string[]; clientArgs: string[] } {
+  const paths = { ca: `${folder}/ca.pem`, cert: `${folder}/cert.pem`, key: `${folder}/key.pem` };
+  Deno.writeTextFileSync(paths.ca, ca);
+  Deno.writeTextFileSync(paths.cert, certificate);
+  Deno.writeTextFileSync(paths.key, key);
+  return {
+    serverArgs: ["--tls-cert", paths.cert, "--tls-key", paths.key],
+    clientArgs: ["--tls-ca", paths.ca],
+  };
+}
+
+/** What a set grants, but for the kinds given: a flag replaces what the set says of its kind. */
+function grants(service: string, side: "server" | "client", ...more: string[]): string[] {
+  if (service !== "dispatch" || side === "client") return [`-P=${service}-${side}`, ...more];
+  const source = more.map((flag) => flag.startsWith("--allow-read=") ? `${flag},lib,services/dispatch` : flag);
+  return [`-P=${service}-${side}`, "--allow-run", ...source];
+}
+
+/** The whole exchange of a service, between processes that were started with options of a transport. */
+async function perform(
+  { service, run, servers = [[]] }: Exchange,
+  transport: { serverArgs: string[]; clientArgs: string[]; more?: string[] },
+): Promise<void> {
+  const { serverArgs, clientArgs, more = [] } = transport;
+  for (const args of servers) {
+    await using server = await ServerProcess.start(service, {
+      args: [...args, ...serverArgs],
+      permissions: grants(service, "server", ...more),
+    });
+    const permissions = grants(service, "client", ...more);
+    // With a Unix socket there is no port, and the one that is given does not count.
+    await run(stageAt(service, { port: server.port || 1, args, clientArgs, permissions }));
+  }
+}
+
+for (const exchange of overTcp) {
+  Deno.test(`${exchange.service} over TLS says what it says without`, async () => {
+    using folder = temporaryFolder();
+    await perform(exchange, { ...certificatesIn(folder.path), more: [`--allow-read=${folder.path}`] });
+  });
+}
+
+for (const exchange of overTcp.filter(({ service }) => service !== "dispatch")) {
+  Deno.test({
+    name: `${exchange.service} over a Unix socket says what it says over TCP` +
+      (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      using folder = temporaryFolder();
+      const path = `${folder.path}/s`;
+      const args = ["--unix", path];
+      const more = [`--allow-read=${path}`, `--allow-write=${path}`, `--allow-net=unix:${path}`];
+      await perform(exchange, { serverArgs: args, clientArgs: args, more });
+    },
+  });
+}
+
+Deno.test("a server over TLS ends a half of the connection, and keeps the other open", async () => {
+  using folder = temporaryFolder();
+  const { serverArgs } = certificatesIn(folder.path);
+  await using server = await ServerProcess.start("exchange", {
+    args: serverArgs,
+    permissions: grants("exchange", "server", `--allow-read=${folder.path}`),
+  });
+  const plain = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  using socket = await Deno.startTls(plain, { hostname: "localhost", caCerts: [ca] });
+  await socket.write(bytes("all of it"));
+  await socket.closeWrite();
+  const answer = new Uint8Array(100);
+  const length = await socket.read(answer);
+  assertEquals(new TextDecoder().decode(answer.subarray(0, length!)), "received 9 bytes\n");
+  assertEquals(await socket.read(answer), null);
+});
+
+Deno.test("who does not speak TLS, does not trust the other or stays silent is told apart in the log", async () => {
+  using folder = temporaryFolder();
+  const { serverArgs, clientArgs } = certificatesIn(folder.path);
+  await using server = await ServerProcess.start("sixteen", {
+    args: serverArgs,
+    permissions: grants("sixteen", "server", `--allow-read=${folder.path}`),
+  });
+  const port = ["--port", String(server.port)];
+
+  const distrustful = await runClient("sixteen", [...port, "--tls"]);
+  assertEquals(distrustful.code, 1);
+  assertMatch(
+    distrustful.stderr,
+    /^sixteen:client: The TLS handshake failed: none of the certificate authorities .*\n$/,
+  );
+  assertMatch((await server.logged(/UnknownCA/)).message, /closed: handshake failed/);
+
+  const plain = await runClient("sixteen", port);
+  assertEquals(plain.code, 1);
+  assertMatch(plain.stderr, /^sixteen:client: .*looks like a TLS alert\n$/);
+  assertEquals((await server.logged(/is not TLS/)).reason, "handshake failed");
+
+  await reset(server.port, "\x16\x03\x01");
+  await server.logged(/handshake failed \(.*the peer broke it off/);
+
+  await using impostor = fakeServer((peer) => peer.send("Farewell, client").then(() => peer.receiveAll()));
+  const toPlain = await runClient("sixteen", ["--port", String(impostor.port), ...clientArgs], "", {
+    permissions: grants("sixteen", "client", `--allow-read=${folder.path}`),
+  });
+  assertEquals(toPlain.code, 1);
+  assertMatch(toPlain.stderr, /what the peer sent is not TLS\n$/);
+
+  await using silent = fakeServer((_, held) => held);
+  const waiting = await runClient("sixteen", ["--port", String(silent.port), "--tls", "--timeout", "0.2"]);
+  assertMatch(waiting.stderr, /The TLS handshake did not end within 0\.2 s\n$/);
+});
+
+Deno.test({
+  name: "openssl s_client and Python's ssl accept a server over TLS" +
+    (hasProgram("openssl", "version") && hasProgram("python3", "-c", "import ssl")
+      ? ""
+      : " (ignored: openssl or python3 is missing)"),
+  ignore: !hasProgram("openssl", "version") || !hasProgram("python3", "-c", "import ssl"),
+  async fn() {
+    using folder = temporaryFolder();
+    const { serverArgs, clientArgs: [, caFile] } = certificatesIn(folder.path);
+    await using server = await ServerProcess.start("echo", {
+      args: serverArgs,
+      permissions: grants("echo", "server", `--allow-read=${folder.path}`),
+    });
+    const script = `
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
+    with context.wrap_socket(plain, server_hostname="localhost") as s:
+        s.sendall(b"from Python")
+        print(s.version(), s.recv(100).decode())
+`;
+    const python = await new Deno.Command("python3", { args: ["-c", script, String(server.port), caFile!] }).output();
+    assertEquals(new TextDecoder().decode(python.stderr), "");
+    assertEquals(new TextDecoder().decode(python.stdout), "TLSv1.3 from Python\n");
+
+    const at = ["-connect", `127.0.0.1:${server.port}`, "-servername", "localhost"];
+    const openssl = new Deno.Command("openssl", {
+      args: ["s_client", ...at, "-CAfile", caFile!, "-verify_return_error", "-quiet"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const stdin = openssl.stdin.getWriter();
+    await stdin.write(bytes("from openssl\n"));
+    const stdout = openssl.stdout.getReader();
+    assertEquals(new TextDecoder().decode((await stdout.read()).value), "from openssl\n");
+    await stdin.close();
+    await stdout.cancel();
+    openssl.kill();
+    await openssl.status;
+  },
+});
+
+Deno.test("certificates that are none are refused with one line", async () => {
+  using folder = temporaryFolder();
+  const { serverArgs: [, cert, , keyFile] } = certificatesIn(folder.path);
+  const permissions = grants("echo", "server", `--allow-read=${folder.path}`);
+  const cases: [args: string[], code: number, stderr: RegExp][] = [
+    [["--tls-cert", cert!], 2, /--tls-cert and --tls-key go together/],
+    [["--tls-cert", keyFile!, "--tls-key", keyFile!], 1, /^echo:server: .*[Nn]o certificates found/],
+    [["--tls-cert", cert!, "--tls-key", cert!], 1, /^echo:server: .*No keys found/],
+    [["--tls-cert", `${folder.path}/none`, "--tls-key", keyFile!], 1, /there is no such file; deno task certs/],
+    [["--tls-cert", cert!, "--tls-key", keyFile!, "--unix", "/tmp/x"], 2, /--unix and --tls-cert do not go together/],
+  ];
+  for (const [args, code, stderr] of cases) {
+    const result = await runServer("echo", args, { permissions });
+    assertMatch(result.stderr, stderr);
+    assertEquals([result.code, result.stderr.trim().split("\n").length], [code, 1], result.stderr);
+  }
+  const client = await runClient("echo", ["--tls-ca", keyFile!, "--port", "1"], "", {
+    permissions: grants("echo", "client", `--allow-read=${folder.path}`),
+  });
+  assertEquals(client.code, 1);
+});
+
+Deno.test({
+  name: "a Unix socket is its owner's alone, gone at the end, and taken over only if nobody answers" +
+    (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = temporaryFolder();
+    const path = `${folder.path}/s`;
+    const more = [`--allow-read=${path}`, `--allow-write=${path}`, `--allow-net=unix:${path}`];
+    const args = ["--unix", path];
+    const server = { args, permissions: grants("echo", "server", ...more) };
+    const client = { permissions: grants("echo", "client", ...more) };
+    {
+      await using first = await ServerProcess.start("echo", server);
+      assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+      const second = await runServer("echo", args, server);
+      assertEquals(second.code, 1);
+      assertMatch(second.stderr, /^echo:server: .*\/s is in use: a program listens there/);
+      assertEquals((await runClient("echo", args, "", client)).stdout, "Hello, world\n");
+      assertMatch((await first.logged(/closed: finished/)).message, /\/s#\d+ closed/);
+    }
+    await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+    const nobody = await runClient("echo", args, "", client);
+    assertEquals(nobody.code, 1);
+    assertMatch(nobody.stderr, /^echo:client: There is no .*\/s: start the server/);
+
+    // What a killed server leaves behind is taken over.
+    await using killed = await ServerProcess.start("echo", server);
+    await killed.kill();
+    assert(Deno.lstatSync(path).isSocket);
+    assertMatch((await runClient("echo", args, "", client)).stderr, /Nobody listens at .*or check --unix\n$/);
+    {
+      await using _next = await ServerProcess.start("echo", server);
+      assertEquals((await runClient("echo", args, "", client)).stdout, "Hello, world\n");
+    }
+    // A file of another kind is not.
+    Deno.writeTextFileSync(path, "precious");
+    const refused = await runServer("echo", args, server);
+    assertEquals(refused.code, 1);
+    assertMatch(refused.stderr, /is in use: a program listens there, or it is a file of another kind\n$/);
+    assertEquals(Deno.readTextFileSync(path), "precious");
+  },
+});
+
+Deno.test("echo:server --host :: serves both families, and shows an IPv4 client as one", async () => {
+  await using server = await ServerProcess.start("echo", {
+    args: ["--host", "::"],
+    permissions: grants("echo", "server", "--allow-net=[::]"),
+  });
+  const port = ["--port", String(server.port)];
+  for (const host of ["127.0.0.1", "::1", "[::1]", "localhost"]) {
+    assertEquals((await runClient("echo", ["--host", host, ...port])).stdout, "Hello, world\n");
+  }
+  await server.logged(/^127\.0\.0\.1:\d+ closed/);
+  await server.logged(/^\[::1\]:\d+ closed/);
+  assertEquals(server.log.filter(({ message }) => message.includes("ffff")), []);
+  await server.logged(/Whoever can reach this machine/);
+});
+
+Deno.test("uppercase:server --host :: answers both families", async () => {
+  await using server = await ServerProcess.start("uppercase", {
+    args: ["--host", "::"],
+    permissions: grants("uppercase", "server", "--allow-net"),
+  });
+  const port = ["--port", String(server.port)];
+  for (const host of ["127.0.0.1", "::1"]) {
+    assertEquals((await runClient("uppercase", ["--host", host, ...port, "hey"])).stdout, "HEY\n");
+  }
+});
+
+Deno.test("a server is started again at once on the same port, also over connections that it cut", async () => {
+  const first = await ServerProcess.start("echo");
+  using peer = await first.connect();
+  await peer.send("x");
+  await peer.receive(1);
+  first.process.kill("SIGTERM");
+  await first.logged(/letting 1 connections finish/);
+  await peer.end();
+  await first.logged(/^Stopped/);
+  await using _first = first;
+  await first.process.status;
+  const again = await ServerProcess.start("echo", { args: ["--port", String(first.port)] });
+  await using _again = again;
+  assertEquals(again.port, first.port);
+  using next = await again.connect();
+  await next.send("y");
+  assertEquals(await next.receive(1), "y");
+});
