@@ -92,5 +92,5 @@ export async function runClient<Table extends Options = Record<never, never>>(
 const tcpOptions = {
   unix: text("PATH", "Connect to a Unix socket instead", ""),
   tls: flag("Encrypt with TLS"),
-  tlsCa: text("FILE", "Trust this certificate authority too, in PEM; implies --tls", ""),
+  tlsCa: text("FILE", "Encrypt, and trust this certificate authority alone, in PEM", ""),
 };

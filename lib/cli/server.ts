@@ -1,7 +1,8 @@
 import { Log } from "../log/log.ts";
 import { formatAddress, isLoopback } from "../net/address.ts";
 import { DEFAULT_DEADLINES } from "../net/limits.ts";
-import type { Certificate, DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
+import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
+import type { Certificate } from "../net/_tls.ts";
 import type { ServeUdpOptions, UdpServer } from "../net/serve_udp.ts";
 import type { ServeOptions, Server } from "../net/server.ts";
 import { removeStaleSocket } from "../net/unix.ts";

@@ -33,33 +33,37 @@ export class Admission {
       : checkLimit("maxConnectionsPerAddress", maxConnectionsPerAddress);
   }
 
-  /** Lets somebody in, who has to `leave` then, or says why not. The client of a Unix socket has no address. */
-  enter(hostname: string | undefined): Refusal | undefined {
+  /** Says why somebody is not let in, if so. The client of a Unix socket has no address. */
+  refuse(hostname: string | undefined): Refusal | undefined {
     if (hostname !== undefined && this.#allows?.(hostname) === false) {
       return { reason: "not allowed", detail: "The address is none of those that may connect" };
     }
     if (this.#count >= this.#most) {
       return { reason: "refused", detail: `${this.#count} connections are open, the most allowed` };
     }
-    if (hostname !== undefined) {
-      const block = blockOf(hostname);
-      const open = this.#open.get(block) ?? 0;
-      const most = this.#mostPerAddress ?? (isLoopback(hostname) ? Infinity : DEFAULT_PER_ADDRESS);
-      if (open >= most) {
-        return { reason: "refused", detail: `${open} connections from ${block} are open, the most allowed` };
-      }
-      this.#open.set(block, open + 1);
-    }
-    this.#count++;
-    return undefined;
+    if (hostname === undefined) return undefined;
+    const block = blockOf(hostname);
+    const open = this.#open.get(block) ?? 0;
+    if (open < (this.#mostPerAddress ?? (isLoopback(hostname) ? Infinity : DEFAULT_PER_ADDRESS))) return undefined;
+    return { reason: "refused", detail: `${open} connections from ${block} are open, the most allowed` };
   }
 
+  /** Counts somebody who has come. */
+  enter(hostname: string | undefined): void {
+    this.#change(hostname, 1);
+  }
+
+  /** Counts somebody who has gone. */
   leave(hostname: string | undefined): void {
-    this.#count--;
+    this.#change(hostname, -1);
+  }
+
+  #change(hostname: string | undefined, by: 1 | -1): void {
+    this.#count += by;
     if (hostname === undefined) return;
     const block = blockOf(hostname);
-    const left = this.#open.get(block)! - 1;
-    if (left === 0) this.#open.delete(block);
-    else this.#open.set(block, left);
+    const open = (this.#open.get(block) ?? 0) + by;
+    if (open === 0) this.#open.delete(block);
+    else this.#open.set(block, open);
   }
 }

@@ -2,15 +2,8 @@ import { formatAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionError, toConnectionError } from "./errors.ts";
 import type { ConnectionOptions } from "./limits.ts";
+import { checkCertificate, encryptClient, type Trust } from "./_tls.ts";
 import { after } from "./timer.ts";
-
-/** What a client checks a server's certificate against. */
-export interface Trust {
-  /** Certificates of certificate authorities, in PEM, that are trusted besides those that everybody trusts. */
-  caCerts?: string[];
-  /** The name or address that the certificate must be for; the one connected to unless given. */
-  serverName?: string;
-}
 
 /** Options of {@linkcode connectTcp}. */
 export interface ConnectTcpOptions extends ConnectionOptions {
@@ -59,9 +52,8 @@ export interface ConnectTcpOptions extends ConnectionOptions {
  */
 export async function connectTcp(options: ConnectTcpOptions): Promise<Connection> {
   const { signal } = options;
-  const plain = await open(options);
-  const socket = options.tls ? await encrypt(plain, options) : plain;
-  const connection = take(socket, options);
+  checkTrust(options);
+  const connection = take(await open(options), options);
   if (signal !== undefined) {
     const close = () => connection.close("shutdown", "Interrupted");
     if (signal.aborted) close();
@@ -103,41 +95,23 @@ async function open(options: ConnectTcpOptions): Promise<Deno.Conn> {
   }
 }
 
-/** How a certificate begins in PEM (RFC 7468, 5.1). The runtime passes over what does not. */
-const BEGIN_CERTIFICATE = "-----BEGIN CERTIFICATE-----";
+function trustOf({ tls }: ConnectTcpOptions): Trust {
+  return typeof tls === "object" ? tls : {};
+}
 
-async function encrypt(socket: Deno.Conn, options: ConnectTcpOptions): Promise<Deno.Conn> {
-  const { caCerts = [], serverName = options.hostname ?? "127.0.0.1" } = options.tls === true ? {} : options.tls || {};
-  if (!caCerts.every((pem) => pem.includes(BEGIN_CERTIFICATE))) {
-    socket.close();
-    throw new RangeError(`Cannot trust what is no certificate: expected PEM, which has ${BEGIN_CERTIFICATE}`);
-  }
-  try {
-    // While it is still plain: an encrypted one does not let Nagle's algorithm be turned off.
-    (socket as Deno.TcpConn).setNoDelay(true);
-    return await Deno.startTls(socket as Deno.TcpConn, { hostname: serverName, caCerts });
-  } catch (error) {
-    closeQuietly(socket);
-    const lost = toConnectionError(error);
-    if (lost.reason === "reset") throw lost;
-    throw new RangeError(`Cannot use what the server is checked against: ${lost.message}`, { cause: error });
-  }
+/** The runtime passes over what is no certificate, and nobody would be trusted then. */
+function checkTrust(options: ConnectTcpOptions): void {
+  for (const pem of trustOf(options).caCerts ?? []) checkCertificate(pem);
 }
 
 /** A connection that is reset as soon as it is made is a connection that ended, not one that could not be made. */
-function take(socket: Deno.Conn, options: ConnectionOptions): Connection {
+function take(socket: Deno.Conn, options: ConnectTcpOptions): Connection {
   try {
-    return new Connection(socket, options);
+    if (!options.tls) return new Connection(socket, options);
+    const { caCerts, serverName = options.hostname ?? "127.0.0.1" } = trustOf(options);
+    return new Connection(encryptClient(socket, serverName, caCerts), options);
   } catch (error) {
     socket.close();
     throw error instanceof RangeError ? error : toConnectionError(error);
-  }
-}
-
-function closeQuietly(socket: Deno.Conn): void {
-  try {
-    socket.close();
-  } catch {
-    // It belongs to somebody else already, or is closed.
   }
 }

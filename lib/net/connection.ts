@@ -2,6 +2,7 @@ import { concat } from "@std/bytes/concat";
 import { formatAddress } from "./address.ts";
 import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError } from "./errors.ts";
 import { checkLimit, type ConnectionOptions, type Deadlines, deadlinesOf, DEFAULT_MAX_QUEUE } from "./limits.ts";
+import type { Socket } from "./_tls.ts";
 import { after } from "./timer.ts";
 import { Watchdog } from "./_watchdog.ts";
 
@@ -29,7 +30,7 @@ export class Connection implements Disposable {
   /** The deadlines in force, in milliseconds. */
   readonly deadlines: Readonly<Required<Deadlines>>;
 
-  readonly #socket: Deno.Conn;
+  readonly #socket: Socket;
   readonly #maxQueue: number;
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
@@ -57,14 +58,14 @@ export class Connection implements Disposable {
    * @param options How long the peer may take, and how much may wait for it.
    * @throws {RangeError} If an option is out of range.
    */
-  constructor(socket: Deno.Conn, options: ConnectionOptions = {}) {
+  constructor(socket: Socket, options: ConnectionOptions = {}) {
     this.#socket = socket;
     this.remote = options.remote ?? formatAddress(socket.remoteAddr);
     this.local = formatAddress(socket.localAddr);
     this.deadlines = deadlinesOf(options);
     this.#maxQueue = checkLimit("maxQueue", options.maxQueue ?? DEFAULT_MAX_QUEUE);
     // Nagle's algorithm holds a small write back until the one before is acknowledged: up to 405 times slower.
-    if ("setNoDelay" in socket) (socket as Deno.TcpConn).setNoDelay(true);
+    socket.setNoDelay?.(true);
   }
 
   /** Why the connection ended, or `undefined` while it is open. */
@@ -97,12 +98,12 @@ export class Connection implements Disposable {
    * @throws {ConnectionError} If the two sides cannot agree, or not within `handshakeTimeout`.
    */
   async handshake(): Promise<void> {
-    if (!("handshake" in this.#socket)) return;
+    if (this.#socket.handshake === undefined) return;
     const { handshakeTimeout } = this.deadlines;
     const late = `The TLS handshake did not end within ${handshakeTimeout / 1000} s`;
     const cancel = after(handshakeTimeout, () => this.close("too slow", late));
     try {
-      await (this.#socket as Deno.TlsConn).handshake();
+      await this.#socket.handshake();
     } catch (error) {
       this.#end(toHandshakeError(error));
       throw this.#ended;

@@ -73,7 +73,7 @@ export function toHandshakeError(error: unknown): ConnectionError {
   const said = error instanceof Error ? error.message : Deno.inspect(error);
   const meant = /InvalidContentType|InvalidMessage/.test(said)
     ? "what the peer sent is not TLS"
-    : /UnknownIssuer/.test(said)
+    : /unable to (verify|get)|self.signed/.test(said)
     ? "none of the certificate authorities trusted here has signed the peer's certificate"
     : error instanceof Deno.errors.UnexpectedEof || GONE.some((gone) => error instanceof gone)
     ? "the peer broke it off"

@@ -29,4 +29,5 @@ export * from "./serve_udp.ts";
 export * from "./server.ts";
 export * from "./timer.ts";
 export * from "./udp_socket.ts";
+export type { Certificate, Socket, Trust } from "./_tls.ts";
 export { removeStaleSocket } from "./unix.ts";

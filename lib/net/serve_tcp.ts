@@ -6,20 +6,13 @@ import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
 import { type ConnectionOptions, type Deadlines, deadlinesOf } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { after, sleep } from "./timer.ts";
+import { type Certificate, encryptServer, serverContext, type Socket } from "./_tls.ts";
 import { listenUnix } from "./unix.ts";
 
 /** How long a handler may take to notice that its connection was cut, in milliseconds, before it is given up. */
 const GIVE_UP_AFTER = 1000;
 /** How long to wait before accepting again when the process has no descriptor left, in milliseconds. */
 const NO_DESCRIPTOR_PAUSE = 100;
-
-/** What a server shows its clients to be trusted: both in PEM (RFC 7468). */
-export interface Certificate {
-  /** Its own certificate, followed by those between it and a certificate authority that clients trust. */
-  cert: string;
-  /** Its private key. */
-  key: string;
-}
 
 /** Options of {@linkcode serveTcp}. */
 export interface ServeTcpOptions extends ServeOptions, Omit<ConnectionOptions, "remote"> {
@@ -123,10 +116,7 @@ export function serveTcp(
 /** Listens for what the options say. */
 function listen(options: ServeTcpOptions): Deno.Listener<Deno.Conn> {
   const { hostname = "127.0.0.1", port = 0, path, tls, backlog = 511, reusePort = false } = options;
-  if (path === undefined) {
-    const where = { hostname, port, tcpBacklog: backlog, reusePort };
-    return tls === undefined ? Deno.listen(where) : Deno.listenTls({ ...where, ...tls });
-  }
+  if (path === undefined) return Deno.listen({ hostname, port, tcpBacklog: backlog, reusePort });
   if (tls !== undefined) throw new RangeError("Cannot encrypt a Unix socket: what passes it never leaves the machine");
   return listenUnix(path);
 }
@@ -146,6 +136,7 @@ class TcpService implements TcpServer {
   readonly #handler: (connection: Connection) => void | Promise<void>;
   readonly #limits: ConnectionOptions;
   readonly #admission: Admission;
+  readonly #encrypt: (socket: Deno.Conn) => Socket;
   readonly #drainTimeout: number;
   readonly #log: Log;
   readonly #open = new Map<Connection, Promise<void>>();
@@ -173,6 +164,8 @@ class TcpService implements TcpServer {
     this.#handler = handler;
     this.#log = log;
     signal?.throwIfAborted();
+    const context = options.tls === undefined ? undefined : serverContext(options.tls);
+    this.#encrypt = context === undefined ? (socket) => socket : (socket) => encryptServer(socket, context);
     this.#listener = listen(options);
     this.addr = addressOf(this.#listener.addr);
     const cut = () => this.#cut();
@@ -215,21 +208,22 @@ class TcpService implements TcpServer {
 
   #take(socket: Deno.Conn): void {
     if (this.#stopped.signal.aborted) return socket.close(); // It came in the very moment of the stop.
+    let hostname: string | undefined;
     let connection: Connection;
     try {
+      hostname = "hostname" in socket.remoteAddr ? socket.remoteAddr.hostname : undefined;
       const remote = this.addr.path === undefined ? {} : { remote: `${this.addr.path}#${++this.#came}` };
-      connection = new Connection(socket, { ...this.#limits, ...remote });
+      const refusal = this.#admission.refuse(hostname);
+      if (refusal !== undefined) {
+        this.#count(remote.remote ?? formatAddress(socket.remoteAddr), refusal.reason, refusal.detail);
+        return socket.close();
+      }
+      connection = new Connection(this.#encrypt(socket), { ...this.#limits, ...remote });
     } catch {
       socket.close(); // Reset before it could be looked at.
       return;
     }
-    const hostname = "hostname" in socket.remoteAddr ? socket.remoteAddr.hostname : undefined;
-    const refusal = this.#admission.enter(hostname);
-    if (refusal !== undefined) {
-      connection.close(refusal.reason);
-      this.#count(connection, refusal.reason, refusal.detail);
-      return;
-    }
+    this.#admission.enter(hostname);
     this.#log.info("{peer} connected", { peer: connection.remote });
     // In the list before its handler runs, which may stop the server in its first turn.
     const served = Promise.resolve().then(() => this.#serve(connection)).finally(() => this.#admission.leave(hostname));
@@ -258,15 +252,15 @@ class TcpService implements TcpServer {
       detail = error instanceof Error ? (ours ? error.stack : error.message) : Deno.inspect(error);
     }
     // Said and counted before the goodbye, which is the peer's to delay.
-    this.#count(connection, reason, detail);
+    this.#count(connection.remote, reason, detail);
     await connection.finish(reason);
     this.#open.delete(connection);
     this.#ended[reason === "shutdown" ? "cut" : "finished"]++;
   }
 
-  #count(connection: Connection, reason: CloseReason, detail?: string): void {
+  #count(peer: string, reason: CloseReason, detail?: string): void {
     this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
-    const facts = { peer: connection.remote, reason, detail };
+    const facts = { peer, reason, detail };
     if (detail === undefined) this.#log.info("{peer} closed: {reason}", facts);
     else if (reason === "finished") this.#log.info("{peer} closed: {reason} ({detail})", facts);
     else if (reason === "failed") this.#log.error("{peer} closed: {reason} ({detail})", facts);
