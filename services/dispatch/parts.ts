@@ -160,6 +160,7 @@ export type FromWorker =
 
 /** Starts a thread that serves: it shares the program, not the data. */
 export const startWorker: StartPart = async (options, logged) => {
+  for (const source of ["../../lib", "."]) await requireRead(new URL(source, import.meta.url));
   const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   const listening = Promise.withResolvers<ListenAddress>();
   const finished = Promise.withResolvers<void>();
@@ -201,6 +202,12 @@ export const startWorker: StartPart = async (options, logged) => {
     },
   };
 };
+
+/** A worker reads its own program; of what it may not read, the runtime tells in many lines. */
+async function requireRead(path: URL): Promise<void> {
+  const { state } = await Deno.permissions.query({ name: "read", path });
+  if (state !== "granted") throw new Deno.errors.NotCapable(`Requires read access to "${path.pathname}"`);
+}
 
 /** An error of the kind it was on the other side. */
 function errorOf({ name, message }: { name: string; message: string }): Error {

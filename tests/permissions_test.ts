@@ -1,0 +1,86 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { bytes, runClient, runServer, textOf } from "./harness.ts";
+
+const root = new URL("..", import.meta.url);
+const config = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
+const sets: Record<string, Record<string, string[]>> = config.permissions;
+const programs = Object.keys(sets).filter((name) => /-(server|client)$/.test(name));
+
+/** Flags for all that a set grants but one. */
+function flagsWithout(set: string, kind: string, grant: string): string[] {
+  return Object.entries(sets[set]!).flatMap(([name, grants]) => {
+    const left = grants.filter((each) => name !== kind || each !== grant);
+    return left.length === 0 ? [] : [`--allow-${name}=${left.join(",")}`];
+  });
+}
+
+/** What a program is started with so that it needs a grant. */
+function needing(set: string, kind: string, grant: string): string[] {
+  if (/\.sock$/.test(grant)) return ["--unix", grant.replace("unix:", "")];
+  if (grant === "certs") return ["--tls-cert", "certs/localhost.pem", "--tls-key", "certs/localhost-key.pem"];
+  if (grant === "certs/ca.pem") return ["--tls-ca", grant];
+  if (kind === "read") return ["--mode", "workers"]; // Its own source.
+  const hosts: Record<string, string> = { "127.0.0.0/8": "127.0.0.1", "[::1]": "::1", localhost: "localhost" };
+  return ["--host", hosts[grant]!, "--port", set.endsWith("client") ? "1" : "0"];
+}
+
+/** What a program must be given on the command line to begin at all. */
+function needed(set: string): string[] {
+  return { "chat-client": ["--name", "x"], "uppercase-client": ["x"], "udp-chat-client": ["x"] }[set] ?? [];
+}
+
+for (const set of programs) {
+  const [, service, side] = /^(.*)-(server|client)$/.exec(set)!;
+  Deno.test(`${service}:${side} fails in one line with any one grant fewer`, async () => {
+    const start = side === "server"
+      ? runServer
+      : (service: string, args: string[], options: { permissions: string[] }) => runClient(service, args, "", options);
+    const grants = Object.entries(sets[set]!).flatMap(([kind, list]) => list.map((grant) => [kind, grant] as const));
+    assert(grants.length >= 3);
+    await Promise.all(grants.map(async ([kind, grant]) => {
+      const args = [...needing(set, kind, grant), ...needed(set!)];
+      const { code, stderr } = await start(service!, args, { permissions: flagsWithout(set, kind, grant) });
+      assertEquals(code, 1, `${kind} ${grant}: ${stderr}`);
+      const said = stderr.trim().split("\n").at(-1)!;
+      assertMatch(said, new RegExp(`^${service}:${side}: .*(sandbox|Requires ${kind} access)`), `${kind} ${grant}`);
+      assert(!/^\s+at /m.test(stderr), stderr);
+    }));
+  });
+}
+
+/** What no sandbox of a service is to allow, each tried by a program that runs in it. */
+const FORBIDDEN: [name: string, attempt: string][] = [
+  ["to read a file", 'Deno.readTextFileSync("/etc/hostname")'],
+  ["to read the project", 'Deno.readTextFileSync("README.md")'],
+  ["to write a file", 'Deno.writeTextFileSync("written", "")'],
+  ["to list a folder", '[...Deno.readDirSync("/tmp")]'],
+  ["to read the environment", 'Deno.env.get("HOME")'],
+  ["to run a program", 'new Deno.Command("true").outputSync()'],
+  ["to listen to everybody", 'Deno.listen({ hostname: "0.0.0.0", port: 0 })'],
+  ["to connect to another host", 'await Deno.connect({ hostname: "192.0.2.1", port: 80 })'],
+  ["to listen at another Unix socket", 'Deno.listen({ transport: "unix", path: "/tmp/wirebench-none.sock" })'],
+  ["to ask the system about the machine", "Deno.osRelease()"],
+  ["to load native code", 'Deno.dlopen("/usr/lib/libc.so", {})'],
+];
+
+Deno.test("no sandbox of a service allows files, environment, other hosts or subprocesses", async () => {
+  const script = FORBIDDEN.map(([name, attempt]) =>
+    `try { ${attempt}; console.log("allowed ${name}"); } catch (error) { console.log(error.name); }`
+  ).join("\n");
+  await Promise.all(programs.map(async (set) => {
+    const sandboxed = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "--ext=ts", `-P=${set}`, "-"],
+      cwd: root,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const stdin = sandboxed.stdin.getWriter();
+    await stdin.write(bytes(script));
+    await stdin.close();
+    const output = await sandboxed.output();
+    const [stdout, stderr] = [textOf(output.stdout), textOf(output.stderr)];
+    assertEquals(stderr, "", set);
+    assertEquals(stdout.trim().split("\n"), FORBIDDEN.map(() => "NotCapable"), set);
+  }));
+});
