@@ -163,6 +163,7 @@ export class Unpickler {
   #pushEntry(entry: Entry): void {
     this.#stack.push(entry);
     this.#checkStack();
+    this.#checkDepth(entry.depth);
   }
 
   #checkStack(): void {
@@ -174,8 +175,12 @@ export class Unpickler {
   #text(length: number): void {
     const start = this.#take(length);
     this.#checkSize(length);
+    this.#push(this.#decodeText(start), length);
+  }
+
+  #decodeText(start: number): string {
     try {
-      this.#push(decodeText(this.#bytes.subarray(start, this.#at)), length);
+      return decodeText(this.#bytes.subarray(start, this.#at));
     } catch (error) {
       if (!(error instanceof MalformedMessageError)) throw error;
       throw new MalformedMessageError(error.expected, start + error.offset, error.bytes, "");
@@ -272,10 +277,15 @@ export class Unpickler {
     container.items += part.items;
     container.size += part.size;
     container.depth = Math.max(container.depth, 1 + part.depth);
-    const { maxItems, maxDepth } = this.#limits;
+    const { maxItems } = this.#limits;
     if (container.items > maxItems) throw this.#malformed(`at most ${maxItems} items, shared ones counted each time`);
     this.#checkSize(container.size);
-    if (container.depth > maxDepth) throw this.#malformed(`at most ${maxDepth} levels`);
+    this.#checkDepth(container.depth);
+  }
+
+  #checkDepth(depth: number): void {
+    const { maxDepth } = this.#limits;
+    if (depth > maxDepth) throw this.#malformed(`at most ${maxDepth} levels`);
   }
 
   #checkSize(size: number): void {

@@ -83,6 +83,9 @@ export class Pickler {
       if (same !== undefined && keys.size === keys.add(same).size) {
         throw new TypeError("Cannot pickle a dict with two keys that Python holds equal, as 1 and true");
       }
+      if (same === undefined && !(key instanceof PickleTuple) && keys.size === keys.add("NaN").size) {
+        throw new TypeError("Cannot pickle a dict with two keys that are NaN, which a Map could not tell apart");
+      }
       this.#save(key);
       this.#save(value);
     });

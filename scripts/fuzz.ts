@@ -1,0 +1,125 @@
+/**
+ * A long run of random cases over every framing and the pickle codec, which any seed repeats exactly.
+ *
+ * @module
+ */
+
+import { CommandError, integer, type Option, run, text, UsageError, type Values, writeStdout } from "../lib/cli/mod.ts";
+import { encodeText } from "../lib/framing/mod.ts";
+import { sleep } from "../lib/net/mod.ts";
+import { type Target, TARGETS, tryTarget } from "./fuzz/targets.ts";
+import { table } from "./table.ts";
+
+/** How many cases a target has before it is the next one's turn: the first finds come soon, whichever target has them. */
+const RUNS = 100;
+/** How often a line says how far it is where no terminal shows it all the time, in milliseconds. */
+const REPORT_EVERY = 10_000;
+/** Seeds are signed 32-bit integers; half of them will do. */
+const SEEDS = 2 ** 31;
+/** No seed was given. */
+const RANDOM = -1;
+
+const minutes: Option<number> = {
+  placeholder: "MINUTES",
+  help: "How long to go on, fractions allowed",
+  default: 2,
+  parse(given) {
+    const number = /^(\d+\.?\d*|\.\d+)$/.test(given) ? Number(given) : 0;
+    if (number > 0) return number;
+    throw new UsageError(`expected minutes above 0, got "${given}"`);
+  },
+};
+
+const options = {
+  minutes,
+  rounds: integer("N", `Instead of minutes: how many rounds of ${RUNS} cases of each target`, 0, {
+    least: 1,
+    shown: "no end",
+  }),
+  seed: integer("N", "Repeat the run of this seed", RANDOM, { most: SEEDS - 1, shown: "a random one" }),
+  target: text("NAME", "This one alone, by its name in the summary", ""),
+  path: text("PATH", "With --seed and --target: repeat the one case that was found there", ""),
+};
+
+async function main(values: Values<typeof options>, stop: AbortSignal): Promise<void> {
+  const targets = TARGETS.filter(({ name }) => values.target === "" || values.target === name);
+  if (targets.length === 0) {
+    throw new UsageError(`No target "${values.target}": expected ${TARGETS.map(({ name }) => name).join(", ")}`);
+  }
+  const { path } = values;
+  if (path !== "" && (values.seed === RANDOM || values.target === "")) {
+    throw new UsageError("--path needs --seed and --target");
+  }
+  if (!/^[\d:]*$/.test(path)) throw new UsageError(`--path: expected numbers and colons, got "${path}"`);
+  const seed = values.seed === RANDOM ? crypto.getRandomValues(new Uint32Array(1))[0]! % SEEDS : values.seed;
+
+  console.log(`Seed ${seed}`);
+  const counts = new Map(targets.map(({ name }) => [name, 0]));
+  const progress = new Progress(counts);
+  const until = values.rounds > 0 || path !== "" ? Infinity : performance.now() + values.minutes * 60_000;
+  const rounds = path !== "" ? 1 : values.rounds > 0 ? values.rounds : Infinity;
+  const found: string[] = [];
+  for (let round = 0; round < rounds && found.length === 0 && performance.now() < until && !stop.aborted; round++) {
+    for (const target of targets) {
+      found.push(...await tryOnce(target, (seed + round) % SEEDS, path, counts));
+      if (found.length > 0) break;
+      await progress.report();
+      // Signals come between tasks, and nothing above waits for anything.
+      await sleep(0, stop);
+      if (stop.aborted || performance.now() >= until) break;
+    }
+  }
+  await progress.end();
+  for (const words of found) console.log(words);
+  const rows = [...counts].map(([name, cases]) => [cases.toLocaleString("en"), name]);
+  console.log(table(["cases", "target"], rows, { right: [0], colors: Deno.stdout.isTerminal() && !Deno.noColor }));
+  if (found.length > 0) throw new CommandError("A case was found");
+  console.log(`Nothing found with seed ${seed}${stop.aborted ? ", before it was stopped" : ""}`);
+}
+
+/** Tries one target, counts the cases, and says what was found. */
+async function tryOnce(target: Target, seed: number, path: string, counts: Map<string, number>): Promise<string[]> {
+  const { name } = target;
+  const { cases, found } = await tryTarget(target, { seed, runs: RUNS, ...(path === "" ? {} : { path }) });
+  counts.set(name, counts.get(name)! + cases);
+  if (found === undefined) return [];
+  const again = `deno task fuzz --target ${name} --seed ${seed} --path ${found.path}`;
+  return [`Found in ${name}: ${found.words}\n\n${found.test}\n\nAgain: ${again}\n`];
+}
+
+/** How far it is: one line that is written over on a terminal, a line now and then elsewhere. */
+class Progress {
+  readonly #counts: ReadonlyMap<string, number>;
+  readonly #terminal = Deno.stdout.isTerminal();
+  readonly #began = performance.now();
+  #last = performance.now();
+
+  constructor(counts: ReadonlyMap<string, number>) {
+    this.#counts = counts;
+  }
+
+  async report(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#last < (this.#terminal ? 200 : REPORT_EVERY)) return;
+    this.#last = now;
+    const cases = [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
+    const line = `${Math.round((now - this.#began) / 1000)} s: ${cases.toLocaleString("en")} cases, nothing found`;
+    await writeStdout(encodeText(this.#terminal ? `\r${line}\x1b[K` : `${line}\n`));
+  }
+
+  async end(): Promise<void> {
+    if (this.#terminal) await writeStdout(encodeText("\r\x1b[K"));
+  }
+}
+
+if (import.meta.main) {
+  await run(
+    {
+      name: "fuzz",
+      summary: "Tries every framing and the pickle codec on random messages, streams and cuts.",
+      options,
+    },
+    "warning",
+    ({ values, requests: { stop } }) => main(values, stop),
+  );
+}
