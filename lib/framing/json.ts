@@ -27,6 +27,9 @@ export function json(framing: Framing<Uint8Array, Uint8Array>): Framing<JsonValu
   return withCodec(framing, { decode, encode });
 }
 
+/** Text that goes into JSON as it is (ECMAScript proposal JSON.parse source text access); not among TypeScript's types. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
 function decode(bytes: Uint8Array): JsonValue {
   const text = decodeText(bytes);
   try {
@@ -41,7 +44,8 @@ function encode(value: JsonValue): Uint8Array {
     const lost = part === undefined || typeof part === "function" || typeof part === "symbol" ||
       (typeof part === "number" && !Number.isFinite(part));
     if (lost) throw new TypeError(`Cannot encode ${String(part)} as JSON${key === "" ? "" : ` (at "${key}")`}`);
-    return part;
+    // On its own, JSON.stringify would write 0.
+    return Object.is(part, -0) ? rawJSON("-0.0") : part;
   });
   return encodeText(text);
 }

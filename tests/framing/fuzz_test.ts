@@ -9,6 +9,7 @@ import {
   FrameDecoderStream,
   FrameEncoderStream,
   type Framing,
+  json,
   lengthPrefix,
   lines,
   MalformedMessageError,
@@ -52,6 +53,10 @@ Deno.test("found: text that is one item too many is at fault where it stands", (
 Deno.test("found: a dict with two NaN for keys is not written, as it could not be read", () => {
   pickleComesBack(new Map<PickleValue, PickleValue>([[NaN, 0], [new PickleFloat(NaN), 0]]));
   pickleComesBack(new Map<PickleValue, PickleValue>([[new PickleTuple([NaN]), 0], [new PickleTuple([NaN]), 0]]));
+});
+
+Deno.test("found: JSON carries -0", () => {
+  comesBack(json(lines()), [-0, [0, -0], { a: -0 }]);
 });
 
 /** Reads pickles of plain data, each after its length, and sends each back in another protocol. */
