@@ -75,14 +75,14 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
 
   protected override finish(): void {
     if (!this.pending) return;
-    const header = this.#header.bytes ?? new Uint8Array();
-    if (this.#bodyLength === -1) {
-      throw new TruncatedMessageError("header", this.#header.size, this.#headerBytes, looksLike(header));
-    }
+    const inHeader = this.#bodyLength === -1;
     const received = this.#body.length;
-    const bytes = concat([header, this.#body.take()]);
-    // Behind a header that is one, anything may stand.
-    const guess = (this.#headerBytes === 0 ? looksLike : protocolOf)(bytes) ?? "";
-    throw new TruncatedMessageError("message", this.#bodyLength, received, guess);
+    const bytes = concat([this.#header.bytes ?? new Uint8Array(), this.#body.take()]);
+    // Behind a header that is one, or a message, anything may stand.
+    const recognise = inHeader || this.#headerBytes === 0 ? looksLike : protocolOf;
+    const guess = bytes.length === this.#offset ? recognise(bytes) : "";
+    throw inHeader
+      ? new TruncatedMessageError("header", this.#header.size, this.#headerBytes, guess)
+      : new TruncatedMessageError("message", this.#bodyLength, received, guess ?? "");
   }
 }

@@ -16,7 +16,7 @@ export abstract class FramingError extends Error {
    * @param words What is wrong.
    * @param guess What the bytes look like, in words; empty if there is nothing to be said, `undefined` if nobody knows.
    */
-  constructor(words: string, guess: string | undefined) {
+  constructor(words: string, guess?: string) {
     super(words + looks(guess));
     this.#words = words;
     this.#guess = guess;

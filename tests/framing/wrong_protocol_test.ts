@@ -73,6 +73,7 @@ const STRANGERS: [framing: Framing<unknown, never>, stream: Uint8Array, looksLik
 const OWN: [framing: Framing<unknown, never>, stream: Uint8Array][] = [
   [fixed(5000), bytes("a".repeat(1234))],
   [fixed(16), bytes("Hi there")],
+  [fixed(5), bytes("whole5:a,")],
   [decimalHeader(), bytes("12     ")],
   [decimalHeader(), bytes("12        Hello\n")],
   [decimalHeader(), bytes("12        5:hey,")],
