@@ -125,7 +125,7 @@ export function fakeServer(
 
 /** A folder for files of one test, the only place where tests may write; disposing of it removes it. */
 export function temporaryFolder(): Disposable & { path: string } {
-  const parent = new URL("temporary", import.meta.url).pathname;
+  const parent = `${import.meta.dirname}/temporary`;
   Deno.mkdirSync(parent, { recursive: true });
   const path = Deno.makeTempDirSync({ dir: parent });
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
