@@ -17,6 +17,8 @@ export interface Attempt {
   task: string;
   /** The address it listens at or connects to. */
   address?: string;
+  /** The option that says where it listens; `--port` unless given. */
+  option?: string;
 }
 
 /**
@@ -26,20 +28,20 @@ export interface Attempt {
  * @param attempt What the command was doing.
  * @returns One line, without a stack trace.
  */
-export function explain(error: unknown, { task, address = "the address" }: Attempt): string {
+export function explain(error: unknown, { task, address = "the address", option = "--port" }: Attempt): string {
   if (!(error instanceof Error)) return String(error);
   const { message } = error;
   if (PLAIN.some((plain) => error instanceof plain)) return message;
   if (error instanceof Deno.errors.NotCapable) return sandboxed(message, task, address);
   if (error instanceof Deno.errors.AddrInUse) {
     if (address.includes("/")) return `${address} is in use: a program listens there, or it is a file of another kind`;
-    return `${address} is in use: stop the program that listens there, or choose another --port (0 takes a free one)`;
+    return `${address} is in use: stop the program that listens there, or choose another ${option} (0 takes a free one)`;
   }
   if (error instanceof Deno.errors.AddrNotAvailable) return `${address} is not an address of this machine`;
   if (error instanceof Deno.errors.NotFound) return `There is no ${address}: ${startServer(task)}, or check --unix`;
   if (error instanceof Deno.errors.PermissionDenied) {
     if (address.includes("/")) return `The system does not allow ${address}: it belongs to another user`;
-    return `The system does not allow listening at ${address}: choose a --port above 1023`;
+    return `The system does not allow listening at ${address}: choose a ${option} above 1023`;
   }
   if (error instanceof Deno.errors.ConnectionRefused) {
     const where = address.includes("/") ? "--unix" : "--host and --port";
@@ -76,16 +78,19 @@ function startServer(task: string): string {
 /** Which grant is missing, and the command that gives it: exposing a service is a decision somebody types. */
 function sandboxed(message: string, task: string, address: string): string {
   const wanted = /^Requires (\w+) access to "([^"]+)"/.exec(message);
-  const [service, side] = task.split(":");
+  // A service of one side is a task of its own name; a tool that is no service has no command to give.
+  const [service, side] = task === "proxy" ? [task, "server"] : task.split(":");
   if (wanted === null || side === undefined) return message;
   const [, kind, what] = wanted;
-  const path = what!.replace(/^unix:/, "");
-  // A Unix socket is a file and an address; one on a free port speaks with other addresses too.
-  const grant = path === address && path.includes("/")
-    ? `--allow-read=${path} --allow-write=${path} --allow-net=unix:${path}`
-    : what!.endsWith(":0")
-    ? `--allow-${kind}`
-    : `--allow-${kind}=${what}`;
-  const command = `deno run -P=${service}-${side} ${grant} services/${service!.replaceAll("-", "_")}/${side}.ts`;
-  return `The sandbox of ${task} does not allow ${path}; to allow it on purpose: ${command} ...`;
+  // A Unix socket is a file and an address.
+  const asked = what === address && what.includes("/") ? [`unix:${what}`] : what!.split(",");
+  const paths = asked.filter((one) => one.startsWith("unix:")).map((one) => one.slice("unix:".length));
+  const files = paths.length === 0 ? "" : `--allow-read=${paths} --allow-write=${paths} `;
+  // A socket on a free port speaks with other addresses too.
+  const grant = /:0(,|$)/.test(what!) ? `--allow-${kind}` : `--allow-${files === "" ? kind : "net"}=${asked}`;
+  const set = task.replace(":", "-");
+  const command = `deno run -P=${set} ${files}${grant} services/${service!.replaceAll("-", "_")}/${side}.ts`;
+  return `The sandbox of ${task} does not allow ${
+    what!.replaceAll("unix:", "")
+  }; to allow it on purpose: ${command} ...`;
 }

@@ -51,6 +51,8 @@ export interface Command<Table extends Options = Options> {
   readonly operands?: Operands;
   /** The options it takes. */
   readonly options: Table;
+  /** A command line worth showing, and what it is for: `deno task proxy ...`. */
+  readonly example?: readonly [words: string, command: string];
 }
 
 /** Anything not empty. */
@@ -132,6 +134,60 @@ export function flag(help: string): Option<boolean> {
   return { help, default: false };
 }
 
+/** The same option without a default: `undefined` unless it is given. */
+export function optional<Value>(option: Option<Value>): Option<Value | undefined> {
+  return { ...option, default: undefined, shown: "" };
+}
+
+/** A share of a hundred, fractions allowed. */
+export function percent(help: string, value: number): Option<number> {
+  return {
+    placeholder: "PERCENT",
+    help,
+    default: value,
+    parse(given) {
+      const number = /^(\d+\.?\d*|\.\d+)$/.test(given) ? Number(given) : NaN;
+      return expect(number <= 100, number, "a number from 0 to 100", given);
+    },
+  };
+}
+
+/** Integers from `N` to `M`, written `N-M`, or just `N`; not given unless it is. */
+export function range(
+  placeholder: string,
+  help: string,
+  least: number,
+): Option<readonly [least: number, most: number] | undefined> {
+  return rangeOf(placeholder, help, /^(\d+)(?:-(\d+))?$/, 1, `N or N-M, integers of ${least} or more`, least);
+}
+
+/** Times from `N` to `M` seconds, written `N-M`, or just `N`, fractions allowed; the values are in milliseconds. */
+export function secondsRange(help: string): Option<readonly [least: number, most: number] | undefined> {
+  const form = /^(\d+\.?\d*|\.\d+)(?:-(\d+\.?\d*|\.\d+))?$/;
+  return rangeOf("SECONDS", help, form, 1000, "seconds, as 0.5 or 0.01-0.05", 0);
+}
+
+function rangeOf(
+  placeholder: string,
+  help: string,
+  form: RegExp,
+  unit: number,
+  expected: string,
+  least: number,
+): Option<readonly [least: number, most: number] | undefined> {
+  return {
+    placeholder,
+    help,
+    default: undefined,
+    shown: "",
+    parse(given) {
+      const [, first, last = first] = form.exec(given) ?? [];
+      const range = [Number(first) * unit, Number(last) * unit] as const;
+      return expect(range[0] >= least && range[0] <= range[1] && range[1] < Infinity, range, expected, given);
+    },
+  };
+}
+
 /** `HOST:PORT`, any number of times; an IPv6 address stands in brackets. */
 export function addresses(help: string): Option<{ hostname: string; port: number }[]> {
   return {
@@ -140,8 +196,7 @@ export function addresses(help: string): Option<{ hostname: string; port: number
     default: [],
     repeats: true,
     parse(given) {
-      const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s/]+)):(\d{1,5})$/.exec(given) ?? [];
-      const address = { hostname: bracketed ?? plain ?? "", port: Number(digits) };
+      const address = hostPort(given);
       return expect(address.port >= 1 && address.port <= 65_535, address, "HOST:PORT", given);
     },
   };
@@ -159,6 +214,45 @@ export function ranges(help: string): Option<string[]> {
       return given;
     },
   };
+}
+
+/** Where something listens, of any kind of socket. */
+export type Endpoint =
+  | { transport: "tcp" | "udp"; hostname: string; port: number }
+  | { transport: "unix"; path: string };
+
+/**
+ * Reads where something listens.
+ *
+ * @param given `tcp://HOST:PORT`, `udp://HOST:PORT` or `unix:/PATH`; an IPv6 address stands in brackets.
+ * @returns The parts of it.
+ * @throws {UsageError} If it is none of these.
+ */
+export function parseEndpoint(given: string): Endpoint {
+  const [, transport, at = ""] = /^(tcp|udp):\/\/(.*)$/s.exec(given) ?? [];
+  const path = /^unix:(\/[^\0]*[^\0/])$/s.exec(given)?.[1];
+  if (path !== undefined) return { transport: "unix", path };
+  const endpoint = { transport: transport as "tcp" | "udp", ...hostPort(at) };
+  return expect(endpoint.port <= 65_535, endpoint, "tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH", given);
+}
+
+/** Where something listens, as {@linkcode parseEndpoint} reads it; the value is the text. */
+export function endpoint(help: string): Option<string> {
+  return {
+    placeholder: "ADDRESS",
+    help,
+    default: "",
+    parse(given) {
+      parseEndpoint(given);
+      return given;
+    },
+  };
+}
+
+/** Takes `HOST:PORT` apart; the port is NaN if it is not that. */
+function hostPort(given: string): { hostname: string; port: number } {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s/]+)):(\d{1,5})$/.exec(given) ?? [];
+  return { hostname: bracketed ?? plain ?? "", port: Number(digits) };
 }
 
 function expect<Value>(good: boolean, value: Value, expected: string, given: string): Value {
@@ -298,5 +392,6 @@ export function helpText(command: Command, heading: (text: string) => string = S
     "",
     heading("Options:"),
     ...rows.map(line),
+    ...(command.example === undefined ? [] : ["", heading(`${command.example[0]}:`), `  ${command.example[1]}`]),
   ].join("\n");
 }

@@ -2,14 +2,20 @@ import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   addresses,
   choice,
+  endpoint,
   explain,
   flag,
   helpText,
   host,
   integer,
+  optional,
   parseCommandLine,
+  parseEndpoint,
+  percent,
   port,
+  range,
   seconds,
+  secondsRange,
   UsageError,
 } from "@wirebench/wirebench/cli";
 import { runClient, runServer, ServerProcess } from "../harness.ts";
@@ -25,6 +31,11 @@ const command = {
     idleTimeout: seconds("How long to wait", 300_000, { zero: Infinity }),
     timeout: seconds("How long to wait at most", 10_000),
     log: choice("Form", ["text", "json"], "text"),
+    cut: range("BYTES", "Into pieces", 1),
+    delay: secondsRange("How late"),
+    lose: percent("How many are lost", 0),
+    rate: optional(integer("BYTES", "How fast", 5, { least: 1 })),
+    at: endpoint("Where from"),
     loud: flag("Say it loudly"),
     to: addresses("Whom to"),
   },
@@ -38,6 +49,11 @@ Deno.test("a command line is read by its table, the defaults filled in", () => {
     idleTimeout: 300_000,
     timeout: 10_000,
     log: "text" as const,
+    cut: undefined,
+    delay: undefined,
+    lose: 0,
+    rate: undefined,
+    at: "",
     loud: false,
     to: [],
   };
@@ -55,6 +71,12 @@ Deno.test("a command line is read by its table, the defaults filled in", () => {
     { hostname: "::1", port: 2 },
   ]);
   assertEquals(parseCommandLine(command, ["--port", "1", "--port", "2"]).values.port, 2);
+  const { cut, delay, lose, rate } =
+    parseCommandLine(command, ["--cut", "3", "--delay", "0.5-1", "--lose", "2.5", "--rate", "7"]).values;
+  assertEquals([cut, delay, lose, rate], [[3, 3], [500, 1000], 2.5, 7]);
+  assertEquals(parseEndpoint("tcp://localhost:0"), { transport: "tcp", hostname: "localhost", port: 0 });
+  assertEquals(parseEndpoint("udp://[::1]:80"), { transport: "udp", hostname: "::1", port: 80 });
+  assertEquals(parseEndpoint("unix:/run/a b.sock"), { transport: "unix", path: "/run/a b.sock" });
   // The word after a flag is not its value.
   assertEquals(parseCommandLine(command, ["--loud", "true"]).operands, ["true"]);
   assertEquals(parseCommandLine(command, ["--loud=false"]).values.loud, false);
@@ -85,6 +107,17 @@ const WRONG: [args: string[], words: string][] = [
   [["--host", "a b"], '--host: expected a host name or address, got "a b"'],
   [["--to", "localhost"], '--to: expected HOST:PORT, got "localhost"'],
   [["--to", "localhost:0"], '--to: expected HOST:PORT, got "localhost:0"'],
+  [["--cut", "0"], '--cut: expected N or N-M, integers of 1 or more, got "0"'],
+  [["--cut", "7-1"], '--cut: expected N or N-M, integers of 1 or more, got "7-1"'],
+  [["--cut", "1-"], '--cut: expected N or N-M, integers of 1 or more, got "1-"'],
+  [["--delay", "1-0.5"], '--delay: expected seconds, as 0.5 or 0.01-0.05, got "1-0.5"'],
+  [["--lose", "100.1"], '--lose: expected a number from 0 to 100, got "100.1"'],
+  ...["127.0.0.1:1", "tcp://1:65536", "tcp:///x", "http://a:1", "unix:a", "unix:/", "tcp://::1:1"].map((
+    wrong,
+  ): [string[], string] => [
+    ["--at", wrong],
+    `--at: expected tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH, got "${wrong}"`,
+  ]),
   [["a", "b", "c"], 'Unexpected argument "c": expected [A] [B]'],
   [["--__proto__", "x"], "Unknown option --__proto__"],
 ];
@@ -105,6 +138,8 @@ Deno.test("help shows every option with its default", () => {
   }
   assertMatch(help, /--to HOST:PORT .*may be given again/);
   assertMatch(help, /--loud +Say it loudly\n/);
+  assertMatch(help, /--rate BYTES +How fast\n/);
+  assertMatch(helpText({ ...command, example: ["For one", "deno task x"] }), /\n\nFor one:\n {2}deno task x$/);
 });
 
 Deno.test("an error is one line that says what to do", () => {
@@ -125,6 +160,10 @@ Deno.test("an error is one line that says what to do", () => {
       new Deno.errors.NotCapable('Requires net access to "10.0.0.1:7", run again with the --allow-net flag'),
       /does not allow 10\.0\.0\.1:7; .* deno run -P=echo-client --allow-net=10\.0\.0\.1:7 services\/echo\/client\.ts/,
     ],
+    [
+      new Deno.errors.NotCapable('Requires net access to "unix:/run/a,127.0.0.1:7"'),
+      /--allow-net=unix:\/run\/a,127\.0\.0\.1:7 --allow-read=\/run\/a --allow-write=\/run\/a services\/echo\/client\.ts/,
+    ],
     [new Error("first\nsecond"), /^Error: first second$/],
   ];
   for (const [error, words] of cases) assertMatch(explain(error, attempt), words);
@@ -143,8 +182,9 @@ Deno.test("a signal that comes twice, as Ctrl-C under a task does, changes nothi
 /** What a server needs to run without a person. */
 const REQUIRED: Record<string, string[]> = { "udp-chat": ["--reply", "fine"] };
 
+/** Every service but the proxy, which has one side and options of its own. */
 const SERVICES = [...Deno.readDirSync(new URL("../../services", import.meta.url))]
-  .map(({ name }) => name.replaceAll("_", "-")).sort();
+  .map(({ name }) => name.replaceAll("_", "-")).filter((name) => name !== "proxy").sort();
 
 const PROGRAMS = SERVICES.flatMap((service) => [
   [service, "server", runServer] as const,
