@@ -104,8 +104,15 @@ export function fakeServer(
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const held = Promise.withResolvers<void>();
   const serving: Promise<void>[] = [];
+  let closed = false;
   const accepting = (async () => {
-    for await (const socket of listener) {
+    while (!closed) {
+      let socket;
+      try {
+        socket = await listener.accept();
+      } catch {
+        continue; // Reset before it was accepted, or the end.
+      }
       serving.push((async () => {
         using peer = new RawPeer(socket);
         await serve(peer, held.promise).catch(() => {});
@@ -115,6 +122,7 @@ export function fakeServer(
   return {
     port: listener.addr.port,
     async [Symbol.asyncDispose]() {
+      closed = true;
       listener.close();
       held.resolve();
       await accepting;
