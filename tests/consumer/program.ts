@@ -12,6 +12,7 @@ import { serveExchange } from "@wirebench/wirebench/exchange";
 import { serveFixed } from "@wirebench/wirebench/fixed";
 import { serveLines } from "@wirebench/wirebench/lines";
 import { serveObjects } from "@wirebench/wirebench/objects";
+import { serveProxy } from "@wirebench/wirebench/proxy";
 import { serveSixteen } from "@wirebench/wirebench/sixteen";
 import { serveTagged } from "@wirebench/wirebench/tagged";
 import { serveUdpChat } from "@wirebench/wirebench/udp-chat";
@@ -33,7 +34,9 @@ const servers = [
   serveUppercase({ port: 0 }),
 ];
 {
-  using connection = await connectTcp({ port: servers[1]!.addr.port });
+  const to = `tcp://127.0.0.1:${servers[1]!.addr.port}`;
+  await using proxy = await serveProxy({ listen: "tcp://127.0.0.1:0", to, cut: 1 });
+  using connection = await connectTcp({ port: proxy.addr.port });
   new Log("Client").info("not shown: this program configures no log");
   parseCommandLine({ name: "x", summary: "Does x.", options: {} }, []);
   console.log(await framed(connection, text(decimalHeader())).receive());

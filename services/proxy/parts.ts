@@ -1,0 +1,186 @@
+import { UsageError } from "../../lib/cli/mod.ts";
+
+/** A part of a message. Where its end is not known in advance, it is the byte that follows it which tells. */
+export interface Part {
+  /** `header`, `payload`, `line` ... */
+  name: string;
+  /** How many bytes it has, if that is known when it begins. */
+  length?: number;
+  /** The byte that ends it, which belongs to the next part. */
+  until?: number;
+}
+
+/** Where the parts of messages lie: asks for one after the other, and gets the bytes of the short ones. */
+type Layout = Generator<Part, void, Uint8Array>;
+
+/** A framing as far as a fault needs it: where in a stream each part of each message begins. */
+export interface PartFraming {
+  /** The parts of a message, in order. */
+  readonly names: readonly string[];
+  /** Starts at the beginning of a stream. */
+  layout(): Layout;
+}
+
+/** How many bytes of a part are kept for what comes after it: more digits than any length has. */
+const KEPT = 20;
+const LINE_FEED = 0x0a;
+const COLON = 0x3a;
+
+const decoder = new TextDecoder();
+
+/** The framings by name, and what each makes of the text after its colon. */
+const FRAMINGS: Record<string, (argument: string) => PartFraming> = {
+  header: () => ({
+    names: ["header", "payload"],
+    *layout() {
+      for (let length; (length = decimal(yield { name: "header", length: 10 })) !== undefined;) {
+        yield { name: "payload", length };
+      }
+    },
+  }),
+  lines: () => ({
+    names: ["line", "newline"],
+    *layout() {
+      for (;;) {
+        yield { name: "line", until: LINE_FEED };
+        yield { name: "newline", length: 1 };
+      }
+    },
+  }),
+  netstring: () => ({
+    names: ["header", "colon", "payload", "comma"],
+    *layout() {
+      for (let length; (length = decimal(yield { name: "header", until: COLON })) !== undefined;) {
+        yield { name: "colon", length: 1 };
+        yield { name: "payload", length };
+        yield { name: "comma", length: 1 };
+      }
+    },
+  }),
+  length1: () => prefixed(1),
+  length2: () => prefixed(2),
+  length4: () => prefixed(4),
+  length8: () => prefixed(8),
+  fixed(argument) {
+    const length = /^\d+$/.test(argument) ? Number(argument) : 0;
+    if (length < 1) throw new UsageError(`expected fixed:LENGTH, got "fixed:${argument}"`);
+    return {
+      names: ["payload"],
+      *layout() {
+        for (;;) yield { name: "payload", length };
+      },
+    };
+  },
+  tagged(argument) {
+    const entries = argument.split(",").map((entry) => /^(.)=(\d+)$/u.exec(entry));
+    if (entries.includes(null)) {
+      throw new UsageError(`expected tagged:TYPE=LENGTH,... as in tagged:A=4,B=16, got "tagged:${argument}"`);
+    }
+    const lengths = new Map(entries.map((entry) => [entry![1]!.charCodeAt(0), Number(entry![2])]));
+    return {
+      names: ["header", "payload"],
+      *layout() {
+        for (let length; (length = lengths.get((yield { name: "header", length: 1 })[0]!)) !== undefined;) {
+          yield { name: "payload", length };
+        }
+      },
+    };
+  },
+};
+
+/** How a framing is named on a command line. */
+export const FRAMING_NAMES = "header, lines, netstring, length1, length2, length4, length8, fixed:LENGTH, " +
+  "tagged:TYPE=LENGTH,...";
+
+/**
+ * Finds a framing by its name.
+ *
+ * @param text A name of {@linkcode FRAMING_NAMES}.
+ * @returns The framing.
+ * @throws {UsageError} If there is none of that name.
+ */
+export function partFraming(text: string): PartFraming {
+  const [, name, argument] = /^([a-z]+\d?)(?::(.*))?$/s.exec(text) ?? [];
+  const takes = name === "fixed" || name === "tagged";
+  if (name === undefined || !Object.hasOwn(FRAMINGS, name) || takes !== (argument !== undefined)) {
+    throw new UsageError(`expected one of ${FRAMING_NAMES}, got "${text}"`);
+  }
+  return FRAMINGS[name]!(argument ?? "");
+}
+
+/** A part of a message that begins in a chunk. */
+export interface Found {
+  /** Which part. */
+  part: Part;
+  /** Which message of the stream, the first being 1. */
+  message: number;
+  /** Where in the stream it begins. */
+  at: number;
+}
+
+/** Follows a stream, and tells where each part of each message begins. */
+export class PartReader {
+  readonly #first: string;
+  readonly #layout: Layout;
+  #part: Part | undefined;
+  #kept: number[] = [];
+  /** How many bytes of the part have passed. */
+  #read = 0;
+  #position = 0;
+  #message = 0;
+
+  /** Starts at the beginning of a stream. */
+  constructor(framing: PartFraming) {
+    this.#first = framing.names[0]!;
+    this.#layout = framing.layout();
+    this.#part = this.#layout.next().value as Part;
+  }
+
+  /** Whether the stream still fits the framing. */
+  get fits(): boolean {
+    return this.#part !== undefined;
+  }
+
+  /** Takes the next bytes; gives the parts that begin in them, each once its first byte is there. */
+  *push(chunk: Uint8Array): Generator<Found> {
+    let at = 0;
+    while (at < chunk.length && this.#part !== undefined) {
+      const part = this.#part;
+      if (this.#read === 0) {
+        if (part.name === this.#first) this.#message++;
+        yield { part, message: this.#message, at: this.#position + at };
+      }
+      const found = part.until === undefined ? -1 : chunk.indexOf(part.until, at);
+      const most = part.length === undefined ? Infinity : part.length - this.#read;
+      const end = part.length === undefined && found !== -1 ? found : Math.min(chunk.length, at + most);
+      for (let index = at; index < end && this.#kept.length < KEPT; index++) this.#kept.push(chunk[index]!);
+      this.#read += end - at;
+      at = end;
+      const ended = part.length === undefined ? found !== -1 : this.#read === part.length;
+      if (!ended) break;
+      this.#part = this.#layout.next(Uint8Array.from(this.#kept)).value ?? undefined;
+      this.#kept = [];
+      this.#read = 0;
+    }
+    this.#position += chunk.length;
+  }
+}
+
+/** A binary length in network byte order before each payload. */
+function prefixed(bytes: number): PartFraming {
+  return {
+    names: ["header", "payload"],
+    *layout() {
+      for (;;) {
+        const header = yield { name: "header", length: bytes };
+        yield { name: "payload", length: header.reduce((length, byte) => length * 256 + byte, 0) };
+      }
+    },
+  };
+}
+
+/** Reads a decimal length, spaces around it allowed; `undefined` for anything else. */
+function decimal(bytes: Uint8Array): number | undefined {
+  const text = decoder.decode(bytes).trim();
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

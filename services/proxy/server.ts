@@ -1,0 +1,268 @@
+/**
+ * Proxy: passes everything on between clients and a server, and does to it, on demand, what networks do.
+ *
+ * @module
+ */
+
+import {
+  type Attempt,
+  choice,
+  type Endpoint,
+  endpoint,
+  integer,
+  optional,
+  orUsage,
+  parseEndpoint,
+  percent,
+  range,
+  run,
+  seconds,
+  secondsRange,
+  type StopRequests,
+  text,
+  UsageError,
+  type Values,
+} from "../../lib/cli/mod.ts";
+import { Log } from "../../lib/log/mod.ts";
+import { proxyDatagrams } from "./datagrams.ts";
+import { checkFaults, describeFaults, type FaultOptions } from "./faults.ts";
+import { FRAMING_NAMES, partFraming } from "./parts.ts";
+import { formatEndpoint, type ProxyReport, type Setting } from "./proxying.ts";
+import { proxyStreams } from "./streams.ts";
+
+export type { Direction, FaultOptions, Range } from "./faults.ts";
+export type { ProxyReport };
+
+/** Options of {@linkcode serveProxy}. */
+export interface ServeProxyOptions<Listen extends string = string> extends FaultOptions {
+  /** Where clients come to: `tcp://HOST:PORT`, `udp://HOST:PORT` or `unix:/PATH`. Port 0 takes a free one. */
+  listen: Listen;
+  /** Where they are passed on to. TCP may go to a Unix socket and back, UDP only to UDP. */
+  to: string;
+  /**
+   * What every draw comes from: the same seed and the same order of connections give the same draws.
+   *
+   * @default {number} random, and told in the log
+   */
+  seed?: number | undefined;
+  /**
+   * How many connections may be open at once; one more is reset. Of UDP clients the longest silent is forgotten.
+   *
+   * @default {1000}
+   */
+  maxConnections?: number | undefined;
+  /** Cuts everything off when it is aborted, as `shutdown` does. */
+  signal?: AbortSignal;
+  /** Where it writes what it does; nothing comes of it unless a program configures the log. */
+  log?: Log;
+}
+
+/** A running proxy. Disposing of it shuts it down. */
+export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends AsyncDisposable {
+  /** Where it listens. */
+  readonly addr: Address;
+  /** What its draws come from. */
+  readonly seed: number;
+  /** How many connections are open, or UDP clients remembered. */
+  readonly connections: number;
+  /** What has passed so far, and what was done to it. */
+  readonly report: Readonly<ProxyReport>;
+  /** Fulfilled when the proxy has ended and everything it opened is closed. */
+  readonly finished: Promise<void>;
+  /**
+   * Stops listening and cuts off what is open, with a reset: it is not at its end.
+   *
+   * @returns What has passed; the same for every call.
+   */
+  shutdown(): Promise<ProxyReport>;
+}
+
+/** The kind of address that a proxy has by its `listen`: a path only if that is one. */
+export type AddressOf<Listen extends string> = string extends Listen ? Deno.NetAddr | Deno.UnixAddr
+  : Listen extends `unix:${string}` ? Deno.UnixAddr
+  : Deno.NetAddr;
+
+/**
+ * Serves as a proxy: passes bytes, datagrams, half-closes and resets on, and adds the faults that it is asked for.
+ *
+ * @param options Where to listen, where to pass on to, and the faults; none unless asked for.
+ * @returns The running proxy; a promise, because that is how node:net tells its port.
+ * @throws {UsageError} If an address or the framing cannot be read.
+ * @throws {RangeError} If a fault is out of range or not for this transport.
+ * @throws {Deno.errors.AddrInUse} If another program listens there.
+ * @throws {Deno.errors.NotCapable} If the sandbox does not allow one of the addresses.
+ *
+ * @example A server's answer, a byte at a time
+ * ```ts
+ * import { serveEcho } from "@wirebench/wirebench/echo";
+ * import { serveProxy } from "@wirebench/wirebench/proxy";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveEcho({ port: 0 });
+ * await using proxy = await serveProxy({
+ *   listen: "tcp://127.0.0.1:0",
+ *   to: `tcp://127.0.0.1:${server.addr.port}`,
+ *   cut: 1,
+ *   delay: 20,
+ *   direction: "down",
+ * });
+ * using socket = await Deno.connect({ hostname: "127.0.0.1", port: proxy.addr.port });
+ * await socket.write(new TextEncoder().encode("Hey"));
+ * assertEquals(await socket.read(new Uint8Array(16)), 1);
+ * ```
+ */
+export async function serveProxy<const Listen extends string>(
+  options: ServeProxyOptions<Listen>,
+): Promise<ProxyServer<AddressOf<Listen>>> {
+  const { listen, to } = checkProxy(options);
+  const { seed = crypto.getRandomValues(new Uint32Array(1))[0]!, maxConnections = 1000, signal } = options;
+  const log = options.log ?? new Log("Proxy");
+  signal?.throwIfAborted();
+  await checkGrants([listen, to]);
+  const report: ProxyReport = {
+    connections: 0,
+    reset: 0,
+    cut: 0,
+    up: 0,
+    down: 0,
+    faults: { reset: 0, stopped: 0, lost: 0, repeated: 0, reordered: 0 },
+  };
+  const setting: Setting = { listen, to, faults: options, seed, maxConnections, log, report };
+  const proxying = await (listen.transport === "udp" ? proxyDatagrams(setting) : proxyStreams(setting));
+  const stopped = Promise.withResolvers<void>();
+  let stopping: Promise<ProxyReport> | undefined;
+  function shutdown(): Promise<ProxyReport> {
+    return stopping ??= proxying.stop().then(() => {
+      signal?.removeEventListener("abort", shutdown);
+      stopped.resolve();
+      return report;
+    });
+  }
+  signal?.addEventListener("abort", shutdown);
+  if (signal?.aborted) await shutdown();
+  log.info(`Listening at {address}, passing on to {to}; seed {seed}; ${describeFaults(options)}`, {
+    address: formatEndpoint(proxying.addr),
+    to: formatEndpoint(to),
+    seed,
+  });
+  return {
+    addr: proxying.addr as AddressOf<Listen>,
+    seed,
+    get connections() {
+      return proxying.connections;
+    },
+    report,
+    finished: stopped.promise,
+    shutdown,
+    async [Symbol.asyncDispose]() {
+      await shutdown();
+    },
+  };
+}
+
+/** Refuses what cannot be done, and reads the addresses. */
+function checkProxy(options: ServeProxyOptions): { listen: Endpoint; to: Endpoint } {
+  const listen = parseEndpoint(options.listen);
+  const to = parseEndpoint(options.to);
+  if ((listen.transport === "udp") !== (to.transport === "udp")) {
+    throw new RangeError(`Cannot pass ${listen.transport} on to ${to.transport}: only streams go to streams`);
+  }
+  if (to.transport !== "unix" && to.port === 0) {
+    throw new RangeError("Cannot pass on to port 0: expected a port from 1");
+  }
+  checkFaults(options, listen.transport === "udp");
+  const { seed = 0, maxConnections = 1 } = options;
+  if (!Number.isSafeInteger(seed) || seed < 0 || seed > MOST_SEED) {
+    throw new RangeError(`Cannot use seed ${seed}: expected an integer from 0 to ${MOST_SEED}`);
+  }
+  if (!Number.isSafeInteger(maxConnections) || maxConnections < 1) {
+    throw new RangeError(`Cannot use maxConnections ${maxConnections}: expected an integer of 1 or more`);
+  }
+  return { listen, to };
+}
+
+/**
+ * Asks for all grants before anything is opened: node:net would throw for lack of one where nobody can catch it. If one
+ * is missing all are named, since `--allow-net` on a command line takes the place of what the permission set allows.
+ */
+async function checkGrants(endpoints: Endpoint[]): Promise<void> {
+  const hosts = endpoints.map((endpoint) => formatEndpoint(endpoint).replace(/^\w+:\/\//, ""));
+  const wanted: Deno.PermissionDescriptor[] = hosts.map((host) => ({ name: "net", host }));
+  for (const endpoint of endpoints) {
+    if (endpoint.transport !== "unix") continue;
+    const { path } = endpoint;
+    wanted.push({ name: "read", path }, { name: "write", path });
+  }
+  const states = await Promise.all(wanted.map((grant) => Deno.permissions.query(grant)));
+  if (states.some(({ state }) => state !== "granted")) {
+    throw new Deno.errors.NotCapable(`Requires net access to "${hosts}"`);
+  }
+}
+
+/** Seeds have 32 bits. */
+const MOST_SEED = 2 ** 32 - 1;
+
+const options = {
+  listen: endpoint("Where clients come to: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH; port 0 is a free one"),
+  to: endpoint("Where they are passed on to, in the same form"),
+  direction: choice("Which way the faults apply: up is from client to server", ["both", "up", "down"], "both"),
+  cut: range("BYTES", "Cut writes into pieces of so many bytes, as 1 or 1-7", 1),
+  delay: secondsRange("Wait so long before each write or datagram, as 0.5 or 0.01-0.05"),
+  join: optional(seconds("Pass on what comes within so long in one write", 0)),
+  rate: optional(integer("BYTES", "Pass on so many bytes a second", 0, { least: 1 })),
+  stopAfter: range("BYTES", "Read no more from a side after so many bytes, and keep the connection open", 0),
+  resetAt: range("BYTES", "Reset the connection once so many bytes have passed one way", 0),
+  framing: optional({
+    ...text("NAME", `How messages are told apart, for --reset-in: ${FRAMING_NAMES}`, ""),
+    parse(given) {
+      partFraming(given);
+      return given;
+    },
+  }),
+  resetIn: optional(text("PART", "Reset the connection inside this part of a message: header, payload, line ...", "")),
+  message: optional(integer("N", "Which message --reset-in means (the first without it)", 1, { least: 1 })),
+  lose: optional(percent("Lose so many of a hundred datagrams", 0)),
+  repeat: optional(percent("Send so many of a hundred datagrams twice", 0)),
+  reorder: optional(percent("Hold so many of a hundred datagrams back until the next has gone", 0)),
+  seed: optional(integer("N", "Draw what is random from this; told in the log when it is not given", 0, {
+    most: MOST_SEED,
+  })),
+  maxConnections: integer("N", "Most connections at once", 1000, { least: 1 }),
+};
+
+async function main(values: Values<typeof options>, requests: StopRequests, attempt: Attempt): Promise<void> {
+  for (const name of ["listen", "to"] as const) {
+    if (values[name] === "") {
+      throw new UsageError(`--${name} is needed: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH`);
+    }
+  }
+  orUsage(() => checkProxy(values));
+  attempt.address = values.listen;
+  attempt.option = "--listen";
+  const log = new Log("Proxy");
+  const proxy = await serveProxy({ ...values, log, signal: requests.stop });
+  await proxy.finished;
+  const { faults, ...report } = await proxy.shutdown();
+  const happened = Object.entries(faults).filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`);
+  log.info(
+    "Stopped: {connections} connections, {reset} ended with a reset, {cut} were cut; {up} bytes up, {down} down; " +
+      (happened.length === 0 ? "no fault happened" : `faults: ${happened.join(", ")}`),
+    { ...report, faults },
+  );
+}
+
+if (import.meta.main) {
+  await run(
+    {
+      name: "proxy",
+      summary: "Passes everything on between clients and a server, and does to it what networks do: faults on demand.",
+      options,
+      example: [
+        "A chat whose messages arrive a few bytes at a time, the same way each run",
+        "deno task proxy --listen tcp://127.0.0.1:9000 --to tcp://127.0.0.1:1234 --cut 1-7 --delay 0.01-0.05 --seed 7",
+      ],
+    },
+    "info",
+    ({ values, requests, attempt }) => main(values, requests, attempt),
+  );
+}

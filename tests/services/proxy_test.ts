@@ -1,0 +1,719 @@
+import { concat } from "@std/bytes/concat";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { serveEcho } from "@wirebench/wirebench/echo";
+import { netstring } from "@wirebench/wirebench/framing";
+import { serveProxy, type ServeProxyOptions } from "@wirebench/wirebench/proxy";
+import { serveUppercase } from "@wirebench/wirebench/uppercase";
+import { connect, createServer } from "node:net";
+import { DatagramFaults, type FaultOptions, type Step, StreamFaults } from "../../services/proxy/faults.ts";
+import { partFraming, PartReader } from "../../services/proxy/parts.ts";
+import { mulberry32 } from "../../services/proxy/random.ts";
+import { bytes, fakeServer, headed, RawPeer, ServerProcess, textOf, within } from "../harness.ts";
+
+/** A proxy in front of a port, both on loopback. */
+function before(port: number, faults: Omit<ServeProxyOptions, "listen" | "to"> = {}) {
+  return serveProxy({ listen: "tcp://127.0.0.1:0", to: `tcp://127.0.0.1:${port}`, ...faults });
+}
+
+/** Reads to the end, and says whether that was a reset. */
+async function readToEnd(peer: RawPeer): Promise<{ chunks: Uint8Array[]; data: Uint8Array; wasReset: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let wasReset = false;
+  try {
+    for (;;) {
+      const chunk = new Uint8Array(65_536);
+      const count = await within(peer.socket.read(chunk), () => `the end after ${concat(chunks).length} bytes`);
+      if (count === null) break;
+      chunks.push(chunk.subarray(0, count));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+    wasReset = true;
+  }
+  return { chunks, data: concat(chunks), wasReset };
+}
+
+/** Whether whoever connects to a port is reset, be it as soon as that. */
+async function resets(port: number): Promise<boolean> {
+  try {
+    using peer = await RawPeer.connect(port);
+    return (await readToEnd(peer)).wasReset;
+  } catch (error) {
+    return error instanceof Deno.errors.ConnectionReset;
+  }
+}
+
+/** Bytes that tell where in the stream they stand. */
+function pattern(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(length).map((_, index) => (index * 31) ^ (index >> 8) ^ (index >> 16));
+}
+
+function same(one: Uint8Array, other: Uint8Array): void {
+  assertEquals(one.length, other.length);
+  const differs = one.findIndex((byte, index) => byte !== other[index]);
+  assertEquals(differs, -1, `byte ${differs} differs`);
+}
+
+Deno.test("mulberry32 draws what its author's does", () => {
+  const random = mulberry32(42);
+  assertEquals([random(), random(), random()].map((number) => Math.floor(number * 2 ** 32)), [
+    2581720956,
+    1925393290,
+    3661312704,
+  ]);
+});
+
+/** The lengths of the writes that chunks become. */
+function pieces(options: FaultOptions, seed: number, chunks: Uint8Array[], connection = 1): number[] {
+  const faults = new StreamFaults(options, seed, connection, "up");
+  return chunks.flatMap((chunk) => [...faults.steps(chunk)]).map(({ bytes }) => bytes.length);
+}
+
+Deno.test("cuts are the same for the same seed, and others for another seed, connection or direction", () => {
+  const cut = { cut: [1, 7] } as const;
+  const first = pieces(cut, 7, [pattern(1000)]);
+  assertEquals(first, pieces(cut, 7, [pattern(1000)]));
+  assertEquals(new Set(first.slice(0, -1)), new Set([1, 2, 3, 4, 5, 6, 7]));
+  assert(String(first) !== String(pieces(cut, 8, [pattern(1000)])));
+  assert(String(first) !== String(pieces(cut, 7, [pattern(1000)], 2)));
+  const down = [...new StreamFaults(cut, 7, 1, "down").steps(pattern(1000))].map(({ bytes }) => bytes.length);
+  assert(String(first) !== String(down));
+  assertEquals(pieces({ ...cut, direction: "down" }, 7, [pattern(1000)]), [1000]);
+});
+
+Deno.test("cuts stand at the same places however the bytes come", () => {
+  const places = (lengths: number[]) => {
+    let at = 0;
+    return new Set(lengths.map((length) => at += length));
+  };
+  const whole = places(pieces({ cut: [1, 7] }, 7, [pattern(100)]));
+  for (const size of [1, 2, 3, 10]) {
+    const chunks = Array.from(
+      { length: Math.ceil(100 / size) },
+      (_, index) => pattern(100).subarray(index * size, (index + 1) * size),
+    );
+    const cut = places(pieces({ cut: [1, 7] }, 7, chunks));
+    assert([...whole].every((place) => cut.has(place)), `chunks of ${size}`);
+  }
+});
+
+Deno.test("parts of messages are found in every framing, however the bytes come", () => {
+  const lengthed = (length: number[]) => concat([Uint8Array.from(length), pattern(3)]);
+  const cases: [framing: string, stream: Uint8Array, parts: string][] = [
+    [
+      "header",
+      concat([headed("Hey"), headed(""), headed("You")]),
+      "header0 payload10 header13 payload23 header23 payload33",
+    ],
+    ["lines", bytes("one\n\nthree\n"), "line0 newline3 line4 newline4 line5 newline10"],
+    [
+      "netstring",
+      concat([netstring().encode(bytes("Hey")), bytes("0:,")]),
+      "header0 colon1 payload2 comma5 header6 colon7 payload8 comma8",
+    ],
+    ["length1", lengthed([3]), "header0 payload1"],
+    ["length2", lengthed([0, 3]), "header0 payload2"],
+    ["length4", lengthed([0, 0, 0, 3]), "header0 payload4"],
+    ["length8", lengthed([0, 0, 0, 0, 0, 0, 0, 3]), "header0 payload8"],
+    ["fixed:4", pattern(10), "payload0 payload4 payload8"],
+    ["tagged:A=2,B=0", bytes("AhiBAyo"), "header0 payload1 header3 payload4 header4 payload5"],
+  ];
+  for (const [framing, stream, parts] of cases) {
+    for (const size of [1, 2, 5, stream.length]) {
+      const reader = new PartReader(partFraming(framing));
+      const found = [];
+      for (let at = 0; at < stream.length; at += size) found.push(...reader.push(stream.subarray(at, at + size)));
+      assertEquals(found.map(({ part, at }) => part.name + at).join(" "), parts, `${framing} by ${size}`);
+      const first = found[0]!.part.name;
+      const numbers = found.filter(({ part }) => part.name === first).map(({ message }) => message);
+      assertEquals(numbers, numbers.map((_, index) => index + 1));
+      assert(reader.fits);
+    }
+  }
+  for (const [framing, wrong] of [["header", "12a       "], ["netstring", "x:"], ["tagged:A=2", "B"]] as const) {
+    const reader = new PartReader(partFraming(framing));
+    for (const _ of reader.push(bytes(wrong))) { /* only whether it fits counts */ }
+    assertEquals(reader.fits, false, framing);
+  }
+});
+
+Deno.test("a reset in a part falls between its first byte and its last, at a place the seed decides", () => {
+  const stream = concat([headed("one"), headed("a longer message"), headed("three")]);
+  const placeOf = (options: FaultOptions, seed: number, size: number) => {
+    const faults = new StreamFaults(options, seed, 1, "up");
+    const steps: Step[] = [];
+    for (let at = 0; at < stream.length && !steps.some(({ fault }) => fault); at += size) {
+      steps.push(...faults.steps(stream.subarray(at, at + size)));
+    }
+    return steps.at(-1)!.fault!;
+  };
+  const places = new Set<number>();
+  for (let seed = 0; seed < 50; seed++) {
+    const options = { framing: "header", resetIn: "payload", message: 2 };
+    const { at, where } = placeOf(options, seed, 1);
+    assert(at > 23 && at < 39, `${at}`);
+    assertEquals(where, "in the payload of message 2");
+    assertEquals(placeOf(options, seed, 7).at, at);
+    places.add(at);
+  }
+  assert(places.size > 5);
+  assertEquals(placeOf({ resetAt: 0 }, 1, 1).at, 0);
+  assertEquals(placeOf({ resetAt: 5, stopAfter: 9 }, 1, 3), { kind: "reset", at: 5 });
+  assertEquals(placeOf({ resetAt: 9, stopAfter: 5 }, 1, 3), { kind: "stop", at: 5 });
+});
+
+Deno.test("faults that make no sense are refused", async () => {
+  const at = { listen: "tcp://127.0.0.1:0", to: "tcp://127.0.0.1:1" };
+  const udp = { listen: "udp://127.0.0.1:0", to: "udp://127.0.0.1:1" };
+  const cases: [options: ServeProxyOptions, words: string][] = [
+    [{ ...at, listen: "127.0.0.1:0" }, "expected tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH"],
+    [{ ...at, to: "unix:relative" }, "expected tcp://HOST:PORT"],
+    [{ ...at, to: "tcp://127.0.0.1:0" }, "Cannot pass on to port 0"],
+    [{ ...at, to: "udp://127.0.0.1:1" }, "Cannot pass tcp on to udp"],
+    [{ ...at, cut: 0 }, "Cannot use cut 0-0: expected 1 or more"],
+    [{ ...at, cut: [3, 1] }, "Cannot use cut 3-1"],
+    [{ ...at, cut: 1.5 }, "Cannot use cut 1.5"],
+    [{ ...at, delay: NaN }, "Cannot use delay"],
+    [{ ...at, rate: 0 }, "Cannot use rate"],
+    [{ ...at, lose: 10 }, "Cannot use lose here: it is for datagrams"],
+    [{ ...udp, resetAt: 10 }, "Cannot use reset-at here: it is for streams"],
+    [{ ...udp, lose: 101 }, "Cannot use lose 101: expected 0 to 100 percent"],
+    [{ ...at, framing: "header" }, "expected both a framing and a part"],
+    [{ ...at, framing: "xml", resetIn: "tag" }, "expected one of header, lines"],
+    [{ ...at, framing: "fixed", resetIn: "payload" }, "expected one of header, lines"],
+    [{ ...at, framing: "fixed:0", resetIn: "payload" }, "expected fixed:LENGTH"],
+    [{ ...at, framing: "tagged:AB=1", resetIn: "payload" }, "expected tagged:TYPE=LENGTH"],
+    [{ ...at, framing: "lines", resetIn: "header" }, 'Cannot reset in "header": lines has line, newline'],
+    [{ ...at, seed: -1 }, "Cannot use seed -1"],
+    [{ ...at, maxConnections: 0 }, "Cannot use maxConnections 0"],
+  ];
+  for (const [options, words] of cases) await assertRejects(() => serveProxy(options), Error, words);
+});
+
+Deno.test("without faults, megabytes pass both ways at once, byte for byte", async () => {
+  const up = pattern(5_000_000);
+  const down = up.toReversed();
+  const got = Promise.withResolvers<Uint8Array>();
+  await using server = fakeServer(async (peer) => {
+    const [{ data }] = await Promise.all([readToEnd(peer), peer.send(down).then(() => peer.end())]);
+    got.resolve(data);
+  });
+  await using proxy = await before(server.port);
+  using peer = await RawPeer.connect(proxy.addr.port);
+  const random = mulberry32(1);
+  const sending = (async () => {
+    for (let at = 0; at < up.length;) {
+      const size = Math.ceil(random() ** 4 * 300_000);
+      await peer.send(up.subarray(at, at + size));
+      at += size;
+    }
+    await peer.end();
+  })();
+  const { data, wasReset } = await readToEnd(peer);
+  await sending;
+  same(data, down);
+  same(await got.promise, up);
+  assertEquals([wasReset, proxy.report.up, proxy.report.down], [false, up.length, down.length]);
+});
+
+Deno.test("the end of one direction is passed on, and the other stays open: the client first, then the server", async () => {
+  await using server = fakeServer(async (peer) => {
+    const { data } = await readToEnd(peer);
+    await peer.send(`got ${textOf(data)}`);
+    await peer.end();
+  });
+  await using proxy = await before(server.port);
+  using peer = await RawPeer.connect(proxy.addr.port);
+  await peer.send("all of it");
+  await peer.end();
+  assertEquals(await peer.receiveAll(), "got all of it");
+});
+
+Deno.test("the end of one direction is passed on, and the other stays open: the server first, then the client", async () => {
+  const got = Promise.withResolvers<string>();
+  await using server = fakeServer(async (peer) => {
+    await peer.send("that was all");
+    await peer.end();
+    got.resolve(await peer.receiveAll());
+  });
+  await using proxy = await before(server.port);
+  using peer = await RawPeer.connect(proxy.addr.port);
+  assertEquals(await peer.receiveAll(), "that was all");
+  await peer.send("not from here");
+  await peer.end();
+  assertEquals(await got.promise, "not from here");
+});
+
+Deno.test("a client's reset arrives as a reset at the server, and a server's at the client", async () => {
+  const ended = Promise.withResolvers<boolean>();
+  await using server = fakeServer(async (peer) => {
+    await peer.send(await peer.receive(11));
+    ended.resolve((await readToEnd(peer)).wasReset);
+  });
+  await using proxy = await before(server.port);
+  const client = connect(proxy.addr.port, "127.0.0.1", () => client.write("half a mess"));
+  client.on("data", () => client.resetAndDestroy());
+  assertEquals(await ended.promise, true);
+
+  const breaking = createServer((socket) => void socket.on("data", () => socket.resetAndDestroy()));
+  await new Promise<void>((resolve) => breaking.listen(0, "127.0.0.1", resolve));
+  await using other = await before((breaking.address() as { port: number }).port);
+  using peer = await RawPeer.connect(other.addr.port);
+  await peer.send("Hey");
+  assertEquals((await readToEnd(peer)).wasReset, true);
+  await new Promise<void>((resolve) => breaking.close(() => resolve()));
+});
+
+Deno.test("a reader who does not read stops the writer, and what is held for it has a bound", async () => {
+  const held = Promise.withResolvers<void>();
+  await using server = fakeServer(async (peer) => {
+    await held.promise;
+    await peer.receiveAll();
+  });
+  await using proxy = await before(server.port);
+  using peer = await RawPeer.connect(proxy.addr.port);
+  let sent = 0;
+  const stuffing = (async () => {
+    while (sent < 60_000_000) {
+      await peer.send(new Uint8Array(100_000));
+      sent += 100_000;
+    }
+    await peer.end();
+  })();
+  // Stuck is when nothing has gone for a while: what the system holds is the system's.
+  for (let last = -1; last !== sent;) {
+    last = sent;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assert(sent < 30_000_000, `${sent} bytes went nowhere`);
+  assert(sent - proxy.report.up < 10_000_000);
+  held.resolve();
+  await stuffing;
+  await peer.receiveAll();
+  assertEquals(proxy.report.up, 60_000_000);
+});
+
+Deno.test("shutting down does not wait for a reader who does not read", async () => {
+  await using server = fakeServer((_, held) => held);
+  const proxy = await before(server.port);
+  using peer = await RawPeer.connect(proxy.addr.port);
+  const stuffing = peer.send(new Uint8Array(50_000_000)).catch((error) => error);
+  while (proxy.report.up === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  const report = await within(proxy.shutdown(), "the end of the proxy");
+  await proxy.finished;
+  assertEquals([report.connections, report.cut, report.reset], [1, 1, 0]);
+  assert(await stuffing instanceof Error);
+});
+
+Deno.test("an aborted signal ends the proxy", async () => {
+  const stop = new AbortController();
+  await using proxy = await before(1, { signal: stop.signal });
+  stop.abort();
+  await within(proxy.finished, "the end of the proxy");
+  await assertRejects(() => before(1, { signal: stop.signal }), DOMException);
+});
+
+Deno.test("--cut: the peer sees pieces of the given sizes, the same for the same seed", async () => {
+  await using server = serveEcho({ port: 0 });
+  const run = async (seed: number) => {
+    await using proxy = await before(server.addr.port, { cut: [1, 3], delay: 5, seed, direction: "down" });
+    using peer = await RawPeer.connect(proxy.addr.port);
+    await peer.send(pattern(40));
+    await peer.end();
+    const { chunks, data } = await readToEnd(peer);
+    same(data, pattern(40));
+    return chunks.map(({ length }) => length);
+  };
+  // A busy machine may read two pieces at once, which is no other cut: so the places are compared, not the pieces.
+  const planned = [...new StreamFaults({ cut: [1, 3] }, 7, 1, "down").steps(pattern(40))].map(({ bytes }) =>
+    bytes.length
+  );
+  const places = (lengths: number[]) => lengths.map(((at) => (length: number) => at += length)(0));
+  const seen = await run(7);
+  assert(seen.length > 10, `${seen}`);
+  assert(places(seen).every((place) => places(planned).includes(place)), `${seen} of ${planned}`);
+  assert(!places(await run(8)).every((place) => places(planned).includes(place)));
+});
+
+Deno.test("--delay holds each write back at least so long", async () => {
+  await using server = serveEcho({ port: 0 });
+  await using proxy = await before(server.addr.port, { delay: 60 });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  for (let round = 0; round < 3; round++) {
+    const began = performance.now();
+    await peer.send("Hey");
+    await peer.receive(3);
+    const took = performance.now() - began;
+    assert(took >= 119, `there and back took ${took} ms`);
+  }
+});
+
+Deno.test("--rate limits what passes in a second", async () => {
+  await using server = serveEcho({ port: 0 });
+  await using proxy = await before(server.addr.port, { rate: 100_000, direction: "down" });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  const began = performance.now();
+  const sending = peer.send(pattern(50_000)).then(() => peer.end());
+  same((await readToEnd(peer)).data, pattern(50_000));
+  await sending;
+  const took = performance.now() - began;
+  assert(took > 450 && took < 2500, `50,000 bytes at 100,000 a second took ${took} ms`);
+});
+
+Deno.test("--join passes on in one write what came in many", async () => {
+  const got = Promise.withResolvers<number[]>();
+  await using server = fakeServer(async (peer) =>
+    got.resolve((await readToEnd(peer)).chunks.map((chunk) => chunk.length))
+  );
+  await using proxy = await before(server.port, { join: 500, direction: "up" });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  for (const character of "a sentence in pieces") await peer.send(character);
+  await peer.end();
+  assertEquals(await got.promise, [20]);
+});
+
+Deno.test("--reset-at lets exactly so many bytes through, and resets both sides", async () => {
+  for (const count of [1, 7, 300_000]) {
+    const got = Promise.withResolvers<{ data: Uint8Array; wasReset: boolean }>();
+    await using server = fakeServer(async (peer) => {
+      // Spoken first: who is reset before being accepted is never seen.
+      await peer.send("!");
+      got.resolve(await readToEnd(peer));
+    });
+    await using proxy = await before(server.port, { resetAt: count, direction: "up" });
+    using peer = await RawPeer.connect(proxy.addr.port);
+    await peer.receive(1);
+    await peer.send(pattern(count + 10)).catch(() => {});
+    const [here, there] = [await readToEnd(peer), await got.promise];
+    assertEquals([here.data.length, here.wasReset, there.data.length, there.wasReset], [0, true, count, true]);
+    same(there.data, pattern(count));
+    assertEquals(proxy.report.faults.reset, 1);
+  }
+});
+
+Deno.test("--reset-at 0 resets before the first byte, and a range is drawn from", async () => {
+  await using server = serveEcho({ port: 0 });
+  await using proxy = await before(server.addr.port, { resetAt: 0 });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  assertEquals(await readToEnd(peer), { chunks: [], data: concat([]), wasReset: true });
+  const drawn = new Set(Array.from({ length: 100 }, (_, connection) => {
+    const [...steps] = new StreamFaults({ resetAt: [3, 6] }, 1, connection, "up").steps(pattern(10));
+    return steps.at(-1)!.fault!.at;
+  }));
+  assertEquals([...drawn].sort(), [3, 4, 5, 6]);
+});
+
+Deno.test("--reset-at in a stream that comes down", async () => {
+  await using server = serveEcho({ port: 0 });
+  await using proxy = await before(server.addr.port, { resetAt: 5, direction: "down" });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  await peer.send("Hello, world");
+  const { data, wasReset } = await readToEnd(peer);
+  assertEquals([textOf(data), wasReset], ["Hello", true]);
+});
+
+Deno.test("--reset-in resets inside the named part of the message asked for", async () => {
+  const got = Promise.withResolvers<{ data: Uint8Array; wasReset: boolean }>();
+  await using server = fakeServer(async (peer) => {
+    await peer.send("!");
+    got.resolve(await readToEnd(peer));
+  });
+  await using proxy = await before(server.port, { framing: "header", resetIn: "header", message: 2, direction: "up" });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  await peer.receive(1);
+  await peer.send(headed("first"));
+  await peer.send(headed("second")).catch(() => {});
+  const { data, wasReset } = await got.promise;
+  assert(data.length > 15 && data.length < 25, `${data.length} bytes`);
+  assertEquals(wasReset, true);
+});
+
+Deno.test("--stop-after reads no more, so that the writer has to wait, while other connections go on", async () => {
+  const got = Promise.withResolvers<string>();
+  let first = true;
+  await using server = fakeServer(async (peer, held) => {
+    if (!first) return await peer.send(await peer.receive(5));
+    first = false;
+    got.resolve(await peer.receive(10));
+    await held;
+  });
+  await using proxy = await before(server.port, { stopAfter: 10, direction: "up" });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  let sent = 0;
+  const stuffing = (async () => {
+    for (;;) sent += await peer.socket.write(new Uint8Array(100_000).fill(0x61));
+  })().catch(() => {});
+  assertEquals(await got.promise, "a".repeat(10));
+  for (let last = -1; last !== sent;) {
+    last = sent;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  using other = await RawPeer.connect(proxy.addr.port);
+  await other.send("Hello");
+  assertEquals(await other.receive(5), "Hello");
+  assertEquals([proxy.connections, proxy.report.faults.stopped, proxy.report.up], [2, 1, 15]);
+  peer.close();
+  await stuffing;
+});
+
+Deno.test("a target that cannot be reached resets the client, and the proxy lives on", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  await using proxy = await before(port);
+  for (let round = 0; round < 3; round++) assert(await resets(proxy.addr.port));
+  await using server = serveEcho({ port });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  await peer.send("there now");
+  assertEquals(await peer.receive(9), "there now");
+  assertEquals(server.connections, 1);
+});
+
+Deno.test("one connection too many is reset, and there is room again when one ends", async () => {
+  await using server = serveEcho({ port: 0 });
+  await using proxy = await before(server.addr.port, { maxConnections: 1 });
+  using first = await RawPeer.connect(proxy.addr.port);
+  await first.send("1");
+  await first.receive(1);
+  assert(await resets(proxy.addr.port));
+  await first.end();
+  await first.receiveAll();
+  // The proxy learns of the last end a little later than the client.
+  const room = async () => {
+    for (;;) {
+      try {
+        using third = await RawPeer.connect(proxy.addr.port);
+        await third.send("3");
+        return await third.receive(1);
+      } catch {
+        // Not yet.
+      }
+    }
+  };
+  await within(room(), "room for a third connection");
+});
+
+/** Sends datagrams through a proxy to the uppercase server, and gives what came back. */
+async function throughUdp(faults: FaultOptions & { seed: number }, count: number, expected: number): Promise<string[]> {
+  await using server = serveUppercase({ port: 0 });
+  await using proxy = await serveProxy({
+    listen: "udp://127.0.0.1:0",
+    to: `udp://127.0.0.1:${server.addr.port}`,
+    ...faults,
+  });
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const answers: string[] = [];
+  const all = (async () => {
+    while (answers.length < expected) answers.push(textOf((await socket.receive())[0]));
+  })();
+  for (let number = 0; number < count; number++) {
+    await socket.send(bytes(`n${number}`), proxy.addr);
+    // Not so fast that the system loses some by itself.
+    if (number % 20 === 19) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  try {
+    await within(all, () => `${expected} datagrams, got ${answers.length}`);
+  } finally {
+    socket.close();
+  }
+  return answers;
+}
+
+/** What is to come of datagrams that go one way: their numbers, in order. */
+function planned(faults: FaultOptions & { seed: number }, count: number): string[] {
+  const fates = new DatagramFaults(faults, faults.seed, 1, "up");
+  return Array.from({ length: count }, (_, number) => Array(fates.next().copies).fill(`N${number}`)).flat();
+}
+
+Deno.test("UDP: datagrams pass, and those lost and repeated are the same for the same seed", async () => {
+  assertEquals(await throughUdp({ seed: 1 }, 50, 50), Array.from({ length: 50 }, (_, number) => `N${number}`));
+  const faults = { lose: 30, repeat: 20, direction: "up", seed: 7 } as const;
+  const expected = planned(faults, 200);
+  assert(expected.length < 200 && new Set(expected).size < expected.length);
+  assertEquals(await throughUdp(faults, 200, expected.length), expected);
+  assert(String(planned({ ...faults, seed: 8 }, 200)) !== String(expected));
+  assertEquals(await throughUdp({ lose: 100, seed: 1 }, 5, 0), []);
+});
+
+Deno.test("UDP: --reorder sends a datagram after the next one, and the last one late", async () => {
+  const answers = await throughUdp({ reorder: 100, direction: "up", seed: 1 }, 5, 5);
+  assertEquals(answers, ["N1", "N0", "N3", "N2", "N4"]);
+});
+
+Deno.test("UDP: --delay holds datagrams back, in order", async () => {
+  const began = performance.now();
+  assertEquals(await throughUdp({ delay: [50, 100], direction: "down", seed: 1 }, 5, 5), [
+    "N0",
+    "N1",
+    "N2",
+    "N3",
+    "N4",
+  ]);
+  assert(performance.now() - began >= 49);
+});
+
+Deno.test("UDP: answers find their own client, strangers are not passed on, the longest silent client makes room", async () => {
+  await using server = serveUppercase({ port: 0 });
+  await using proxy = await serveProxy({
+    listen: "udp://127.0.0.1:0",
+    to: `udp://127.0.0.1:${server.addr.port}`,
+    maxConnections: 2,
+  });
+  const sockets = Array.from(
+    { length: 3 },
+    () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }),
+  );
+  try {
+    for (const round of ["a", "b"]) {
+      for (const [number, socket] of sockets.entries()) {
+        await socket.send(bytes(`${round}${number}`), proxy.addr);
+        const [answer, from] = await within(socket.receive(), `an answer to ${round}${number}`);
+        assertEquals([textOf(answer), (from as Deno.NetAddr).port], [
+          `${round}${number}`.toUpperCase(),
+          proxy.addr.port,
+        ]);
+      }
+    }
+    assertEquals([proxy.connections, proxy.report.connections], [2, 6]);
+  } finally {
+    for (const socket of sockets) socket.close();
+  }
+});
+
+/** The command as its own process, under its set unless told otherwise. */
+function command(args: string[], permissions = ["-P=proxy"]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", ...permissions, "services/proxy/server.ts", ...args],
+    cwd: new URL("../..", import.meta.url),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Runs the command to an end it should come to by itself. */
+async function ends(args: string[], permissions?: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const process = command(args, permissions);
+  await process.stdin.close();
+  const { code, stdout, stderr } = await within(process.output(), "the proxy's end");
+  return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
+}
+
+Deno.test("deno task proxy tells its seed and its faults, logs what it does, and ends at a signal with a report", async () => {
+  await using server = serveEcho({ port: 0 });
+  const to = `tcp://127.0.0.1:${server.addr.port}`;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const args = [
+      "--listen",
+      "tcp://127.0.0.1:0",
+      "--to",
+      to,
+      "--log",
+      "json",
+      "--cut",
+      "1-2",
+      "--delay",
+      "0.001-0.002",
+    ];
+    await using proxy = new ServerProcess(
+      command([...args, "--framing", "lines", "--reset-in", "newline", "--direction", "down"]),
+    );
+    const { message, seed, address } = await proxy.logged(/^Listening at/);
+    assertMatch(
+      message,
+      /passing on to .*; down: writes cut into 1-2 bytes, delay 0\.001-0\.002 s, reset in the newline/,
+    );
+    assert(Number.isSafeInteger(seed));
+    using peer = await RawPeer.connect(Number(String(address).split(":").at(-1)));
+    await peer.send("Hello\n");
+    assertEquals(await peer.receiveAll(), "Hello");
+    await proxy.logged(/: reset at byte 5 down \(in the newline of message 1\)$/);
+    await proxy.logged(/closed: reset on demand; 6 bytes up in 1 writes, 5 bytes down in \d$/);
+    using _open = await RawPeer.connect(Number(String(address).split(":").at(-1)));
+    await proxy.logged(/connected, connection 2/);
+    assertEquals(await proxy.stop(signal), 0);
+    const { connections, reset, cut } = await proxy.logged(/^Stopped: .* faults: 1 reset$/);
+    assertEquals([connections, reset, cut], [2, 1, 1]);
+  }
+});
+
+Deno.test("deno task proxy explains itself, and says in one line what is wrong", async () => {
+  const help = await ends(["--help"]);
+  assertEquals([help.code, help.stderr], [0, ""]);
+  assertMatch(
+    help.stdout,
+    /Usage: deno task proxy \[options\]\n[^]*--seed N [^]*:\n {2}deno task proxy --listen [^\n]*\n$/,
+  );
+  const at = ["--listen", "tcp://127.0.0.1:0", "--to", "tcp://127.0.0.1:1"];
+  const wrong: [args: string[], words: RegExp][] = [
+    [[], /--listen is needed/],
+    [at.slice(0, 2), /--to is needed/],
+    [["--listen", "here", ...at.slice(2)], /--listen: expected tcp:\/\/HOST:PORT/],
+    [[...at, "--cut", "0"], /--cut: expected N or N-M, integers of 1 or more, got "0"/],
+    [[...at, "--cut", "7-1"], /--cut: expected N or N-M/],
+    [[...at, "--delay", "1s"], /--delay: expected seconds/],
+    [[...at, "--lose", "101"], /--lose: expected a number from 0 to 100/],
+    [[...at, "--lose", "1"], /Cannot use lose here: it is for datagrams/],
+    [[...at, "--framing", "xml"], /--framing: expected one of header, lines/],
+    [[...at, "--reset-in", "header"], /expected both a framing and a part/],
+    [[...at, "--seed", "4294967296"], /--seed: expected an integer from 0 to 4294967295/],
+    [[...at, "extra"], /Unexpected argument "extra"/],
+  ];
+  for (const [args, words] of wrong) {
+    const { code, stdout, stderr } = await ends(args);
+    assertEquals([code, stdout], [2, ""]);
+    assertMatch(stderr, /^proxy: [^\n]*; see deno task proxy --help\n$/);
+    assertMatch(stderr, words);
+  }
+});
+
+Deno.test("deno task proxy says in one line why it cannot listen, and what to add to its sandbox", async () => {
+  await using server = serveEcho({ port: 0 });
+  const to = ["--to", "tcp://127.0.0.1:1"];
+  const used = await ends(["--listen", `tcp://127.0.0.1:${server.addr.port}`, ...to]);
+  assertMatch(used.stderr, /^proxy: tcp:\/\/127\.0\.0\.1:\d+ is in use: [^\n]* another --listen [^\n]*\n$/);
+  const outside = await ends(["--listen", "tcp://0.0.0.0:0", ...to]);
+  assertMatch(
+    outside.stderr,
+    /^proxy: The sandbox of proxy does not allow 0\.0\.0\.0:0,127\.0\.0\.1:1; [^\n]* --allow-net [^\n]*\n$/,
+  );
+  const elsewhere = await ends(["--listen", "tcp://192.0.2.1:0", ...to], ["--allow-net"]);
+  assertMatch(elsewhere.stderr, /^proxy: tcp:\/\/192\.0\.2\.1:0 is not an address of this machine\n$/);
+  const unix = await ends(["--listen", "unix:/tmp/a.sock", "--to", "unix:/tmp/b.sock"]);
+  const grants = "--allow-net=unix:/tmp/a.sock,unix:/tmp/b.sock --allow-read=/tmp/a.sock,/tmp/b.sock " +
+    "--allow-write=/tmp/a.sock,/tmp/b.sock services/proxy/server.ts";
+  assert(unix.stderr.includes(`deno run -P=proxy ${grants}`), unix.stderr);
+  assertEquals([used.code, outside.code, elsewhere.code, unix.code], [1, 1, 1, 1]);
+});
+
+Deno.test({
+  name: "deno task proxy passes TCP on to a Unix socket, that to another, and that to TCP" +
+    (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using server = serveEcho({ port: 0 });
+    const [one, other] = [1, 2].map((number) => `/tmp/wirebench-${crypto.randomUUID()}-${number}.sock`);
+    const start = (listen: string, to: string, ...more: string[]) => {
+      const paths = [listen, to].filter((at) => at.startsWith("unix:")).map((at) => at.slice("unix:".length));
+      // Given on the command line, a list takes the place of the set's.
+      const grants = ["127.0.0.1", ...paths.map((path) => `unix:${path}`)];
+      const permissions = ["-P=proxy", `--allow-net=${grants}`, `--allow-read=${paths}`, `--allow-write=${paths}`];
+      return new ServerProcess(command(["--listen", listen, "--to", to, "--log", "json", ...more], permissions));
+    };
+    await using last = start(`unix:${other}`, `tcp://127.0.0.1:${server.addr.port}`);
+    // A second time at the same path: the first has taken its file away.
+    for (const _ of ["once", "again"]) {
+      await using middle = start(`unix:${one}`, `unix:${other}`, "--cut", "1-1000");
+      await using first = start("tcp://127.0.0.1:0", `unix:${one}`);
+      const { address } = await first.logged(/^Listening/);
+      await Promise.all([middle, last].map((proxy) => proxy.logged(/^Listening at unix:/)));
+      using peer = await RawPeer.connect(Number(String(address).split(":").at(-1)));
+      const sending = peer.send(pattern(100_000)).then(() => peer.end());
+      const { data, wasReset } = await readToEnd(peer);
+      await sending;
+      same(data, pattern(100_000));
+      assertEquals(wasReset, false);
+      await middle.logged(/^unix client 1 closed: finished; 100000 bytes up/);
+    }
+  },
+});
