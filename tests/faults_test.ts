@@ -1,0 +1,149 @@
+// Every program's exchange through the proxy: what a network may do to bytes changes nothing, and what it may do to a
+// connection is told in one line.
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { type FaultOptions, serveProxy } from "@wirebench/wirebench/proxy";
+import { type Exchange, EXCHANGES, type Stage } from "../scripts/demo/exchanges.ts";
+import { ClientProcess, type ClientResult, runClient, ServerProcess } from "./harness.ts";
+
+/** Faults after which everything is still right. */
+const HARMLESS: Record<string, FaultOptions> = {
+  "cut into single bytes": { cut: 1 },
+  "cut into 1 to 7 bytes": { cut: [1, 7] },
+  "delayed": { delay: [5, 25] },
+  "joined": { join: 30 },
+  "at 2000 bytes a second": { rate: 2000 },
+};
+
+/** Inside what each program sends a reset is to fall; a stream without messages is cut where its bytes are counted. */
+const PARTS: Record<string, FaultOptions> = {
+  echo: { framing: "fixed:12", resetIn: "payload" },
+  sixteen: { framing: "fixed:16", resetIn: "payload" },
+  fixed: { framing: "fixed:24", resetIn: "payload", message: 2 },
+  delimited: { framing: "lines", resetIn: "line", message: 3 },
+  tagged: { framing: "tagged:A=4,B=16,C=300", resetIn: "header", message: 2 },
+  exchange: { framing: "lines", resetIn: "newline" },
+  lines: { framing: "lines", resetIn: "line" },
+  clock: { framing: "header", resetIn: "header", message: 2 },
+  objects: { framing: "header", resetIn: "header" },
+  chat: { framing: "header", resetIn: "header", message: 2 },
+  dispatch: { framing: "fixed:64", resetIn: "payload", message: 3 },
+};
+
+const exchanges = EXCHANGES.map((exchange): Exchange =>
+  exchange.service !== "dispatch" ? exchange : {
+    ...exchange,
+    servers: [["--mode", "loop"]],
+    // Its part in the demo is to be measured; here a few round trips do.
+    run: ({ client }) => client(["--connections", "2", "--duration", "0.1"], /^2 connections held, \d+ round trips/),
+  }
+);
+
+/** Where an exchange is played: at the proxy's port, by clients that are to end well. */
+function stageAt({ service }: Exchange, port: number, args: string[]): Stage {
+  const at = ["--port", String(port)];
+  return {
+    port,
+    args,
+    say: () => {},
+    start: (args) => new ClientProcess(service, { args: [...at, ...args] }),
+    async client(args, prints) {
+      const { code, stdout, stderr } = await runClient(service, [...at, ...args]);
+      assertEquals([code, stderr], [0, ""]);
+      if (typeof prints === "string") assertEquals(stdout, prints);
+      else assertMatch(stdout, prints);
+      return stdout;
+    },
+  };
+}
+
+/** Runs what a service's first client in its exchange would, and gives what it came to, well or not. */
+async function firstClient(exchange: Exchange, port: number, serverArgs: string[]): Promise<ClientResult> {
+  const at = ["--port", String(port), "--timeout", "0.5"];
+  if (exchange.service === "chat") {
+    await using client = new ClientProcess("chat", { args: [...at.slice(0, 2), "--name", "ann"] });
+    await client.type("Hello\nanybody?\n");
+    return await client.result();
+  }
+  const ended = Promise.withResolvers<ClientResult>();
+  const stage: Stage = {
+    ...stageAt(exchange, port, serverArgs),
+    async client(args) {
+      ended.resolve(await runClient(exchange.service, [...at, ...args]));
+      throw new Error("One client is enough");
+    },
+  };
+  await exchange.run(stage).catch(ended.reject);
+  return await ended.promise;
+}
+
+async function through(
+  { transport }: Exchange,
+  port: number,
+  faults: FaultOptions,
+  run: (port: number) => Promise<unknown>,
+): Promise<void> {
+  const scheme = transport.toLowerCase() as "tcp" | "udp";
+  await using proxy = await serveProxy({
+    listen: `${scheme}://127.0.0.1:0`,
+    to: `${scheme}://127.0.0.1:${port}`,
+    seed: 7,
+    ...faults,
+  });
+  await run(proxy.addr.port);
+}
+
+/** Runs all of them, at once unless they would hear each other. */
+async function each(exchange: Exchange, runs: (() => Promise<void>)[]): Promise<void> {
+  if (exchange.service !== "chat") await Promise.all(runs.map((run) => run()));
+  else for (const run of runs) await run();
+}
+
+for (const exchange of exchanges) {
+  const { service, transport, servers = [[]] } = exchange;
+  for (const args of servers) {
+    const name = [service, ...args].join(" ");
+
+    Deno.test(`${name} survives the network: what it does to bytes, and what it does to connections`, async () => {
+      await using server = await ServerProcess.start(service, { args });
+      const plays = (port: number) => exchange.run(stageAt(exchange, port, args));
+
+      const harmless = transport === "TCP" ? HARMLESS : { "all repeated": { repeat: 100 } };
+      await each(
+        exchange,
+        Object.entries(harmless).map(([what, faults]) => async () => {
+          try {
+            await through(exchange, server.port, faults, plays);
+          } catch (error) {
+            throw new Error(`${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
+          }
+        }),
+      );
+
+      // The chat's client hears nothing of itself, so what breaks it is on its way up.
+      const direction = service === "chat" ? "up" : "down";
+      const breaking: [what: string, faults: FaultOptions, words: RegExp][] = transport === "UDP"
+        ? [["all lost", { lose: 100 }, /No answer from [^ ]+ within 0\.5 s/]]
+        : [
+          ["reset at a byte", { resetAt: 5 }, /The peer broke the connection off/],
+          ["reset in a part", PARTS[service]!, /The peer broke the connection off/],
+          ["no more read", { stopAfter: 5 }, /(Nothing came for|A message begun did not end within) 0\.5 s/],
+        ];
+      // Nobody owes a chat's client anything, so it cannot tell silence from the lack of things to say.
+      if (service === "chat") breaking.pop();
+      await each(
+        exchange,
+        breaking.map(([what, faults, words]) => () =>
+          through(exchange, server.port, { ...faults, direction }, async (port) => {
+            const { code, stderr } = await firstClient(exchange, port, args);
+            assertEquals(code, 1, `${what}: ${stderr}`);
+            assertMatch(stderr, new RegExp(`^${service}:client: ${words.source}\n$`), what);
+          })
+        ),
+      );
+
+      await plays(server.port);
+      assertEquals(server.log.filter(({ level }) => level === "error"), []);
+    });
+  }
+}
