@@ -243,10 +243,11 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
   const proxy = await serveProxy({ ...values, log, signal: requests.stop });
   await proxy.finished;
   const { faults, ...report } = await proxy.shutdown();
+  // Cuts and delays show in what is logged of each connection.
   const happened = Object.entries(faults).filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`);
   log.info(
-    "Stopped: {connections} connections, {reset} ended with a reset, {cut} were cut; {up} bytes up, {down} down; " +
-      (happened.length === 0 ? "no fault happened" : `faults: ${happened.join(", ")}`),
+    "Stopped: {connections} connections, {reset} ended with a reset, {cut} were cut; {up} bytes up, {down} down" +
+      (happened.length === 0 ? "" : `; ${happened.join(", ")}`),
     { ...report, faults },
   );
 }

@@ -632,7 +632,7 @@ Deno.test("deno task proxy tells its seed and its faults, logs what it does, and
     using _open = await RawPeer.connect(Number(String(address).split(":").at(-1)));
     await proxy.logged(/connected, connection 2/);
     assertEquals(await proxy.stop(signal), 0);
-    const { connections, reset, cut } = await proxy.logged(/^Stopped: .* faults: 1 reset$/);
+    const { connections, reset, cut } = await proxy.logged(/^Stopped: .* bytes up, \d+ down; 1 reset$/);
     assertEquals([connections, reset, cut], [2, 1, 1]);
   }
 });
