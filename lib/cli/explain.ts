@@ -34,17 +34,17 @@ export function explain(error: unknown, { task, address = "the address", option 
   if (PLAIN.some((plain) => error instanceof plain)) return message;
   if (error instanceof Deno.errors.NotCapable) return sandboxed(message, task, address);
   if (error instanceof Deno.errors.AddrInUse) {
-    if (address.includes("/")) return `${address} is in use: a program listens there, or it is a file of another kind`;
+    if (isPath(address)) return `${address} is in use: a program listens there, or it is a file of another kind`;
     return `${address} is in use: stop the program that listens there, or choose another ${option} (0 takes a free one)`;
   }
   if (error instanceof Deno.errors.AddrNotAvailable) return `${address} is not an address of this machine`;
   if (error instanceof Deno.errors.NotFound) return `There is no ${address}: ${startServer(task)}, or check --unix`;
   if (error instanceof Deno.errors.PermissionDenied) {
-    if (address.includes("/")) return `The system does not allow ${address}: it belongs to another user`;
+    if (isPath(address)) return `The system does not allow ${address}: it belongs to another user`;
     return `The system does not allow listening at ${address}: choose a ${option} above 1023`;
   }
   if (error instanceof Deno.errors.ConnectionRefused) {
-    const where = address.includes("/") ? "--unix" : "--host and --port";
+    const where = isPath(address) ? "--unix" : "--host and --port";
     return `Nobody listens at ${address}: ${startServer(task)}, or check ${where}`;
   }
   if (error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.NotConnected) {
@@ -71,6 +71,11 @@ export function orUsage<Value>(run: () => Value): Value {
   }
 }
 
+/** Whether an address is that of a Unix socket. */
+function isPath(address: string): boolean {
+  return address.includes("/") && !address.includes("://");
+}
+
 function startServer(task: string): string {
   return `start the server with deno task ${task.replace(":client", ":server")}`;
 }
@@ -83,7 +88,7 @@ function sandboxed(message: string, task: string, address: string): string {
   if (wanted === null || side === undefined) return message;
   const [, kind, what] = wanted;
   // A Unix socket is a file and an address.
-  const asked = what === address && what.includes("/") ? [`unix:${what}`] : what!.split(",");
+  const asked = what === address && isPath(address) ? [`unix:${what}`] : what!.split(",");
   const paths = asked.filter((one) => one.startsWith("unix:")).map((one) => one.slice("unix:".length));
   const files = paths.length === 0 ? "" : `--allow-read=${paths} --allow-write=${paths} `;
   // A socket on a free port speaks with other addresses too.

@@ -3,7 +3,7 @@ import { Admission } from "./_admission.ts";
 import { formatAddress, type ListenAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
-import { type ConnectionOptions, type Deadlines, deadlinesOf } from "./limits.ts";
+import { type ConnectionOptions, deadlinesOf } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { after, sleep } from "./timer.ts";
 import { type Certificate, encryptServer, serverContext, type Socket } from "./_tls.ts";

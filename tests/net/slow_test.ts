@@ -1,12 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  Broadcast,
-  type Connection,
-  ConnectionError,
-  serveTcp,
-  type SlowPolicy,
-  type Subscriber,
-} from "@wirebench/wirebench/net";
+import { Broadcast, type Connection, serveTcp, type SlowPolicy, type Subscriber } from "@wirebench/wirebench/net";
 import { bytes, headed, RawPeer, ServerProcess, textOf, within } from "../harness.ts";
 
 /** What each message of these tests weighs: a number of eight digits, and filling. */
