@@ -97,8 +97,8 @@ export class Broadcast {
   readonly #maxLag: number;
   readonly #segmentSize: number;
   readonly #subscribers = new Set<Subscriber>();
-  /** Those that were far behind when the last segment began, and since when. */
-  readonly #behind = new Map<Subscriber, number>();
+  /** Those that were far behind when the last segment began, since when, and whether they were told so. */
+  readonly #behind = new Map<Subscriber, { since: number; told: boolean }>();
   #last: Segment;
   #waking = false;
 
@@ -126,15 +126,16 @@ export class Broadcast {
    * Sends what is published from now on to a connection, until it leaves or ends.
    *
    * @param connection Where to; nobody else may write to it meanwhile.
-   * @param onDrop Called with the number of bytes that it goes without, by the policy `drop-oldest`.
+   * @param onSlow Called when it does not keep up: by `drop-oldest` with the number of bytes that it goes without, by
+   * `wait` with 0 when others have waited for it for a second.
    * @returns The subscriber, to leave with and to publish as.
    */
-  subscribe(connection: Connection, onDrop: (length: number) => void = () => {}): Subscriber {
+  subscribe(connection: Connection, onSlow: (dropped: number) => void = () => {}): Subscriber {
     const forget = () => {
       this.#subscribers.delete(subscriber);
       this.#behind.delete(subscriber);
     };
-    const subscriber = new Subscriber(connection, this.#last, forget, onDrop);
+    const subscriber = new Subscriber(connection, this.#last, forget, onSlow);
     this.#subscribers.add(subscriber);
     return subscriber;
   }
@@ -195,7 +196,7 @@ export class Broadcast {
         if (lag > this.#maxLag) subscriber.dropUpTo(this.#last.start - this.#maxLag / 2);
       } else if (this.#slow === "disconnect" && lag > this.#maxLag) subscriber.closeAsTooSlow(lag);
       else if (lag > this.#maxLag * BEHIND && !this.#behind.has(subscriber)) {
-        this.#behind.set(subscriber, performance.now());
+        this.#behind.set(subscriber, { since: performance.now(), told: false });
       }
     }
   }
@@ -204,10 +205,14 @@ export class Broadcast {
   #mustWait(): boolean {
     const now = performance.now();
     let waiting = false;
-    for (const [subscriber, since] of this.#behind) {
+    for (const [subscriber, behind] of this.#behind) {
       const lag = this.#last.start + this.#last.length - subscriber.position;
+      const patience = now - behind.since < PATIENCE;
       if (lag <= this.#maxLag * BEHIND) this.#behind.delete(subscriber);
-      else if (this.#slow === "wait" || now - since < PATIENCE && now - subscriber.wroteAt < DEAF_AFTER) waiting = true;
+      else if (this.#slow === "wait" || patience && now - subscriber.wroteAt < DEAF_AFTER) waiting = true;
+      if (this.#slow !== "wait" || patience || behind.told) continue;
+      behind.told = true;
+      subscriber.isWaitedFor();
     }
     return waiting;
   }
@@ -217,7 +222,7 @@ export class Broadcast {
 export class Subscriber implements Disposable {
   readonly #connection: Connection;
   readonly #forget: () => void;
-  readonly #onDrop: (length: number) => void;
+  readonly #onSlow: (dropped: number) => void;
   #segment: Segment;
   /** How much of the segment has been written. */
   #offset: number;
@@ -231,12 +236,12 @@ export class Subscriber implements Disposable {
   #left: PromiseWithResolvers<void> | undefined;
 
   /** Use {@linkcode Broadcast.subscribe}. */
-  constructor(connection: Connection, segment: Segment, forget: () => void, onDrop: (length: number) => void) {
+  constructor(connection: Connection, segment: Segment, forget: () => void, onSlow: (dropped: number) => void) {
     this.#connection = connection;
     this.#segment = segment;
     this.#offset = segment.length;
     this.#forget = forget;
-    this.#onDrop = onDrop;
+    this.#onSlow = onSlow;
   }
 
   /** How much of the log has been handed to the connection, in bytes from its beginning. */
@@ -307,7 +312,12 @@ export class Subscriber implements Disposable {
     if (next === undefined || next.start <= from) return;
     // A copy: the segment itself leads others to those left out.
     this.#segment = { ...this.#segment, next };
-    this.#onDrop(next.start - from);
+    this.#onSlow(next.start - from);
+  }
+
+  /** Says that others wait for it. */
+  isWaitedFor(): void {
+    this.#onSlow(0);
   }
 
   #write(run: Uint8Array): void {

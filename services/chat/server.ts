@@ -74,7 +74,11 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
     const who = { name: quoteText(name), peer: connection.remote };
     using member = room.subscribe(
       connection,
-      (length) => log.warn("{name} at {peer} is too slow: {length} bytes dropped", { ...who, length }),
+      (dropped) =>
+        log.warn(`{name} at {peer} is too slow: ${dropped > 0 ? "{dropped} bytes dropped" : "the others wait"}`, {
+          ...who,
+          dropped,
+        }),
     );
     log.info("{name} joined from {peer}", who);
     try {

@@ -15,8 +15,12 @@ async function oneSubscriber(slow: SlowPolicy, maxLag: number, writeTimeout = 30
   const joined = Promise.withResolvers<{ connection: Connection; member: Subscriber }>();
   const done = Promise.withResolvers<void>();
   let dropped = 0;
+  let told = 0;
   const server = serveTcp({ writeTimeout }, async (connection) => {
-    const member = room.subscribe(connection, (length) => dropped += length);
+    const member = room.subscribe(connection, (length) => {
+      dropped += length;
+      told++;
+    });
     joined.resolve({ connection, member });
     await done.promise;
     await member.leave();
@@ -32,6 +36,9 @@ async function oneSubscriber(slow: SlowPolicy, maxLag: number, writeTimeout = 30
     end: () => done.resolve(),
     get dropped() {
       return dropped;
+    },
+    get told() {
+      return told;
     },
     async [Symbol.asyncDispose]() {
       done.resolve();
@@ -96,18 +103,16 @@ Deno.test("wait: publishers go at the pace of the slowest member, which gets eve
       if (room.room.crowded) await room.room.settle();
     }
   })();
-  // Full buffers stop it, long before the end.
-  let before = -1;
-  while (before !== published) {
-    before = published;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert(published < COUNT, `${published}`);
+  // Full buffers stop it, long before the end, and after a second it is said whose.
+  while (room.told === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  const before = published;
+  assert(before < COUNT, `${before}`);
   const reading = room.peer.receiveAll();
   await within(publishing, "the publisher");
   room.end();
   const numbers = numbersIn(await reading);
   assertEquals(numbers, Array.from({ length: COUNT }, (_, number) => number));
+  assertEquals(room.dropped, 0);
 });
 
 Deno.test("wait: a member that reads nothing at all is closed by the write timeout, and the others go on", async () => {
