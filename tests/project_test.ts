@@ -133,6 +133,18 @@ Deno.test("what the README refers to exists", () => {
   }
 });
 
+Deno.test("every promise in SECURITY.md names a test that exists", () => {
+  const tests = all.filter((path) => path.startsWith("tests/")).map(read).join("\n");
+  const rows = read("SECURITY.md").split("\n").filter((line) =>
+    line.startsWith("| ") && !/^\| ?-|\| test\s*\|$/.test(line)
+  );
+  assert(rows.length > 30);
+  for (const row of rows) {
+    const name = /`([^`]+)` \|$/.exec(row.trimEnd().replace(/\s+\|$/, " |"))?.[1];
+    assert(name !== undefined && tests.includes(name), `the test of ${row}`);
+  }
+});
+
 Deno.test("another program can link to this one, check its types and use all of it", async () => {
   const run = (...args: string[]) =>
     new Deno.Command(Deno.execPath(), { args, cwd: new URL("tests/consumer", root), env: { NO_COLOR: "1" } }).output();
