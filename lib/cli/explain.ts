@@ -38,6 +38,7 @@ export function explain(error: unknown, { task, address = "the address", option 
     return `${address} is in use: stop the program that listens there, or choose another ${option} (0 takes a free one)`;
   }
   if (error instanceof Deno.errors.AddrNotAvailable) return `${address} is not an address of this machine`;
+  if (error instanceof Deno.errors.NotFound && task.endsWith(":server")) return `There is no folder for ${address}`;
   if (error instanceof Deno.errors.NotFound) return `There is no ${address}: ${startServer(task)}, or check --unix`;
   if (error instanceof Deno.errors.PermissionDenied) {
     if (isPath(address)) return `The system does not allow ${address}: it belongs to another user`;

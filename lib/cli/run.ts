@@ -1,5 +1,5 @@
 import { bold } from "@std/fmt/colors";
-import { configureLog, type Level, LOG_LEVELS } from "../log/mod.ts";
+import { configureLog, escapeText, type Level, LOG_LEVELS } from "../log/mod.ts";
 import { type Attempt, explain } from "./explain.ts";
 import {
   choice,
@@ -70,7 +70,8 @@ export async function run<Table extends Options>(
   } catch (error) {
     code = error instanceof UsageError ? 2 : 1;
     const advice = code === 2 ? `; see deno task ${command.name} --help` : "";
-    console.error(`${command.name}: ${explain(error, attempt)}${advice}`);
+    // What a peer said may be part of it.
+    console.error(`${command.name}: ${escapeText(explain(error, attempt))}${advice}`);
   }
   await requests?.settled();
   Deno.exitCode = code;

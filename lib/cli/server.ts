@@ -100,7 +100,16 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
   await runServer(command, shared, async (values, options, requests) => {
     const { unix, tlsCert, tlsKey, maxPerAddress, ...rest } = values;
     const tls = await readCertificate(tlsCert, tlsKey);
-    if (unix !== "" && tls !== undefined) throw new UsageError("--unix and --tls-cert do not go together");
+    if (unix !== "") {
+      for (
+        const [option, given] of [["--tls-cert", tls], ["--allow", options.allow], [
+          "--max-per-address",
+          maxPerAddress || undefined,
+        ]]
+      ) {
+        if (given !== undefined) throw new UsageError(`--unix and ${option} do not go together`);
+      }
+    }
     if (unix !== "") await removeStaleSocket(unix);
     return await serve({
       ...rest as Values<Table>,

@@ -62,48 +62,19 @@ function readPem<Value>(what: string, read: () => Value): Value {
 export function encryptServer(socket: Deno.Conn, secureContext: SecureContext): Socket {
   const options = { isServer: true, secureContext, allowHalfOpen: true };
   // Any duplex stream will do, which the types do not say.
-  return new TlsSocket(socket, new TLSSocket(streamOf(socket) as never, options), "secure");
+  return new TlsSocket(socket, (plain) => new TLSSocket(plain as never, options), "secure");
 }
 
 /** Encrypts an open connection as the client. */
 export function encryptClient(socket: Deno.Conn, serverName: string, ca: string[] | undefined): Socket {
-  const stream = connect({
-    socket: streamOf(socket) as never,
+  const options = {
     host: serverName,
     // The name is asked for only where it is one (RFC 6066, 3).
     servername: isIP(serverName) === 0 ? serverName : "",
     allowHalfOpen: true,
     ...(ca === undefined ? {} : { ca }),
-  } as never) as TLSSocket;
-  return new TlsSocket(socket, stream, "secureConnect");
-}
-
-/** A socket as the stream that TLS is laid over. */
-function streamOf(socket: Deno.Conn): Duplex {
-  return new Duplex({
-    allowHalfOpen: true,
-    read() {
-      const buffer = new Uint8Array(READ_SIZE);
-      socket.read(buffer).then(
-        (length) => this.push(length === null ? null : buffer.subarray(0, length)),
-        (error) => this.destroy(error),
-      );
-    },
-    write(chunk: Uint8Array, _, written) {
-      writeAll(socket, chunk).then(() => written(), written);
-    },
-    final(ended) {
-      socket.closeWrite().then(() => ended(), ended);
-    },
-    destroy(error, destroyed) {
-      socket.close();
-      destroyed(error);
-    },
-  });
-}
-
-async function writeAll(socket: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  while (bytes.length > 0) bytes = bytes.subarray(await socket.write(bytes));
+  };
+  return new TlsSocket(socket, (plain) => connect({ ...options, socket: plain } as never), "secureConnect");
 }
 
 /**
@@ -119,14 +90,17 @@ class TlsSocket implements Socket {
   #rest: Uint8Array = new Uint8Array();
   #ended = false;
   #error: Error | undefined;
+  /** Wakes whoever reads what has been decrypted. */
   #wake: () => void = () => {};
+  /** Goes on reading what is encrypted. */
+  #readOn: () => void = () => {};
 
-  constructor(socket: Deno.Conn, stream: TLSSocket, secureEvent: "secure" | "secureConnect") {
+  constructor(socket: Socket, encrypt: (plain: Duplex) => TLSSocket, secureEvent: "secure" | "secureConnect") {
     this.#socket = socket;
     this.localAddr = socket.localAddr;
     this.remoteAddr = socket.remoteAddr;
-    this.#stream = stream;
     this.#secure.promise.catch(() => {}); // Whoever reads or writes is told.
+    const stream = this.#stream = encrypt(this.#plain());
     stream.on(secureEvent, () => this.#secure.resolve());
     stream.on("readable", () => this.#wake());
     stream.on("end", () => {
@@ -135,6 +109,8 @@ class TlsSocket implements Socket {
       this.#wake();
     });
     stream.on("error", (error) => this.#fail(error));
+    // What a server cannot decrypt once the handshake is done is told in this way alone.
+    stream.on("_tlsError", (error: Error) => this.#fail(error));
     stream.on("close", () => this.#fail(new Deno.errors.Interrupted("The connection is closed")));
   }
 
@@ -145,9 +121,10 @@ class TlsSocket implements Socket {
   async read(buffer: Uint8Array): Promise<number | null> {
     while (this.#rest.length === 0) {
       const chunk: Uint8Array | null = this.#stream.read();
+      this.#readOn();
       if (chunk !== null) this.#rest = chunk;
-      else if (this.#error !== undefined) throw this.#error;
       else if (this.#ended) return null;
+      else if (this.#error !== undefined) throw this.#error;
       else await new Promise<void>((resolve) => this.#wake = resolve);
     }
     const length = Math.min(this.#rest.length, buffer.length);
@@ -176,22 +153,65 @@ class TlsSocket implements Socket {
 
   close(): void {
     this.#stream.destroy();
+    this.#readOn();
   }
 
   setNoDelay(noDelay: boolean): void {
     this.#socket.setNoDelay?.(noDelay);
   }
 
+  /** The socket as the stream that TLS is laid over, which hears of the socket's errors only that it has closed. */
+  #plain(): Duplex {
+    const socket = this.#socket;
+    const fail = (error: Error) => {
+      this.#fail(error);
+      return error;
+    };
+    const plain: Duplex = new Duplex({
+      allowHalfOpen: true,
+      read: () => {
+        this.#readPlain().then((bytes) => plain.push(bytes), (error) => plain.destroy(fail(error)));
+      },
+      write(chunk: Uint8Array, _, written) {
+        writeAll(socket, chunk).then(() => written(), (error) => written(fail(error)));
+      },
+      final(ended) {
+        socket.closeWrite().then(() => ended(), (error) => ended(fail(error)));
+      },
+      destroy(error, destroyed) {
+        socket.close();
+        destroyed(error);
+      },
+    });
+    return plain;
+  }
+
+  /** Reads more, or `null` at the end: not before somebody wants it, since TLS itself never stops asking. */
+  async #readPlain(): Promise<Uint8Array | null> {
+    while (!this.#stream.destroyed && this.#stream.readableLength >= READ_SIZE) {
+      await new Promise<void>((resolve) => this.#readOn = resolve);
+    }
+    const buffer = new Uint8Array(READ_SIZE);
+    const length = await this.#socket.read(buffer);
+    return length === null ? null : buffer.subarray(0, length);
+  }
+
   #fail(error: Error): void {
-    this.#error ??= runtimeError(error);
+    if (this.#error !== undefined) return;
+    this.#error = runtimeError(error);
     this.#secure.reject(this.#error);
     this.#wake();
   }
 }
 
+async function writeAll(socket: Socket, bytes: Uint8Array): Promise<void> {
+  while (bytes.length > 0) bytes = bytes.subarray(await socket.write(bytes));
+}
+
 /** An error of Node's as the one that the runtime's own sockets throw. */
 function runtimeError(error: Error & { code?: string }): Error {
   const { code = "", message } = error;
+  if (error instanceof Deno.errors.BadResource) return new Deno.errors.Interrupted(message);
   if (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS")) return new Deno.errors.InvalidData(message);
   if (code === "ECONNRESET") return new Deno.errors.ConnectionReset(message);
   if (code === "EPIPE") return new Deno.errors.BrokenPipe(message);

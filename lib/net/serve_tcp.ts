@@ -115,9 +115,10 @@ export function serveTcp(
 
 /** Listens for what the options say. */
 function listen(options: ServeTcpOptions): Deno.Listener<Deno.Conn> {
-  const { hostname = "127.0.0.1", port = 0, path, tls, backlog = 511, reusePort = false } = options;
+  const { hostname = "127.0.0.1", port = 0, path, tls, allow, backlog = 511, reusePort = false } = options;
   if (path === undefined) return Deno.listen({ hostname, port, tcpBacklog: backlog, reusePort });
   if (tls !== undefined) throw new RangeError("Cannot encrypt a Unix socket: what passes it never leaves the machine");
+  if (allow !== undefined) throw new RangeError("Cannot allow addresses at a Unix socket: its clients have none");
   return listenUnix(path);
 }
 

@@ -1,8 +1,15 @@
 /** What only the owner may do: connect. Unix systems ask for the right to write to the file. */
 const OWNER_ONLY = 0o600;
 
+/** How long a path can be in bytes: the field for it in Linux's `sockaddr_un`, without its zero; macOS has 103. */
+const LONGEST_PATH = Deno.build.os === "linux" ? 107 : 103;
+
 /** Listens at the path of a Unix socket, which only its owner can connect to. */
 export function listenUnix(path: string): Deno.UnixListener {
+  const { length } = new TextEncoder().encode(path);
+  if (length > LONGEST_PATH) {
+    throw new RangeError(`Cannot listen at a path of ${length} bytes: expected at most ${LONGEST_PATH}`);
+  }
   const listener = Deno.listen({ transport: "unix", path });
   try {
     Deno.chmodSync(path, OWNER_ONLY);

@@ -89,6 +89,11 @@ class Side {
   }
 }
 
+/** How long a connection of which nothing is read lasts, in milliseconds: longer than anybody should wait for it. */
+const STOPPED_AT_MOST = 600_000;
+/** The same, once its other direction has ended. */
+const STOPPED_AFTER_END = 2_000;
+
 /** A client, its connection to the target, and what passes between them. */
 class Passage {
   readonly #setting: Setting;
@@ -100,6 +105,8 @@ class Passage {
   #server: Side | undefined;
   /** Whether a reset is to come, so that nothing more is to pass. */
   #ending = false;
+  /** Aborted when a direction has ended. */
+  readonly #over = { up: new AbortController(), down: new AbortController() };
   readonly #bytes = { up: 0, down: 0 };
   readonly #writes = { up: 0, down: 0 };
 
@@ -175,6 +182,7 @@ class Passage {
       }
     }
     if (!this.#ending) into.end();
+    this.#over[way].abort();
   }
 
   /** Resets the connection, or stops reading for as long as it lasts. */
@@ -190,7 +198,11 @@ class Passage {
     } else {
       report.faults.stopped++;
       log.info("{peer}: stopped reading at byte {at} {way}", facts);
-      await sleep(Infinity, this.#broken.signal);
+      // Who does not read learns of no end, so this is one: a while after the other direction's, or after a long time.
+      const other = this.#over[way === "up" ? "down" : "up"].signal;
+      await sleep(STOPPED_AT_MOST, AbortSignal.any([this.#broken.signal, other]));
+      await sleep(STOPPED_AFTER_END, this.#broken.signal);
+      this.break("nothing was read for too long");
     }
   }
 }
@@ -208,8 +220,8 @@ export async function proxyStreams(setting: Setting): Promise<Proxying> {
 
   function take(socket: net.Socket): void {
     if (stopped || open.size >= maxConnections) {
-      new Side(socket, listen.transport === "unix", () => {}).reset();
       const facts = { peer: peerOf(socket) ?? "unix client", open: open.size };
+      new Side(socket, listen.transport === "unix", () => {}).reset();
       if (!stopped) log.warn("{peer} closed: refused ({open} connections are open, the most allowed)", facts);
       return;
     }

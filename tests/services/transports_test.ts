@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { connectTcp, serveTcp } from "@wirebench/wirebench/net";
+import net from "node:net";
 import { type Exchange, EXCHANGES, stageAt } from "../../scripts/demo/exchanges.ts";
 import { makeCertificates } from "../../scripts/certs/make.ts";
 import {
@@ -10,6 +12,7 @@ import {
   runServer,
   ServerProcess,
   temporaryFolder,
+  within,
 } from "../harness.ts";
 
 const overTcp = EXCHANGES.filter(({ transport }) => transport === "TCP");
@@ -179,6 +182,8 @@ Deno.test("certificates that are none are refused with one line", async () => {
     [["--tls-cert", keyFile!, "--tls-key", keyFile!], 1, /^echo:server: Cannot use what is no certificate/],
     [["--tls-cert", cert!, "--tls-key", cert!], 1, /^echo:server: Cannot use what is no private key/],
     [["--tls-cert", `${folder.path}/none`, "--tls-key", keyFile!], 1, /there is no such file; deno task certs/],
+    [["--allow", "10.0.0.0/8", "--unix", "/tmp/x"], 2, /--unix and --allow do not go together/],
+    [["--max-per-address", "3", "--unix", "/tmp/x"], 2, /--unix and --max-per-address do not go together/],
     [["--tls-cert", cert!, "--tls-key", keyFile!, "--unix", "/tmp/x"], 2, /--unix and --tls-cert do not go together/],
   ];
   for (const [args, code, stderr] of cases) {
@@ -226,6 +231,10 @@ Deno.test({
       await using _next = await ServerProcess.start("echo", server);
       assertEquals((await runClient("echo", args, "", client)).stdout, "Hello, world\n");
     }
+    const nowhere = await runServer("echo", ["--unix", "/tmp/no/folder/s"], { permissions: ["-A"] });
+    assertEquals([nowhere.code, nowhere.stderr], [1, "echo:server: There is no folder for /tmp/no/folder/s\n"]);
+    const long = await runServer("echo", ["--unix", `/tmp/${"x".repeat(200)}`], { permissions: ["-A"] });
+    assertMatch(long.stderr, /^echo:server: Cannot listen at a path of 205 bytes: expected at most \d+\n$/);
     // A file of another kind is not.
     Deno.writeTextFileSync(path, "precious");
     const refused = await runServer("echo", args, server);
@@ -278,4 +287,61 @@ Deno.test("a server is started again at once on the same port, also over connect
   using next = await again.connect();
   await next.send("y");
   assertEquals(await next.receive(1), "y");
+});
+
+Deno.test("over TLS, too, a client that does not read what it is owed is not read from, and costs bounded memory", async () => {
+  await using server = serveTcp({ tls: { cert: certificate, key } }, async (connection) => {
+    for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);
+  });
+  using client = await connectTcp({ port: server.addr.port, tls: { caCerts: [ca] } });
+  const message = new Uint8Array(1_000_000);
+  let taken = 0;
+  const sending = (async () => {
+    for (; taken < 500; taken++) await client.write(message);
+  })().catch(() => {});
+  // It stops by itself, when the buffers of the system are full.
+  for (let before = -1; before !== taken;) {
+    before = taken;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert(taken < 100, `${taken} MB were taken from a client that reads nothing`);
+  client.close();
+  await sending;
+});
+
+Deno.test("what cannot be decrypted ends a connection as malformed, and a reset as a reset", async () => {
+  await using server = serveTcp({ tls: { cert: certificate, key }, idleTimeout: 20_000 }, async (connection) => {
+    for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);
+  });
+  // A relay that says something of its own in the middle of the stream, or breaks it off.
+  for (const fault of ["malformed", "reset"] as const) {
+    let inject = () => {};
+    const relay = net.createServer((client) => {
+      const up = net.connect(server.addr.port, "127.0.0.1");
+      inject = () => {
+        if (fault === "reset") up.resetAndDestroy();
+        else up.write(Uint8Array.from([0x17, 3, 3, 0, 0x20, ...new Uint8Array(32)]));
+      };
+      up.on("data", (data) => client.write(data));
+      client.on("data", (data) => up.write(data));
+      client.on("error", () => {});
+      up.on("error", () => {});
+      up.on("close", () => client.destroy());
+    });
+    await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
+    const { port } = relay.address() as net.AddressInfo;
+    const client = await connectTcp({ port, tls: { caCerts: [ca] } });
+    await client.write(bytes("before"));
+    assertEquals((await client.readChunk())?.length, 6);
+    inject();
+    await client.readChunk().catch(() => {});
+    client.close();
+    await within(
+      (async () => {
+        while (server.closed.get(fault) !== 1) await new Promise((resolve) => setTimeout(resolve, 5));
+      })(),
+      () => `${fault}, got ${JSON.stringify([...server.closed])}`,
+    );
+    await new Promise<void>((resolve) => relay.close(() => resolve()));
+  }
 });
