@@ -4,16 +4,14 @@
  * @module
  */
 
-import { CommandError, integer, type Option, run, text, UsageError, type Values, writeStdout } from "../lib/cli/mod.ts";
-import { encodeText } from "../lib/framing/mod.ts";
+import { CommandError, integer, type Option, run, text, UsageError, type Values } from "../lib/cli/mod.ts";
 import { sleep } from "../lib/net/mod.ts";
 import { type Target, TARGETS, tryTarget } from "./fuzz/targets.ts";
+import { Progress } from "./progress.ts";
 import { table } from "./table.ts";
 
 /** How many cases a target has before it is the next one's turn: the first finds come soon, whichever target has them. */
 const RUNS = 100;
-/** How often a line says how far it is where no terminal shows it all the time, in milliseconds. */
-const REPORT_EVERY = 10_000;
 /** Seeds are signed 32-bit integers; half of them will do. */
 const SEEDS = 2 ** 31;
 /** No seed was given. */
@@ -55,7 +53,11 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
 
   console.log(`Seed ${seed}`);
   const counts = new Map(targets.map(({ name }) => [name, 0]));
-  const progress = new Progress(counts);
+  const progress = new Progress();
+  const soFar = () => {
+    const cases = [...counts.values()].reduce((sum, count) => sum + count, 0);
+    return `${cases.toLocaleString("en")} cases, nothing found`;
+  };
   const until = values.rounds > 0 || path !== "" ? Infinity : performance.now() + values.minutes * 60_000;
   const rounds = path !== "" ? 1 : values.rounds > 0 ? values.rounds : Infinity;
   const found: string[] = [];
@@ -63,7 +65,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
     for (const target of targets) {
       found.push(...await tryOnce(target, (seed + round) % SEEDS, path, counts));
       if (found.length > 0) break;
-      await progress.report();
+      await progress.report(soFar);
       // Signals come between tasks, and nothing above waits for anything.
       await sleep(0, stop);
       if (stop.aborted || performance.now() >= until) break;
@@ -85,31 +87,6 @@ async function tryOnce(target: Target, seed: number, path: string, counts: Map<s
   if (found === undefined) return [];
   const again = `deno task fuzz --target ${name} --seed ${seed} --path ${found.path}`;
   return [`Found in ${name}: ${found.words}\n\n${found.test}\n\nAgain: ${again}\n`];
-}
-
-/** How far it is: one line that is written over on a terminal, a line now and then elsewhere. */
-class Progress {
-  readonly #counts: ReadonlyMap<string, number>;
-  readonly #terminal = Deno.stdout.isTerminal();
-  readonly #began = performance.now();
-  #last = performance.now();
-
-  constructor(counts: ReadonlyMap<string, number>) {
-    this.#counts = counts;
-  }
-
-  async report(): Promise<void> {
-    const now = performance.now();
-    if (now - this.#last < (this.#terminal ? 200 : REPORT_EVERY)) return;
-    this.#last = now;
-    const cases = [...this.#counts.values()].reduce((sum, count) => sum + count, 0);
-    const line = `${Math.round((now - this.#began) / 1000)} s: ${cases.toLocaleString("en")} cases, nothing found`;
-    await writeStdout(encodeText(this.#terminal ? `\r${line}\x1b[K` : `${line}\n`));
-  }
-
-  async end(): Promise<void> {
-    if (this.#terminal) await writeStdout(encodeText("\r\x1b[K"));
-  }
 }
 
 if (import.meta.main) {

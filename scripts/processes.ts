@@ -5,6 +5,9 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 /** How long anything is waited for for something that should come, before it says what did not, in milliseconds. */
 const PATIENCE = 20_000;
 
+/** How many of a server's last lines are shown when something does not come: it may have written for hours. */
+const LINES_KEPT = 200;
+
 const root = new URL("..", import.meta.url);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -30,6 +33,24 @@ export interface RunOptions {
   permissions?: string[];
   /** A command in front of Deno, for limits of the system. */
   wrapper?: string[];
+  /** Has a server log warnings alone, for floods of messages, each of which would be a line. */
+  quiet?: boolean;
+}
+
+/** A port that nobody listens at, for a server that cannot tell which it took. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+async function untilSomebodyListens(port: number): Promise<void> {
+  for (;;) {
+    try {
+      return (await Deno.connect({ hostname: "127.0.0.1", port })).close();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
 }
 
 /** What the tasks in deno.json grant. */
@@ -66,7 +87,9 @@ export class ServerProcess implements AsyncDisposable {
   port = 0;
   readonly process: Deno.ChildProcess;
   readonly #logged: Promise<void>;
-  #stderr = "";
+  /** What it wrote on standard error that is no record of its log: there should be nothing. */
+  readonly strays: string[] = [];
+  #lastLines: string[] = [];
   #waiting: (() => void)[] = [];
   #ended = false;
   #killed = false;
@@ -83,17 +106,22 @@ export class ServerProcess implements AsyncDisposable {
     service: string,
     options: RunOptions = {},
   ): Promise<Server> {
-    const more = ["--port", "0", "--log", "json"];
+    const port = options.quiet ? freePort() : 0;
+    const more = ["--port", String(port), "--log", "json", ...(options.quiet ? ["--log-level", "warning"] : [])];
     const server = new this(command(service, "server", options, more).spawn());
+    if (options.quiet) {
+      await within(untilSomebodyListens(server.port = port), `somebody to listen at port ${port}`);
+      return server;
+    }
     const { address } = await server.logged(/^Listening at/);
     server.port = Number(String(address).split(":").at(-1));
     return server;
   }
 
-  /** Waits for a record whose message matches, now or later. */
-  async logged(pattern: RegExp): Promise<LogRecord> {
+  /** Waits for a record whose message matches, or for so many of them, now or later; gives the last of these. */
+  async logged(pattern: RegExp, count = 1): Promise<LogRecord> {
     for (;;) {
-      const found = this.log.find(({ message }) => pattern.test(message));
+      const found = this.log.filter(({ message }) => pattern.test(message))[count - 1];
       if (found !== undefined) return found;
       if (this.#ended) throw new Error(`The server ended without logging ${pattern}: ${this.#stderr}`);
       await within(new Promise<void>((resolve) => this.#waiting.push(resolve)), () => `${pattern} in ${this.#stderr}`);
@@ -126,6 +154,10 @@ export class ServerProcess implements AsyncDisposable {
     if (code !== 0) throw new Error(`The server ended with exit code ${code}: ${this.#stderr}`);
   }
 
+  get #stderr(): string {
+    return this.#lastLines.join("\n");
+  }
+
   #signal(signal: Deno.Signal): void {
     try {
       this.process.kill(signal);
@@ -139,8 +171,9 @@ export class ServerProcess implements AsyncDisposable {
     const stdout = this.process.stdout.pipeTo(new WritableStream());
     const lines = this.process.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
     for await (const line of lines) {
-      this.#stderr += `${line}\n`;
+      if (this.#lastLines.push(line) > LINES_KEPT) this.#lastLines.shift();
       if (line.startsWith("{")) this.log.push(JSON.parse(line));
+      else this.strays.push(line);
       this.#wake();
     }
     await stdout;

@@ -1,0 +1,411 @@
+// What strangers do to a server on purpose, against the real programs: slowness, floods, resets, exhaustion. The server
+// lives, says what it was, and serves a correct client meanwhile or after it.
+
+import { concat } from "@std/bytes/concat";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { connect } from "node:net";
+import { connectTcp, connectUdp } from "@wirebench/wirebench/net";
+import { makeCertificates } from "../scripts/certs/make.ts";
+import { bytes, headed, RawPeer, runClient, ServerProcess, temporaryFolder, textOf } from "./harness.ts";
+
+/** A program, as its attackers and a correct client know it. */
+interface Target {
+  service: string;
+  args?: string[];
+  /** A message, and how much of it is its header. */
+  message: Uint8Array;
+  header: number;
+  /** What a correct client says and hears. */
+  served: (server: ServerProcess) => Promise<void>;
+}
+
+/** Waits for a promise, but no longer than so many milliseconds. */
+async function briefly(promise: Promise<unknown>, milliseconds: number): Promise<void> {
+  let timer;
+  const late = new Promise((resolve) => timer = setTimeout(resolve, milliseconds));
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}
+
+/** A client that says one thing, ends its side, and must hear exactly one answer. */
+function answers(question: string | Uint8Array, answer: string): Target["served"] {
+  return async (server) => {
+    using peer = await server.connect();
+    await peer.send(question);
+    await peer.end();
+    assertEquals(await peer.receiveAll(), answer);
+  };
+}
+
+/** Two members of a chat, the first of whom hears the second. */
+async function chats(server: ServerProcess): Promise<void> {
+  const { port } = server;
+  using ann = await RawPeer.connect(port);
+  await ann.send(headed("ann"));
+  using bob = await RawPeer.connect(port);
+  await bob.send(headed("bob"));
+  const heard = ann.receive(10 + 3 + 10 + 2);
+  let came = false;
+  heard.then(() => came = true, () => {});
+  // Said again until it is heard: Ann may not be a member yet.
+  while (!came) {
+    await bob.send(headed("hi"));
+    await briefly(heard, 50);
+  }
+  assertEquals(await heard, textOf(concat([headed("bob"), headed("hi")])));
+}
+
+const TARGETS: Target[] = [
+  { service: "echo", message: new Uint8Array(2_000_000), header: 1, served: answers("hey", "hey") },
+  {
+    service: "sixteen",
+    message: bytes("Hi there, server"),
+    header: 1,
+    served: answers("Hi there, server", "Farewell, client"),
+  },
+  {
+    service: "fixed",
+    args: ["--length", "100000"],
+    message: new Uint8Array(100_000).fill(120),
+    header: 1,
+    served: answers("y".repeat(100_000), "y".repeat(100_000)),
+  },
+  { service: "delimited", message: bytes("x".repeat(200_000) + "\n"), header: 1, served: answers("hey\n", "hey\n") },
+  {
+    service: "lines",
+    message: bytes("Hello server!\n".repeat(5000)),
+    header: 1,
+    served: answers("a\n", "Hello Node!\n"),
+  },
+  { service: "tagged", message: bytes("C" + "x".repeat(300)), header: 1, served: answers("A1234", "A1234") },
+  { service: "exchange", message: bytes("x".repeat(1000)), header: 1, served: answers("12345", "received 5 bytes\n") },
+  { service: "chat", message: concat([headed("mallory"), headed("x".repeat(1000))]), header: 10, served: chats },
+  {
+    service: "objects",
+    message: bytes("whatever"),
+    header: 1,
+    served: async (server) => {
+      const { code, stdout } = await runClient("objects", ["--port", String(server.port)]);
+      assertEquals([code, stdout.length > 0], [0, true]);
+    },
+  },
+  {
+    service: "clock",
+    args: ["--interval", "0.05"],
+    message: bytes("whatever"),
+    header: 1,
+    served: async (server) => {
+      using peer = await server.connect();
+      assertEquals(await peer.receive(10 + 22), textOf(headed("Welcome to the server!")));
+    },
+  },
+];
+
+const SLOW = 300;
+
+for (const { service, args = [], message, served } of TARGETS) {
+  if (!["chat", "fixed", "delimited", "lines", "tagged", "sixteen"].includes(service)) continue;
+
+  Deno.test(`${service}:server closes ${SLOW} clients that send a byte now and then, and serves others meanwhile`, async () => {
+    await using server = await ServerProcess.start(service, { args: [...args, "--idle-timeout", "0.7"] });
+    let open = SLOW;
+    const closed = Promise.all(Array.from({ length: SLOW }, async () => {
+      using peer = await server.connect();
+      const ended = peer.receiveAll().finally(() => open--);
+      let going = true;
+      ended.then(() => going = false);
+      // Never the last byte: nobody may be held for half a message.
+      for (let at = 0; going && at < 10; at++) {
+        await peer.send(message.subarray(at, at + 1)).catch(() => {});
+        await briefly(ended, 150);
+      }
+      assertEquals(await ended, "");
+    }));
+    await served(server);
+    assert(open > 0, "served while they were there");
+    await closed;
+    await served(server);
+    await server.stop();
+    const { counts } = await server.logged(/since the start/);
+    const slow = [...String(counts).matchAll(/(\d+) (?:too slow|idle)/g)].reduce(
+      (sum, [, count]) => sum + Number(count),
+      0,
+    );
+    assertEquals(slow, SLOW, String(counts));
+    assertMatch(String(counts), /too slow/);
+    assertEquals(server.log.filter(({ level }) => level === "error"), []);
+  });
+}
+
+Deno.test("echo:server holds 200 connections of a flood of 300, refuses 100 at once, and lets in as many as leave", async () => {
+  await using server = await ServerProcess.start("echo", { args: ["--max-connections", "200"] });
+  const inside = await Promise.all(Array.from({ length: 200 }, () => server.connect()));
+  const work = async (peer: RawPeer) => {
+    await peer.send("works");
+    assertEquals(await peer.receive(5), "works");
+  };
+  try {
+    await Promise.all(inside.map(work));
+    await Promise.all(Array.from({ length: 100 }, async () => {
+      using peer = await server.connect();
+      assertEquals(await peer.receiveAll(), "");
+    }));
+    await Promise.all(inside.map(work));
+    await server.logged(/closed: refused/, 100);
+    const refused = server.log.filter(({ reason }) => reason === "refused");
+    assertEquals(refused.length, 100);
+    assert(refused.every(({ detail }) => detail === "200 connections are open, the most allowed"));
+    for (const peer of inside) {
+      await peer.end();
+      assertEquals(await peer.receiveAll(), "");
+    }
+  } finally {
+    for (const peer of inside) peer.close();
+  }
+  await server.logged(/closed: finished/, 200);
+  const after = await Promise.all(Array.from({ length: 200 }, () => server.connect()));
+  try {
+    await Promise.all(after.map(work));
+  } finally {
+    for (const peer of after) peer.close();
+  }
+  await server.stop();
+  assertMatch(String((await server.logged(/since the start/)).counts), /\b100 refused\b/);
+});
+
+/** When a client breaks off, and as what it may end. */
+const STAGES: [stage: string, play: (socket: ReturnType<typeof connect>, target: Target) => unknown][] = [
+  ["before it says anything", () => {}],
+  ["after part of a header", (socket, { message, header }) => sent(socket, message.subarray(0, Math.ceil(header / 2)))],
+  ["after the header", (socket, { message, header }) => sent(socket, message.subarray(0, header))],
+  ["inside the payload", (socket, { message }) => sent(socket, message.subarray(0, -1))],
+  ["after the message", (socket, { message }) => sent(socket, message)],
+  ["during the answer", async (socket, { message }) => {
+    const answered = new Promise((resolve) => socket.once("data", resolve));
+    await briefly(Promise.race([sent(socket, message), answered]), 100);
+    // A chat answers nobody, and exchange nothing before the end.
+    await briefly(answered, 100);
+  }],
+  ["after it ended its side", async (socket, { message }) => {
+    const ended = new Promise<void>((resolve) => socket.end(message, () => resolve()));
+    await briefly(ended, 100);
+  }],
+];
+
+/** Writes, and waits until it is written or nobody reads it. */
+async function sent(socket: ReturnType<typeof connect>, data: Uint8Array): Promise<void> {
+  const written = new Promise<void>((resolve) => socket.write(data, () => resolve()));
+  await briefly(written, 100);
+}
+
+for (const target of TARGETS) {
+  const { service, args = [], served } = target;
+
+  Deno.test(`${service}:server outlives a reset at each stage of an exchange: ${STAGES.length} stages, each told as what it was`, async () => {
+    await using server = await ServerProcess.start(service, { args });
+    await Promise.all(STAGES.map(async ([stage, play]) => {
+      const socket = connect(server.port, "127.0.0.1");
+      const gone = new Promise((resolve) => socket.once("close", resolve));
+      socket.on("error", () => {});
+      await new Promise((resolve) => socket.once("connect", resolve));
+      const address = `127.0.0.1:${socket.localPort}`;
+      await server.logged(new RegExp(`^${address} connected`));
+      if (stage === "during the answer") socket.resume();
+      await play(socket, target);
+      socket.resetAndDestroy();
+      await gone;
+      const { reason } = await server.logged(new RegExp(`^${address} closed`));
+      // Who has said all, or is owed nothing more, may have finished before the reset came.
+      const complete = /after the message|answer|ended its side/.test(stage) || service === "objects";
+      const allowed = [
+        "reset",
+        ...(complete ? ["finished"] : []),
+        ...(stage === "after it ended its side" ? ["truncated"] : []),
+      ];
+      assert(allowed.includes(String(reason)), `${stage}: ${reason}`);
+    }));
+    await served(server);
+    assertEquals(server.log.filter(({ level }) => level === "error"), []);
+    assertEquals(server.strays, []);
+  });
+}
+
+const limited = {
+  wrapper: ["sh", "-c", 'ulimit -n 60 && exec "$0" "$@"'],
+};
+const noUlimit = Deno.build.os === "windows";
+const why = noUlimit ? " (ignored: no ulimit here)" : "";
+
+Deno.test({
+  name: `echo:server over TLS has no descriptor left for 80 clients, and accepts again when they have gone${why}`,
+  ignore: noUlimit,
+  async fn() {
+    using folder = temporaryFolder();
+    const { ca, certificate, key } = await makeCertificates();
+    const paths = { cert: `${folder.path}/cert.pem`, key: `${folder.path}/key.pem` };
+    Deno.writeTextFileSync(paths.cert, certificate);
+    Deno.writeTextFileSync(paths.key, key);
+    await using server = await ServerProcess.start("echo", {
+      ...limited,
+      args: ["--tls-cert", paths.cert, "--tls-key", paths.key],
+      permissions: ["-P=echo-server", `--allow-read=${folder.path}`],
+    });
+    const echoes = async () => {
+      using peer = await connectTcp({ hostname: "localhost", port: server.port, tls: { caCerts: [ca] } });
+      await peer.write(bytes("hey"));
+      assertEquals(textOf((await peer.readChunk())!), "hey");
+    };
+    await echoes();
+    const peers = await Promise.all(Array.from({ length: 80 }, () => server.connect()));
+    try {
+      assertMatch((await server.logged(/Cannot accept/)).message, /Too many open files/);
+    } finally {
+      for (const peer of peers) peer.close();
+    }
+    await echoes();
+    assertEquals(server.log.filter(({ level }) => level === "error"), []);
+  },
+});
+
+Deno.test({
+  name:
+    `chat:server has no descriptor left for 80 members: those inside talk, and others are let in when they leave${why}`,
+  ignore: noUlimit,
+  async fn() {
+    await using server = await ServerProcess.start("chat", limited);
+    using ann = await server.connect();
+    await ann.send(headed("ann"));
+    using bob = await server.connect();
+    await bob.send(headed("bob"));
+    await Promise.all([server.logged(/^"ann" joined/), server.logged(/^"bob" joined/)]);
+    const peers = await Promise.all(Array.from({ length: 80 }, () => server.connect()));
+    try {
+      await Promise.all(peers.map((peer, number) => peer.send(headed(`member ${number}`))));
+      await server.logged(/Cannot accept/);
+      await ann.send(headed("still here?"));
+      assertEquals(await bob.receive(10 + 3 + 10 + 11), textOf(concat([headed("ann"), headed("still here?")])));
+    } finally {
+      for (const peer of peers) peer.close();
+    }
+    await chats(server);
+    assertEquals(server.log.filter(({ level }) => level === "error"), []);
+  },
+});
+
+/** Sends many datagrams from many sockets, and gives what came back, as long as it takes to send them. */
+async function flood(port: number, datagrams: Uint8Array[], sockets: number): Promise<Uint8Array[]> {
+  const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
+  const got: Uint8Array[] = [];
+  await Promise.all(Array.from({ length: sockets }, async () => {
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    const receiving = (async () => {
+      for await (const [datagram] of socket) got.push(datagram);
+    })();
+    for (const datagram of datagrams) await socket.send(datagram, to);
+    socket.close();
+    await receiving;
+  }));
+  return got;
+}
+
+/** Asks until there is an answer: a flood fills the server's buffer, and the system drops what does not fit. */
+async function answered(port: number, question: string, times = 100): Promise<string> {
+  for (let asked = 0; asked < times; asked++) {
+    using peer = await connectUdp({ port });
+    await peer.send(bytes(question));
+    try {
+      return textOf(await peer.receive(200));
+    } catch {
+      // Lost.
+    }
+  }
+  throw new Error(`No answer, asked ${times} times`);
+}
+
+Deno.test("uppercase:server answers a correct client in a flood of big datagrams, and no answer is longer than its question", async () => {
+  await using server = await ServerProcess.start("uppercase");
+  const big = bytes("flood ".repeat(10_000));
+  const small = bytes("x");
+  const flooding = flood(server.port, Array.from({ length: 60 }, (_, at) => at % 2 === 0 ? big : small), 20);
+  let over = false;
+  flooding.then(() => over = true);
+  let inTheFlood = 0;
+  while (!over) {
+    assertEquals(await answered(server.port, "hey"), "HEY");
+    inTheFlood++;
+  }
+  assert(inTheFlood > 0);
+  for (const datagram of await flooding) assert([1, big.length].includes(datagram.length), `${datagram.length} bytes`);
+  const { code, stdout } = await runClient("uppercase", ["--port", String(server.port), "--timeout", "10", "after"]);
+  assertEquals([code, stdout], [0, "AFTER\n"]);
+  assertEquals(server.log.filter(({ level }) => level === "error"), []);
+});
+
+Deno.test("udp-chat:server --reply answers every turn of a flood with its reply alone, and a correct client in it", async () => {
+  await using server = await ServerProcess.start("udp-chat", { args: ["--reply", "Indeed"] });
+  const flooding = flood(server.port, Array.from({ length: 100 }, (_, at) => bytes("turn ".repeat(at))), 20);
+  assertEquals(await answered(server.port, "Hey"), "Indeed");
+  for (const datagram of await flooding) assertEquals(textOf(datagram), "Indeed");
+  const { code, stdout } = await runClient("udp-chat", ["--port", String(server.port), "--timeout", "10", "Hey"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /Indeed/);
+  assertEquals(server.log.filter(({ level }) => level === "error"), []);
+});
+
+Deno.test("exchange:server told to stop in the middle of a request reads it to its end, and its receipt arrives", async () => {
+  await using server = await ServerProcess.start("exchange");
+  using peer = await server.connect();
+  const half = new Uint8Array(500_000);
+  await peer.send(half);
+  await server.logged(/connected/);
+  server.process.kill("SIGTERM");
+  await server.logged(/letting 1 connections finish/);
+  await peer.send(half);
+  await peer.end();
+  assertEquals(await peer.receiveAll(), "received 1000000 bytes\n");
+  await server.logged(/Stopped: 1 connections finished, 0 were cut/);
+  assertEquals((await server.process.status).code, 0);
+});
+
+Deno.test("exchange:server told to stop twice, half a second apart, cuts a request at once and reports it", async () => {
+  await using server = await ServerProcess.start("exchange");
+  using peer = await server.connect();
+  await peer.send("half of it");
+  await server.logged(/connected/);
+  server.process.kill("SIGTERM");
+  await server.logged(/letting 1 connections finish/);
+  // Half a second is what tells a second request from the same one.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const began = performance.now();
+  server.process.kill("SIGTERM");
+  assertEquals(await peer.receiveAll(), "");
+  await server.logged(/Stopped: 0 connections finished, 1 were cut/);
+  assertEquals((await server.process.status).code, 0);
+  assert(performance.now() - began < 4000, "not at the drain's end");
+  assertMatch(String((await server.logged(/since the start/)).counts), /1 shutdown/);
+});
+
+for (
+  const [service, message] of [
+    ["delimited", (number: number) => `line ${number}`.padEnd(999) + "\n"],
+    ["fixed", (number: number) => `message ${number}`.padEnd(1000)],
+  ] as const
+) {
+  Deno.test(`${service}:server told to stop ends after whole answers, none of them lost, the message under way among them`, async () => {
+    const args = service === "fixed" ? ["--length", "1000"] : [];
+    await using server = await ServerProcess.start(service, { args });
+    using peer = await server.connect();
+    const questions = Array.from({ length: 500 }, (_, number) => message(number));
+    // All but half of the last one, and no answer is read.
+    const all = questions.join("");
+    const rest = all.slice(-500);
+    await peer.send(all.slice(0, -500));
+    await server.logged(new RegExp(`: ${service === "fixed" ? "message" : "line"} 498 `));
+    server.process.kill("SIGTERM");
+    await server.logged(/letting 1 connections finish/);
+    await peer.send(rest);
+    assert(await peer.receiveAll() === all, "every answer, byte for byte");
+    peer.close();
+    await server.logged(/Stopped: 1 connections finished, 0 were cut/);
+  });
+}
