@@ -21,6 +21,17 @@ export class Progress {
     await writeStdout(encodeText(this.#terminal ? `\r${words}\x1b[K` : `${words}\n`));
   }
 
+  /** Shows a line now and then until something is done. */
+  async during(work: Promise<unknown>, line: () => string): Promise<void> {
+    let done = false;
+    work.then(() => done = true, () => done = true);
+    while (!done) {
+      await this.report(line);
+      await Promise.race([work, new Promise((resolve) => setTimeout(resolve, REDRAW_EVERY))]);
+    }
+    await work;
+  }
+
   /** Takes the line away from the terminal. */
   async end(): Promise<void> {
     if (this.#terminal) await writeStdout(encodeText("\r\x1b[K"));

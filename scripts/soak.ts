@@ -10,7 +10,7 @@ import { SLOW_POLICIES } from "../lib/net/mod.ts";
 import { mulberry32, seedOf } from "../services/proxy/random.ts";
 import { Progress } from "./progress.ts";
 import { Station } from "./soak/station.ts";
-import { pause, TRADES } from "./soak/correct.ts";
+import { TRADES } from "./soak/correct.ts";
 import { MAX_LAG, MEMBERS, type SlowResult, trySlowMember } from "./soak/slow_member.ts";
 import { table } from "./table.ts";
 
@@ -72,32 +72,27 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
       const bad = sum(({ badClients }) => badClients).toLocaleString("en");
       return `${answers} answers right, ${sum(({ faults }) => faults.length)} faults, ${bad} bad clients`;
     };
+    const stopped = new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
     for (const part of ["warmUp", "soak"] as const) {
       const until = performance.now() + milliseconds * PARTS[part];
       const going = () => performance.now() < until && !stop.aborted;
-      let playing = true;
-      const played = Promise.all(stations.map((station) => station.play(going))).finally(() => playing = false);
-      while (playing) {
-        await progress.report(soFar);
-        await Promise.race([played, pause(200)]);
-      }
-      await Promise.all(stations.map((station) => station.measure(part === "warmUp" ? "before" : "after")));
+      const played = Promise.all(stations.map((station) => station.play(going)));
+      await progress.during(Promise.race([played, stopped]), soFar);
+      // Ctrl-C reaches the servers as well, so there may be nothing left to look at.
+      if (stop.aborted) break;
+      const moment = part === "warmUp" ? "before" : "after";
+      await progress.during(Promise.all(stations.map((station) => station.measure(moment))), soFar);
     }
     const share = Math.min(LONGEST_CHAT, milliseconds * PARTS.slowMember / SLOW_POLICIES.length / 2);
     for (const policy of SLOW_POLICIES) {
       if (stop.aborted || !trades.some(({ service }) => service === "chat")) break;
       const chatting = trySlowMember(policy, share, stop);
-      let over = false;
-      chatting.finally(() => over = true);
-      while (!over) {
-        await progress.report(() => `chat with a slow member, --slow ${policy}`);
-        await Promise.race([chatting, pause(200)]);
-      }
+      await progress.during(chatting, () => `chat with a slow member, --slow ${policy}`);
       slow.push(await chatting);
     }
   } finally {
     await progress.end();
-    for (const station of stations) await station[Symbol.asyncDispose]();
+    await Promise.all(stations.map((station) => station[Symbol.asyncDispose]()));
   }
 
   console.log(table(HEADS, stations.map(rowOf), { right: [1, 2, 3, 4, 5, 6, 7], ...style }));
@@ -146,7 +141,7 @@ function rowOf(station: Station): string[] {
       : `${station.open}${station.trade.service === "chat" ? `, ${station.members}` : ""}`,
     change(before?.descriptors, after?.descriptors),
     change(before?.memory, after?.memory),
-    station.verdict(TOLERANCE).length === 0 ? "yes" : "NO",
+    after === undefined ? "not looked at" : station.verdict(TOLERANCE).length === 0 ? "yes" : "NO",
   ];
 }
 
