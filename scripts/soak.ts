@@ -76,7 +76,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
     for (const part of ["warmUp", "soak"] as const) {
       const until = performance.now() + milliseconds * PARTS[part];
       const going = () => performance.now() < until && !stop.aborted;
-      const played = Promise.all(stations.map((station) => station.play(going)));
+      const played = Promise.all(stations.map((station) => station.play(going, stop)));
       await progress.during(Promise.race([played, stopped]), soFar);
       // Ctrl-C reaches the servers as well, so there may be nothing left to look at.
       if (stop.aborted) break;
@@ -133,7 +133,7 @@ function rowOf(station: Station): string[] {
   const change = (from: number | undefined, to: number | undefined) => `${shown(from)} -> ${shown(to)}`;
   return [
     station.trade.service,
-    ...[tally.connections, tally.answers, tally.bytes, tally.lost].map((number) => number.toLocaleString("en")),
+    ...[tally.connections, tally.answers, tally.bytes, station.lost].map((number) => number.toLocaleString("en")),
     station.trade.transport === "UDP" ? String(tally.repeated) : "",
     station.badClients.toLocaleString("en"),
     station.trade.transport === "UDP"

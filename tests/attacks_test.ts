@@ -47,8 +47,9 @@ async function chats(server: ServerProcess): Promise<void> {
   const heard = ann.receive(10 + 3 + 10 + 2);
   let came = false;
   heard.then(() => came = true, () => {});
-  // Said again until it is heard: Ann may not be a member yet.
+  // Said again until it is heard: Ann may not be a member yet. She talks as well, so that she is not idle.
   while (!came) {
+    await ann.send(headed("hm"));
     await bob.send(headed("hi"));
     await briefly(heard, 50);
   }
@@ -57,6 +58,13 @@ async function chats(server: ServerProcess): Promise<void> {
 
 const TARGETS: Target[] = [
   { service: "echo", message: new Uint8Array(2_000_000), header: 1, served: answers("hey", "hey") },
+  {
+    service: "dispatch",
+    args: ["--mode", "loop"],
+    message: new Uint8Array(2_000_000),
+    header: 1,
+    served: answers("hey", "hey"),
+  },
   {
     service: "sixteen",
     message: bytes("Hi there, server"),
@@ -107,7 +115,7 @@ for (const { service, args = [], message, served } of TARGETS) {
   if (!["chat", "fixed", "delimited", "lines", "tagged", "sixteen"].includes(service)) continue;
 
   Deno.test(`${service}:server closes ${SLOW} clients that send a byte now and then, and serves others meanwhile`, async () => {
-    await using server = await ServerProcess.start(service, { args: [...args, "--idle-timeout", "0.7"] });
+    await using server = await ServerProcess.start(service, { args: [...args, "--idle-timeout", "1"] });
     let open = SLOW;
     const closed = Promise.all(Array.from({ length: SLOW }, async () => {
       using peer = await server.connect();

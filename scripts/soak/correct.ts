@@ -16,10 +16,18 @@ export interface Tally {
   answers: number;
   /** How many bytes those had. */
   bytes: number;
-  /** How many bytes did not come, or were others. */
-  lost: number;
   /** Datagrams that were asked again, since they may get lost. */
   repeated: number;
+}
+
+/** Bytes of an answer did not come, or were others. */
+export class LostError extends Error {
+  override name = "LostError";
+
+  /** Says how many, and what is known of them. */
+  constructor(readonly bytes: number, message: string) {
+    super(message);
+  }
 }
 
 /** A service with what its clients say. */
@@ -96,7 +104,7 @@ function inTurn(
         await pause(random() * PAUSE);
       }
       await socket.closeWrite();
-      await checkEnd(socket, tally);
+      await checkEnd(socket);
     },
   };
 }
@@ -116,7 +124,7 @@ function once(
       const asked = question(random);
       const asking = write(socket, asked).then(() => socket.closeWrite());
       await Promise.all([asking, check(socket, answer(asked), tally)]);
-      await checkEnd(socket, tally);
+      await checkEnd(socket);
       await pause(random() * PAUSE);
     },
   };
@@ -154,8 +162,7 @@ async function ask(port: number, question: Uint8Array, expected: Uint8Array, tal
     if (equal(got, expected)) return count(expected, tally);
     break;
   }
-  tally.lost += expected.length;
-  throw new Error(`${expected.length} bytes did not come, or others did`);
+  throw new LostError(expected.length, `${expected.length} bytes did not come, or others did`);
 }
 
 /**
@@ -187,8 +194,8 @@ async function circle(port: number, random: Random, tally: Tally): Promise<void>
           const number = last === -1 && text === texts[sender]![0] ? 0 : Math.max(1, last + 1);
           const expected = texts[sender]![number];
           if (text !== expected) {
-            tally.lost += text.length;
-            throw new Error(`Expected ${Deno.inspect(expected)} of ${name}, got ${Deno.inspect(text)}`);
+            const words = `Expected ${Deno.inspect(expected)} of ${name}, got ${Deno.inspect(text)}`;
+            throw new LostError(text.length, words);
           }
           heard.set(name, number);
           count(encodeText(name + text), tally);
@@ -256,7 +263,7 @@ export async function readExactly(
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const count = await within(socket.read(bytes.subarray(at)), () => `${length} bytes, got ${at}`);
-    if (count === null) throw new Error(`Expected ${length} bytes, got ${at}`);
+    if (count === null) throw new LostError(length - at, `Expected ${length} bytes, got ${at}`);
     at += count;
     came(count);
   }
@@ -264,19 +271,17 @@ export async function readExactly(
 }
 
 async function check(socket: Deno.TcpConn, expected: Uint8Array, tally: Tally): Promise<void> {
-  tally.lost += expected.length;
   const got = await readExactly(socket, expected.length);
-  if (!equal(got, expected)) throw new Error(`${expected.length} bytes are others than those expected`);
-  tally.lost -= expected.length;
+  const { length } = expected;
+  if (!equal(got, expected)) throw new LostError(length, `${length} bytes are others than those expected`);
   count(expected, tally);
 }
 
 /** That nothing more comes but the end. */
-async function checkEnd(socket: Deno.TcpConn, tally: Tally): Promise<void> {
+async function checkEnd(socket: Deno.TcpConn): Promise<void> {
   const more = await within(socket.read(new Uint8Array(1024)), "the server's end");
   if (more === null) return;
-  tally.lost += more;
-  throw new Error(`${more} bytes came that nobody asked for`);
+  throw new LostError(more, `${more} bytes came that nobody asked for`);
 }
 
 async function drain(socket: Deno.TcpConn): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Random } from "../../services/proxy/random.ts";
 import { type LogRecord, ServerProcess } from "../processes.ts";
 import { misbehave } from "./bad.ts";
-import { pause, type Tally, type Trade } from "./correct.ts";
+import { LostError, pause, type Tally, type Trade } from "./correct.ts";
 import { type Footprint, footprintOf } from "./measure.ts";
 
 /** How many clients of each kind are there at once. */
@@ -16,12 +16,14 @@ const QUIET_WITHIN = 15_000;
 
 /** One server as a process, its clients, and what is known of it. */
 export class Station implements AsyncDisposable {
-  readonly tally: Tally = { connections: 0, answers: 0, bytes: 0, lost: 0, repeated: 0 };
+  readonly tally: Tally = { connections: 0, answers: 0, bytes: 0, repeated: 0 };
   /** What bad clients did, and how often. */
   readonly done = new Map<string, number>();
   /** How connections ended, and how often. */
   readonly closed = new Map<string, number>();
   readonly faults: string[] = [];
+  /** How many bytes of answers did not come, or were others. */
+  lost = 0;
   before: Footprint | undefined;
   after: Footprint | undefined;
   #connected = 0;
@@ -56,16 +58,18 @@ export class Station implements AsyncDisposable {
   }
 
   /** Has clients of both kinds come and go for as long as asked. */
-  async play(going: () => boolean): Promise<void> {
+  async play(going: () => boolean, stop: AbortSignal): Promise<void> {
     const { trade, server: { port }, random } = this;
     const again = async (client: () => Promise<void>) => {
       while (going()) {
         try {
           await client();
         } catch (error) {
-          // Ctrl-C reaches the servers as well.
-          if (going()) this.faults.push(`${trade.service}: ${error instanceof Error ? error.message : error}`);
-          await pause(100);
+          // Ctrl-C reaches the servers as well, and they may be the first to act on it.
+          await pause(300);
+          if (stop.aborted) return;
+          this.faults.push(`${trade.service}: ${error instanceof Error ? error.message : error}`);
+          if (error instanceof LostError) this.lost += error.bytes;
         }
         this.#readLog();
       }
@@ -100,10 +104,10 @@ export class Station implements AsyncDisposable {
 
   /** What is wrong, after all. */
   verdict(tolerance: number): string[] {
-    const { trade: { service }, tally, before, after, open, members } = this;
+    const { trade: { service }, lost, before, after, open, members } = this;
     const faults = [...this.faults, ...this.server.strays];
     const wrong = (words: string) => faults.push(`${service}: ${words}`);
-    if (tally.lost > 0) wrong(`${tally.lost} bytes were lost`);
+    if (lost > 0) wrong(`${lost} bytes were lost`);
     if (before === undefined || after === undefined) return faults;
     if (open !== 0 || members !== 0) wrong(`${open} connections are open and ${members} members there`);
     if (before.descriptors !== after.descriptors) {
