@@ -109,7 +109,10 @@ const TARGETS: Target[] = [
   },
 ];
 
+/** How many slow clients there are, how many bytes they would send at the most, and how often one, in milliseconds. */
 const SLOW = 300;
+const DRIPS = 15;
+const DRIP_EVERY = 200;
 
 for (const { service, args = [], message, served } of TARGETS) {
   if (!["chat", "fixed", "delimited", "lines", "tagged", "sixteen"].includes(service)) continue;
@@ -122,12 +125,14 @@ for (const { service, args = [], message, served } of TARGETS) {
       const ended = peer.receiveAll().finally(() => open--);
       let going = true;
       ended.then(() => going = false);
-      // Never the last byte: nobody may be held for half a message.
-      for (let at = 0; going && at < 10; at++) {
-        await peer.send(message.subarray(at, at + 1)).catch(() => {});
-        await briefly(ended, 150);
+      // Each byte comes long before the deadline of any one; what counts is when the message began.
+      let at = 0;
+      while (going && at < DRIPS) {
+        await peer.send(message.subarray(at, ++at)).catch(() => {});
+        await briefly(ended, DRIP_EVERY);
       }
       assertEquals(await ended, "");
+      assert(at < DRIPS, "closed while it was still sending");
     }));
     await served(server);
     assert(open > 0, "served while they were there");
