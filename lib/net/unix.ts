@@ -27,11 +27,11 @@ export function listenUnix(path: string): Deno.UnixListener {
  * @param path The path of the socket.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
  *
- * @example
- * ```ts
+ * @example It needs to read, write and listen at the path
+ * ```ts ignore
  * import { removeStaleSocket, serveTcp } from "@wirebench/wirebench/net";
  *
- * const path = await Deno.makeTempDir() + "/server.sock";
+ * const path = "/run/user/1000/server.sock";
  * await removeStaleSocket(path);
  * await using server = serveTcp({ path }, () => {});
  * ```
