@@ -35,6 +35,8 @@ export interface RunOptions {
   wrapper?: string[];
   /** Has a server log warnings alone, for floods of messages, each of which would be a line. */
   quiet?: boolean;
+  /** Where its streams go; all are piped unless told otherwise. */
+  streams?: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
 }
 
 /** A port that nobody listens at, for a server that cannot tell which it took. */
@@ -60,8 +62,9 @@ function grantsOf(service: string, side: string): string[] {
   return service === "dispatch" && side === "server" ? [...set, "--allow-run"] : set;
 }
 
-function command(service: string, side: "server" | "client", options: RunOptions, more: string[]): Deno.Command {
-  const { args = [], permissions = grantsOf(service, side), wrapper = [] } = options;
+/** The command that runs one side of a service. */
+export function command(service: string, side: "server" | "client", options: RunOptions, more: string[]): Deno.Command {
+  const { args = [], permissions = grantsOf(service, side), wrapper = [], streams } = options;
   const file = `services/${service.replaceAll("-", "_")}/${side}.ts`;
   const [program, ...rest] = [
     ...wrapper,
@@ -74,7 +77,8 @@ function command(service: string, side: "server" | "client", options: RunOptions
     ...more,
     ...args,
   ];
-  return new Deno.Command(program!, { args: rest, cwd: root, stdin: "piped", stdout: "piped", stderr: "piped" });
+  const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
+  return new Deno.Command(program!, { args: rest, cwd: root, ...piped, ...streams });
 }
 
 /** A record of a server's log in its JSON form. */

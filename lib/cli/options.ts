@@ -129,6 +129,25 @@ export function choice<Word extends string>(help: string, words: readonly Word[]
   };
 }
 
+/** Some of several words, with commas in between. */
+export function list<Word extends string>(
+  placeholder: string,
+  help: string,
+  words: readonly Word[],
+  value: readonly Word[],
+): Option<readonly Word[]> {
+  return {
+    placeholder,
+    help,
+    default: value,
+    shown: value.length === words.length ? "all" : value.join(","),
+    parse(given) {
+      const chosen = given.split(",") as Word[];
+      return expect(chosen.every((word) => words.includes(word)), chosen, `some of ${words.join(",")}`, given);
+    },
+  };
+}
+
 /** An option without a value. */
 export function flag(help: string): Option<boolean> {
   return { help, default: false };

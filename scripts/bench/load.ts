@@ -1,0 +1,67 @@
+// The bench's generator for machines without a C compiler. It takes what peers/load.c takes, and prints what it prints.
+
+import process from "node:process";
+import { tapesOf } from "../load/answers.ts";
+import type { Plan } from "../load/plan.ts";
+import { runLoad } from "../load/run.ts";
+import { Tally } from "../load/tally.ts";
+import { TcpFlow } from "../load/tcp.ts";
+import { runChat } from "./chat_load.ts";
+import type { Load } from "./workloads.ts";
+
+/** How long an answer may take, in milliseconds; a datagram without one is lost. */
+const PATIENCE = { tcp: 20_000, udp: 250 };
+
+const [kind = "", ...numbers] = Deno.args;
+const [port = 0, connections = 1, size = 1, inFlight = 1, seconds = 1, talkers = 0] = numbers.map(Number);
+const load = { kind: kind as Load["kind"], connections, size, inFlight, talkers };
+const transport = kind === "uppercase" ? "udp" : "tcp";
+const plan: Plan = {
+  hostname: "127.0.0.1",
+  port,
+  transport,
+  framing: kind === "lines" ? "lines" : "raw",
+  connections,
+  size,
+  inFlight,
+  duration: seconds * 1000,
+  timeout: PATIENCE[transport],
+  expect: kind === "uppercase" ? "uppercase" : "echo",
+  connectEach: kind === "connect",
+  rate: Infinity,
+};
+
+/** Holds connections that have had one answer each, until standard input ends. */
+async function hold(): Promise<void> {
+  const tally = new Tally();
+  const tapes = tapesOf(plan);
+  const flows: TcpFlow[] = [];
+  for (let index = 0; index < connections; index++) flows.push(await TcpFlow.open(plan, tapes, tally, index));
+  for (const flow of flows) flow.start();
+  await Promise.all(flows.map((flow) => flow.finish()));
+  if (tally.answered < connections) throw new Error(tally.firstError ?? "not all were answered");
+  console.log("ready");
+  await Deno.stdin.read(new Uint8Array(1));
+  for (const flow of flows) flow.close();
+}
+
+async function measure(): Promise<void> {
+  const result = await runLoad(plan, new AbortController().signal);
+  if (result.firstError !== undefined) throw new Error(result.firstError);
+  const { answered: operations, seconds, cpu, lost, perConnection } = result;
+  console.log(JSON.stringify({ operations, seconds, cpu, lost, ...perConnection }));
+}
+
+async function chat(): Promise<void> {
+  const before = process.cpuUsage();
+  const round = await runChat(load, port, plan.duration);
+  const { user, system } = process.cpuUsage(before);
+  console.log(JSON.stringify({ ...round, cpu: (user + system) / 1e6 / round.seconds }));
+}
+
+try {
+  await (kind === "idle" ? hold() : kind === "chat" ? chat() : measure());
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}

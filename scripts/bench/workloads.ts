@@ -1,0 +1,140 @@
+import type { CompetitorName } from "./competitors.ts";
+
+/** A service that the peers speak too. */
+export type Service = "echo" | "delimited" | "uppercase" | "chat";
+
+/** What the generator does, in its own words. */
+export interface Load {
+  kind: "echo" | "lines" | "connect" | "uppercase" | "chat" | "idle";
+  connections: number;
+  /** Bytes of a message, its framing not counted. */
+  size: number;
+  /** Messages under way at once, of each connection or, in a chat, of each talker. */
+  inFlight: number;
+  /** Chat: how many of the members talk. */
+  talkers?: number;
+}
+
+/** Something that is measured, and what is to be reached. */
+export interface Workload {
+  /** Its name on the command line; `echo` stands for all that begin with `echo-`. */
+  name: string;
+  title: string;
+  service: Service;
+  load: Load;
+  /** What is told: how many a second, memory of a connection, or the time until the first answer. */
+  measure: "rate" | "memory" | "start";
+  /** What is counted, for `rate`. */
+  unit: string;
+  /** The ratio to each that is to be reached: at least, where more is better, else at most. */
+  targets: Partial<Record<CompetitorName, number>>;
+  /** The share of the median's round trips that the slowest connection is to have. */
+  fairness?: number;
+  /** The most that the figure itself may be. */
+  most?: number;
+}
+
+function echo(
+  name: string,
+  title: string,
+  load: Omit<Load, "kind">,
+  targets: Workload["targets"],
+  more: Partial<Workload> = {},
+): Workload {
+  return {
+    name,
+    title,
+    service: "echo",
+    load: { kind: "echo", ...load },
+    measure: "rate",
+    unit: "round trips",
+    targets,
+    ...more,
+  };
+}
+
+function uppercase(name: string, title: string, size: number, c: number): Workload {
+  // Eight sockets: sixteen datagrams of 8 KiB would not fit into the buffer that a socket has.
+  const load: Load = { kind: "uppercase", connections: 8, size, inFlight: 1 };
+  const targets = { c, node: 1.05, loop: 0.7 };
+  return { name, title, service: "uppercase", load, measure: "rate", unit: "round trips", targets };
+}
+
+function chat(
+  name: string,
+  title: string,
+  load: Required<Omit<Load, "kind">>,
+  targets: Workload["targets"],
+): Workload {
+  return {
+    name,
+    title,
+    service: "chat",
+    load: { kind: "chat", ...load },
+    measure: "rate",
+    unit: "deliveries",
+    targets,
+  };
+}
+
+/** All there is to measure. The targets come from prototypes of each that were measured against the same peers. */
+export const WORKLOADS: readonly Workload[] = [
+  echo("echo-64", "echo, 16 × 64 B", { connections: 16, size: 64, inFlight: 1 }, { c: 0.8, node: 1.05, asyncio: 1 }),
+  echo("echo-1k", "echo, 128 × 1 KiB", { connections: 128, size: 1024, inFlight: 1 }, {
+    c: 0.8,
+    node: 1.05,
+    asyncio: 1,
+  }),
+  echo("echo-10k", "echo, 16 × 10 KiB", { connections: 16, size: 10_240, inFlight: 1 }, {
+    c: 0.8,
+    node: 1.7,
+    asyncio: 1,
+  }),
+  echo("echo-100k", "echo, 4 × 100 KiB, two in flight", { connections: 4, size: 102_400, inFlight: 2 }, {
+    c: 0.8,
+    node: 3.3,
+  }),
+  echo("echo-many", "echo, 1000 × 64 B", { connections: 1000, size: 64, inFlight: 1 }, { c: 0.72 }, { fairness: 0.5 }),
+  echo("connect", "connect, echo, close", { connections: 16, size: 64, inFlight: 1 }, { c: 0.78, node: 1 }, {
+    load: { kind: "connect", connections: 16, size: 64, inFlight: 1 },
+    unit: "connections",
+  }),
+  {
+    name: "delimited",
+    title: "delimited, 16 × 64 B, 64 in flight",
+    service: "delimited",
+    load: { kind: "lines", connections: 16, size: 64, inFlight: 64 },
+    measure: "rate",
+    unit: "lines",
+    targets: { c: 0.8, node: 1.5, streams: 40 },
+  },
+  uppercase("uppercase-64", "uppercase, 64 B", 64, 0.47),
+  uppercase("uppercase-1k", "uppercase, 1 KiB", 1024, 0.55),
+  uppercase("uppercase-8k", "uppercase, 8 KiB", 8192, 0.9),
+  chat("chat-50", "chat, 50 talk to 50, 64 B", { connections: 50, talkers: 50, size: 64, inFlight: 16 }, {
+    c: 0.7,
+    uvloop: 1,
+  }),
+  chat("chat-200", "chat, 10 talk to 200, 256 B", { connections: 200, talkers: 10, size: 256, inFlight: 16 }, {
+    c: 0.9,
+    asyncio: 4,
+  }),
+  chat("chat-16", "chat, 2 talk to 16, 10 KiB", { connections: 16, talkers: 2, size: 10_240, inFlight: 16 }, {
+    c: 0.85,
+  }),
+  echo("idle", "idle connections, 5000", { connections: 5000, size: 64, inFlight: 1 }, {}, {
+    load: { kind: "idle", connections: 5000, size: 64, inFlight: 1 },
+    measure: "memory",
+    unit: "KB each",
+    most: 10,
+  }),
+  echo("start", "start to first answer", { connections: 1, size: 64, inFlight: 1 }, { loop: 1.1 }, {
+    measure: "start",
+    unit: "ms",
+  }),
+];
+
+/** What `--only` takes: every workload's name, and what those of a service begin with. */
+export const WORKLOAD_NAMES: readonly string[] = [
+  ...new Set(WORKLOADS.flatMap(({ name }) => [name.split("-")[0]!, name])),
+];

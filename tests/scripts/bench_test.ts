@@ -1,0 +1,185 @@
+import { concat } from "@std/bytes/concat";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { chart } from "../../scripts/bench/chart.ts";
+import { COMPETITORS, findCompetitors, own } from "../../scripts/bench/competitors.ts";
+import type { Figure } from "../../scripts/bench/measure.ts";
+import { report } from "../../scripts/bench/report.ts";
+import { temporaryFolder } from "../../scripts/bench/system.ts";
+import { judge } from "../../scripts/bench/verdict.ts";
+import { WORKLOADS } from "../../scripts/bench/workloads.ts";
+import { bytes, fakeServer, hasProgram, headed, RawPeer, ServerProcess, textOf, within } from "../harness.ts";
+
+async function deno(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", ...args],
+    cwd: new URL("../..", import.meta.url),
+    stdin: "null",
+  });
+  const { code, stdout, stderr } = await process.output();
+  return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
+}
+
+const bench = (...args: string[]) => deno("-P=bench", "scripts/bench.ts", ...args);
+
+/** A moment later. */
+const soon = () => new Promise<void>((resolve) => setTimeout(resolve, 50));
+
+const hasNode = hasProgram("node", "--version");
+
+Deno.test({
+  name: "bench: services and a peer are measured side by side" + (hasNode ? "" : " (skipped: there is no node)"),
+  ignore: !hasNode,
+  async fn() {
+    const only = ["echo-64", "connect", "delimited", "uppercase-1k", "chat-16", "start"];
+    const args = ["--rounds", "1", "--seconds", "0.2", "--against", "node", "--only", only.join(",")];
+    const { code, stdout, stderr } = await bench("--json", ...args);
+    assertEquals(code, 0, stderr);
+    const { outcomes, missing } = JSON.parse(stdout);
+    assertEquals(missing, []);
+    assertEquals(outcomes.map(({ workload }: { workload: { name: string } }) => workload.name), only);
+    for (const { workload, figures } of outcomes) {
+      assertEquals(figures.map(({ competitor }: Figure) => competitor), ["wirebench", "node"]);
+      for (const { rounds, best, median } of figures as Figure[]) {
+        assertEquals(rounds.length, 1, workload.name);
+        assert(best > 0 && best === median);
+        if (workload.measure !== "rate") continue;
+        const { min, median: middle, max } = rounds[0]!.perConnection!;
+        assert(0 <= min && min <= middle && middle <= max && max > 0);
+      }
+    }
+    assertMatch(stderr, /^1\/6 echo, 16 × 64 B: warming up, Wirebench$/m);
+    assertMatch(stderr, /^6\/6 start to first answer: round 1 of 1, Node$/m);
+  },
+});
+
+Deno.test("bench: every peer that can run here speaks what the services speak", async () => {
+  await using folder = await temporaryFolder();
+  const { present } = await findCompetitors(COMPETITORS, folder.path, undefined);
+  for (const competitor of [own(undefined), ...present]) {
+    for (
+      const workload of WORKLOADS.filter(({ name }) =>
+        ["echo-64", "delimited", "uppercase-64", "chat-16"].includes(name)
+      )
+    ) {
+      if (!competitor.serves(workload)) continue;
+      await using server = await competitor.start(workload.service);
+      const what = `${workload.service} of ${competitor.title}`;
+      if (workload.service === "uppercase") {
+        const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+        await socket.send(bytes("`az{AZ é"), { transport: "udp", hostname: "127.0.0.1", port: server.port });
+        const [answer] = await within(socket.receive(), what);
+        socket.close();
+        assertEquals(textOf(answer), "`AZ{AZ é", what);
+        continue;
+      }
+      using peer = await RawPeer.connect(server.port);
+      if (workload.service === "echo") {
+        await peer.send("Hello, world");
+        await peer.end();
+        assertEquals(await peer.receiveAll(), "Hello, world", what);
+      } else if (workload.service === "delimited") {
+        for (const piece of ["one\r\ntw", "o\nthree\r", "\n\nfi", "ve"]) {
+          await peer.send(piece);
+          if (piece.startsWith("o")) assertEquals((await peer.receive(4)).at(-1), "\n", what);
+        }
+        await peer.end();
+        assertEquals(await peer.receiveAll(), "three\n\nfive\n", what);
+      } else {
+        using other = await RawPeer.connect(server.port);
+        await peer.send(headed("alice"));
+        await other.send(headed("bob"));
+        const fromBob = textOf(headed("bob")) + textOf(headed("Hi"));
+        // Bob may be in the room before Alice is.
+        let got = "";
+        const greeted = peer.receive(fromBob.length).then((text) => got = text);
+        do {
+          await other.send(headed("Hi"));
+          await Promise.race([greeted, soon()]);
+        } while (got === "");
+        assertEquals(got, fromBob, what);
+        for (const byte of headed("Hey, é")) await peer.send(Uint8Array.of(byte));
+        await peer.send(concat([headed(""), headed("and more")]));
+        const said = ["alice", "Hey, é", "alice", "", "alice", "and more"].map((text) => textOf(headed(text))).join("");
+        assertEquals(await other.receive(bytes(said).length), said, what);
+      }
+    }
+  }
+});
+
+Deno.test("bench: the generator in Deno does what the one in C does", async () => {
+  const generate = (kind: string, port: number, ...rest: number[]) =>
+    deno("-P=load", "scripts/bench/load.ts", kind, String(port), ...rest.map(String));
+  for (
+    const [service, kind, ...load] of [
+      ["echo", "echo", 3, 64, 2, 0.1],
+      ["echo", "connect", 3, 64, 1, 0.1],
+      ["delimited", "lines", 3, 64, 8, 0.1],
+      ["uppercase", "uppercase", 3, 64, 1, 0.1],
+      ["chat", "chat", 5, 64, 4, 0.1, 2],
+      ["chat", "chat", 3, 10_240, 16, 0.1, 3],
+    ] satisfies [string, string, ...number[]][]
+  ) {
+    await using server = await ServerProcess.start(service);
+    const { code, stdout, stderr } = await generate(kind, server.port, ...load);
+    assertEquals([code, stderr], [0, ""], `${service} ${kind}`);
+    const { operations, seconds, min, max } = JSON.parse(stdout);
+    assert(operations > 0 && seconds > 0 && min <= max && max <= operations);
+  }
+  await using server = await ServerProcess.start("echo");
+  assertEquals((await generate("idle", server.port, 50, 64, 1, 0)).stdout, "ready\n");
+  await using wrong = fakeServer(async (peer) => {
+    await peer.send((await peer.receive(64)).toLowerCase());
+  });
+  const { code, stdout, stderr } = await generate("echo", wrong.port, 1, 64, 1, 0.1);
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(stderr, "Wrong answer");
+});
+
+Deno.test("bench: who is missing is named, with the reason; wrong usage is said", async () => {
+  const { code, stderr } = await bench("--only", "nonsense");
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "--only: expected some of echo,echo-64,");
+  const { stdout, code: alone } = await bench("--quick", "--only", "start", "--against", "go");
+  assertEquals(alone, 0);
+  assertMatch(stdout, hasProgram("go", "version") ? /^Go: go\d/m : /^go is missing: no go$/m);
+});
+
+Deno.test("bench: a target is judged by the best rounds, and a missed one is named", () => {
+  const workload = WORKLOADS.find(({ name }) => name === "echo-many")!;
+  const perConnection = { min: 4, median: 10, max: 12 };
+  const figure = (competitor: Figure["competitor"], title: string, ...values: number[]): Figure => ({
+    competitor,
+    title,
+    rounds: values.map((value) => ({ value, cpuPerOperation: 5, serverCpu: 1, generatorCpu: 0.99, perConnection })),
+    best: Math.max(...values),
+    median: values[0]!,
+    spread: 0.5,
+  });
+  const failed: Figure = { ...figure("node", "Node"), rounds: [], fault: "wrong answer" };
+  const outcome = judge(workload, [figure("wirebench", "Wirebench", 50, 80), figure("c", "C", 90, 100), failed]);
+  assertEquals(outcome.verdicts.map(({ against, value, reached }) => [against, value, reached]), [
+    ["C", 0.8, true],
+    ["slowest connection to median", 0.4, false],
+  ]);
+  const text = report([outcome], false);
+  for (
+    const line of [
+      "reached C: 0.80, at least 0.72",
+      "MISSED slowest connection to median: 0.40, at least 0.5",
+      "FAILED Node: wrong answer",
+      "* the generator's own core was full: the server may be faster than this",
+      "1 of 2 targets reached",
+    ]
+  ) {
+    assertStringIncludes(text, `${line}\n`);
+  }
+  const disturbed = figure("c", "C", 90, 100);
+  for (const round of disturbed.rounds) round.othersCpu = 0.3;
+  const undecided = judge(workload, [figure("wirebench", "Wirebench", 50, 80), disturbed]);
+  assertEquals(undecided.verdicts.map(({ reached }) => reached), [undefined, false]);
+  assertStringIncludes(report([undecided], false), "0 of 2 targets reached, 1 undecided because of other programs\n");
+  const drawn = chart([outcome], "here & now");
+  assertEquals(drawn.match(/<rect class="bar own"/g)!.length, 1);
+  assertEquals(drawn.match(/<rect class="bar"/g)!.length, 1);
+  assertStringIncludes(drawn, "here &amp; now");
+});

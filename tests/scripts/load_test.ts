@@ -1,0 +1,270 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Histogram } from "../../scripts/load/histogram.ts";
+import type { Result } from "../../scripts/load/run.ts";
+import { Tape } from "../../scripts/load/tape.ts";
+import { bytes, fakeServer, type RawPeer, ServerProcess, textOf, untilNobodyListens } from "../harness.ts";
+
+interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+async function load(...args: string[]): Promise<Outcome> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "-P=load", "scripts/load.ts", ...args],
+    cwd: new URL("../..", import.meta.url),
+  }).output();
+  return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
+}
+
+/** A short load, and what came of it. */
+async function measured(target: string, ...args: string[]): Promise<Result & Outcome> {
+  const outcome = await load("--json", "--seconds", "0.2", ...args, target);
+  assert(outcome.stdout !== "", outcome.stderr);
+  return { ...outcome, ...JSON.parse(outcome.stdout) };
+}
+
+/** Reads what comes until the other side ends. */
+async function* chunks({ socket }: RawPeer): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const buffer = new Uint8Array(65_536);
+  for (let length; (length = await socket.read(buffer)) !== null;) yield buffer.slice(0, length);
+}
+
+Deno.test("load: every message of every connection is answered, counted and compared", async () => {
+  await using server = await ServerProcess.start("echo");
+  const target = `tcp://127.0.0.1:${server.port}`;
+  for (
+    const [size, messageLength, ...args] of [
+      [64, 64],
+      [1, 1, "--in-flight", "5"],
+      [100, 101, "--framing", "lines", "--in-flight", "20"],
+      [33, 43, "--framing", "header", "--expect", "any"],
+      [10, 14, "--framing", "length4", "--expect", "any", "--in-flight", "3"],
+      [5000, 5000, "--framing", "fixed", "--expect", "any"],
+      [3_000_000, 3_000_000, "--in-flight", "3"],
+      [64, 64, "--connect-each"],
+    ] satisfies [number, number, ...string[]][]
+  ) {
+    const result = await measured(target, "--connections", "3", "--size", String(size), ...args);
+    const { code, sent, answered, perConnection, latency, seconds, bytesPerSecond, errors } = result;
+    assertEquals([code, errors, result.stderr], [0, {}, ""], args.join(" "));
+    assert(sent > 0);
+    assertEquals(answered, sent);
+    assert(perConnection.min <= perConnection.median && perConnection.median <= perConnection.max);
+    assert(perConnection.min + perConnection.median + perConnection.max === answered);
+    assert(0 < latency.p50 && latency.p50 <= latency.p99 && latency.p99 <= latency.max);
+    assertEquals(Math.round(bytesPerSecond.sent * seconds), sent * messageLength);
+    assertEquals(bytesPerSecond.received, bytesPerSecond.sent);
+  }
+});
+
+Deno.test("load: more connections than the runtime serves evenly are counted and compared the same", async () => {
+  await using server = await ServerProcess.start("echo");
+  const target = `tcp://127.0.0.1:${server.port}`;
+  for (const [size, ...args] of [[64], [50_000, "--in-flight", "2"]] satisfies [number, ...string[]][]) {
+    const result = await measured(target, "--connections", "130", "--size", String(size), ...args);
+    assertEquals([result.code, result.errors, result.answered], [0, {}, result.sent], result.stderr);
+    assert(result.sent >= 130);
+  }
+  await using leaving = fakeServer(async (peer) => {
+    await peer.receive(64);
+  });
+  const left = await measured(`tcp://127.0.0.1:${leaving.port}`, "--connections", "130", "--timeout", "1");
+  assertEquals([left.code, left.answered], [1, 0]);
+  assert(left.errors["closed by the server"]! > 0);
+  const refused = await load("--connections", "130", "tcp://127.0.0.1:1");
+  assertEquals(refused.stderr, "load: Nothing could be sent: nobody listens there\n");
+});
+
+Deno.test("load: lines against the delimited service, and a rate that is kept to", async () => {
+  await using server = await ServerProcess.start("delimited", { args: ["--log-level", "info"] });
+  const target = `tcp://127.0.0.1:${server.port}`;
+  const lines = await measured(target, "--framing", "lines", "--in-flight", "10");
+  assertEquals([lines.code, lines.answered], [0, lines.sent]);
+  const paced = await measured(target, "--framing", "lines", "--rate", "200", "--connections", "4");
+  assertEquals([paced.code, paced.answered], [0, paced.sent]);
+  assert(paced.sent > 0 && paced.sent <= 200 * 0.2 + 4, `${paced.sent} messages at 200 a second in 0.2 s`);
+});
+
+Deno.test("load: what it prints for people says all of it", async () => {
+  await using server = await ServerProcess.start("echo");
+  const { code, stdout, stderr } = await load("--seconds", "1.1", `tcp://127.0.0.1:${server.port}`);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^server +tcp:\/\/127\.0\.0\.1:\d+$/m);
+  assertMatch(stdout, /^round trips +[\d,]+ a second: ([\d,]+) sent, \1 answered$/m);
+  assertMatch(stdout, /^latency +p50 \S+ (µs|ms), p90 .*, p99 .*, p99\.9 .*, max .*$/m);
+  assertMatch(stdout, /^a connection +[\d,]+ round trips the fewest, [\d,]+ the median, [\d,]+ the most$/m);
+  assertMatch(stdout, /^own CPU +\d+ % of a core/m);
+  assertMatch(stdout, /^errors +none$/m);
+  assertMatch(stderr, /^[\d,]+ answers in the last second, [\d,]+ in all\n$/);
+});
+
+Deno.test("load: an answer that is not the message is noticed", async () => {
+  for (
+    const spoil of [
+      // A letter changed, in the second message.
+      (data: Uint8Array, count: number) => count === 1 ? data.with(10, data[10]! ^ 1) : data,
+      // The answer before, once more.
+      (data: Uint8Array, count: number, before: Uint8Array) => count === 1 ? before : data,
+      // Lower case.
+      (data: Uint8Array) => bytes(textOf(data).toLowerCase()),
+    ]
+  ) {
+    await using server = fakeServer(async (peer) => {
+      let count = 0;
+      let before = new Uint8Array();
+      for await (const data of chunks(peer)) {
+        await peer.send(spoil(data, count++, before));
+        before = data;
+      }
+    });
+    const result = await measured(`tcp://127.0.0.1:${server.port}`, "--connections", "1");
+    assertEquals([result.code, result.errors], [1, { "wrong answer": 1 }]);
+    assertMatch(result.stderr, /^load: Failed: Wrong answer: expected "000\d[A-Z]+", got ".+"\n$/);
+  }
+});
+
+Deno.test("load: more answers than messages are noticed", async () => {
+  await using server = fakeServer(async (peer) => {
+    for await (const data of chunks(peer)) await peer.send(bytes(textOf(data).repeat(2)));
+  });
+  const args = ["--framing", "lines", "--expect", "any", "--connections", "1"];
+  const result = await measured(`tcp://127.0.0.1:${server.port}`, ...args);
+  assertEquals([result.code, result.errors], [1, { "wrong answer": 1 }]);
+});
+
+Deno.test("load: a server that goes away, or is not there, is an error", async () => {
+  await using leaving = fakeServer(async (peer) => {
+    await peer.receive(64);
+  });
+  const left = await measured(`tcp://127.0.0.1:${leaving.port}`, "--connections", "1");
+  assertEquals([left.code, left.errors, left.answered], [1, { "closed by the server": 1 }, 0]);
+
+  let port;
+  {
+    await using gone = fakeServer(() => Promise.resolve());
+    port = gone.port;
+  }
+  await untilNobodyListens(port);
+  const { code, stdout, stderr } = await load("--seconds", "0.2", `tcp://127.0.0.1:${port}`);
+  assertEquals([code, stdout, stderr], [1, "", "load: Nothing could be sent: nobody listens there\n"]);
+});
+
+Deno.test("load: a server that says nothing is given up", async () => {
+  await using server = fakeServer((_, held) => held);
+  const result = await measured(`tcp://127.0.0.1:${server.port}`, "--connections", "2", "--timeout", "0.2");
+  assertEquals([result.code, result.sent, result.answered, result.errors], [1, 2, 0, { "no answer in time": 2 }]);
+});
+
+Deno.test("load: datagrams are told apart, and those that are lost are counted", async () => {
+  await using server = await ServerProcess.start("uppercase");
+  const target = `udp://127.0.0.1:${server.port}`;
+  for (const args of [["--expect", "uppercase"], ["--expect", "any", "--in-flight", "3"], ["--size", "1"]]) {
+    const result = await measured(target, "--connections", "2", ...args);
+    assertEquals([result.code, result.errors, result.answered + result.lost], [0, {}, result.sent], args.join(" "));
+    assert(result.answered > 0);
+  }
+});
+
+Deno.test("load: datagrams that are dropped, come twice or are wrong are counted as such", async () => {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  let behaviour = "drop";
+  let received = 0;
+  const answering = (async () => {
+    for await (const [datagram, from] of socket) {
+      if (behaviour === "drop" && received++ % 3 === 0) continue;
+      await socket.send(behaviour === "spoil" ? datagram.with(20, 0) : datagram, from);
+      if (behaviour === "twice") await socket.send(datagram, from);
+    }
+  })();
+  const target = `udp://127.0.0.1:${(socket.addr as Deno.NetAddr).port}`;
+  const args = ["--connections", "1", "--timeout", "0.05"];
+
+  const dropped = await measured(target, ...args);
+  assertEquals([dropped.code, dropped.errors, dropped.sent], [0, {}, received]);
+  assertEquals(dropped.answered + dropped.lost, dropped.sent);
+  assert(dropped.lost >= Math.floor(received / 3) && dropped.lost > 0);
+
+  behaviour = "twice";
+  const twice = await measured(target, ...args);
+  assertEquals([twice.code, twice.errors, twice.answered + twice.lost], [0, {}, twice.sent]);
+  assert(twice.late > 0);
+
+  behaviour = "spoil";
+  const spoilt = await measured(target, ...args);
+  assertEquals([spoilt.code, Object.keys(spoilt.errors), spoilt.answered], [1, ["wrong answer"], 0]);
+  socket.close();
+  await answering;
+});
+
+Deno.test("load: wrong usage is said, with exit code 2", async () => {
+  for (
+    const [args, words] of [
+      [[], 'Expected tcp://HOST:PORT or udp://HOST:PORT, got ""'],
+      [["http://127.0.0.1:80"], "Expected tcp://HOST:PORT or udp://HOST:PORT"],
+      [["tcp://127.0.0.1:0"], "Expected tcp://HOST:PORT or udp://HOST:PORT"],
+      [["tcp://127.0.0.1:99999"], "Expected tcp://HOST:PORT or udp://HOST:PORT"],
+      [["unix:/tmp/a.sock"], "Expected tcp://HOST:PORT or udp://HOST:PORT"],
+      [["--framing", "udp", "tcp://127.0.0.1:80"], "--framing: expected raw or lines"],
+      [["--framing", "lines", "udp://127.0.0.1:80"], "a datagram is a message"],
+      [["--connect-each", "udp://127.0.0.1:80"], "datagrams have no connection"],
+      [["--size", "65508", "udp://127.0.0.1:80"], "at most 65507 bytes"],
+      [["--size", "1", "--in-flight", "18", "udp://127.0.0.1:80"], "cannot tell so many"],
+      [["--expect", "any", "tcp://127.0.0.1:80"], "needs a --framing"],
+      [["--connect-each", "--in-flight", "2", "tcp://127.0.0.1:80"], "one message under way"],
+      [["--rate", "5", "--in-flight", "2", "tcp://127.0.0.1:80"], "one message under way"],
+    ] satisfies [string[], string][]
+  ) {
+    const { code, stdout, stderr } = await load(...args);
+    assertEquals([code, stdout], [2, ""], args.join(" "));
+    assertStringIncludes(stderr, words);
+  }
+});
+
+Deno.test("load: the sandbox keeps it on this machine, and says what would allow more", async () => {
+  const tcp = await load("tcp://192.0.2.1:7");
+  assertEquals(tcp.code, 1);
+  assertStringIncludes(tcp.stderr, "deno run -P=load --allow-net=192.0.2.1:7 scripts/load.ts");
+  assertEquals(await load("--connections", "130", "tcp://192.0.2.1:7"), tcp);
+  const udp = await load("udp://192.0.2.1:7");
+  assertEquals(udp.code, 1);
+  assertStringIncludes(udp.stderr, "deno run -P=load --allow-net scripts/load.ts");
+});
+
+Deno.test("a histogram's quantiles are at most 2.2 percent above the truth", () => {
+  const empty = new Histogram();
+  assertEquals([empty.quantile(0.5), empty.longest], [0, 0]);
+  const histogram = new Histogram();
+  const times = Array.from({ length: 10_000 }, (_, at) => 0.002 * 1.0015 ** at);
+  for (const time of times) histogram.add(time);
+  for (const share of [0.001, 0.5, 0.9, 0.99, 0.999, 1]) {
+    const truth = times[Math.ceil(share * times.length) - 1]!;
+    const told = histogram.quantile(share);
+    assert(told >= truth * 0.999_999 && told <= truth * 1.022, `${share}: ${told} for ${truth}`);
+  }
+  assertEquals(histogram.longest, times.at(-1));
+  histogram.add(0);
+  histogram.add(1e9);
+  assertEquals(histogram.quantile(1), 1e9);
+});
+
+Deno.test("a tape finds the first byte that differs, wherever a read begins and ends", () => {
+  for (const size of [1, 2, 3, 7, 64, 101]) {
+    const tape = new Tape(size, 4, "lines");
+    const buffer = tape.buffer();
+    buffer.bytes.set(tape.bytes);
+    for (let from = 0; from < 9; from++) {
+      for (let to = from; to < 23; to++) {
+        assertEquals(tape.difference(buffer, from, to), -1);
+        for (let at = from; at < to; at++) {
+          buffer.bytes[at]! ^= 1;
+          assertEquals(tape.difference(buffer, from, to), at);
+          buffer.bytes[at]! ^= 1;
+        }
+      }
+    }
+  }
+  const messages = new Set(textOf(new Tape(64, 100).bytes).match(/.{64}/g));
+  assertEquals(messages.size, new Tape(64, 100).messages);
+});
