@@ -37,6 +37,11 @@ export class Log {
     return this.#logger.isEnabledFor(this.#saidLevel);
   }
 
+  /** Whether a level is written, for a caller that would have to prepare what is said. */
+  isEnabledFor(level: Level): boolean {
+    return this.#logger.isEnabledFor(level);
+  }
+
   /**
    * Writes a message on the wire.
    *

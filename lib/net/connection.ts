@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes/concat";
 import { formatAddress } from "./address.ts";
 import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError } from "./errors.ts";
-import { checkLimit, type ConnectionOptions, type Deadlines, deadlinesOf, DEFAULT_MAX_QUEUE } from "./limits.ts";
+import { type ConnectionOptions, type Deadlines, type Limits, limitsOf } from "./limits.ts";
 import type { Socket } from "./_tls.ts";
 import { after } from "./timer.ts";
 import { Watchdog } from "./_watchdog.ts";
@@ -23,15 +23,12 @@ export type LateReason = "idle" | "too slow";
  * time, an end for one reason.
  */
 export class Connection implements Disposable {
-  /** The peer's address, as {@linkcode formatAddress} shows it. */
-  readonly remote: string;
-  /** This side's address. */
-  readonly local: string;
   /** The deadlines in force, in milliseconds. */
   readonly deadlines: Readonly<Required<Deadlines>>;
 
   readonly #socket: Socket;
   readonly #maxQueue: number;
+  #remote: string | undefined;
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
   #smallReads = 0;
@@ -42,8 +39,13 @@ export class Connection implements Disposable {
   #writing: Promise<void> | undefined;
   #waiting: { pieces: Uint8Array[]; length: number; written: PromiseWithResolvers<void> } | undefined;
   #closingWrite: Promise<void> | undefined;
+  /** Whether the peer has ended its side, so that closing is all that is left. */
+  #peerEnded = false;
 
-  #ended: ConnectionError | undefined;
+  #reason: CloseReason | undefined;
+  #words = "";
+  /** Why it ended as an error, once somebody needs it: making one costs a stack trace. */
+  #error: ConnectionError | undefined;
   /** Set while closing, when all that can still go wrong is the peer's goodbye. */
   #finishing: CloseReason | undefined;
   #abort: AbortController | undefined;
@@ -56,28 +58,39 @@ export class Connection implements Disposable {
    *
    * @param socket An open connection, which belongs to this object from now on.
    * @param options How long the peer may take, and how much may wait for it.
+   * @param remote What the peer is called, where its address does not say: the client of a Unix socket has none.
    * @throws {RangeError} If an option is out of range.
    */
-  constructor(socket: Socket, options: ConnectionOptions = {}) {
+  constructor(socket: Socket, options: ConnectionOptions | Limits = {}, remote?: string) {
+    const limits = limitsOf(options);
     this.#socket = socket;
-    this.remote = options.remote ?? formatAddress(socket.remoteAddr);
-    this.local = formatAddress(socket.localAddr);
-    this.deadlines = deadlinesOf(options);
-    this.#maxQueue = checkLimit("maxQueue", options.maxQueue ?? DEFAULT_MAX_QUEUE);
+    this.#remote = remote;
+    this.deadlines = limits;
+    this.#maxQueue = limits.maxQueue;
     // Nagle's algorithm holds a small write back until the one before is acknowledged: up to 405 times slower.
     socket.setNoDelay?.(true);
   }
 
+  /** The peer's address, as {@linkcode formatAddress} shows it. */
+  get remote(): string {
+    return this.#remote ??= formatAddress(this.#socket.remoteAddr);
+  }
+
+  /** This side's address. */
+  get local(): string {
+    return formatAddress(this.#socket.localAddr);
+  }
+
   /** Why the connection ended, or `undefined` while it is open. */
   get reason(): CloseReason | undefined {
-    return this.#ended?.reason;
+    return this.#reason;
   }
 
   /** Aborted, with the {@linkcode ConnectionError}, when the connection ends. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#ended !== undefined) this.#abort.abort(this.#ended);
+      if (this.#reason !== undefined) this.#abort.abort(this.#asError());
     }
     return this.#abort.signal;
   }
@@ -86,7 +99,7 @@ export class Connection implements Disposable {
   get ending(): AbortSignal {
     if (this.#endingSoon === undefined) {
       this.#endingSoon = new AbortController();
-      if (this.#draining || this.#ended !== undefined) this.#endingSoon.abort();
+      if (this.#draining || this.#reason !== undefined) this.#endingSoon.abort();
     }
     return this.#endingSoon.signal;
   }
@@ -105,8 +118,8 @@ export class Connection implements Disposable {
     try {
       await this.#socket.handshake();
     } catch (error) {
-      this.#end(toHandshakeError(error));
-      throw this.#ended;
+      if (this.#reason === undefined) this.#end(toHandshakeError(error));
+      throw this.#asError();
     } finally {
       cancel();
     }
@@ -126,12 +139,15 @@ export class Connection implements Disposable {
     timeout: number = this.deadlines.idleTimeout,
     late: LateReason = "idle",
   ): Promise<number | null> {
-    if (this.#ended !== undefined) throw this.#ended;
+    if (this.#reason !== undefined) throw this.#asError();
     this.#reading = true;
     this.#lateReason = late;
     this.expectWithin(timeout);
     try {
-      return await this.#socket.read(buffer);
+      const length = await this.#socket.read(buffer);
+      // An encrypted connection says goodbye all the same (RFC 8446, 6.1).
+      if (length === null) this.#peerEnded = this.#socket.handshake === undefined;
+      return length;
     } catch (error) {
       throw this.#fail(error);
     } finally {
@@ -186,7 +202,7 @@ export class Connection implements Disposable {
    * `maxQueue` bytes would wait.
    */
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#ended !== undefined || this.#closingWrite !== undefined) return Promise.reject(this.#writeClosed());
+    if (this.#reason !== undefined || this.#closingWrite !== undefined) return Promise.reject(this.#writeClosed());
     if (this.#writing === undefined) return this.#writing = this.#writeAndGoOn(bytes);
     const waiting = this.#waiting ??= { pieces: [], length: 0, written: Promise.withResolvers() };
     waiting.length += bytes.length;
@@ -221,6 +237,17 @@ export class Connection implements Disposable {
   }
 
   /**
+   * Makes sure that everything is written, and ends this side, unless closing does: the peer has ended its own.
+   *
+   * @throws {ConnectionError} If not everything could be written.
+   */
+  async settle(): Promise<void> {
+    if (!this.#peerEnded) return await this.closeWrite();
+    while (this.#writing !== undefined) await this.#writing;
+    if (this.#reason !== undefined) throw this.#asError();
+  }
+
+  /**
    * Closes the connection so that nothing written is lost: ends this side, reads and drops what the peer still
    * sends until it ends its own, and closes, all within `lingerTimeout`. A socket closed with bytes unread
    * resets the connection, which can destroy the last answer on its way (RFC 1122, 4.2.2.13).
@@ -228,6 +255,8 @@ export class Connection implements Disposable {
    * @param reason Why it ends.
    */
   async finish(reason: CloseReason = "finished"): Promise<void> {
+    if (this.#reason !== undefined) return;
+    if (this.#peerEnded && this.#writing === undefined) return this.close(reason);
     const cancel = after(this.deadlines.lingerTimeout, () => this.close(reason));
     try {
       await this.closeWrite();
@@ -248,7 +277,7 @@ export class Connection implements Disposable {
    * @param message The words for it, for whoever still reads or writes.
    */
   close(reason: CloseReason = "finished", message: string = "The connection is closed"): void {
-    this.#end(new ConnectionError(reason, message));
+    this.#end({ reason, message });
   }
 
   /** Closes the connection at once. */
@@ -293,7 +322,7 @@ export class Connection implements Disposable {
   }
 
   #writeClosed(): ConnectionError {
-    if (this.#ended !== undefined) return this.#ended;
+    if (this.#reason !== undefined) return this.#asError();
     return this.#draining
       ? new ConnectionError("shutdown", "The server is shutting down")
       : new ConnectionError("failed", "This side has ended, nothing more can be written");
@@ -312,18 +341,23 @@ export class Connection implements Disposable {
 
   /** Ends the connection for an error of its socket; returns why it ended, which may have been something else before. */
   #fail(error: unknown): ConnectionError {
-    this.#end(toConnectionError(error));
-    return this.#ended!;
+    if (this.#reason === undefined) this.#end(toConnectionError(error));
+    return this.#asError();
   }
 
-  #end(error: ConnectionError): void {
-    if (this.#ended !== undefined) return;
-    this.#ended = this.#finishing === undefined
-      ? error
-      : new ConnectionError(this.#finishing, "The connection is closed");
+  #end(end: ConnectionError | { reason: CloseReason; message: string }): void {
+    if (this.#reason !== undefined) return;
+    if (this.#finishing !== undefined) end = { reason: this.#finishing, message: "The connection is closed" };
+    this.#reason = end.reason;
+    this.#words = end.message;
+    if (end instanceof ConnectionError) this.#error = end;
     this.#watchdog.stop();
     this.#socket.close();
     this.#endingSoon?.abort();
-    this.#abort?.abort(this.#ended);
+    this.#abort?.abort(this.#asError());
+  }
+
+  #asError(): ConnectionError {
+    return this.#error ??= new ConnectionError(this.#reason!, this.#words);
   }
 }

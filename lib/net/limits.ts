@@ -81,8 +81,25 @@ export interface ConnectionOptions extends Deadlines {
    * @default {16777216}
    */
   maxQueue?: number;
-  /** What the peer is called, where its address does not say: the client of a Unix socket has none. */
-  remote?: string;
+}
+
+/** All limits of a connection, checked. */
+export type Limits = Readonly<Required<Deadlines & { maxQueue: number }>>;
+
+const checked = new WeakSet<Limits>();
+
+/**
+ * Fills the limits that were not given, and checks them: once for all connections of a server.
+ *
+ * @param given Some of the limits, or what this returned before; other properties are ignored.
+ * @returns All of them.
+ * @throws {RangeError} If one is out of range.
+ */
+export function limitsOf(given: ConnectionOptions | Limits): Limits {
+  if (checked.has(given as Limits)) return given as Limits;
+  const limits = { ...deadlinesOf(given), maxQueue: checkLimit("maxQueue", given.maxQueue ?? DEFAULT_MAX_QUEUE) };
+  checked.add(limits);
+  return limits;
 }
 
 /** How many bytes may wait to be written, unless something else is given. */

@@ -3,7 +3,7 @@ import { Admission } from "./_admission.ts";
 import { formatAddress, type ListenAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
-import { type ConnectionOptions, deadlinesOf } from "./limits.ts";
+import { type ConnectionOptions, type Limits, limitsOf } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { after, sleep } from "./timer.ts";
 import { type Certificate, encryptServer, serverContext, type Socket } from "./_tls.ts";
@@ -15,7 +15,7 @@ const GIVE_UP_AFTER = 1000;
 const NO_DESCRIPTOR_PAUSE = 100;
 
 /** Options of {@linkcode serveTcp}. */
-export interface ServeTcpOptions extends ServeOptions, Omit<ConnectionOptions, "remote"> {
+export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
   /**
    * The path of a Unix socket to listen at, instead of a host and a port. The file is made for its owner alone (mode
    * 600), and gone at the end; see {@linkcode removeStaleSocket} for one that is there already.
@@ -135,7 +135,7 @@ class TcpService implements TcpServer {
 
   readonly #listener: Deno.Listener<Deno.Conn>;
   readonly #handler: (connection: Connection) => void | Promise<void>;
-  readonly #limits: ConnectionOptions;
+  readonly #limits: Limits;
   readonly #admission: Admission;
   readonly #encrypt: (socket: Deno.Conn) => Socket;
   readonly #drainTimeout: number;
@@ -153,10 +153,7 @@ class TcpService implements TcpServer {
   constructor(options: ServeTcpOptions, handler: (connection: Connection) => void | Promise<void>) {
     const { signal } = options;
     const log = options.log ?? new Log("Server");
-    this.#limits = {
-      ...deadlinesOf(options),
-      ...(options.maxQueue === undefined ? {} : { maxQueue: options.maxQueue }),
-    };
+    this.#limits = limitsOf(options);
     this.#admission = new Admission(options);
     this.#drainTimeout = options.drainTimeout ?? 5000;
     if (!(this.#drainTimeout >= 0)) {
@@ -213,22 +210,21 @@ class TcpService implements TcpServer {
     let connection: Connection;
     try {
       hostname = "hostname" in socket.remoteAddr ? socket.remoteAddr.hostname : undefined;
-      const remote = this.addr.path === undefined ? {} : { remote: `${this.addr.path}#${++this.#came}` };
+      const remote = this.addr.path === undefined ? undefined : `${this.addr.path}#${++this.#came}`;
       const refusal = this.#admission.refuse(hostname);
       if (refusal !== undefined) {
-        this.#count(remote.remote ?? formatAddress(socket.remoteAddr), refusal.reason, refusal.detail);
+        this.#count({ remote: remote ?? formatAddress(socket.remoteAddr) }, refusal.reason, refusal.detail);
         return socket.close();
       }
-      connection = new Connection(this.#encrypt(socket), { ...this.#limits, ...remote });
+      connection = new Connection(this.#encrypt(socket), this.#limits, remote);
     } catch {
       socket.close(); // Reset before it could be looked at.
       return;
     }
     this.#admission.enter(hostname);
-    this.#log.info("{peer} connected", { peer: connection.remote });
+    if (this.#log.isEnabledFor("info")) this.#log.info("{peer} connected", { peer: connection.remote });
     // In the list before its handler runs, which may stop the server in its first turn.
-    const served = Promise.resolve().then(() => this.#serve(connection)).finally(() => this.#admission.leave(hostname));
-    this.#open.set(connection, served);
+    this.#open.set(connection, this.#serve(connection, hostname));
   }
 
   /** A client that is gone before it was accepted, or no descriptor to accept it with: neither ends the server. */
@@ -240,28 +236,30 @@ class TcpService implements TcpServer {
     await sleep(NO_DESCRIPTOR_PAUSE, this.#stopped.signal);
   }
 
-  async #serve(connection: Connection): Promise<void> {
+  async #serve(connection: Connection, hostname: string | undefined): Promise<void> {
     let reason: CloseReason = "finished";
     let detail: string | undefined;
     try {
       await connection.handshake();
       await this.#handler(connection);
-      await connection.closeWrite();
+      await connection.settle();
     } catch (error) {
       reason = reasonOf(error);
       const ours = reason === "failed" && !(error instanceof ConnectionError);
       detail = error instanceof Error ? (ours ? error.stack : error.message) : Deno.inspect(error);
     }
     // Said and counted before the goodbye, which is the peer's to delay.
-    this.#count(connection.remote, reason, detail);
+    this.#count(connection, reason, detail);
     await connection.finish(reason);
     this.#open.delete(connection);
+    this.#admission.leave(hostname);
     this.#ended[reason === "shutdown" ? "cut" : "finished"]++;
   }
 
-  #count(peer: string, reason: CloseReason, detail?: string): void {
+  #count({ remote }: { remote: string }, reason: CloseReason, detail?: string): void {
     this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
-    const facts = { peer, reason, detail };
+    if (reason === "finished" && !this.#log.isEnabledFor("info")) return;
+    const facts = { peer: remote, reason, detail };
     if (detail === undefined) this.#log.info("{peer} closed: {reason}", facts);
     else if (reason === "finished") this.#log.info("{peer} closed: {reason} ({detail})", facts);
     else if (reason === "failed") this.#log.error("{peer} closed: {reason} ({detail})", facts);
