@@ -22,6 +22,7 @@ export * from "./fixed.ts";
 export * from "./framing.ts";
 export * from "./json.ts";
 export * from "./length_prefix.ts";
+export * from "./line_blocks.ts";
 export * from "./lines.ts";
 export * from "./netstring.ts";
 export * from "./pickle.ts";

@@ -5,9 +5,10 @@
  */
 
 import { runTcpServer } from "../../lib/cli/mod.ts";
+import { decodeText, lineBlocks } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
-import { echoing, PORT } from "./protocol.ts";
+import { PORT } from "./protocol.ts";
 
 /** Options of {@linkcode serveDelimited}. */
 export interface ServeDelimitedOptions extends ServeTcpOptions {
@@ -39,13 +40,15 @@ export interface ServeDelimitedOptions extends ServeTcpOptions {
  */
 export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
-  const protocol = echoing(options.maxMessage);
+  const framing = lineBlocks({ maxLength: options.maxMessage });
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
-    const messages = framed(connection, protocol);
-    for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
-      await messages.sendAll(batch);
-      if (log.showsMessages) { for (const line of batch) log.said(connection.remote, "Server", line); }
+    // All the lines of one read are one block, which is sent back in one write.
+    for await (const block of framed(connection, framing)) {
+      await connection.write(block);
+      if (log.showsMessages) {
+        for (const line of decodeText(block).trimEnd().split("\n")) log.said(connection.remote, "Server", line);
+      }
     }
   });
 }
