@@ -65,6 +65,7 @@ class LineBlockDecoder extends BaseDecoder<Uint8Array> {
 
   protected override read(chunk: Uint8Array, blocks: Uint8Array[]): void {
     const end = chunk.lastIndexOf(LINE_FEED) + 1;
+    if (end === chunk.length && !this.pending) return this.#read(chunk, blocks);
     // What began in an earlier chunk ends at the first newline.
     const start = this.pending ? chunk.indexOf(LINE_FEED) + 1 : 0;
     if (start > 0) this.#takeApart(chunk.subarray(0, start), blocks);

@@ -8,6 +8,8 @@ import { ConnectionError } from "./errors.ts";
  * of one byte or none: each costs some hundred times its size.
  */
 const SLICE = 32 * 1024;
+/** Views cost too much to be made anew for nothing. */
+const NOTHING = new Uint8Array();
 /** How many bytes of a stream tell what it is. */
 const OPENING = 32;
 
@@ -27,7 +29,7 @@ export class Framed<Received, Sent = Received> {
   #batch: Received[] = [];
   #next = 0;
   /** What has been read and not been looked at; valid until the next read. */
-  #unread: Uint8Array = new Uint8Array();
+  #unread: Uint8Array = NOTHING;
   #first = true;
   /** How the stream begins, until there is a message. */
   #opening: Uint8Array | undefined = new Uint8Array();
@@ -88,7 +90,6 @@ export class Framed<Received, Sent = Received> {
         }
       }
       const messages = this.#decode();
-      this.#unread = this.#unread.subarray(SLICE);
       if (messages.length > 0) return messages;
     }
     if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
@@ -146,8 +147,10 @@ export class Framed<Received, Sent = Received> {
   }
 
   #decode(): Received[] {
+    const slice = this.#unread.length <= SLICE ? this.#unread : this.#unread.subarray(0, SLICE);
+    this.#unread = slice === this.#unread ? NOTHING : this.#unread.subarray(SLICE);
     try {
-      const messages = this.#ended ? this.#decoder.end() : this.#decoder.push(this.#unread.subarray(0, SLICE));
+      const messages = this.#ended ? this.#decoder.end() : this.#decoder.push(slice);
       if (messages.length > 0) this.#opening = undefined;
       return messages;
     } catch (error) {
