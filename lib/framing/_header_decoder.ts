@@ -46,6 +46,16 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
     return this.#headerBytes + this.#body.length > 0;
   }
 
+  /** How many bytes are missing of the header, or of the body once its length is known; 1 or more. */
+  get missing(): number {
+    return this.#bodyLength === -1 ? this.#header.size - this.#headerBytes : this.#bodyLength - this.#body.length;
+  }
+
+  /** Counts bytes of whole messages that were read elsewhere. */
+  skip(length: number): void {
+    this.#offset += length;
+  }
+
   protected override read(chunk: Uint8Array, messages: Message[]): void {
     let at = 0;
     while (at < chunk.length) {

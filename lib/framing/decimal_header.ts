@@ -5,7 +5,7 @@ import { MalformedMessageError } from "./errors.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
 
 /** How many bytes the header has: the tutorial's `HEADER_LENGTH`. */
-const HEADER_LENGTH = 10;
+export const HEADER_LENGTH = 10;
 /** The longest payload that ten digits can announce. */
 const MOST = 9_999_999_999;
 
@@ -46,7 +46,7 @@ export function decimalHeader(options: FramingOptions = {}): Framing<Uint8Array,
 }
 
 /** Judges a header when all ten bytes are there, so that the error can show what they look like. */
-class DecimalReader implements HeaderReader {
+export class DecimalReader implements HeaderReader {
   readonly size = HEADER_LENGTH;
   readonly #header = new Uint8Array(HEADER_LENGTH);
   readonly #limit: number;

@@ -15,11 +15,12 @@
 
 export * from "./check.ts";
 export * from "./codec.ts";
-export * from "./decimal_header.ts";
+export { decimalHeader } from "./decimal_header.ts";
 export { delimited, type DelimitedOptions } from "./delimited.ts";
 export * from "./errors.ts";
 export * from "./fixed.ts";
 export * from "./framing.ts";
+export * from "./headed_blocks.ts";
 export * from "./json.ts";
 export * from "./length_prefix.ts";
 export * from "./line_blocks.ts";

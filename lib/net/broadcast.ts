@@ -42,6 +42,8 @@ export interface BroadcastOptions {
 const BEHIND = 1 / 4;
 /** The longest run written at once, so that a subscriber's progress shows. */
 const LONGEST_RUN = 256 * 1024;
+/** Runs are gathered into one write up to this length: copying them costs less than writing twice. */
+const GATHERED = 16 * 1024;
 /** How long publishers wait for a subscriber that reads, but too slowly, before it is on its own, in milliseconds. */
 const PATIENCE = 1000;
 /**
@@ -229,6 +231,8 @@ export class Subscriber implements Disposable {
   /** This subscriber's own messages, as places in the whole log: those not yet skipped. */
   #own: Stretch | undefined;
   #lastOwn: Stretch | undefined;
+  /** For runs that are written together; only one write is under way at a time. */
+  #gathered: Uint8Array | undefined;
   /** Where a subscriber that leaves stops. */
   #end = Infinity;
   #writing = false;
@@ -268,7 +272,7 @@ export class Subscriber implements Disposable {
   /** Writes what is new, unless that is going on already. */
   wake(): void {
     if (this.#writing) return;
-    const run = this.#nextRun();
+    const run = this.#gather();
     if (run === undefined) return;
     this.#writing = true;
     this.#connection.hold();
@@ -323,7 +327,7 @@ export class Subscriber implements Disposable {
   #write(run: Uint8Array): void {
     this.#connection.write(run).then(() => {
       this.#wroteAt = performance.now();
-      const next = this.#nextRun();
+      const next = this.#gather();
       if (next === undefined) this.#stopWriting();
       else this.#write(next);
     }, () => {
@@ -348,8 +352,25 @@ export class Subscriber implements Disposable {
     this.#left?.resolve();
   }
 
-  /** The next bytes to write, up to a message of this subscriber's own or the end of a segment. */
-  #nextRun(): Uint8Array | undefined {
+  /** The next bytes to write: one run, or several short ones, as around this subscriber's own messages. */
+  #gather(): Uint8Array | undefined {
+    const first = this.#nextRun(LONGEST_RUN);
+    if (first === undefined || first.length >= GATHERED) return first;
+    let run = this.#nextRun(GATHERED - first.length);
+    if (run === undefined) return first;
+    const gathered = this.#gathered ??= new Uint8Array(GATHERED);
+    gathered.set(first);
+    let length = first.length;
+    while (run !== undefined) {
+      gathered.set(run, length);
+      length += run.length;
+      run = length < GATHERED ? this.#nextRun(GATHERED - length) : undefined;
+    }
+    return gathered.subarray(0, length);
+  }
+
+  /** A stretch of the next bytes to write, up to a message of this subscriber's own or the end of a segment. */
+  #nextRun(longest: number): Uint8Array | undefined {
     while (this.position < this.#end) {
       const segment = this.#segment;
       if (this.#offset === segment.length) {
@@ -362,7 +383,7 @@ export class Subscriber implements Disposable {
       const own = this.#own;
       const before = own === undefined ? segment.length : Math.min(own.start - segment.start, segment.length);
       if (before > this.#offset) {
-        const end = Math.min(before, this.#offset + LONGEST_RUN);
+        const end = Math.min(before, this.#offset + longest);
         const run = segment.bytes.subarray(this.#offset, end);
         this.#offset = end;
         return run;

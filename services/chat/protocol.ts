@@ -3,6 +3,9 @@ import { decimalHeader, type Framing, MalformedMessageError, text } from "../../
 /** The tutorial's port. */
 export const PORT = 1234;
 
+/** How many bytes stand before each message, to say how long it is. */
+export const HEADER_LENGTH = 10;
+
 /** The longest name, in UTF-16 units: a line of a terminal should hold it and some of what is said. */
 const MAX_NAME = 64;
 

@@ -5,17 +5,20 @@
  */
 
 import { choice, integer, runTcpServer } from "../../lib/cli/mod.ts";
+import { decodeText, headedBlocks } from "../../lib/framing/mod.ts";
 import { Log, quoteText } from "../../lib/log/mod.ts";
 import {
   Broadcast,
+  type Connection,
   framed,
   serveTcp,
   type ServeTcpOptions,
   SLOW_POLICIES,
   type SlowPolicy,
+  type Subscriber,
   type TcpServer,
 } from "../../lib/net/mod.ts";
-import { checkName, framing, PORT } from "./protocol.ts";
+import { checkName, HEADER_LENGTH, PORT } from "./protocol.ts";
 
 /** Options of {@linkcode serveChat}. */
 export interface ServeChatOptions extends ServeTcpOptions {
@@ -62,39 +65,73 @@ export interface ServeChatOptions extends ServeTcpOptions {
  */
 export function serveChat(options: ServeChatOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
-  const protocol = framing(options.maxMessage);
+  const framing = headedBlocks({ maxLength: options.maxMessage });
   const room = new Broadcast({ slow: options.slow, maxLag: options.maxLag });
 
   return serveTcp({ port: PORT, idleTimeout: Infinity, ...options, log }, async (connection) => {
-    const messages = framed(connection, protocol);
-    const name = await messages.receive();
-    if (name === undefined) return;
-    checkName(name);
-    const encodedName = protocol.encode(name);
-    const who = { name: quoteText(name), peer: connection.remote };
-    using member = room.subscribe(
-      connection,
-      (dropped) =>
-        log.warn(`{name} at {peer} is too slow: ${dropped > 0 ? "{dropped} bytes dropped" : "the others wait"}`, {
-          ...who,
-          dropped,
-        }),
-    );
-    log.info("{name} joined from {peer}", who);
+    let member: Member | undefined;
     try {
-      for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
-        for (const text of batch) {
-          // Name and text in one write: the tutorial's client loses its place when they come apart.
-          room.publish([encodedName, protocol.encode(text)], member);
-          if (log.showsMessages) log.said(connection.remote, "Server", text);
+      for await (const { bytes, ends } of framed(connection, framing)) {
+        let start = 0;
+        for (const end of ends) {
+          const message = bytes.subarray(start, end);
+          start = end;
+          if (member === undefined) member = new Member(room, connection, message, log);
+          else member.say(message);
         }
         if (room.crowded) await room.settle();
       }
-      await member.leave();
+      await member?.leave();
     } finally {
-      log.info("{name} left from {peer}", who);
+      member?.[Symbol.dispose]();
     }
   });
+}
+
+/** Somebody in the chat: a connection that has said its name. */
+class Member implements Disposable {
+  /** The name under its header, as it stands before everything that this member says. */
+  readonly #name: Uint8Array;
+  readonly #subscriber: Subscriber;
+  readonly #room: Broadcast;
+  readonly #log: Log;
+  readonly #who: { name: string; peer: string };
+
+  constructor(room: Broadcast, connection: Connection, message: Uint8Array, log: Log) {
+    const name = textOf(message);
+    checkName(name);
+    this.#name = new Uint8Array(message);
+    this.#room = room;
+    this.#log = log;
+    this.#who = { name: quoteText(name), peer: connection.remote };
+    this.#subscriber = room.subscribe(connection, (dropped) => {
+      const what = dropped > 0 ? "{dropped} bytes dropped" : "the others wait";
+      log.warn(`{name} at {peer} is too slow: ${what}`, { ...this.#who, dropped });
+    });
+    log.info("{name} joined from {peer}", this.#who);
+  }
+
+  /** Passes a message on to all the others, as it came. */
+  say(message: Uint8Array): void {
+    // Name and text in one write: the tutorial's client loses its place when they come apart.
+    this.#room.publish([this.#name, message], this.#subscriber);
+    if (this.#log.showsMessages) this.#log.said(this.#who.peer, "Server", textOf(message));
+  }
+
+  /** Waits until everything that the others have said is written. */
+  leave(): Promise<void> {
+    return this.#subscriber.leave();
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscriber[Symbol.dispose]();
+    this.#log.info("{name} left from {peer}", this.#who);
+  }
+}
+
+/** The text of a message under its header. */
+function textOf(message: Uint8Array): string {
+  return decodeText(message.subarray(HEADER_LENGTH));
 }
 
 const options = {
