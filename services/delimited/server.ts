@@ -47,7 +47,7 @@ export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
     for await (const block of framed(connection, framing)) {
       await connection.write(block);
       if (log.showsMessages) {
-        for (const line of decodeText(block).trimEnd().split("\n")) log.said(connection.remote, "Server", line);
+        for (const line of decodeText(block.subarray(0, -1)).split("\n")) log.said(connection.remote, "Server", line);
       }
     }
   });
