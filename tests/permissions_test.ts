@@ -19,7 +19,7 @@ function needing(set: string, kind: string, grant: string): string[] {
   if (/\.sock$/.test(grant)) return ["--unix", grant.replace("unix:", "")];
   if (grant === "certs") return ["--tls-cert", "certs/localhost.pem", "--tls-key", "certs/localhost-key.pem"];
   if (grant === "certs/ca.pem") return ["--tls-ca", grant];
-  if (kind === "read") return ["--mode", "workers"]; // Its own source.
+  if (kind === "read") return set === "dispatch-server" ? ["--mode", "workers"] : ["--workers", "2", "--port", "0"]; // Its own source.
   const hosts: Record<string, string> = { "127.0.0.0/8": "127.0.0.1", "[::1]": "::1", localhost: "localhost" };
   return ["--host", hosts[grant]!, "--port", set.endsWith("client") ? "1" : "0"];
 }

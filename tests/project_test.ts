@@ -32,7 +32,7 @@ function setOf(name: string, side: string): Record<string, string[]> {
   if (name === "uppercase" || name === "udp-chat") return { net };
   const socket = `/tmp/wirebench-${name}.sock`;
   // Its workers are files that it reads.
-  const source = name === "dispatch" && side === "server" ? ["lib", "services/dispatch"] : [];
+  const source = name !== "chat" && side === "server" ? ["lib", `services/${name}`] : [];
   const certificates = side === "server" ? "certs" : "certs/ca.pem";
   return { net: [...net, `unix:${socket}`], read: [...source, certificates, socket], write: [socket] };
 }

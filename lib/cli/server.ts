@@ -5,6 +5,7 @@ import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.t
 import type { Certificate } from "../net/_tls.ts";
 import type { ServeUdpOptions, UdpServer } from "../net/serve_udp.ts";
 import type { ServeOptions, Server } from "../net/server.ts";
+import { serveParts, startWorker, type WorkerProgram } from "../net/parts.ts";
 import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
 import { readPem } from "./files.ts";
@@ -49,8 +50,11 @@ export interface TcpServerCommand<Table extends Options> extends ServerCommand<T
    * @default {300000}
    */
   idleTimeout?: number | false;
+  /** Where the service keeps nothing that its connections share: what several threads of it run, for `--workers`. */
+  workers?: WorkerProgram;
 }
 
+const WORKERS_HELP = "Serve with so many threads, for more than 100 busy clients or more cores (Linux)";
 const IDLE_HELP = "Close a connection after so long without a message, 0 for never";
 /** What a limit shows as its default that only strangers are held to. */
 const STRANGERS = "any number from this machine, 100 from elsewhere";
@@ -63,7 +67,9 @@ function listenOptions(defaultPort: number) {
   };
 }
 
-function tcpOptions({ port, messages = true, idleTimeout = DEFAULT_DEADLINES.idleTimeout }: TcpServerCommand<Options>) {
+function tcpOptions(
+  { port, messages = true, idleTimeout = DEFAULT_DEADLINES.idleTimeout, workers }: TcpServerCommand<Options>,
+) {
   return {
     ...listenOptions(port),
     unix: text("PATH", "Listen at a Unix socket instead, for this user alone", ""),
@@ -72,6 +78,7 @@ function tcpOptions({ port, messages = true, idleTimeout = DEFAULT_DEADLINES.idl
     maxConnections: integer("N", "Most connections at once", 1000, { least: 1 }),
     maxPerAddress: integer("N", "Most of them from one address", 0, { least: 1, shown: STRANGERS }),
     ...(idleTimeout === false ? {} : { idleTimeout: seconds(IDLE_HELP, idleTimeout, { zero: Infinity }) }),
+    ...(workers === undefined ? {} : { workers: integer("N", WORKERS_HELP, 1, { least: 1, most: 64 }) }),
     ...(messages ? { maxMessage: integer("BYTES", "Longest message accepted", DEFAULT_MAX_LENGTH, { least: 1 }) } : {}),
   };
 }
@@ -98,7 +105,9 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
 ): Promise<void> {
   const shared = tcpOptions(command);
   await runServer(command, shared, async (values, options, requests) => {
-    const { unix, tlsCert, tlsKey, maxPerAddress, ...rest } = values;
+    const { unix, tlsCert, tlsKey, maxPerAddress, workers = 1, ...rest } = values as typeof values & {
+      workers?: number;
+    };
     const tls = await readCertificate(tlsCert, tlsKey);
     if (unix !== "") {
       for (
@@ -111,13 +120,15 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
       }
     }
     if (unix !== "") await removeStaleSocket(unix);
-    return await serve({
+    const all = {
       ...rest as Values<Table>,
       ...options,
       ...(unix === "" ? {} : { path: unix }),
       ...(tls === undefined ? {} : { tls }),
       ...(maxPerAddress === 0 ? {} : { maxConnectionsPerAddress: maxPerAddress }),
-    }, requests);
+    };
+    if (workers === 1) return await serve(all, requests);
+    return await serveParts({ ...all, parts: workers, called: "workers", start: startWorker(command.workers!) });
   });
 }
 

@@ -5,6 +5,8 @@ import { checkLimit } from "./limits.ts";
 
 /** How many connections one address may have, unless something else is given. This machine's own are not counted then. */
 const DEFAULT_PER_ADDRESS = 100;
+/** How many counters threads share for addresses: two addresses have the same one once in so many pairs. */
+const SHARED_COUNTERS = 65_536;
 
 /** Why somebody is not let in. */
 interface Refusal {
@@ -17,53 +19,99 @@ export class Admission {
   readonly #allows: ((hostname: string) => boolean) | undefined;
   readonly #most: number;
   readonly #mostPerAddress: number | undefined;
-  readonly #open = new Map<string, number>();
-  #count = 0;
+  readonly #counts: Counts;
 
   constructor(options: {
     allow?: readonly string[] | undefined;
     maxConnections?: number;
     maxConnectionsPerAddress?: number;
+    sharedCounts?: SharedArrayBuffer;
   }) {
-    const { allow, maxConnections = 1000, maxConnectionsPerAddress } = options;
+    const { allow, maxConnections = 1000, maxConnectionsPerAddress, sharedCounts } = options;
     this.#allows = allow === undefined ? undefined : allowList(allow);
     this.#most = checkLimit("maxConnections", maxConnections);
     this.#mostPerAddress = maxConnectionsPerAddress === undefined
       ? undefined
       : checkLimit("maxConnectionsPerAddress", maxConnectionsPerAddress);
+    this.#counts = sharedCounts === undefined ? new OwnCounts() : new SharedCounts(sharedCounts);
   }
 
-  /** Says why somebody is not let in, if so. The client of a Unix socket has no address. */
-  refuse(hostname: string | undefined): Refusal | undefined {
+  /** Lets somebody in, who has to `leave` then, or says why not. The client of a Unix socket has no address. */
+  enter(hostname: string | undefined): Refusal | undefined {
     if (hostname !== undefined && this.#allows?.(hostname) === false) {
       return { reason: "not allowed", detail: "The address is none of those that may connect" };
     }
-    if (this.#count >= this.#most) {
-      return { reason: "refused", detail: `${this.#count} connections are open, the most allowed` };
+    const block = hostname === undefined ? undefined : blockOf(hostname);
+    const open = this.#counts.add(1);
+    const fromThere = block === undefined ? 0 : this.#counts.addFor(block, 1);
+    if (open > this.#most) {
+      this.leave(hostname);
+      return { reason: "refused", detail: `${open - 1} connections are open, the most allowed` };
     }
-    if (hostname === undefined) return undefined;
-    const block = blockOf(hostname);
-    const open = this.#open.get(block) ?? 0;
-    if (open < (this.#mostPerAddress ?? (isLoopback(hostname) ? Infinity : DEFAULT_PER_ADDRESS))) return undefined;
-    return { reason: "refused", detail: `${open} connections from ${block} are open, the most allowed` };
+    if (fromThere > (this.#mostPerAddress ?? (isLoopback(hostname ?? "") ? Infinity : DEFAULT_PER_ADDRESS))) {
+      this.leave(hostname);
+      return { reason: "refused", detail: `${fromThere - 1} connections from ${block} are open, the most allowed` };
+    }
+    return undefined;
   }
 
-  /** Counts somebody who has come. */
-  enter(hostname: string | undefined): void {
-    this.#change(hostname, 1);
-  }
-
-  /** Counts somebody who has gone. */
   leave(hostname: string | undefined): void {
-    this.#change(hostname, -1);
+    this.#counts.add(-1);
+    if (hostname !== undefined) this.#counts.addFor(blockOf(hostname), -1);
+  }
+}
+
+/** How many connections are open, in all and for each block of addresses. Adding gives the new number. */
+interface Counts {
+  add(change: 1 | -1): number;
+  addFor(block: string, change: 1 | -1): number;
+}
+
+class OwnCounts implements Counts {
+  #open = 0;
+  readonly #openFrom = new Map<string, number>();
+
+  add(change: 1 | -1): number {
+    return this.#open += change;
   }
 
-  #change(hostname: string | undefined, by: 1 | -1): void {
-    this.#count += by;
-    if (hostname === undefined) return;
-    const block = blockOf(hostname);
-    const open = (this.#open.get(block) ?? 0) + by;
-    if (open === 0) this.#open.delete(block);
-    else this.#open.set(block, open);
+  addFor(block: string, change: 1 | -1): number {
+    const open = (this.#openFrom.get(block) ?? 0) + change;
+    if (open === 0) this.#openFrom.delete(block);
+    else this.#openFrom.set(block, open);
+    return open;
   }
+}
+
+/** Memory for counts that several threads share, so that limits hold for all of them together. */
+export function makeSharedCounts(): SharedArrayBuffer {
+  return new SharedArrayBuffer((1 + SHARED_COUNTERS) * Int32Array.BYTES_PER_ELEMENT);
+}
+
+/** How many connections are open in all. */
+export function openConnections(sharedCounts: SharedArrayBuffer): number {
+  return Atomics.load(new Int32Array(sharedCounts), 0);
+}
+
+class SharedCounts implements Counts {
+  readonly #counts: Int32Array<SharedArrayBuffer>;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#counts = new Int32Array(memory);
+  }
+
+  add(change: 1 | -1): number {
+    return Atomics.add(this.#counts, 0, change) + change;
+  }
+
+  addFor(block: string, change: 1 | -1): number {
+    return Atomics.add(this.#counts, 1 + hash(block) % SHARED_COUNTERS, change) + change;
+  }
+}
+
+/** FNV-1a (Fowler, Noll, Vo), 32 bits. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
+  return value >>> 0;
 }

@@ -24,6 +24,7 @@ export * from "./connection.ts";
 export * from "./errors.ts";
 export * from "./framed.ts";
 export * from "./limits.ts";
+export * from "./parts.ts";
 export * from "./serve_tcp.ts";
 export * from "./serve_udp.ts";
 export * from "./server.ts";

@@ -50,6 +50,11 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
    */
   maxConnectionsPerAddress?: number;
   /**
+   * Memory in which servers in several threads count their connections, so that limits hold for all of them together;
+   * {@linkcode serveParts} makes it.
+   */
+  sharedCounts?: SharedArrayBuffer;
+  /**
    * How long `shutdown` lets connections finish, in milliseconds.
    *
    * @default {5000}
@@ -207,21 +212,22 @@ class TcpService implements TcpServer {
   #take(socket: Deno.Conn): void {
     if (this.#stopped.signal.aborted) return socket.close(); // It came in the very moment of the stop.
     let hostname: string | undefined;
-    let connection: Connection;
+    let connection: Connection | undefined;
     try {
       hostname = "hostname" in socket.remoteAddr ? socket.remoteAddr.hostname : undefined;
       const remote = this.addr.path === undefined ? undefined : `${this.addr.path}#${++this.#came}`;
-      const refusal = this.#admission.refuse(hostname);
+      const refusal = this.#admission.enter(hostname);
       if (refusal !== undefined) {
         this.#count({ remote: remote ?? formatAddress(socket.remoteAddr) }, refusal.reason, refusal.detail);
         return socket.close();
       }
-      connection = new Connection(this.#encrypt(socket), this.#limits, remote);
-    } catch {
-      socket.close(); // Reset before it could be looked at.
-      return;
-    }
-    this.#admission.enter(hostname);
+      try {
+        connection = new Connection(this.#encrypt(socket), this.#limits, remote);
+      } catch {
+        this.#admission.leave(hostname);
+      }
+    } catch { /* It has no address any more. */ }
+    if (connection === undefined) return socket.close(); // Reset before it could be looked at.
     if (this.#log.isEnabledFor("info")) this.#log.info("{peer} connected", { peer: connection.remote });
     // In the list before its handler runs, which may stop the server in its first turn.
     this.#open.set(connection, this.#serve(connection, hostname));

@@ -111,6 +111,7 @@ if (import.meta.main) {
     name: "clock",
     summary: "Tells every client the time, again and again.",
     port: PORT,
+    workers: { module: import.meta.url, serve: "serveClock" },
     messages: false,
     idleTimeout: false,
     options: { interval: seconds("How often to tell the time", INTERVAL) },

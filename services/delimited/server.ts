@@ -58,5 +58,6 @@ if (import.meta.main) {
     name: "delimited",
     summary: "Sends back every line.",
     port: PORT,
+    workers: { module: import.meta.url, serve: "serveDelimited" },
   }, serveDelimited);
 }

@@ -6,8 +6,16 @@
 
 import { choice, flag, integer, runTcpServer, Stdin, type StopRequests } from "../../lib/cli/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
-import { formatAddress, type Server, serveTcp, type ServeTcpOptions } from "../../lib/net/mod.ts";
-import { parsePartOptions, type PartOptions, type PartReport, serveParts, startProcess, startWorker } from "./parts.ts";
+import {
+  type PartOptions,
+  type PartReport,
+  type PartsServer,
+  serveParts,
+  serveTcp,
+  type ServeTcpOptions,
+  startWorker,
+} from "../../lib/net/mod.ts";
+import { parsePartOptions, startProcess } from "./parts.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";
 
 export type { Mode, PartReport };
@@ -31,14 +39,6 @@ export interface ServeDispatchOptions extends ServeTcpOptions {
   parts?: number;
 }
 
-/** A running server; what it reports when it is shut down says how much memory it had, in bytes. */
-export interface DispatchServer extends Server {
-  /** How many connections are open, or NaN where only the threads or processes know. */
-  readonly connections: number;
-  /** Stops accepting, lets connections finish for a while, cuts what is left. */
-  shutdown(): Promise<PartReport>;
-}
-
 /**
  * Serves echo in one of three ways.
  *
@@ -57,9 +57,10 @@ export interface DispatchServer extends Server {
  * await using server = await serveDispatch({ port: 0, mode: "loop" });
  * ```
  */
-export async function serveDispatch(options: ServeDispatchOptions = {}): Promise<DispatchServer> {
+export async function serveDispatch(options: ServeDispatchOptions = {}): Promise<PartsServer> {
   const { mode = "loop", parts = navigator.hardwareConcurrency, log = new Log("Server") } = options;
-  const all = { port: PORT, ...options, log };
+  const { mode: _, parts: __, ...limits } = options;
+  const all = { port: PORT, ...limits, log };
   if (mode === "loop") {
     const server = serveTcp(all, echo);
     const shutdown = async () => {
@@ -68,6 +69,7 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
     };
     return {
       addr: server.addr,
+      closed: server.closed,
       get connections() {
         return server.connections;
       },
@@ -76,22 +78,8 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     };
   }
-  if (Deno.build.os !== "linux") throw new RangeError(`Cannot serve with ${mode}: only Linux shares a port among them`);
-  if (!Number.isSafeInteger(parts) || parts < 1) {
-    throw new RangeError(`Cannot use ${parts} parts: expected an integer of 1 or more`);
-  }
-  if (all.path !== undefined) throw new RangeError(`Cannot serve a Unix socket with ${mode}: it cannot be shared`);
-  const { log: _, signal, onListen, mode: __, parts: ___, ...limits } = all;
-  const each = { ...limits, level: log.showsMessages ? "info" as const : "warning" as const };
-  const server = await serveParts(parts, each, mode === "workers" ? startWorker : startProcess, log, signal);
-  log.info("Listening at {address} with {parts} {mode}", { address: formatAddress(server.addr), parts, mode });
-  try {
-    onListen?.(server.addr);
-  } catch (error) {
-    await server.shutdown();
-    throw error;
-  }
-  return server;
+  const start = mode === "workers" ? startWorker({ module: import.meta.url, serve: "serveDispatch" }) : startProcess;
+  return await serveParts({ ...all, parts, called: mode, start });
 }
 
 /**

@@ -40,6 +40,7 @@ if (import.meta.main) {
     name: "echo",
     summary: "Sends back what it gets, byte for byte.",
     port: PORT,
+    workers: { module: import.meta.url, serve: "serveEcho" },
     messages: false,
   }, serveEcho);
 }

@@ -45,6 +45,7 @@ if (import.meta.main) {
     name: "exchange",
     summary: "Reads to the end, and answers how many bytes there were.",
     port: PORT,
+    workers: { module: import.meta.url, serve: "serveExchange" },
     messages: false,
   }, serveExchange);
 }

@@ -57,6 +57,7 @@ if (import.meta.main) {
     name: "fixed",
     summary: "Sends back every message of a fixed length.",
     port: PORT,
+    workers: { module: import.meta.url, serve: "serveFixed" },
     messages: false,
     options: { length: lengthOption },
   }, serveFixed);

@@ -73,5 +73,6 @@ if (import.meta.main) {
     name: "lines",
     summary: `Answers every line with "${ANSWER}"; ${STOP} ends the connection.`,
     port: PORT,
+    workers: { module: import.meta.url, serve: "serveLines" },
   }, serveLines);
 }

@@ -55,6 +55,7 @@ if (import.meta.main) {
     name: "objects",
     summary: "Sends every client an object.",
     port: PORT,
+    workers: { module: import.meta.url, serve: "serveObjects" },
     messages: false,
     idleTimeout: false,
     options: { format: formatOption },

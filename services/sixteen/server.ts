@@ -48,6 +48,7 @@ if (import.meta.main) {
     name: "sixteen",
     summary: `Reads 16 bytes, and answers the 16 of "${FAREWELL}".`,
     port: PORT,
+    workers: { module: import.meta.url, serve: "serveSixteen" },
     messages: false,
   }, serveSixteen);
 }

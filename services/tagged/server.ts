@@ -48,6 +48,7 @@ if (import.meta.main) {
     name: "tagged",
     summary: "Sends back every message, whose type decides its length.",
     port: PORT,
+    workers: { module: import.meta.url, serve: "serveTagged" },
     messages: false,
   }, serveTagged);
 }

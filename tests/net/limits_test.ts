@@ -9,6 +9,7 @@ import {
   serveTcp,
   serveUdp,
 } from "@wirebench/wirebench/net";
+import { Admission, makeSharedCounts, openConnections } from "../../lib/net/_admission.ts";
 import { RateLimit } from "../../lib/net/_rate_limit.ts";
 import { makeCertificates } from "../../scripts/certs/make.ts";
 import { bytes, RawPeer, ServerProcess, stubSocket, textOf, within } from "../harness.ts";
@@ -70,18 +71,28 @@ Deno.test("one address may have only so many connections, and gets a new one whe
   assertMatch((await server.logged(/since the start/)).message, /1 refused/);
 });
 
-Deno.test("addresses other than loopback have a hundred connections unless told otherwise", async () => {
-  const { Admission } = await import("../../lib/net/_admission.ts");
+Deno.test("addresses other than loopback have a hundred connections unless told otherwise", () => {
   const admission = new Admission({ maxConnections: 1000 });
-  for (let count = 0; count < 100; count++) {
-    assertEquals(admission.refuse("203.0.113.9"), undefined);
-    admission.enter("203.0.113.9");
-  }
-  assertEquals(admission.refuse("::ffff:203.0.113.9")?.reason, "refused");
-  for (let count = 0; count < 500; count++) admission.enter("127.0.0.1");
-  assertEquals([admission.refuse("127.0.0.1"), admission.refuse("203.0.113.10")], [undefined, undefined]);
+  for (let count = 0; count < 100; count++) assertEquals(admission.enter("203.0.113.9"), undefined);
+  assertEquals(admission.enter("::ffff:203.0.113.9")?.reason, "refused");
+  for (let count = 0; count < 500; count++) assertEquals(admission.enter("127.0.0.1"), undefined);
+  assertEquals(admission.enter("203.0.113.10"), undefined);
   admission.leave("203.0.113.9");
-  assertEquals(admission.refuse("203.0.113.9"), undefined);
+  assertEquals(admission.enter("203.0.113.9"), undefined);
+  assertEquals(admission.enter("203.0.113.9")?.reason, "refused");
+});
+
+Deno.test("limits hold for all threads together, in all and for each address", () => {
+  const sharedCounts = makeSharedCounts();
+  const options = { maxConnections: 5, maxConnectionsPerAddress: 2, sharedCounts };
+  const [one, other] = [new Admission(options), new Admission(options)];
+  assertEquals([one.enter("203.0.113.9"), other.enter("203.0.113.9")], [undefined, undefined]);
+  assertEquals([one, other].map((each) => each.enter("203.0.113.9")?.reason), ["refused", "refused"]);
+  assertEquals(["203.0.113.1", "203.0.113.2", "203.0.113.3"].map((host) => one.enter(host)), Array(3).fill(undefined));
+  assertMatch(other.enter("203.0.113.4")!.detail, /5 connections are open/);
+  assertEquals(openConnections(sharedCounts), 5);
+  one.leave("203.0.113.9");
+  assertEquals(other.enter("203.0.113.9"), undefined);
 });
 
 Deno.test("--allow takes clients from the addresses named alone, and says so in the log", async () => {

@@ -1,10 +1,9 @@
 /// <reference lib="deno.worker" />
-import { configureLog } from "../../lib/log/mod.ts";
-import { serveTcp, type TcpServer } from "../../lib/net/mod.ts";
+import { configureLog } from "../log/mod.ts";
 import type { FromWorker, ToWorker } from "./parts.ts";
-import { echo } from "./protocol.ts";
+import type { ServeTcpOptions, TcpServer } from "./serve_tcp.ts";
 
-/** The program of one thread: a loop of its own at a port that it shares. */
+/** The program of one thread: a server of its own, at a port that it shares. */
 let server: TcpServer | undefined;
 const cut = new AbortController();
 
@@ -22,10 +21,18 @@ const writer = {
 
 self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
   if (data === "cut") cut.abort();
-  if (data === "cut" || data === "shutdown") return tell({ report: await server!.shutdown() });
+  if (data === "cut" || data === "shutdown") {
+    const { finished, cut } = await server!.shutdown();
+    // All workers have the memory of one process, which counts once.
+    return tell({ report: { finished, cut, memory: 0, closed: [...server!.closed] } });
+  }
+  const { program, options: { level, ...options } } = data;
   try {
-    await configureLog({ format: "json", level: data.serve.level, writer });
-    server = serveTcp({ ...data.serve, reusePort: true, signal: cut.signal }, echo);
+    await configureLog({ format: "json", level, writer });
+    const module: Record<string, (options: ServeTcpOptions) => TcpServer | Promise<TcpServer>> = await import(
+      program.module
+    );
+    server = await module[program.serve]!({ ...options, signal: cut.signal });
     tell({ addr: server.addr });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(Deno.inspect(error));

@@ -1,0 +1,262 @@
+import { Log } from "../log/log.ts";
+import type { Level } from "../log/mod.ts";
+import { makeSharedCounts, openConnections } from "./_admission.ts";
+import { formatAddress, type ListenAddress } from "./address.ts";
+import { connectTcp } from "./connect_tcp.ts";
+import type { CloseReason } from "./errors.ts";
+import type { DrainReport, ServeTcpOptions } from "./serve_tcp.ts";
+import type { Server } from "./server.ts";
+import { after } from "./timer.ts";
+
+/** How long a part may take to notice that it is cut, in milliseconds, and to say what became of its connections. */
+const CUT_TIMEOUT = 1500;
+/** How long a part may take to drain, in milliseconds, before it is taken to hang: its own deadlines and some more. */
+const SHUTDOWN_TIMEOUT = 8000;
+
+/** What a part of a server says at its end. */
+export interface PartReport extends DrainReport {
+  /** How much memory it has, in bytes; 0 for a part that shares it with another. */
+  memory: number;
+  /** How many of its connections ended for each reason, where it says so. */
+  closed?: [reason: CloseReason, count: number][];
+}
+
+/** One of several that serve the same port. */
+export interface Part {
+  /** Where it listens. */
+  readonly addr: ListenAddress;
+  /** Fulfilled when it has ended, rejected if it ended by itself. */
+  readonly finished: Promise<void>;
+  /** Ends it gently. */
+  shutdown(): Promise<PartReport>;
+  /** Ends it without letting anything finish. */
+  cut(): void;
+}
+
+/** What a part is given: what can be handed over to a thread or a process. */
+export interface PartOptions extends Omit<ServeTcpOptions, "log" | "signal" | "onListen" | "path"> {
+  /** The port; 0 for the first part alone. */
+  port: number;
+  /** The least important level of its log that is wanted. */
+  level: Level;
+}
+
+/** Starts a part; what it logs is passed on, a line of JSON each. */
+export type StartPart = (options: PartOptions, logged: (line: string) => void) => Promise<Part>;
+
+/** A server of several parts. */
+export interface PartsServer extends Server {
+  /** How many connections are open, or NaN where only the processes know. */
+  readonly connections: number;
+  /** How many connections have ended, for each reason: known once the server has been shut down. */
+  readonly closed: ReadonlyMap<CloseReason, number>;
+  /** Ends all parts gently, and gives their reports as one. */
+  shutdown(): Promise<PartReport>;
+}
+
+/** What several parts are. */
+export interface PartsOptions extends ServeTcpOptions {
+  /** How many there are, 1 or more. */
+  parts: number;
+  /** What they are: threads of this process, or processes. */
+  called: "workers" | "processes";
+  /** Starts one of them. */
+  start: StartPart;
+}
+
+/**
+ * Serves one port with several parts, threads or processes, between which Linux shares the connections out. One that
+ * ends by itself is logged, and the others go on without it. Limits on connections hold for all threads together, since
+ * they share the counts; for each process by itself.
+ *
+ * Several loops take turns where one does not: of more than some 128 busy connections, the runtime starves some.
+ *
+ * @param options Where to listen, limits, and the parts. Port 0 is a free one, the same for all of them.
+ * @returns The server, all parts of which listen.
+ * @throws {RangeError} If an option is out of range, or the system shares no port.
+ * @throws {Deno.errors.AddrInUse} If another program listens there.
+ */
+export async function serveParts(options: PartsOptions): Promise<PartsServer> {
+  const { parts: count, called, start, log = new Log("Server"), signal, onListen, path, ...limits } = options;
+  if (Deno.build.os !== "linux") {
+    throw new RangeError(`Cannot serve with ${called}: only Linux shares a port among them`);
+  }
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new RangeError(`Cannot use ${count} ${called}: expected an integer of 1 or more`);
+  }
+  if (path !== undefined) throw new RangeError(`Cannot serve a Unix socket with ${called}: it cannot be shared`);
+  const sharedCounts = makeSharedCounts();
+  const level = log.showsMessages ? "info" : "warning";
+  const each: PartOptions = { ...limits, port: limits.port ?? 0, reusePort: true, sharedCounts, level };
+  signal?.throwIfAborted();
+  await refusePortInUse(each);
+  const parts = await startAll(count, each, start, (line) => passOn(line, log), signal);
+  const { addr } = parts[0]!;
+  const cut = () => parts.forEach((part) => part.cut());
+  for (const part of parts) part.finished.catch((error) => log.error("{error}", { error: error.message }));
+  signal?.addEventListener("abort", cut);
+  const closed = new Map<CloseReason, number>();
+  let report: Promise<PartReport> | undefined;
+  const server: PartsServer = {
+    addr,
+    closed,
+    get connections() {
+      return called === "workers" ? openConnections(sharedCounts) : NaN;
+    },
+    finished: allEnded(parts).finally(() => signal?.removeEventListener("abort", cut)),
+    shutdown: () => report ??= shutDown(parts, closed),
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+    },
+  };
+  log.info("Listening at {address} with {parts} {called}", { address: formatAddress(addr), parts: count, called });
+  try {
+    onListen?.(addr);
+  } catch (error) {
+    await server.shutdown();
+    throw error;
+  }
+  return server;
+}
+
+/** Starts the first, which finds a port, then the others; none is left behind if one cannot start. */
+async function startAll(
+  count: number,
+  options: PartOptions,
+  start: StartPart,
+  logged: (line: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<Part[]> {
+  const parts = [await start(options, logged)];
+  const { port } = parts[0]!.addr;
+  const others = Array.from({ length: count - 1 }, () => start({ ...options, port }, logged));
+  const errors: unknown[] = [];
+  for (const started of await Promise.allSettled(others)) {
+    if (started.status === "fulfilled") parts.push(started.value);
+    else errors.push(started.reason);
+  }
+  if (errors.length === 0 && !signal?.aborted) return parts;
+  for (const part of parts) part.cut();
+  throw errors[0] ?? signal?.reason;
+}
+
+/** Those who share a port do not notice one another, so another server's port would be shared without a word. */
+async function refusePortInUse({ hostname = "127.0.0.1", port }: PartOptions): Promise<void> {
+  if (port === 0) return;
+  try {
+    (await connectTcp({ hostname, port, connectTimeout: 1000 })).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) return;
+    throw error;
+  }
+  throw new Deno.errors.AddrInUse(formatAddress({ hostname, port }));
+}
+
+/** Waits for the last of them; it is an error if every one ended by itself. */
+async function allEnded(parts: Part[]): Promise<void> {
+  const ends = await Promise.allSettled(parts.map((part) => part.finished));
+  const errors = ends.filter((end) => end.status === "rejected").map(({ reason }) => reason);
+  if (errors.length === parts.length) throw errors[0];
+}
+
+async function shutDown(parts: Part[], closed: Map<CloseReason, number>): Promise<PartReport> {
+  const sum: PartReport = { finished: 0, cut: 0, memory: Deno.memoryUsage().rss };
+  const cancel = after(SHUTDOWN_TIMEOUT, () => parts.forEach((part) => part.cut()));
+  for (const report of await Promise.all(parts.map((part) => part.shutdown()))) {
+    sum.finished += report.finished;
+    sum.cut += report.cut;
+    sum.memory += report.memory;
+    for (const [reason, count] of report.closed ?? []) closed.set(reason, (closed.get(reason) ?? 0) + count);
+  }
+  cancel();
+  return sum;
+}
+
+/** Passes on what a part logs of its connections, and what goes wrong; of beginning and end, the whole server speaks. */
+function passOn(line: string, log: Log): void {
+  const { message, level, time: _, who: __, ...facts } = JSON.parse(line);
+  if ("text" in facts) return log.said(facts.from, facts.to, facts.text);
+  if (level === "info" && !("peer" in facts)) return;
+  const write = level === "error" ? "error" : level === "warning" ? "warn" : "info";
+  log[write]("{said}", { ...facts, said: message });
+}
+
+/** A module, and which function of it serves: what a thread runs. */
+export interface WorkerProgram {
+  /** The module's URL: `import.meta.url`. */
+  module: string;
+  /** The name of its function that takes {@linkcode ServeTcpOptions} and returns a server. */
+  serve: string;
+}
+
+/** What is said to a worker. */
+export type ToWorker = { program: WorkerProgram; options: PartOptions } | "shutdown" | "cut";
+/** What a worker says. */
+export type FromWorker =
+  | { addr: ListenAddress }
+  | { report: PartReport }
+  | { failed: { name: string; message: string } }
+  | { logged: string };
+
+/**
+ * Starts threads that serve: they share the process, not the data.
+ *
+ * @param program What each of them runs.
+ * @returns Starts one.
+ */
+export function startWorker(program: WorkerProgram): StartPart {
+  return async (options, logged) => {
+    for (const source of ["..", new URL(".", program.module)]) await requireRead(new URL(source, import.meta.url));
+    const worker = new Worker(new URL("./_worker.ts", import.meta.url), { type: "module" });
+    const listening = Promise.withResolvers<ListenAddress>();
+    const finished = Promise.withResolvers<void>();
+    const reported = Promise.withResolvers<PartReport>();
+    function end(error?: Error): void {
+      worker.terminate();
+      reported.resolve({ finished: 0, cut: 0, memory: 0 });
+      if (error === undefined) return finished.resolve();
+      listening.reject(error);
+      finished.reject(error);
+    }
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if ("addr" in data) listening.resolve(data.addr);
+      else if ("logged" in data) logged(data.logged);
+      else if ("failed" in data) end(errorOf(data.failed));
+      else {
+        reported.resolve(data.report);
+        end();
+      }
+    };
+    worker.onerror = (event) => {
+      event.preventDefault(); // It would end the whole program.
+      end(new Error(`A worker failed: ${event.message}`));
+    };
+    worker.postMessage({ program, options } satisfies ToWorker);
+    finished.promise.catch(() => {}); // One that never listened is told of by `listening` alone.
+    return {
+      addr: await listening.promise,
+      finished: finished.promise,
+      shutdown() {
+        worker.postMessage("shutdown" satisfies ToWorker);
+        return reported.promise;
+      },
+      cut() {
+        worker.postMessage("cut" satisfies ToWorker);
+        const cancel = after(CUT_TIMEOUT, () => end());
+        finished.promise.catch(() => {}).then(cancel);
+      },
+    };
+  };
+}
+
+/** A worker reads its own program; of what it may not read, the runtime tells in many lines. */
+async function requireRead(path: URL): Promise<void> {
+  const { state } = await Deno.permissions.query({ name: "read", path });
+  if (state !== "granted") throw new Deno.errors.NotCapable(`Requires read access to "${path.pathname}"`);
+}
+
+/** An error of the kind it was on the other side. */
+function errorOf({ name, message }: { name: string; message: string }): Error {
+  const kinds: Record<string, new (message: string) => Error> = { ...Deno.errors, RangeError };
+  return new (kinds[name] ?? Error)(message);
+}
