@@ -4,6 +4,7 @@ import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError 
 import { type ConnectionOptions, type Deadlines, type Limits, limitsOf } from "./limits.ts";
 import type { Socket } from "./_tls.ts";
 import { after } from "./timer.ts";
+import type { Turn, Turns } from "./_turns.ts";
 import { Watchdog } from "./_watchdog.ts";
 
 /** A connection's first read buffer in bytes: all that an idle connection costs. Sizes and factor as measured. */
@@ -29,6 +30,7 @@ export class Connection implements Disposable {
   readonly #socket: Socket;
   readonly #maxQueue: number;
   #remote: string | undefined;
+  readonly #turn: Turn | undefined;
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
   #smallReads = 0;
@@ -59,12 +61,14 @@ export class Connection implements Disposable {
    * @param socket An open connection, which belongs to this object from now on.
    * @param options How long the peer may take, and how much may wait for it.
    * @param remote What the peer is called, where its address does not say: the client of a Unix socket has none.
+   * @param turns The server's, in which it takes its turn with the others.
    * @throws {RangeError} If an option is out of range.
    */
-  constructor(socket: Socket, options: ConnectionOptions | Limits = {}, remote?: string) {
+  constructor(socket: Socket, options: ConnectionOptions | Limits = {}, remote?: string, turns?: Turns) {
     const limits = limitsOf(options);
     this.#socket = socket;
     this.#remote = remote;
+    this.#turn = turns?.join();
     this.deadlines = limits;
     this.#maxQueue = limits.maxQueue;
     // Nagle's algorithm holds a small write back until the one before is acknowledged: up to 405 times slower.
@@ -139,12 +143,14 @@ export class Connection implements Disposable {
     timeout: number = this.deadlines.idleTimeout,
     late: LateReason = "idle",
   ): Promise<number | null> {
+    if (this.#turn?.isOver) await this.#turn.wait();
     if (this.#reason !== undefined) throw this.#asError();
     this.#reading = true;
     this.#lateReason = late;
     this.expectWithin(timeout);
     try {
       const length = await this.#socket.read(buffer);
+      this.#turn?.take();
       // An encrypted connection says goodbye all the same (RFC 8446, 6.1).
       if (length === null) this.#peerEnded = this.#socket.handshake === undefined;
       return length;
@@ -352,6 +358,7 @@ export class Connection implements Disposable {
     this.#words = end.message;
     if (end instanceof ConnectionError) this.#error = end;
     this.#watchdog.stop();
+    this.#turn?.leave();
     this.#socket.close();
     this.#endingSoon?.abort();
     this.#abort?.abort(this.#asError());
