@@ -96,6 +96,7 @@ class UdpService implements UdpServer {
   /** Whether loopback addresses are limited too. */
   readonly #limitsLoopback: boolean;
   readonly #maxGrowth: number;
+  #last = { hostname: "", isAllowed: false, isLimited: true };
   readonly dropped = new Map<DropReason, number>();
   /** How many were dropped since it was last said, and when it was. */
   #unreported = 0;
@@ -136,10 +137,13 @@ class UdpService implements UdpServer {
     try {
       await this.#socket.send(datagram, to);
     } catch (error) {
-      if (!this.#stopped) {
-        this.#log.warn("{peer} gets no answer: {error}", { peer: formatAddress(to), error: wordsOf(error) });
-      }
+      this.#notSent(error, to);
     }
+  }
+
+  #notSent(error: unknown, to: Deno.NetAddr): void {
+    if (this.#stopped) return;
+    this.#log.warn("{peer} gets no answer: {error}", { peer: formatAddress(to), error: wordsOf(error) });
   }
 
   shutdown(): Promise<void> {
@@ -174,8 +178,15 @@ class UdpService implements UdpServer {
         const answer = this.#handler(datagram, from);
         const bytes = answer instanceof Promise ? await answer : answer;
         if (bytes === undefined) continue;
-        if (bytes.length <= longest) await this.send(bytes, from);
-        else this.#drop("too long an answer", from);
+        if (bytes.length > longest) {
+          this.#drop("too long an answer", from);
+          continue;
+        }
+        try {
+          await this.#socket.send(bytes, from);
+        } catch (error) {
+          this.#notSent(error, from);
+        }
       } catch (error) {
         this.#log.error("{peer} gets no answer: {error}", { peer: formatAddress(from), error: wordsOf(error) });
       }
@@ -183,9 +194,13 @@ class UdpService implements UdpServer {
   }
 
   #refuse(hostname: string): DropReason | undefined {
-    if (this.#allows?.(hostname) === false) return "not allowed";
-    if (!this.#limitsLoopback && isLoopback(hostname)) return undefined;
-    return this.#rate.take(blockOf(hostname)) ? undefined : "too many";
+    // Most datagrams come from where the last one did.
+    if (hostname !== this.#last.hostname) {
+      const isAllowed = this.#allows?.(hostname) !== false;
+      this.#last = { hostname, isAllowed, isLimited: this.#limitsLoopback || !isLoopback(hostname) };
+    }
+    if (!this.#last.isAllowed) return "not allowed";
+    return this.#last.isLimited && !this.#rate.take(blockOf(hostname)) ? "too many" : undefined;
   }
 
   #drop(reason: DropReason, from: Deno.NetAddr): void {

@@ -1,3 +1,4 @@
+import { upperCase } from "../../services/uppercase/protocol.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { bytes, runClient, ServerProcess, textOf, within } from "../harness.ts";
 
@@ -114,4 +115,19 @@ Deno.test("uppercase:client refuses a datagram longer than one can be", async ()
   const result = await runClient("uppercase", ["--port", "9"], line);
   assertEquals(result.stderr, "uppercase:client: Cannot send a datagram of 65508 bytes: expected at most 65507\n");
   assertEquals(result.code, 1);
+});
+
+Deno.test("upperCase() changes a to z and nothing else, in bytes of any length, wherever they begin", () => {
+  const all = Uint8Array.from({ length: 70_000 }, (_, at) => (at * 7 + (at >> 8)) & 0xff);
+  const isLetter = (byte: number) => byte >= 0x61 && byte <= 0x7a;
+  const expected = all.map((byte) => isLetter(byte) ? byte - 0x20 : byte);
+  for (const length of [0, 1, 3, 256, 511, 512, 513, 514, 515, 8192, 65_507]) {
+    for (const start of [0, 1, 2, 3, 4]) {
+      const copy = new Uint8Array(all);
+      upperCase(copy.subarray(start, start + length));
+      const where = `${length} from ${start}`;
+      assertEquals(copy.subarray(start, start + length), expected.subarray(start, start + length), where);
+      assertEquals(copy.subarray(start + length), all.subarray(start + length), where);
+    }
+  }
 });
