@@ -4,7 +4,7 @@ import { type Pinning, tryProgram } from "./system.ts";
 import type { Service, Workload } from "./workloads.ts";
 
 /** Whom the services are measured against. */
-export const COMPETITORS = ["c", "go", "node", "bun", "asyncio", "uvloop", "streams", "loop"] as const;
+export const COMPETITORS = ["c", "bare", "go", "node", "bun", "asyncio", "uvloop", "streams", "loop"] as const;
 
 /** A competitor's name on the command line. */
 export type CompetitorName = typeof COMPETITORS[number];
@@ -39,6 +39,7 @@ export const PEERS = new URL("./peers/", import.meta.url);
 
 const TITLES: Record<CompetitorName, string> = {
   c: "C, epoll",
+  bare: "Deno, bare",
   go: "Go",
   node: "Node",
   bun: "Bun",
@@ -85,6 +86,7 @@ export async function findCompetitors(
       title: TITLES[name],
       version,
       serves: ({ service, measure }) => {
+        if (name === "bare") return service === "echo" || service === "uppercase";
         if (name === "streams") return service === "delimited";
         if (name === "loop") return service === "uppercase" || measure === "start";
         return true;
@@ -108,6 +110,10 @@ async function find(name: CompetitorName, folder: string): Promise<Found | strin
       if (fault !== undefined) return fault;
       const { stdout } = (await tryProgram("gcc", ["-dumpfullversion"]))!;
       return { version: `gcc ${stdout.trim()} -O2`, command: [`${folder}/server-c`] };
+    }
+    case "bare": {
+      const command = [Deno.execPath(), "run", "-q", "--unstable-net", "--allow-net=127.0.0.1", "bare.ts"];
+      return { version: `Deno ${Deno.version.deno}`, command };
     }
     case "go": {
       const version = await tryProgram("go", ["env", "GOVERSION"]);
