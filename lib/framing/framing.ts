@@ -43,6 +43,11 @@ export interface Decoder<Message> {
   /** Why this decoder will give nothing more, or `undefined` while it can. */
   readonly failure: FramingError | undefined;
   /**
+   * How many bytes are to be pushed at once at the most, where that matters: messages that are handed out one by one cost
+   * a hundred times their size and more, if a stranger makes them short. Without it, whoever pushes decides.
+   */
+  readonly longestPush?: number;
+  /**
    * Takes the next bytes of the stream.
    *
    * @param chunk Any number of bytes, none included; the caller may overwrite them afterwards.

@@ -63,6 +63,9 @@ class HeadedBlockDecoder extends BaseDecoder<HeadedBlock> {
     this.#limit = limit;
   }
 
+  /** A block costs the same whatever is in it. */
+  readonly longestPush = Infinity;
+
   override get pending(): boolean {
     return this.#messages.pending;
   }

@@ -59,6 +59,9 @@ class LineBlockDecoder extends BaseDecoder<Uint8Array> {
     this.#limit = limit;
   }
 
+  /** A block costs the same whatever is in it. */
+  readonly longestPush = Infinity;
+
   override get pending(): boolean {
     return this.#lines.pending;
   }

@@ -147,8 +147,9 @@ export class Framed<Received, Sent = Received> {
   }
 
   #decode(): Received[] {
-    const slice = this.#unread.length <= SLICE ? this.#unread : this.#unread.subarray(0, SLICE);
-    this.#unread = slice === this.#unread ? NOTHING : this.#unread.subarray(SLICE);
+    const { longestPush = SLICE } = this.#decoder;
+    const slice = this.#unread.length <= longestPush ? this.#unread : this.#unread.subarray(0, longestPush);
+    this.#unread = slice === this.#unread ? NOTHING : this.#unread.subarray(longestPush);
     try {
       const messages = this.#ended ? this.#decoder.end() : this.#decoder.push(slice);
       if (messages.length > 0) this.#opening = undefined;
