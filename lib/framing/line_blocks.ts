@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { BaseDecoder } from "./_decoder.ts";
+import { includesByte } from "./_includes_byte.ts";
 import { maxLengthOf } from "./_options.ts";
 import { MalformedMessageError } from "./errors.ts";
 import type { Decoder, Framing, FramingOptions } from "./framing.ts";
@@ -81,7 +82,7 @@ class LineBlockDecoder extends BaseDecoder<Uint8Array> {
   }
 
   #read(block: Uint8Array, blocks: Uint8Array[]): void {
-    const whole = block.length <= this.#limit && isUtf8(block) && !block.includes(CARRIAGE_RETURN);
+    const whole = block.length <= this.#limit && isUtf8(block) && !includesByte(block, CARRIAGE_RETURN);
     if (whole) blocks.push(block);
     else this.#takeApart(block, blocks);
   }

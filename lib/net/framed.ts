@@ -81,7 +81,15 @@ export class Framed<Received, Sent = Received> {
           messageBy ??= now + this.connection.deadlines.messageTimeout;
           chunk = await this.connection.readChunk(Math.max(0, messageBy - now), "too slow");
         } else {
-          chunk = await this.#readAtRest(timeout);
+          const { firstMessageTimeout, idleTimeout } = this.connection.deadlines;
+          // Between messages nothing is owed, so a server that drains may end here.
+          this.connection.release();
+          try {
+            chunk = await this.connection.readChunk(timeout ?? (this.#first ? firstMessageTimeout : idleTimeout));
+          } finally {
+            this.connection.hold();
+          }
+          this.#first = false;
         }
         this.#ended = chunk === null;
         this.#unread = chunk ?? this.#unread;
@@ -158,19 +166,6 @@ export class Framed<Received, Sent = Received> {
       // A stranger is recognised by how it begins, of which the decoder may have needed a byte.
       if (this.#opening !== undefined) this.#decoder.failure?.recognise(this.#opening);
       throw error;
-    }
-  }
-
-  /** Between messages nothing is owed, so a server that drains may end here. */
-  async #readAtRest(timeout: number | undefined): Promise<Uint8Array | null> {
-    const { firstMessageTimeout, idleTimeout } = this.connection.deadlines;
-    this.connection.release();
-    try {
-      const chunk = await this.connection.readChunk(timeout ?? (this.#first ? firstMessageTimeout : idleTimeout));
-      this.#first = false;
-      return chunk;
-    } finally {
-      this.connection.hold();
     }
   }
 }

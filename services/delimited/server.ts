@@ -43,11 +43,14 @@ export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
   const framing = lineBlocks({ maxLength: options.maxMessage });
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+    const messages = framed(connection, framing);
     // All the lines of one read are one block, which is sent back in one write.
-    for await (const block of framed(connection, framing)) {
-      await connection.write(block);
-      if (log.showsMessages) {
-        for (const line of decodeText(block.subarray(0, -1)).split("\n")) log.said(connection.remote, "Server", line);
+    for (let blocks; (blocks = await messages.receiveBatch()).length > 0;) {
+      for (const block of blocks) {
+        await connection.write(block);
+        if (log.showsMessages) {
+          for (const line of decodeText(block.subarray(0, -1)).split("\n")) log.said(connection.remote, "Server", line);
+        }
       }
     }
   });

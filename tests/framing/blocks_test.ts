@@ -11,6 +11,7 @@ import {
   lines,
   text,
 } from "@wirebench/wirebench/framing";
+import { includesByte } from "../../lib/framing/_includes_byte.ts";
 import { bytes, textOf } from "../harness.ts";
 
 const LIMIT = 20;
@@ -139,4 +140,22 @@ Deno.test("blocks that could not be read back are not sent", () => {
   const block = { bytes: bytes(headed("x".repeat(5))), ends: [15] };
   assertThrows(() => headedBlocks({ maxLength: 4 }).encode(block), FramingError, "at most 4 bytes");
   assertEquals(headedBlocks().encode(block), block.bytes);
+});
+
+Deno.test("includesByte() finds a byte wherever it stands, and no other for it", () => {
+  const bytes = Uint8Array.from({ length: 3000 }, (_, at) => (at * 7) & 0xff).map((byte) => byte === 13 ? 14 : byte);
+  // What differs from it in one bit, or follows one that does.
+  bytes.set([12, 14, 141, 0, 13 ^ 0x80, 0x8d, 0x0c], 700);
+  for (const length of [0, 1, 511, 512, 513, 514, 515, 1000]) {
+    for (const start of [0, 1, 2, 3]) {
+      const part = bytes.subarray(start, start + length);
+      assertEquals(includesByte(part, 13), false);
+      for (const place of [0, 1, 2, 3, 4, length - 4, length - 3, length - 2, length - 1].filter((at) => at in part)) {
+        const before = part[place]!;
+        part[place] = 13;
+        assertEquals(includesByte(part, 13), true, `${length} from ${start}, at ${place}`);
+        part[place] = before;
+      }
+    }
+  }
 });
