@@ -1,5 +1,4 @@
-import * as readline from "node:readline";
-import process from "node:process";
+import type * as readline from "node:readline";
 import { escapeText } from "../log/escape.ts";
 import { printLine, Stdin } from "./stdio.ts";
 import type { StopRequests } from "./signals.ts";
@@ -56,13 +55,15 @@ class PipeConversation implements Conversation {
 
 class TerminalConversation implements Conversation {
   prompt = "";
+  /** Loaded for a person alone: a server is to answer before it has read what it does not need. */
+  readonly #readline = process.getBuiltinModule("node:readline");
   readonly #terminal: readline.Interface;
   readonly #typed: ReadableStreamDefaultReader<string>;
   #prompted = false;
   #closed = false;
 
   constructor(requests: StopRequests) {
-    const terminal = readline.createInterface({ input: process.stdin, output: process.stdout });
+    const terminal = this.#readline.createInterface({ input: process.stdin, output: process.stdout });
     this.#terminal = terminal;
     terminal.on("SIGINT", () => requests.request("SIGINT"));
     terminal.on("close", () => this.#closed = true);
@@ -82,9 +83,9 @@ class TerminalConversation implements Conversation {
   show(line: string): Promise<void> {
     // What is being typed may take several rows, with the cursor in any of them.
     const { rows } = this.#terminal.getCursorPos();
-    readline.moveCursor(process.stdout, 0, -rows);
-    readline.cursorTo(process.stdout, 0);
-    readline.clearScreenDown(process.stdout);
+    this.#readline.moveCursor(process.stdout, 0, -rows);
+    this.#readline.cursorTo(process.stdout, 0);
+    this.#readline.clearScreenDown(process.stdout);
     process.stdout.write(escapeText(line, "\t") + "\n");
     if (!this.#closed) this.#terminal.prompt(true);
     return Promise.resolve();

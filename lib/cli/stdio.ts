@@ -1,4 +1,5 @@
-import { encodeText, lines, text } from "../framing/mod.ts";
+import { lines } from "../framing/lines.ts";
+import { encodeText, text } from "../framing/text.ts";
 import { escapeText, writeAll } from "../log/mod.ts";
 import { CommandError } from "./explain.ts";
 

@@ -1,10 +1,10 @@
-import { isUtf8 } from "node:buffer";
 import { BaseDecoder } from "./_decoder.ts";
 import { HeaderDecoder } from "./_header_decoder.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
 import { decimalHeader, DecimalReader, HEADER_LENGTH } from "./decimal_header.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
 import { decodeText } from "./text.ts";
+import { isUtf8, prepareUtf8 } from "./_utf8.ts";
 
 const ZERO = 0x30;
 const NINE = 0x39;
@@ -41,6 +41,7 @@ export interface HeadedBlock {
 export function headedBlocks(options: FramingOptions = {}): Framing<HeadedBlock, HeadedBlock> {
   const framing = decimalHeader(options);
   const limit = maxLengthOf(options);
+  prepareUtf8();
   return {
     encode({ bytes, ends }) {
       for (let at = 0; at < ends.length; at++) checkLength(ends[at]! - (ends[at - 1] ?? 0) - HEADER_LENGTH, limit);

@@ -1,4 +1,3 @@
-import { isUtf8 } from "node:buffer";
 import { BaseDecoder } from "./_decoder.ts";
 import { includesByte } from "./_includes_byte.ts";
 import { maxLengthOf } from "./_options.ts";
@@ -6,6 +5,7 @@ import { MalformedMessageError } from "./errors.ts";
 import type { Decoder, Framing, FramingOptions } from "./framing.ts";
 import { lines } from "./lines.ts";
 import { decodeText, encodeText, text } from "./text.ts";
+import { isUtf8, prepareUtf8 } from "./_utf8.ts";
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -37,6 +37,7 @@ const CARRIAGE_RETURN = 0x0d;
  */
 export function lineBlocks(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
   const limit = maxLengthOf(options);
+  prepareUtf8();
   return {
     encode(block) {
       if (!isUtf8(block)) decodeText(block);

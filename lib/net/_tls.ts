@@ -1,7 +1,7 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { isIP } from "node:net";
-import { Duplex } from "node:stream";
-import { connect, createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+// Node's modules are loaded when they are needed: they take as long as all else that a server does before it answers.
+import type { X509Certificate } from "node:crypto";
+import type { Duplex } from "node:stream";
+import type { SecureContext, TLSSocket } from "node:tls";
 
 /** How much is written at once, so that progress shows. */
 const LONGEST_WRITE = 64 * 1024;
@@ -34,6 +34,7 @@ export interface Trust {
 
 /** Refuses what is no certificate in PEM with a `RangeError`. */
 export function checkCertificate(pem: string): X509Certificate {
+  const { X509Certificate } = process.getBuiltinModule("node:crypto");
   return readPem("certificate", () => new X509Certificate(pem));
 }
 
@@ -43,11 +44,12 @@ export function checkCertificate(pem: string): X509Certificate {
  * @throws {RangeError} If the certificate or the key is none, or they do not belong together.
  */
 export function serverContext({ cert, key }: Certificate): SecureContext {
+  const { createPrivateKey } = process.getBuiltinModule("node:crypto");
   const privateKey = readPem("private key", () => createPrivateKey(key));
   if (!checkCertificate(cert).checkPrivateKey(privateKey)) {
     throw new RangeError("Cannot use the certificate: the private key belongs to another one");
   }
-  return createSecureContext({ cert, key });
+  return process.getBuiltinModule("node:tls").createSecureContext({ cert, key });
 }
 
 function readPem<Value>(what: string, read: () => Value): Value {
@@ -61,12 +63,15 @@ function readPem<Value>(what: string, read: () => Value): Value {
 /** Encrypts an open connection as the server. */
 export function encryptServer(socket: Deno.Conn, secureContext: SecureContext): Socket {
   const options = { isServer: true, secureContext, allowHalfOpen: true };
+  const { TLSSocket } = process.getBuiltinModule("node:tls");
   // Any duplex stream will do, which the types do not say.
   return new TlsSocket(socket, (plain) => new TLSSocket(plain as never, options), "secure");
 }
 
 /** Encrypts an open connection as the client. */
 export function encryptClient(socket: Deno.Conn, serverName: string, ca: string[] | undefined): Socket {
+  const { connect } = process.getBuiltinModule("node:tls");
+  const { isIP } = process.getBuiltinModule("node:net");
   const options = {
     host: serverName,
     // The name is asked for only where it is one (RFC 6066, 3).
@@ -167,6 +172,7 @@ class TlsSocket implements Socket {
       this.#fail(error);
       return error;
     };
+    const { Duplex } = process.getBuiltinModule("node:stream");
     const plain: Duplex = new Duplex({
       allowHalfOpen: true,
       read: () => {

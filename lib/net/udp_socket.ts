@@ -1,4 +1,3 @@
-import { lookup } from "node:dns/promises";
 import { formatAddress, type HostPort, isLoopback, normalHost } from "./address.ts";
 import { ConnectionError } from "./errors.ts";
 import { LARGEST_DATAGRAM } from "./serve_udp.ts";
@@ -190,6 +189,7 @@ export class UdpSocket implements Disposable {
  */
 export async function resolveUdp({ hostname, port }: HostPort): Promise<Deno.NetAddr> {
   try {
+    const { lookup } = await import("node:dns/promises");
     const { address } = await lookup(hostname);
     return { transport: "udp", hostname: normalHost(address), port };
   } catch (error) {
