@@ -54,7 +54,7 @@ export interface TcpServerCommand<Table extends Options> extends ServerCommand<T
   workers?: WorkerProgram;
 }
 
-const WORKERS_HELP = "Serve with so many threads, for more than 100 busy clients or more cores (Linux)";
+const WORKERS_HELP = "Serve with so many threads, for more cores than one (Linux)";
 const IDLE_HELP = "Close a connection after so long without a message, 0 for never";
 /** What a limit shows as its default that only strangers are held to. */
 const STRANGERS = "any number from this machine, 100 from elsewhere";
@@ -109,16 +109,10 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
       workers?: number;
     };
     const tls = await readCertificate(tlsCert, tlsKey);
-    if (unix !== "") {
-      for (
-        const [option, given] of [["--tls-cert", tls], ["--allow", options.allow], [
-          "--max-per-address",
-          maxPerAddress || undefined,
-        ]]
-      ) {
-        if (given !== undefined) throw new UsageError(`--unix and ${option} do not go together`);
-      }
-    }
+    // What means nothing at a Unix socket should not look as if it did.
+    const others = { "--tls-cert": tls, "--allow": options.allow, "--max-per-address": maxPerAddress || undefined };
+    const other = Object.entries(others).find(([, value]) => value !== undefined);
+    if (unix !== "" && other !== undefined) throw new UsageError(`--unix and ${other[0]} do not go together`);
     if (unix !== "") await removeStaleSocket(unix);
     const all = {
       ...rest as Values<Table>,

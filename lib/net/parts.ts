@@ -69,7 +69,7 @@ export interface PartsOptions extends ServeTcpOptions {
  * ends by itself is logged, and the others go on without it. Limits on connections hold for all threads together, since
  * they share the counts; for each process by itself.
  *
- * Several loops take turns where one does not: of more than some 128 busy connections, the runtime starves some.
+ * It is for more cores than one loop can fill: on one core, each part more costs some of the rate.
  *
  * @param options Where to listen, limits, and the parts. Port 0 is a free one, the same for all of them.
  * @returns The server, all parts of which listen.

@@ -1,0 +1,84 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { EXCHANGES, stageAt } from "../../scripts/demo/exchanges.ts";
+import { RawPeer, runServer, ServerProcess } from "../harness.ts";
+
+const why = Deno.build.os === "linux" ? "" : " (ignored: only Linux shares a port among threads)";
+const ignore = why !== "";
+/** Those whose connections share something, or that are threads or datagrams already. */
+const ALONE = ["chat", "dispatch", "uppercase", "udp-chat"];
+
+for (const { service, run, servers = [[]] } of EXCHANGES.filter(({ service }) => !ALONE.includes(service))) {
+  Deno.test({
+    name: `${service}:server --workers 2 says what it says alone${why}`,
+    ignore,
+    async fn() {
+      for (const args of servers) {
+        await using server = await ServerProcess.start(service, { args: [...args, "--workers", "2"] });
+        await run(stageAt(service, { port: server.port, args }));
+        assertMatch((await server.logged(/^Listening/)).message, /with 2 workers$/);
+      }
+    },
+  });
+}
+
+Deno.test({
+  name: `limits, counts and the drain hold for all workers together${why}`,
+  ignore,
+  async fn() {
+    await using server = await ServerProcess.start("echo", { args: ["--workers", "3", "--max-connections", "5"] });
+    const peers: RawPeer[] = [];
+    const answers: string[] = [];
+    for (let count = 0; count < 12; count++) {
+      const peer = await server.connect();
+      peers.push(peer);
+      await peer.send("x").catch(() => {}); // It may have been refused by now.
+      answers.push(await peer.receive(1).catch(() => "refused"));
+    }
+    assertEquals(answers, [...Array(5).fill("x"), ...Array(7).fill("refused")]);
+    await server.logged(/refused \(5 connections are open, the most allowed\)/);
+    // A place that was left is anybody's.
+    await peers[0]!.end();
+    assertEquals(await peers[0]!.receiveAll(), "");
+    await server.logged(/closed: finished/);
+    using next = await server.connect();
+    await next.send("y");
+    assertEquals(await next.receive(1), "y");
+    server.process.kill("SIGTERM");
+    await server.logged(/^SIGTERM: letting 5 connections finish/);
+    for (const peer of [next, ...peers.slice(1, 5)]) {
+      await peer.send("last");
+      await peer.end();
+      assertEquals(await peer.receiveAll(), "last");
+    }
+    await server.logged(/^Stopped: 5 connections finished, 0 were cut/);
+    const { counts } = await server.logged(/since the start/);
+    assertEquals(String(counts).split(", ").sort(), ["6 finished", "7 refused"]);
+    for (const peer of peers) peer.close();
+  },
+});
+
+Deno.test({
+  name: `what a worker logs of messages and mistakes is logged as without${why}`,
+  ignore,
+  async fn() {
+    await using server = await ServerProcess.start("lines", { args: ["--workers", "2", "--max-message", "15"] });
+    using peer = await server.connect();
+    await peer.send("hello\n");
+    assertEquals(await peer.receive(12), "Hello Node!\n");
+    const { from, text } = await server.logged(new RegExp(`^${peer.address} -> Server: hello`));
+    assertEquals([from, text], [peer.address, "hello"]);
+    await peer.send("much too long a line\n");
+    assertEquals(await peer.receiveAll(), "");
+    const record = await server.logged(/closed/);
+    assertEquals([record.level, record.peer, record.reason], ["warning", peer.address, "too long"]);
+  },
+});
+
+Deno.test("workers are refused where they cannot be", async () => {
+  const chat = await runServer("chat", ["--workers", "2"]);
+  assertEquals([chat.code, chat.stderr.split("\n").length], [2, 2]);
+  assertMatch(chat.stderr, /^chat:server: Unknown option --workers/);
+  const unix = await runServer("echo", ["--workers", "2", "--unix", "/tmp/wirebench-echo.sock"]);
+  assertEquals(unix.code, 1);
+  assertMatch(unix.stderr, /^echo:server: Cannot serve [^\n]*\n$/);
+});
