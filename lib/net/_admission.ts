@@ -25,7 +25,7 @@ export class Admission {
     allow?: readonly string[] | undefined;
     maxConnections?: number;
     maxConnectionsPerAddress?: number;
-    sharedCounts?: SharedArrayBuffer;
+    sharedCounts?: CountsRow;
   }) {
     const { allow, maxConnections = 1000, maxConnectionsPerAddress, sharedCounts } = options;
     this.#allows = allow === undefined ? undefined : allowList(allow);
@@ -83,29 +83,59 @@ class OwnCounts implements Counts {
   }
 }
 
-/** Memory for counts that several threads share, so that limits hold for all of them together. */
-export function makeSharedCounts(): SharedArrayBuffer {
-  return new SharedArrayBuffer((1 + SHARED_COUNTERS) * Int32Array.BYTES_PER_ELEMENT);
+/** Counts that several threads share, a row for each: what one that failed had counted can be taken away. */
+export interface CountsRow {
+  /** The memory of all rows. */
+  memory: SharedArrayBuffer;
+  /** Which row is one's own, from 0. */
+  row: number;
+}
+
+/** How many counters a row has: of all connections, and of each block's. */
+const ROW = 1 + SHARED_COUNTERS;
+
+/** Makes memory for so many threads. */
+export function makeSharedCounts(rows: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(rows * ROW * Int32Array.BYTES_PER_ELEMENT);
 }
 
 /** How many connections are open in all. */
-export function openConnections(sharedCounts: SharedArrayBuffer): number {
-  return Atomics.load(new Int32Array(sharedCounts), 0);
+export function openConnections(memory: SharedArrayBuffer): number {
+  return sumOf(new Int32Array(memory), 0);
+}
+
+/** Forgets what a thread that failed had counted. */
+export function clearCounts({ memory, row }: CountsRow): void {
+  new Int32Array(memory).fill(0, row * ROW, (row + 1) * ROW);
+}
+
+function sumOf(counts: Int32Array<SharedArrayBuffer>, place: number): number {
+  let sum = 0;
+  for (let at = place; at < counts.length; at += ROW) sum += Atomics.load(counts, at);
+  return sum;
 }
 
 class SharedCounts implements Counts {
   readonly #counts: Int32Array<SharedArrayBuffer>;
+  readonly #row: number;
 
-  constructor(memory: SharedArrayBuffer) {
+  constructor({ memory, row }: CountsRow) {
     this.#counts = new Int32Array(memory);
+    this.#row = row;
   }
 
   add(change: 1 | -1): number {
-    return Atomics.add(this.#counts, 0, change) + change;
+    return this.#addAt(0, change);
   }
 
   addFor(block: string, change: 1 | -1): number {
-    return Atomics.add(this.#counts, 1 + hash(block) % SHARED_COUNTERS, change) + change;
+    return this.#addAt(1 + hash(block) % SHARED_COUNTERS, change);
+  }
+
+  /** Adds first and sums then, so that two who come at once may both be refused, but never both let in. */
+  #addAt(place: number, change: 1 | -1): number {
+    Atomics.add(this.#counts, this.#row * ROW + place, change);
+    return sumOf(this.#counts, place);
   }
 }
 

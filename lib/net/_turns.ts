@@ -6,6 +6,8 @@ const EVEN_UP_TO = 128;
 const PROBE_EVERY = 100;
 /** After so long without anybody served, in milliseconds, those who are left of a round have nothing to say. */
 const QUIET = 1;
+/** How long a round lasts at the most, in milliseconds: those who come now and then must not hold up who comes again. */
+const LONGEST_ROUND = 25;
 
 /**
  * Turns for the connections of a server. Above 128 busy ones the runtime goes on serving those that it has just served,
@@ -21,6 +23,7 @@ export class Turns {
   /** How many were served in the last round. */
   #expected = Infinity;
   #servedBefore = 0;
+  #began = 0;
   #waiting: (() => void)[] = [];
   #cancel: (() => void) | undefined;
 
@@ -66,12 +69,14 @@ export class Turns {
     this.#running = true;
     this.#round++;
     this.#served = this.#servedBefore = 0;
+    this.#began = performance.now();
     this.#cancel = after(QUIET, () => this.#look());
   }
 
-  /** Ends the round if nobody was served since the last look. */
+  /** Ends the round if nobody was served since the last look, or it has lasted long enough. */
   #look(): void {
-    if (this.#served === this.#servedBefore) return this.#endRound();
+    const isQuiet = this.#served === this.#servedBefore;
+    if (isQuiet || performance.now() - this.#began > LONGEST_ROUND) return this.#endRound();
     this.#servedBefore = this.#served;
     this.#cancel = after(QUIET, () => this.#look());
   }

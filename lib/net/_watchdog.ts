@@ -48,6 +48,7 @@ export class Watchdog {
 
   /** Called at its step. */
   look(): void {
+    if (this.#step === -Infinity) return; // Stopped by another one of this step.
     this.#step = Infinity;
     const now = performance.now();
     if (this.#readBy <= now) this.#expire("read");

@@ -381,7 +381,7 @@ export class Subscriber implements Disposable {
       }
       while (this.#own !== undefined && this.#own.end <= this.position) this.#own = this.#own.next; // Dropped.
       const own = this.#own;
-      const before = own === undefined ? segment.length : Math.min(own.start - segment.start, segment.length);
+      const before = Math.min((own?.start ?? Infinity) - segment.start, segment.length, this.#end - segment.start);
       if (before > this.#offset) {
         const end = Math.min(before, this.#offset + longest);
         const run = segment.bytes.subarray(this.#offset, end);

@@ -30,5 +30,6 @@ export * from "./serve_udp.ts";
 export * from "./server.ts";
 export * from "./timer.ts";
 export * from "./udp_socket.ts";
+export type { CountsRow } from "./_admission.ts";
 export type { Certificate, Socket, Trust } from "./_tls.ts";
 export { removeStaleSocket } from "./unix.ts";

@@ -1,6 +1,6 @@
 import { Log } from "../log/log.ts";
 import type { Level } from "../log/mod.ts";
-import { makeSharedCounts, openConnections } from "./_admission.ts";
+import { clearCounts, makeSharedCounts, openConnections } from "./_admission.ts";
 import { formatAddress, type ListenAddress } from "./address.ts";
 import { connectTcp } from "./connect_tcp.ts";
 import type { CloseReason } from "./errors.ts";
@@ -10,8 +10,8 @@ import { after } from "./timer.ts";
 
 /** How long a part may take to notice that it is cut, in milliseconds, and to say what became of its connections. */
 const CUT_TIMEOUT = 1500;
-/** How long a part may take to drain, in milliseconds, before it is taken to hang: its own deadlines and some more. */
-const SHUTDOWN_TIMEOUT = 8000;
+/** How much longer than it has to drain a part may take, in milliseconds, before it is taken to hang. */
+const DRAIN_GRACE = 3000;
 
 /** What a part of a server says at its end. */
 export interface PartReport extends DrainReport {
@@ -85,12 +85,18 @@ export async function serveParts(options: PartsOptions): Promise<PartsServer> {
     throw new RangeError(`Cannot use ${count} ${called}: expected an integer of 1 or more`);
   }
   if (path !== undefined) throw new RangeError(`Cannot serve a Unix socket with ${called}: it cannot be shared`);
-  const sharedCounts = makeSharedCounts();
+  const memory = makeSharedCounts(count);
   const level = log.showsMessages ? "info" : "warning";
-  const each: PartOptions = { ...limits, port: limits.port ?? 0, reusePort: true, sharedCounts, level };
+  const each: PartOptions = { ...limits, port: limits.port ?? 0, reusePort: true, level };
   signal?.throwIfAborted();
   await refusePortInUse(each);
-  const parts = await startAll(count, each, start, (line) => passOn(line, log), signal);
+  const startOne: StartRow = async (row, port) => {
+    const sharedCounts = { memory, row };
+    const part = await start({ ...each, port, sharedCounts }, (line) => passOn(line, log));
+    part.finished.catch(() => clearCounts(sharedCounts));
+    return part;
+  };
+  const parts = await startAll(count, each.port, startOne, signal);
   const { addr } = parts[0]!;
   const cut = () => parts.forEach((part) => part.cut());
   for (const part of parts) part.finished.catch((error) => log.error("{error}", { error: error.message }));
@@ -101,10 +107,10 @@ export async function serveParts(options: PartsOptions): Promise<PartsServer> {
     addr,
     closed,
     get connections() {
-      return called === "workers" ? openConnections(sharedCounts) : NaN;
+      return called === "workers" ? openConnections(memory) : NaN;
     },
     finished: allEnded(parts).finally(() => signal?.removeEventListener("abort", cut)),
-    shutdown: () => report ??= shutDown(parts, closed),
+    shutdown: () => report ??= shutDown(parts, closed, (limits.drainTimeout ?? 5000) + DRAIN_GRACE),
     async [Symbol.asyncDispose]() {
       await server.shutdown();
     },
@@ -119,17 +125,19 @@ export async function serveParts(options: PartsOptions): Promise<PartsServer> {
   return server;
 }
 
+/** Starts the part of a row at a port. */
+type StartRow = (row: number, port: number) => Promise<Part>;
+
 /** Starts the first, which finds a port, then the others; none is left behind if one cannot start. */
 async function startAll(
   count: number,
-  options: PartOptions,
-  start: StartPart,
-  logged: (line: string) => void,
+  port: number,
+  start: StartRow,
   signal: AbortSignal | undefined,
 ): Promise<Part[]> {
-  const parts = [await start(options, logged)];
-  const { port } = parts[0]!.addr;
-  const others = Array.from({ length: count - 1 }, () => start({ ...options, port }, logged));
+  const parts = [await start(0, port)];
+  const found = parts[0]!.addr.port;
+  const others = Array.from({ length: count - 1 }, (_, at) => start(at + 1, found));
   const errors: unknown[] = [];
   for (const started of await Promise.allSettled(others)) {
     if (started.status === "fulfilled") parts.push(started.value);
@@ -159,9 +167,9 @@ async function allEnded(parts: Part[]): Promise<void> {
   if (errors.length === parts.length) throw errors[0];
 }
 
-async function shutDown(parts: Part[], closed: Map<CloseReason, number>): Promise<PartReport> {
+async function shutDown(parts: Part[], closed: Map<CloseReason, number>, patience: number): Promise<PartReport> {
   const sum: PartReport = { finished: 0, cut: 0, memory: Deno.memoryUsage().rss };
-  const cancel = after(SHUTDOWN_TIMEOUT, () => parts.forEach((part) => part.cut()));
+  const cancel = after(patience, () => parts.forEach((part) => part.cut()));
   for (const report of await Promise.all(parts.map((part) => part.shutdown()))) {
     sum.finished += report.finished;
     sum.cut += report.cut;

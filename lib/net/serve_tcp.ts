@@ -1,5 +1,5 @@
 import { Log } from "../log/log.ts";
-import { Admission } from "./_admission.ts";
+import { Admission, type CountsRow } from "./_admission.ts";
 import { formatAddress, type ListenAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
@@ -51,10 +51,10 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
    */
   maxConnectionsPerAddress?: number;
   /**
-   * Memory in which servers in several threads count their connections, so that limits hold for all of them together;
+   * Where servers in several threads count their connections, so that limits hold for all of them together;
    * {@linkcode serveParts} makes it.
    */
-  sharedCounts?: SharedArrayBuffer;
+  sharedCounts?: CountsRow;
   /**
    * How long `shutdown` lets connections finish, in milliseconds.
    *

@@ -78,8 +78,9 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
           start = end;
           if (member === undefined) member = new Member(room, connection, message, log);
           else member.say(message);
+          // Many messages can come in one read, and others are to have them before more are said.
+          if (room.crowded) await room.settle();
         }
-        if (room.crowded) await room.settle();
       }
       await member?.leave();
     } finally {

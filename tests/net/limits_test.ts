@@ -9,7 +9,7 @@ import {
   serveTcp,
   serveUdp,
 } from "@wirebench/wirebench/net";
-import { Admission, makeSharedCounts, openConnections } from "../../lib/net/_admission.ts";
+import { Admission, clearCounts, makeSharedCounts, openConnections } from "../../lib/net/_admission.ts";
 import { RateLimit } from "../../lib/net/_rate_limit.ts";
 import { makeCertificates } from "../../scripts/certs/make.ts";
 import { bytes, RawPeer, ServerProcess, stubSocket, textOf, within } from "../harness.ts";
@@ -83,16 +83,21 @@ Deno.test("addresses other than loopback have a hundred connections unless told 
 });
 
 Deno.test("limits hold for all threads together, in all and for each address", () => {
-  const sharedCounts = makeSharedCounts();
-  const options = { maxConnections: 5, maxConnectionsPerAddress: 2, sharedCounts };
-  const [one, other] = [new Admission(options), new Admission(options)];
+  const memory = makeSharedCounts(2);
+  const limits = { maxConnections: 5, maxConnectionsPerAddress: 2 };
+  const admission = (row: number) => new Admission({ ...limits, sharedCounts: { memory, row } });
+  const [one, other] = [admission(0), admission(1)];
   assertEquals([one.enter("203.0.113.9"), other.enter("203.0.113.9")], [undefined, undefined]);
   assertEquals([one, other].map((each) => each.enter("203.0.113.9")?.reason), ["refused", "refused"]);
   assertEquals(["203.0.113.1", "203.0.113.2", "203.0.113.3"].map((host) => one.enter(host)), Array(3).fill(undefined));
   assertMatch(other.enter("203.0.113.4")!.detail, /5 connections are open/);
-  assertEquals(openConnections(sharedCounts), 5);
+  assertEquals(openConnections(memory), 5);
   one.leave("203.0.113.9");
   assertEquals(other.enter("203.0.113.9"), undefined);
+  // What a thread that failed had counted is forgotten.
+  clearCounts({ memory, row: 0 });
+  assertEquals(openConnections(memory), 2);
+  assertEquals(other.enter("203.0.113.1"), undefined);
 });
 
 Deno.test("--allow takes clients from the addresses named alone, and says so in the log", async () => {

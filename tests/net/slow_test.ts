@@ -93,6 +93,23 @@ Deno.test("drop-oldest: a member's own messages stay its own when others are dro
   assertEquals(numbers.at(-1), COUNT - 1 - (COUNT - 1) % 7 === COUNT - 1 ? COUNT - 2 : COUNT - 1);
 });
 
+Deno.test("a member that leaves gets what was published until then, whole, and nothing after it", async () => {
+  await using room = await oneSubscriber("disconnect", 16_000_000);
+  const before = 20_000;
+  for (let number = 0; number < before; number++) {
+    // Its own messages in between make short runs, which are gathered.
+    const mine = number % 5 === 0;
+    room.room.publish([numbered(number)], mine ? room.member : undefined);
+    if (number % 1000 === 0) await new Promise((resolve) => setTimeout(resolve));
+    if (number % 1000 === 999 && room.room.crowded) break;
+  }
+  room.end();
+  await new Promise((resolve) => setTimeout(resolve));
+  for (let number = 0; number < 3000; number++) room.room.publish([numbered(90_000_000 + number)]);
+  const numbers = numbersIn(await room.peer.receiveAll());
+  assert(numbers.every((number) => number < before && number % 5 !== 0), `${numbers.at(-1)}`);
+});
+
 Deno.test("wait: publishers go at the pace of the slowest member, which gets everything", async () => {
   const COUNT = 20_000;
   await using room = await oneSubscriber("wait", 400_000);
@@ -150,4 +167,19 @@ Deno.test("chat:server --slow drop-oldest keeps a member that does not read, and
   assertEquals(got.length % (10 + 6 + 10 + text.length), 0);
   assertMatch(got.slice(0, 26), /^6 {9}talker100000 {4}$/);
   assertEquals(textOf(bytes(got.slice(-5))), "xxxxx");
+});
+
+Deno.test("chat:server --max-lag smaller than what one read brings does not cost those who read their connection", async () => {
+  await using server = await ServerProcess.start("chat", { args: ["--max-lag", "1000000"] });
+  using listener = await server.connect();
+  await listener.send(headed("listener"));
+  using talker = await server.connect();
+  await talker.send(headed("a long name to be said each time".padEnd(64)));
+  for (const name of ["listener", "a long name"]) await server.logged(new RegExp(`"${name}.*joined`));
+  // Empty texts: each costs the others nine times what it costs its sender.
+  const count = 20_000;
+  const talking = talker.send(textOf(headed("")).repeat(count));
+  await listener.receive(count * (10 + 64 + 10));
+  await talking;
+  assertEquals(server.log.filter(({ message }) => message.includes("too slow")), []);
 });

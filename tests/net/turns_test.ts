@@ -7,6 +7,7 @@ import { within } from "../harness.ts";
 class Busy {
   served = 0;
   waits = 0;
+  longestWait = 0;
   #going = true;
   readonly done: Promise<void>;
 
@@ -18,7 +19,9 @@ class Busy {
     while (this.#going) {
       if (this.turn.isOver) {
         this.waits++;
+        const began = performance.now();
         await this.turn.wait();
+        this.longestWait = Math.max(this.longestWait, performance.now() - began);
       }
       this.turn.take();
       this.served++;
@@ -55,6 +58,22 @@ Deno.test("of many, whoever has been served waits until all the others have been
   quick.stop();
   await quick.done;
   assert(quick.waits >= 3, `${quick.waits} waits, ${served} served`);
+});
+
+Deno.test("those who come now and then do not hold up who comes again and again", async () => {
+  const turns = new Turns();
+  const busy = new Busy(turns.join());
+  const others = Array.from({ length: 900 }, () => turns.join());
+  // One of them a millisecond or so: each round would take a second if it waited for all of them.
+  const began = performance.now();
+  for (let at = 0; performance.now() - began < 600; at++) {
+    others[at % others.length]!.take();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  busy.stop();
+  for (const turn of others) turn.leave();
+  await busy.done;
+  assert(busy.longestWait < 300, `waited ${busy.longestWait} ms`);
 });
 
 Deno.test("few connections, and few busy ones among many, hardly wait", async () => {
