@@ -24,14 +24,18 @@ const name: Option<SubjectName[]> = {
 const options = {
   name,
   days: integer("N", "How many days it is valid", 90, { least: 1, most: MOST_DAYS }),
-  force: flag("Replace what is there"),
+  force: flag("Replace all three files, if they are there"),
 };
+
+/** One key for all: who trusts the old authority will not trust the new certificate. */
+const TAKEN =
+  `There is a certificate in ${FOLDER} already: --force replaces all three files, and clients need the new ${CA}`;
 
 async function main({ name: names, days, force }: Values<typeof options>): Promise<void> {
   const { ca, certificate, key, names: all, notAfter, fingerprint } = await makeCertificates({ names, days });
   const files = [[KEY, key, 0o600], [CERTIFICATE, certificate, 0o644], [CA, ca, 0o644]] as const;
   for (const [path] of files) {
-    if (!force && exists(path)) throw new CommandError(`${path} is there already: --force replaces it`);
+    if (!force && exists(path)) throw new CommandError(TAKEN);
   }
   Deno.mkdirSync(FOLDER, { recursive: true });
   for (const [path, pem, mode] of files) {

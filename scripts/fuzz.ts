@@ -32,7 +32,7 @@ const options = {
   minutes,
   rounds: integer("N", `Instead of minutes: how many rounds of ${RUNS} cases of each target`, 0, {
     least: 1,
-    shown: "no end",
+    shown: "as many as the minutes allow",
   }),
   seed: integer("N", "Repeat the run of this seed", RANDOM, { most: SEEDS - 1, shown: "a random one" }),
   target: text("NAME", "This one alone, by its name in the summary", ""),

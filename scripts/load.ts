@@ -1,5 +1,5 @@
 /**
- * The load generator: puts a load on anybody's server, checks every answer, and says how fast they came.
+ * The load generator: puts a load on any server, checks every answer, and says how fast they came.
  * `deno task load --help` tells the rest.
  *
  * @module
@@ -112,7 +112,7 @@ if (import.meta.main) {
   await run(
     {
       name: "load",
-      summary: "Puts a load on a server of your own, checks every answer, and says how fast they came.",
+      summary: "Puts a load on any server, checks every answer, and says how fast they came.",
       operands: { usage: "tcp://HOST:PORT|udp://HOST:PORT", help: "The server", most: 1 },
       options,
     },

@@ -38,7 +38,7 @@ const minutes: Option<number> = {
 
 const service: Option<string[]> = {
   placeholder: "NAME",
-  help: "This service alone; may be repeated",
+  help: "This service alone",
   default: [],
   repeats: true,
   parse(given) {

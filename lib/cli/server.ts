@@ -8,7 +8,7 @@ import type { ServeOptions, Server } from "../net/server.ts";
 import { serveParts, startWorker, type WorkerProgram } from "../net/parts.ts";
 import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
-import { readPem } from "./files.ts";
+import { readPem, requireRead } from "./files.ts";
 import {
   host,
   integer,
@@ -108,9 +108,17 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
     const { unix, tlsCert, tlsKey, maxPerAddress, workers = 1, ...rest } = values as typeof values & {
       workers?: number;
     };
+    const source = workers === 1 ? [] : ["../", new URL(".", command.workers!.module)];
+    const folders = source.map((folder) => new URL(folder, import.meta.url).pathname);
+    await requireRead([...[tlsCert, tlsKey].filter((path) => path !== ""), ...folders]);
     const tls = await readCertificate(tlsCert, tlsKey);
     // What means nothing at a Unix socket should not look as if it did.
-    const others = { "--tls-cert": tls, "--allow": options.allow, "--max-per-address": maxPerAddress || undefined };
+    const others = {
+      "--tls-cert": tls,
+      "--allow": options.allow,
+      "--max-per-address": maxPerAddress || undefined,
+      "--workers": workers === 1 ? undefined : workers,
+    };
     const other = Object.entries(others).find(([, value]) => value !== undefined);
     if (unix !== "" && other !== undefined) throw new UsageError(`--unix and ${other[0]} do not go together`);
     if (unix !== "") await removeStaleSocket(unix);

@@ -89,6 +89,8 @@ export interface CountsRow {
   memory: SharedArrayBuffer;
   /** Which row is one's own, from 0. */
   row: number;
+  /** A secret of all rows, without which strangers could choose addresses that share a counter. */
+  seed: number;
 }
 
 /** How many counters a row has: of all connections, and of each block's. */
@@ -105,7 +107,7 @@ export function openConnections(memory: SharedArrayBuffer): number {
 }
 
 /** Forgets what a thread that failed had counted. */
-export function clearCounts({ memory, row }: CountsRow): void {
+export function clearCounts({ memory, row }: Pick<CountsRow, "memory" | "row">): void {
   new Int32Array(memory).fill(0, row * ROW, (row + 1) * ROW);
 }
 
@@ -118,10 +120,12 @@ function sumOf(counts: Int32Array<SharedArrayBuffer>, place: number): number {
 class SharedCounts implements Counts {
   readonly #counts: Int32Array<SharedArrayBuffer>;
   readonly #row: number;
+  readonly #seed: number;
 
-  constructor({ memory, row }: CountsRow) {
+  constructor({ memory, row, seed }: CountsRow) {
     this.#counts = new Int32Array(memory);
     this.#row = row;
+    this.#seed = seed;
   }
 
   add(change: 1 | -1): number {
@@ -129,7 +133,7 @@ class SharedCounts implements Counts {
   }
 
   addFor(block: string, change: 1 | -1): number {
-    return this.#addAt(1 + hash(block) % SHARED_COUNTERS, change);
+    return this.#addAt(1 + hash(block, this.#seed) % SHARED_COUNTERS, change);
   }
 
   /** Adds first and sums then, so that two who come at once may both be refused, but never both let in. */
@@ -139,9 +143,9 @@ class SharedCounts implements Counts {
   }
 }
 
-/** FNV-1a (Fowler, Noll, Vo), 32 bits. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
+/** FNV-1a (Fowler, Noll, Vo), 32 bits, from a secret beginning. */
+function hash(text: string, seed: number): number {
+  let value = 0x811c9dc5 ^ seed;
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
   return value >>> 0;
 }

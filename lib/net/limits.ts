@@ -52,7 +52,8 @@ export const DEFAULT_DEADLINES: Readonly<Required<Deadlines>> = {
  * Fills the deadlines that were not given.
  *
  * @param given Some of the deadlines; other properties are ignored.
- * @returns All of them. Where only `idleTimeout` is given, no other wait for the peer is longer than it.
+ * @returns All of them. Where only `idleTimeout` is given, the first message may not take longer to begin,
+ * nor any to end, than it; the handshake, writes and the goodbye keep their own.
  * @throws {RangeError} If one is not a number of milliseconds above 0.
  */
 export function deadlinesOf(given: Deadlines): Required<Deadlines> {

@@ -86,12 +86,13 @@ export async function serveParts(options: PartsOptions): Promise<PartsServer> {
   }
   if (path !== undefined) throw new RangeError(`Cannot serve a Unix socket with ${called}: it cannot be shared`);
   const memory = makeSharedCounts(count);
+  const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
   const level = log.showsMessages ? "info" : "warning";
   const each: PartOptions = { ...limits, port: limits.port ?? 0, reusePort: true, level };
   signal?.throwIfAborted();
   await refusePortInUse(each);
   const startOne: StartRow = async (row, port) => {
-    const sharedCounts = { memory, row };
+    const sharedCounts = { memory, row, seed };
     const part = await start({ ...each, port, sharedCounts }, (line) => passOn(line, log));
     part.finished.catch(() => clearCounts(sharedCounts));
     return part;

@@ -177,7 +177,7 @@ async function rateOf(room: Room, milliseconds: number, stop: AbortSignal, relea
 /** What the log says of the slow member, without its address, which says nothing to anybody. */
 function saidOf(server: ServerProcess, address: string): string {
   const records = server.log.filter(({ peer }) => peer === address).map(({ message }) => message);
-  if (records.length === 0) return "nothing";
+  if (records.length === 0) return "nothing: it was not far enough behind in this time";
   const more = records.length > 1 ? ` (${records.length} times)` : "";
   return records[0]!.replace(` at ${address}`, "").replace(`${address} `, "") + more;
 }

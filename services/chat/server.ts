@@ -137,7 +137,12 @@ function textOf(message: Uint8Array): string {
 
 const options = {
   slow: choice("What becomes of a member that does not keep up", SLOW_POLICIES, "disconnect"),
-  maxLag: integer("BYTES", "How far behind the others a member may be", 16 * 1024 * 1024, { least: 1 }),
+  maxLag: integer(
+    "BYTES",
+    "How far behind the others a member may be, and what a room keeps at the most",
+    16 * 1024 * 1024,
+    { least: 1 },
+  ),
 };
 
 if (import.meta.main) {

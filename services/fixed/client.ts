@@ -29,7 +29,7 @@ if (import.meta.main) {
     name: "fixed",
     summary: "Sends messages of a fixed length, and prints what comes back.",
     port: PORT,
-    operands: { usage: "[MESSAGE]", help: "A message of that length (default: digits over and over)", most: 1 },
+    operands: { usage: "[MESSAGE]", help: "A message of just that --length (default: digits over and over)", most: 1 },
     options,
   }, main);
 }

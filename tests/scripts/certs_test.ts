@@ -86,7 +86,8 @@ Deno.test("certs writes a certificate, its key and the CA, and leaves alone what
   assertEquals(refused, {
     code: 1,
     stdout: "",
-    stderr: "certs: certs/localhost-key.pem is there already: --force replaces it\n",
+    stderr:
+      "certs: There is a certificate in certs already: --force replaces all three files, and clients need the new certs/ca.pem\n",
   });
   assertEquals(pem("localhost-key.pem"), before);
   Deno.chmodSync(`${folder.path}/certs/localhost-key.pem`, 0o644);

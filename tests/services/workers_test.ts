@@ -79,6 +79,10 @@ Deno.test("workers are refused where they cannot be", async () => {
   assertEquals([chat.code, chat.stderr.split("\n").length], [2, 2]);
   assertMatch(chat.stderr, /^chat:server: Unknown option --workers/);
   const unix = await runServer("echo", ["--workers", "2", "--unix", "/tmp/wirebench-echo.sock"]);
-  assertEquals(unix.code, 1);
-  assertMatch(unix.stderr, /^echo:server: Cannot serve [^\n]*\n$/);
+  assertEquals(unix.code, 2);
+  assertMatch(unix.stderr, /^echo:server: --unix and --workers do not go together; see [^\n]*\n$/);
+  // All that has to be granted is named, since a grant replaces those of the set.
+  const elsewhere = await runServer("echo", ["--workers", "2", "--tls-cert", "/tmp/c.pem", "--tls-key", "/tmp/k.pem"]);
+  assertEquals(elsewhere.code, 1);
+  assertMatch(elsewhere.stderr, /--allow-read=\/tmp\/c\.pem,\/tmp\/k\.pem,[^ ]*\/lib\/,[^ ]*\/echo\/ services\/echo/);
 });
