@@ -5,10 +5,11 @@ import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.t
 import type { Certificate } from "../net/_tls.ts";
 import type { ServeUdpOptions, UdpServer } from "../net/serve_udp.ts";
 import type { ServeOptions, Server } from "../net/server.ts";
-import { serveParts, startWorker, type WorkerProgram } from "../net/parts.ts";
+import { serveParts, sourcesOf, startWorker, type WorkerProgram } from "../net/parts.ts";
 import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
-import { readPem, requireRead } from "./files.ts";
+import { requireRead } from "../net/_require_read.ts";
+import { readPem } from "./files.ts";
 import {
   host,
   integer,
@@ -108,8 +109,7 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
     const { unix, tlsCert, tlsKey, maxPerAddress, workers = 1, ...rest } = values as typeof values & {
       workers?: number;
     };
-    const source = workers === 1 ? [] : ["../", new URL(".", command.workers!.module)];
-    const folders = source.map((folder) => new URL(folder, import.meta.url).pathname);
+    const folders = workers === 1 ? [] : sourcesOf(command.workers!);
     await requireRead([...[tlsCert, tlsKey].filter((path) => path !== ""), ...folders]);
     const tls = await readCertificate(tlsCert, tlsKey);
     // What means nothing at a Unix socket should not look as if it did.

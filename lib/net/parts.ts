@@ -6,6 +6,7 @@ import { connectTcp } from "./connect_tcp.ts";
 import type { CloseReason } from "./errors.ts";
 import type { DrainReport, ServeTcpOptions } from "./serve_tcp.ts";
 import type { Server } from "./server.ts";
+import { requireRead } from "./_require_read.ts";
 import { after } from "./timer.ts";
 
 /** How long a part may take to notice that it is cut, in milliseconds, and to say what became of its connections. */
@@ -198,6 +199,11 @@ export interface WorkerProgram {
   serve: string;
 }
 
+/** The folders that a worker reads: this library's, and the program's own. */
+export function sourcesOf({ module }: WorkerProgram): string[] {
+  return [new URL("../", import.meta.url), new URL(".", module)].map(({ pathname }) => pathname);
+}
+
 /** What is said to a worker. */
 export type ToWorker = { program: WorkerProgram; options: PartOptions } | "shutdown" | "cut";
 /** What a worker says. */
@@ -215,7 +221,8 @@ export type FromWorker =
  */
 export function startWorker(program: WorkerProgram): StartPart {
   return async (options, logged) => {
-    for (const source of ["..", new URL(".", program.module)]) await requireRead(new URL(source, import.meta.url));
+    // A worker reads its own program; of what it may not read, the runtime tells in many lines.
+    await requireRead(sourcesOf(program));
     const worker = new Worker(new URL("./_worker.ts", import.meta.url), { type: "module" });
     const listening = Promise.withResolvers<ListenAddress>();
     const finished = Promise.withResolvers<void>();
@@ -256,12 +263,6 @@ export function startWorker(program: WorkerProgram): StartPart {
       },
     };
   };
-}
-
-/** A worker reads its own program; of what it may not read, the runtime tells in many lines. */
-async function requireRead(path: URL): Promise<void> {
-  const { state } = await Deno.permissions.query({ name: "read", path });
-  if (state !== "granted") throw new Deno.errors.NotCapable(`Requires read access to "${path.pathname}"`);
 }
 
 /** An error of the kind it was on the other side. */
