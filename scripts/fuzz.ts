@@ -4,37 +4,22 @@
  * @module
  */
 
-import { CommandError, integer, type Option, run, text, UsageError, type Values } from "../lib/cli/mod.ts";
+import { CommandError, integer, run, text, UsageError, type Values } from "../lib/cli/mod.ts";
 import { sleep } from "../lib/net/mod.ts";
 import { type Target, TARGETS, tryTarget } from "./fuzz/targets.ts";
 import { Progress } from "./progress.ts";
+import { drawnSeed, minutes, RANDOM, seed, SEEDS } from "./seeded.ts";
 import { table } from "./table.ts";
 
 /** How many cases a target has before it is the next one's turn: the first finds come soon, whichever target has them. */
 const RUNS = 100;
-/** Seeds are signed 32-bit integers; half of them will do. */
-const SEEDS = 2 ** 31;
-/** No seed was given. */
-const RANDOM = -1;
-
-const minutes: Option<number> = {
-  placeholder: "MINUTES",
-  help: "How long to go on, fractions allowed",
-  default: 2,
-  parse(given) {
-    const number = /^(\d+\.?\d*|\.\d+)$/.test(given) ? Number(given) : 0;
-    if (number > 0) return number;
-    throw new UsageError(`expected minutes above 0, got "${given}"`);
-  },
-};
-
 const options = {
   minutes,
   rounds: integer("N", `Instead of minutes: how many rounds of ${RUNS} cases of each target`, 0, {
     least: 1,
     shown: "as many as the minutes allow",
   }),
-  seed: integer("N", "Repeat the run of this seed", RANDOM, { most: SEEDS - 1, shown: "a random one" }),
+  seed: seed("Repeat the run of this seed"),
   target: text("NAME", "This one alone, by its name in the summary", ""),
   path: text("PATH", "With --seed and --target: repeat the one case that was found there", ""),
 };
@@ -49,7 +34,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
     throw new UsageError("--path needs --seed and --target");
   }
   if (!/^[\d:]*$/.test(path)) throw new UsageError(`--path: expected numbers and colons, got "${path}"`);
-  const seed = values.seed === RANDOM ? crypto.getRandomValues(new Uint32Array(1))[0]! % SEEDS : values.seed;
+  const seed = drawnSeed(values.seed);
 
   console.log(`Seed ${seed}`);
   const counts = new Map(targets.map(({ name }) => [name, 0]));

@@ -5,10 +5,11 @@
  * @module
  */
 
-import { CommandError, integer, type Option, run, UsageError, type Values } from "../lib/cli/mod.ts";
+import { CommandError, type Option, run, UsageError, type Values } from "../lib/cli/mod.ts";
 import { SLOW_POLICIES } from "../lib/net/mod.ts";
 import { mulberry32, seedOf } from "../services/proxy/random.ts";
 import { Progress } from "./progress.ts";
+import { drawnSeed, minutes, seed } from "./seeded.ts";
 import { Station } from "./soak/station.ts";
 import { TRADES } from "./soak/correct.ts";
 import { MAX_LAG, MEMBERS, type SlowResult, trySlowMember } from "./soak/slow_member.ts";
@@ -20,22 +21,6 @@ const PARTS = { warmUp: 0.2, soak: 0.55, slowMember: 0.25 };
 const LONGEST_CHAT = 8000;
 /** How much more memory a server may have at the end, in MB: what V8 keeps for later differs by that much. */
 const TOLERANCE = 32;
-/** Seeds are signed 32-bit integers; half of them will do. */
-const SEEDS = 2 ** 31;
-/** No seed was given. */
-const RANDOM = -1;
-
-const minutes: Option<number> = {
-  placeholder: "MINUTES",
-  help: "How long to go on, fractions allowed",
-  default: 2,
-  parse(given) {
-    const number = /^(\d+\.?\d*|\.\d+)$/.test(given) ? Number(given) : 0;
-    if (number > 0) return number;
-    throw new UsageError(`expected minutes above 0, got "${given}"`);
-  },
-};
-
 const service: Option<string[]> = {
   placeholder: "NAME",
   help: "This service alone",
@@ -50,11 +35,11 @@ const service: Option<string[]> = {
 const options = {
   minutes,
   service,
-  seed: integer("N", "Draw what clients do by this seed", RANDOM, { most: SEEDS - 1, shown: "a random one" }),
+  seed: seed("Draw what clients do by this seed"),
 };
 
 async function main(values: Values<typeof options>, stop: AbortSignal): Promise<void> {
-  const seed = values.seed === RANDOM ? crypto.getRandomValues(new Uint32Array(1))[0]! % SEEDS : values.seed;
+  const seed = drawnSeed(values.seed);
   const milliseconds = values.minutes * 60_000;
   const trades = TRADES.filter(({ service }) => values.service.length === 0 || values.service.includes(service));
   console.log(`Seed ${seed}`);
