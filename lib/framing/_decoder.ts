@@ -5,6 +5,7 @@ import type { Decoder } from "./framing.ts";
 export abstract class BaseDecoder<Message> implements Decoder<Message> {
   #failure: FramingError | undefined;
   #ended = false;
+  #taken = 0;
 
   abstract get pending(): boolean;
 
@@ -12,10 +13,14 @@ export abstract class BaseDecoder<Message> implements Decoder<Message> {
     return this.#failure;
   }
 
-  push(chunk: Uint8Array): Message[] {
+  get taken(): number {
+    return this.#taken;
+  }
+
+  push(chunk: Uint8Array, most: number = Infinity): Message[] {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#ended) throw new TypeError("Cannot push: the stream has ended");
-    return this.#collect((messages) => this.read(chunk, messages));
+    return this.#collect((messages) => this.#taken = this.read(chunk, messages, most));
   }
 
   end(): Message[] {
@@ -25,8 +30,12 @@ export abstract class BaseDecoder<Message> implements Decoder<Message> {
     return this.#collect((messages) => this.finish(messages));
   }
 
-  /** Reads the chunk, adding each message to `messages` as it is complete. */
-  protected abstract read(chunk: Uint8Array, messages: Message[]): void;
+  /**
+   * Reads the chunk, adding each message to `messages` as it is complete, until there are `most`.
+   *
+   * @returns How many bytes of the chunk were read.
+   */
+  protected abstract read(chunk: Uint8Array, messages: Message[], most: number): number;
 
   /** Adds what the end of the stream completes. */
   protected abstract finish(messages: Message[]): void;

@@ -56,9 +56,9 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
     this.#offset += length;
   }
 
-  protected override read(chunk: Uint8Array, messages: Message[]): void {
+  protected override read(chunk: Uint8Array, messages: Message[], most: number): number {
     let at = 0;
-    while (at < chunk.length) {
+    while (at < chunk.length && messages.length < most) {
       if (this.#bodyLength === -1) {
         this.#headerBytes++;
         this.#bodyLength = this.#header.push(chunk[at]!, this.#offset + at);
@@ -72,6 +72,7 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
         body = copy(chunk, at, end);
       } else {
         this.#body.append(chunk.subarray(at, end), this.#bodyLength);
+        at = end;
         if (this.#body.length < this.#bodyLength) break;
         body = this.#body.take();
       }
@@ -80,7 +81,8 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
       this.#bodyLength = this.#header.begin();
       at = end;
     }
-    this.#offset += chunk.length;
+    this.#offset += at;
+    return at;
   }
 
   protected override finish(): void {

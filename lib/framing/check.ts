@@ -44,12 +44,25 @@ export function decodeChunks<Received>(
   framing: Framing<Received, never>,
   chunks: Iterable<Uint8Array>,
 ): Outcome<Received> {
+  return decode(framing, chunks, Infinity);
+}
+
+/** Takes at most so many messages at a time, from what is left of each chunk. */
+function decode<Received>(
+  framing: Framing<Received, never>,
+  chunks: Iterable<Uint8Array>,
+  most: number,
+): Outcome<Received> {
   const decoder = framing.decoder();
   const messages: Received[] = [];
   try {
     for (const chunk of chunks) {
       const reused = new Uint8Array(chunk);
-      for (const message of decoder.push(reused)) messages.push(message);
+      for (let rest = reused; decoder.failure === undefined;) {
+        for (const message of decoder.push(rest, most)) messages.push(message);
+        rest = rest.subarray(decoder.taken ?? rest.length);
+        if (rest.length === 0) break;
+      }
       reused.fill(0xaa);
       if (decoder.failure !== undefined) break;
     }
@@ -91,6 +104,14 @@ function compare<Received>(
   ways: Iterable<number[]>,
 ): Outcome<Received> {
   const whole = decodeChunks(framing, [bytes]);
+  for (const most of [1, 2]) {
+    const few = decode(framing, [bytes], most);
+    if (!equal(few.messages, whole.messages) || describe(few.error) !== describe(whole.error)) {
+      throw new Error(
+        `Pushed for ${most} at a time the stream gives ${show(few)}; all at once it gives ${show(whole)}`,
+      );
+    }
+  }
   for (const cuts of ways) {
     const cut = decodeChunks(framing, pieces(bytes, cuts));
     if (!equal(cut.messages, whole.messages) || describe(cut.error) !== describe(whole.error)) {

@@ -60,8 +60,9 @@ class CodecDecoder<Received> extends BaseDecoder<Received> {
     return this.#inner.pending;
   }
 
-  protected override read(chunk: Uint8Array, values: Received[]): void {
-    this.#decode(this.#inner.push(chunk), values);
+  protected override read(chunk: Uint8Array, values: Received[], most: number): number {
+    this.#decode(this.#inner.push(chunk, most), values);
+    return this.#inner.taken ?? chunk.length;
   }
 
   protected override finish(values: Received[]): void {

@@ -105,17 +105,18 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
     return this.#begun.length > 0;
   }
 
-  protected override read(chunk: Uint8Array, messages: Uint8Array[]): void {
+  protected override read(chunk: Uint8Array, messages: Uint8Array[], most: number): number {
     let start = 0;
-    for (let end; (end = this.#search.find(chunk, start)) !== -1; start = end) {
+    for (let end; messages.length < most && (end = this.#search.find(chunk, start)) !== -1; start = end) {
       messages.push(this.#message(chunk, start, end));
     }
-    if (start === chunk.length) return;
+    if (start === chunk.length || messages.length >= most) return start;
     const rest = chunk.subarray(start);
     // What may still turn out to be the delimiter does not count as payload.
     const optional = rest.at(-1) === this.#optional ? 1 : 0;
     this.#checkLength(this.#begun.length + rest.length - Math.max(this.#search.matched, optional), rest);
     this.#begun.append(rest, this.#limit + 1 + this.#delimiterLength);
+    return chunk.length;
   }
 
   protected override finish(messages: Uint8Array[]): void {

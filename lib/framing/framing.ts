@@ -43,19 +43,21 @@ export interface Decoder<Message> {
   /** Why this decoder will give nothing more, or `undefined` while it can. */
   readonly failure: FramingError | undefined;
   /**
-   * How many bytes are to be pushed at once at the most, where that matters: messages that are handed out one by one cost
-   * a hundred times their size and more, if a stranger makes them short. Without it, whoever pushes decides.
+   * How many bytes of the last chunk were taken. A decoder without it takes all of them, however many messages come.
    */
-  readonly longestPush?: number;
+  readonly taken?: number;
   /**
    * Takes the next bytes of the stream.
    *
    * @param chunk Any number of bytes, none included; the caller may overwrite them afterwards.
+   * @param most After how many messages to stop, 1 or more: a stranger's messages may be of one byte or none, and a chunk
+   * may hold enough of them to keep the program busy for a second. The bytes after the first `taken` are then to be
+   * pushed again. A decoder that makes batches may give a few more. Unless given, all of the chunk is taken.
    * @returns The messages that this chunk completes, often none. They are the caller's own.
    * @throws {FramingError} If no message precedes the first byte that cannot be understood.
    * @throws {TypeError} If the stream was said to have ended.
    */
-  push(chunk: Uint8Array): Message[];
+  push(chunk: Uint8Array, most?: number): Message[];
   /**
    * Says that the stream has ended.
    *

@@ -64,23 +64,23 @@ class HeadedBlockDecoder extends BaseDecoder<HeadedBlock> {
     this.#limit = limit;
   }
 
-  /** A block costs the same whatever is in it. */
-  readonly longestPush = Infinity;
-
   override get pending(): boolean {
     return this.#messages.pending;
   }
 
-  protected override read(chunk: Uint8Array, blocks: HeadedBlock[]): void {
-    for (let at = 0; at < chunk.length;) {
-      if (!this.pending) at = this.#readWhole(chunk, at, blocks);
+  protected override read(chunk: Uint8Array, blocks: HeadedBlock[], most: number): number {
+    let at = 0;
+    for (let count = 0, counted = 0; at < chunk.length && count < most;) {
+      if (!this.pending) at = this.#readWhole(chunk, at, blocks, most - count);
       while (at < chunk.length) {
         const end = Math.min(at + this.#messages.missing, chunk.length);
         this.#takeApart(chunk.subarray(at, end), blocks);
         at = end;
         if (!this.pending) break;
       }
+      while (counted < blocks.length) count += blocks[counted++]!.ends.length;
     }
+    return at;
   }
 
   protected override finish(): void {
@@ -88,10 +88,12 @@ class HeadedBlockDecoder extends BaseDecoder<HeadedBlock> {
   }
 
   /** Reads as many whole messages as there are; returns where the first other one begins. */
-  #readWhole(chunk: Uint8Array, start: number, blocks: HeadedBlock[]): number {
+  #readWhole(chunk: Uint8Array, start: number, blocks: HeadedBlock[], most: number): number {
     const ends: number[] = [];
     let at = start;
-    for (let end; (end = endOfWhole(chunk, at, this.#limit)) !== -1; at = end) ends.push(end - start);
+    for (let end; ends.length < most && (end = endOfWhole(chunk, at, this.#limit)) !== -1; at = end) {
+      ends.push(end - start);
+    }
     if (ends.length === 0) return at;
     const bytes = chunk.subarray(start, at);
     // A header ends what UTF-8 leaves open, so all of it is valid only if every message is.

@@ -61,39 +61,54 @@ class LineBlockDecoder extends BaseDecoder<Uint8Array> {
     this.#limit = limit;
   }
 
-  /** A block costs the same whatever is in it. */
-  readonly longestPush = Infinity;
-
   override get pending(): boolean {
     return this.#lines.pending;
   }
 
-  protected override read(chunk: Uint8Array, blocks: Uint8Array[]): void {
+  protected override read(chunk: Uint8Array, blocks: Uint8Array[], most: number): number {
     const end = chunk.lastIndexOf(LINE_FEED) + 1;
-    if (end === chunk.length && !this.pending) return this.#read(chunk, blocks);
-    // What began in an earlier chunk ends at the first newline.
+    if (end === chunk.length && !this.pending) return this.#read(chunk, blocks, most);
+    // A line that began in an earlier chunk ends at the first newline.
     const start = this.pending ? chunk.indexOf(LINE_FEED) + 1 : 0;
     if (start > 0) this.#takeApart(chunk.subarray(0, start), blocks);
-    if (end > start) this.#read(chunk.subarray(start, end), blocks);
+    if (end > start) {
+      const taken = this.#read(chunk.subarray(start, end), blocks, most);
+      if (taken < end - start) return start + taken;
+    }
     if (end < chunk.length) this.#takeApart(chunk.subarray(end), blocks);
+    return chunk.length;
   }
 
   protected override finish(blocks: Uint8Array[]): void {
     this.#add(this.#lines.end(), blocks);
   }
 
-  #read(block: Uint8Array, blocks: Uint8Array[]): void {
-    const whole = block.length <= this.#limit && isUtf8(block) && !includesByte(block, CARRIAGE_RETURN);
-    if (whole) blocks.push(block);
-    else this.#takeApart(block, blocks);
+  #read(block: Uint8Array, blocks: Uint8Array[], most: number): number {
+    // Some line of a longer block may be over the limit.
+    if (block.length > this.#limit || !isUtf8(block)) return this.#takeApart(block, blocks, most);
+    blocks.push(includesByte(block, CARRIAGE_RETURN) ? withLineFeedsAlone(block) : block);
+    return block.length;
   }
 
-  #takeApart(part: Uint8Array, blocks: Uint8Array[]): void {
-    this.#add(this.#lines.push(part), blocks);
+  #takeApart(part: Uint8Array, blocks: Uint8Array[], most?: number): number {
+    this.#add(this.#lines.push(part, most), blocks);
+    return this.#lines.taken ?? part.length;
   }
 
   #add(lines: string[], blocks: Uint8Array[]): void {
     if (lines.length > 0) blocks.push(encodeText(lines.join("\n") + "\n"));
     if (this.#lines.failure !== undefined) throw this.#lines.failure;
   }
+}
+
+/** A copy of whole lines in which those that end in `\r\n` end in `\n`. */
+function withLineFeedsAlone(block: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(block.length);
+  let length = 0;
+  for (let at = 0; at < block.length; at++) {
+    const byte = block[at]!;
+    if (byte === CARRIAGE_RETURN && block[at + 1] === LINE_FEED) continue;
+    copy[length++] = byte;
+  }
+  return copy.subarray(0, length);
 }

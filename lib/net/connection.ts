@@ -3,8 +3,8 @@ import { formatAddress } from "./address.ts";
 import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError } from "./errors.ts";
 import { type ConnectionOptions, type Deadlines, type Limits, limitsOf } from "./limits.ts";
 import type { Socket } from "./_tls.ts";
+import { LoopShare } from "./_loop.ts";
 import { after } from "./timer.ts";
-import type { Turn, Turns } from "./_turns.ts";
 import { Watchdog } from "./_watchdog.ts";
 
 /** A connection's first read buffer in bytes: all that an idle connection costs. Sizes and factor as measured. */
@@ -15,6 +15,10 @@ const LARGEST_BUFFER = 256 * 1024;
 const GROWTH = 4;
 /** After this many reads in a row that a buffer of one step less would have held, it shrinks by that step. */
 const SMALL_READS = 64;
+
+/** About what reading or writing takes, and each byte of it, in milliseconds. */
+const CALL_COST = 0.01;
+const BYTE_COST = 1e-6;
 
 /** What a wait for the peer that came to nothing is called. */
 export type LateReason = "idle" | "too slow";
@@ -30,7 +34,8 @@ export class Connection implements Disposable {
   readonly #socket: Socket;
   readonly #maxQueue: number;
   #remote: string | undefined;
-  readonly #turn: Turn | undefined;
+  /** Its share of the event loop; for the library's own loops. */
+  readonly share = new LoopShare();
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
   #smallReads = 0;
@@ -61,14 +66,12 @@ export class Connection implements Disposable {
    * @param socket An open connection, which belongs to this object from now on.
    * @param options How long the peer may take, and how much may wait for it.
    * @param remote What the peer is called, where its address does not say: the client of a Unix socket has none.
-   * @param turns The server's, in which it takes its turn with the others.
    * @throws {RangeError} If an option is out of range.
    */
-  constructor(socket: Socket, options: ConnectionOptions | Limits = {}, remote?: string, turns?: Turns) {
+  constructor(socket: Socket, options: ConnectionOptions | Limits = {}, remote?: string) {
     const limits = limitsOf(options);
     this.#socket = socket;
     this.#remote = remote;
-    this.#turn = turns?.join();
     this.deadlines = limits;
     this.#maxQueue = limits.maxQueue;
     // Nagle's algorithm holds a small write back until the one before is acknowledged: up to 405 times slower.
@@ -143,7 +146,7 @@ export class Connection implements Disposable {
     timeout: number = this.deadlines.idleTimeout,
     late: LateReason = "idle",
   ): Promise<number | null> {
-    if (this.#turn?.isOver) await this.#turn.wait();
+    for (let turn; (turn = this.share.request(performance.now())) !== undefined;) await turn;
     this.#beginRead(timeout, late);
     try {
       return this.#took(await this.#socket.read(buffer));
@@ -179,7 +182,7 @@ export class Connection implements Disposable {
     late: LateReason = "idle",
   ): Promise<Uint8Array | null> {
     // Not by way of read(): one more function that waits would cost each connection a part of what it costs at all.
-    if (this.#turn?.isOver) await this.#turn.wait();
+    for (let turn; (turn = this.share.request(performance.now())) !== undefined;) await turn;
     this.#beginRead(timeout, late);
     const buffer = this.#buffer;
     try {
@@ -300,7 +303,7 @@ export class Connection implements Disposable {
   }
 
   #took(length: number | null): number | null {
-    this.#turn?.take();
+    this.share.work(CALL_COST + (length ?? 0) * BYTE_COST);
     // An encrypted connection says goodbye all the same (RFC 8446, 6.1).
     if (length === null) this.#peerEnded = this.#socket.handshake === undefined;
     return length;
@@ -323,8 +326,10 @@ export class Connection implements Disposable {
   async #writeAndGoOn(bytes: Uint8Array): Promise<void> {
     try {
       for (;;) {
+        for (let turn; (turn = this.share.request(performance.now())) !== undefined;) await turn;
         this.#watchdog.writing(this.deadlines.writeTimeout);
         const written = await this.#socket.write(bytes);
+        this.share.work(CALL_COST + written * BYTE_COST);
         if (written === bytes.length) break;
         bytes = bytes.subarray(written);
       }
@@ -387,7 +392,7 @@ export class Connection implements Disposable {
     this.#words = end.message;
     if (end instanceof ConnectionError) this.#error = end;
     this.#watchdog.stop();
-    this.#turn?.leave();
+    this.share.close();
     this.#socket.close();
     this.#endingSoon?.abort();
     this.#abort?.abort(this.#asError());

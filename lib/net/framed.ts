@@ -3,11 +3,14 @@ import type { Decoder, Framing } from "../framing/framing.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
 
-/**
- * How many bytes are turned into messages at once. A read may bring eight times as many, and a stranger's messages may be
- * of one byte or none: each costs some hundred times its size.
- */
-const SLICE = 32 * 1024;
+/** Most messages in the first batch of a chunk, and in any: handled and answered, that many take about a millisecond. */
+const FIRST_BATCH = 64;
+const LARGEST_BATCH = 512;
+/** What it takes at the most to decode, handle and answer a message, and each byte of it, in milliseconds. */
+const MESSAGE_COST = 5e-3;
+const BYTE_COST = 5e-5;
+/** Most bytes given at once to a decoder that cannot stop after a number of messages. */
+const SLICE = 1024;
 /** Views cost too much to be made anew for nothing. */
 const NOTHING = new Uint8Array();
 /** How many bytes of a stream tell what it is. */
@@ -30,6 +33,7 @@ export class Framed<Received, Sent = Received> {
   #next = 0;
   /** What has been read and not been looked at; valid until the next read. */
   #unread: Uint8Array = NOTHING;
+  #most = FIRST_BATCH;
   #first = true;
   /** How the stream begins, until there is a message. */
   #opening: Uint8Array | undefined = new Uint8Array();
@@ -97,7 +101,11 @@ export class Framed<Received, Sent = Received> {
           this.#opening = concat([this.#opening, this.#unread.subarray(0, OPENING)]);
         }
       }
+      const { share } = this.connection;
+      for (let turn; (turn = share.request(performance.now())) !== undefined;) await turn;
+      const unread = this.#unread.length;
       const messages = this.#decode();
+      share.work(messages.length * MESSAGE_COST + (unread - this.#unread.length) * BYTE_COST);
       if (messages.length > 0) return messages;
     }
     if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
@@ -155,11 +163,8 @@ export class Framed<Received, Sent = Received> {
   }
 
   #decode(): Received[] {
-    const { longestPush = SLICE } = this.#decoder;
-    const slice = this.#unread.length <= longestPush ? this.#unread : this.#unread.subarray(0, longestPush);
-    this.#unread = slice === this.#unread ? NOTHING : this.#unread.subarray(longestPush);
     try {
-      const messages = this.#ended ? this.#decoder.end() : this.#decoder.push(slice);
+      const messages = this.#ended ? this.#decoder.end() : this.#push();
       if (messages.length > 0) this.#opening = undefined;
       return messages;
     } catch (error) {
@@ -167,6 +172,17 @@ export class Framed<Received, Sent = Received> {
       if (this.#opening !== undefined) this.#decoder.failure?.recognise(this.#opening);
       throw error;
     }
+  }
+
+  #push(): Received[] {
+    const decoder = this.#decoder;
+    const chunk = decoder.taken === undefined ? this.#unread.subarray(0, SLICE) : this.#unread;
+    const messages = decoder.push(chunk, this.#most);
+    // As the first batches are small, a thousand clients that all begin to send at once do not keep others waiting.
+    this.#most = messages.length < this.#most ? FIRST_BATCH : Math.min(2 * this.#most, LARGEST_BATCH);
+    const taken = decoder.taken ?? chunk.length;
+    this.#unread = taken === this.#unread.length ? NOTHING : this.#unread.subarray(taken);
+    return messages;
   }
 }
 

@@ -7,7 +7,6 @@ import { type ConnectionOptions, type Limits, limitsOf } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { after, sleep } from "./timer.ts";
 import { type Certificate, encryptServer, serverContext, type Socket } from "./_tls.ts";
-import { Turns } from "./_turns.ts";
 import { listenUnix } from "./unix.ts";
 
 /** How long a handler may take to notice that its connection was cut, in milliseconds, before it is given up. */
@@ -147,7 +146,6 @@ class TcpService implements TcpServer {
   readonly #drainTimeout: number;
   readonly #log: Log;
   readonly #open = new Map<Connection, Promise<void>>();
-  readonly #turns = new Turns();
   /** How many clients have come, to tell those apart that have no address. */
   #came = 0;
   readonly #stopped = new AbortController();
@@ -224,7 +222,7 @@ class TcpService implements TcpServer {
         return socket.close();
       }
       try {
-        connection = new Connection(this.#encrypt(socket), this.#limits, remote, this.#turns);
+        connection = new Connection(this.#encrypt(socket), this.#limits, remote);
       } catch {
         this.#admission.leave(hostname);
       }

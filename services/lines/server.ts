@@ -43,6 +43,8 @@ export function serveLines(options: ServeLinesOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
   const protocol = framing(options.maxMessage);
   const answer = protocol.encode(ANSWER);
+  // For a batch of any length: grows to the longest that has come.
+  let answers: Uint8Array = answer;
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
     const messages = framed(connection, protocol);
@@ -50,7 +52,9 @@ export function serveLines(options: ServeLinesOptions = {}): TcpServer {
     for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
       const stop = batch.indexOf(STOP);
       const asked = stop === -1 ? batch : batch.slice(0, stop + 1);
-      await connection.write(repeat(answer, asked.length));
+      const length = asked.length * answer.length;
+      if (answers.length < length) answers = repeat(answer, asked.length);
+      await connection.write(answers.subarray(0, length));
       if (log.showsMessages) {
         for (const line of asked) {
           log.said(connection.remote, "Server", line);
