@@ -24,7 +24,7 @@ import {
   UsageError,
   type Values,
 } from "../../lib/cli/mod.ts";
-import { Log } from "../../lib/log/mod.ts";
+import { Log, plural } from "../../lib/log/mod.ts";
 import { isLoopback, normalHost } from "../../lib/net/mod.ts";
 import { proxyDatagrams } from "./datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions } from "./faults.ts";
@@ -275,10 +275,11 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
   const { faults, ...report } = await proxy.shutdown();
   // Cuts and delays show in what is logged of each connection.
   const happened = Object.entries(faults).filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`);
+  const passed = `${plural(report.up, "byte")} up, {down} down`;
   log.info(
-    "Stopped: {connections} connections, {reset} ended with a reset, {cut} were cut; {up} bytes up, {down} down" +
-      (happened.length === 0 ? "" : `; ${happened.join(", ")}`),
-    { ...report, faults },
+    `Stopped; ${plural(report.connections, "connection")} since the start, {reset} reset, {cut} cut at {signal}; ` +
+      passed + (happened.length === 0 ? "" : `; faults: ${happened.join(", ")}`),
+    { ...report, faults, signal: requests.stop.reason },
   );
 }
 

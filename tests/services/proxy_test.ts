@@ -207,21 +207,13 @@ Deno.test("a proxy that would pass on to itself is refused, whatever its address
     ["[::1]:9000", "[::]:9000"],
     ["0.0.0.0:9000", "0.0.0.0:9000"],
   ];
-  for (const [listen, to] of itself) {
-    for (const transport of ["tcp", "udp"]) {
-      const at = { listen: `${transport}://${listen}`, to: `${transport}://${to}` };
-      await assertRejects(
-        () => serveProxy(at),
-        RangeError,
-        `Cannot pass on to ${at.to}: the proxy itself listens there`,
-      );
-    }
-  }
-  for (const to of ["unix:/tmp/wirebench-none.sock", "unix:/tmp//none/../wirebench-none.sock"]) {
+  const endpoints = itself.flatMap((pair) => ["tcp", "udp"].map((kind) => pair.map((at) => `${kind}://${at}`)));
+  const path = "unix:/tmp/wirebench-none.sock";
+  for (const [listen, to] of [...endpoints, [path, path], [path, "unix:/tmp//none/../wirebench-none.sock"]]) {
     await assertRejects(
-      () => serveProxy({ listen: "unix:/tmp/wirebench-none.sock", to }),
+      () => serveProxy({ listen: listen!, to: to! }),
       RangeError,
-      "the proxy itself",
+      `Cannot pass on to ${to}: the proxy itself listens there`,
     );
   }
   // The same port of another address is somebody else's.
@@ -692,13 +684,54 @@ Deno.test("deno task proxy tells its seed and its faults, logs what it does, and
     await peer.send("Hello\n");
     assertEquals(await peer.receiveAll(), "Hello");
     await proxy.logged(/: reset at byte 5 down \(in the newline of message 1\)$/);
-    await proxy.logged(/closed: reset on demand; 6 bytes up in 1 writes, 5 bytes down in \d$/);
+    await proxy.logged(/closed: reset \(A fault on demand\); 6 bytes up in 1 write, 5 bytes down in \d$/);
     using _open = await RawPeer.connect(Number(String(address).split(":").at(-1)));
     await proxy.logged(/connected, connection 2/);
     assertEquals(await proxy.stop(signal), 0);
-    const { connections, reset, cut } = await proxy.logged(/^Stopped: .* bytes up, \d+ down; 1 reset$/);
+    const { connections, reset, cut } = await proxy.logged(
+      /^Stopped; 2 connections since the start, 1 reset, 1 cut at SIG(INT|TERM); 6 bytes up, 5 down; faults: 1 reset$/,
+    );
     assertEquals([connections, reset, cut], [2, 1, 1]);
   }
+});
+
+Deno.test("deno task proxy tells in plain words why a connection ended, with one of the reasons of every server", async () => {
+  const start = (to: number, ...more: string[]) => {
+    const args = ["--listen", "tcp://127.0.0.1:0", "--to", `tcp://127.0.0.1:${to}`, "--log", "json", ...more];
+    return new ServerProcess(command(args));
+  };
+  const portOf = async (proxy: ServerProcess) =>
+    Number(String((await proxy.logged(/^Listening/)).address).split(":").at(-1));
+
+  await using server = fakeServer(() => Promise.resolve());
+  await using closed = start(server.port);
+  using client = await RawPeer.connect(await portOf(closed));
+  assertEquals(await client.receiveAll(), "");
+  // The target has closed the connection; what is sent to it afterwards tells the proxy.
+  const sending = setInterval(() => client.send("x").catch(() => {}), 10);
+  const record = await closed.logged(/closed: /);
+  clearInterval(sending);
+  assertEquals([record.reason, record.detail], ["reset", "The target broke the connection off"]);
+  assertMatch(
+    record.message,
+    /closed: reset \(The target broke the connection off\); \d+ bytes? up in \d+ writes?, 0 bytes/,
+  );
+
+  const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = nobody.addr;
+  nobody.close();
+  await using alone = start(port, "--max-connections", "1");
+  await resets(await portOf(alone));
+  await alone.logged(
+    /closed: reset \(Cannot reach tcp:\/\/127\.0\.0\.1:\d+: nobody listens there\); 0 bytes up in 0 writes/,
+  );
+
+  await using other = fakeServer((_, held) => held);
+  await using full = start(other.port, "--max-connections", "1");
+  using _first = await RawPeer.connect(await portOf(full));
+  await full.logged(/connected, connection 1$/);
+  await resets(await portOf(full));
+  await full.logged(/closed: refused \(The limit is 1 connection\)$/);
 });
 
 Deno.test("deno task proxy explains itself, and says in one line what is wrong", async () => {
