@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { bytes, runClient, runServer, textOf } from "./harness.ts";
+import { bytes, runClient, runServer, temporaryFolder, textOf } from "./harness.ts";
 
 const root = new URL("..", import.meta.url);
 const config = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
@@ -35,7 +35,8 @@ for (const set of programs) {
     const start = side === "server"
       ? runServer
       : (service: string, args: string[], options: { permissions: string[] }) => runClient(service, args, "", options);
-    const grants = Object.entries(sets[set]!).flatMap(([kind, list]) => list.map((grant) => [kind, grant] as const));
+    const { import: _, ...granted } = sets[set]!; // It grants nothing.
+    const grants = Object.entries(granted).flatMap(([kind, list]) => list.map((grant) => [kind, grant] as const));
     assert(grants.length >= 3);
     await Promise.all(grants.map(async ([kind, grant]) => {
       const args = [...needing(set, kind, grant), ...needed(set!)];
@@ -61,26 +62,54 @@ const FORBIDDEN: [name: string, attempt: string][] = [
   ["to listen at another Unix socket", 'Deno.listen({ transport: "unix", path: "/tmp/wirebench-none.sock" })'],
   ["to ask the system about the machine", "Deno.osRelease()"],
   ["to load native code", 'Deno.dlopen("/usr/lib/libc.so", {})'],
+  ["to import from a host that Deno allows by default", "await import(`https://esm.sh/x?said=secret`)"],
+  ["to import by a name known at run time alone", 'await import(["https:", "", "deno.land", "x.ts"].join("/"))'],
+  ["to import from any other host", "await import(`https://nobody.invalid/x.ts`)"],
+  ["to import from this machine", "await import(`http://127.0.0.1:80/x.ts`)"],
+  ["to import from JSR", "await import(`jsr:@wirebench/nothing@1`)"],
+  ["to import in code of its own", 'await import(`data:text/javascript,import "https://esm.sh/x"`)'],
 ];
 
-Deno.test("no sandbox of a service allows files, environment, other hosts or subprocesses", async () => {
-  const script = FORBIDDEN.map(([name, attempt]) =>
-    `try { ${attempt}; console.log("allowed ${name}"); } catch (error) { console.log(error.name); }`
+/** Runs a script in a sandbox; gives the words it prints of what it tries, a line each. */
+async function attempt(attempts: string[], args: string[], env: Record<string, string> = {}): Promise<string[]> {
+  const script = attempts.map((attempt) =>
+    `try { ${attempt}; console.log("allowed"); } catch ({ message }) { console.log(message.replaceAll("\\n", " ")); }`
   ).join("\n");
+  const sandboxed = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "--ext=ts", ...args, "-"],
+    cwd: root,
+    env,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const stdin = sandboxed.stdin.getWriter();
+  await stdin.write(bytes(script));
+  await stdin.close();
+  const { stdout, stderr } = await sandboxed.output();
+  assertEquals(textOf(stderr), "", args.join(" "));
+  return textOf(stdout).trim().split("\n");
+}
+
+Deno.test("no sandbox of a service allows files, environment, other hosts or subprocesses", async () => {
   await Promise.all(programs.map(async (set) => {
-    const sandboxed = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "--no-prompt", "--ext=ts", `-P=${set}`, "-"],
-      cwd: root,
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const stdin = sandboxed.stdin.getWriter();
-    await stdin.write(bytes(script));
-    await stdin.close();
-    const output = await sandboxed.output();
-    const [stdout, stderr] = [textOf(output.stdout), textOf(output.stderr)];
-    assertEquals(stderr, "", set);
-    assertEquals(stdout.trim().split("\n"), FORBIDDEN.map(() => "NotCapable"), set);
+    const said = await attempt(FORBIDDEN.map(([, attempt]) => attempt), [`-P=${set}`]);
+    assertEquals(said.length, FORBIDDEN.length);
+    for (const [at, [name]] of FORBIDDEN.entries()) {
+      // An attempt that was allowed fails with other words where there is no network.
+      assertMatch(said[at]!, /Requires \w+ access/, `${set}: ${name}`);
+    }
   }));
+});
+
+Deno.test("localStorage, caches and a registry are out of reach with a file as location_data and --cached-only", async () => {
+  using folder = temporaryFolder();
+  Deno.writeTextFileSync(`${folder.path}/location_data`, "");
+  const attempts = ['localStorage.setItem("a", "b")', 'await caches.open("a")', "await import(`npm:wirebench-none@1`)"];
+  const [storage, cache, registry] = await attempt(attempts, ["-P=echo-server", "--cached-only"], {
+    DENO_DIR: folder.path,
+  });
+  assert(storage !== "allowed");
+  assertMatch(cache!, /^Failed to create cache storage directory/);
+  assertMatch(registry!, /not found in cache/);
 });

@@ -26,16 +26,27 @@ function importsOf(path: string): string[] {
 
 const all = ["lib", "services", "tests", "scripts"].flatMap((folder) => [...sources(folder)]);
 
+/** Imports from no host: nobody listens at port 0. Without a list, `import()` reaches hosts that Deno trusts. */
+const NO_IMPORTS = ["127.0.0.1:0"];
+
 /** What a service's sandbox allows: this machine, certificates, one Unix socket; of this, datagrams need the first. */
 function setOf(name: string, side: string): Record<string, string[]> {
   const net = ["127.0.0.0/8", "[::1]", "localhost"];
-  if (name === "uppercase" || name === "udp-chat") return { net };
+  if (["uppercase", "udp-chat", "proxy"].includes(name)) return { import: NO_IMPORTS, net };
   const socket = `/tmp/wirebench-${name}.sock`;
   // Its workers are files that it reads.
   const source = name !== "chat" && side === "server" ? ["lib", `services/${name}`] : [];
   const certificates = side === "server" ? "certs" : "certs/ca.pem";
-  return { net: [...net, `unix:${socket}`], read: [...source, certificates, socket], write: [socket] };
+  const read = [...source, certificates, socket];
+  return { import: NO_IMPORTS, net: [...net, `unix:${socket}`], read, write: [socket] };
 }
+
+Deno.test("no permission set allows imports from a host or from outside the lock file", () => {
+  for (const [name, set] of Object.entries<Record<string, unknown>>(config.permissions)) {
+    assertEquals(set["import"], NO_IMPORTS, `import in the permission set ${name}`);
+  }
+  assertEquals(config.lock, { frozen: true });
+});
 
 Deno.test("every service has its files, tasks, permission sets, export, place in the demo and in the README", () => {
   const readme = read("README.md");
@@ -49,7 +60,7 @@ Deno.test("every service has its files, tasks, permission sets, export, place in
     // nothing of its own to be seen in the demo.
     if (name === "proxy") {
       assertEquals(config.tasks.proxy.command, "deno run -q --no-prompt -P=proxy services/proxy/server.ts");
-      assertEquals(config.permissions.proxy, { net: ["127.0.0.0/8", "[::1]", "localhost"] });
+      assertEquals(config.permissions.proxy, setOf(name, "server"));
       assert(readme.includes("deno task proxy"), "proxy in the README");
       continue;
     }

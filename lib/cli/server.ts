@@ -1,4 +1,5 @@
 import { Log } from "../log/log.ts";
+import { plural } from "../log/plural.ts";
 import { formatAddress, isLoopback } from "../net/address.ts";
 import { DEFAULT_DEADLINES } from "../net/limits.ts";
 import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
@@ -191,16 +192,14 @@ async function untilStopped(server: Server, { stop }: StopRequests, log: Log): P
   const { connections = 0, closed, dropped } = server as Partial<TcpServer & UdpServer>;
   const stopping = server.shutdown();
   if (connections !== 0) {
-    const open = Number.isNaN(connections) ? "" : "{connections} ";
-    log.info(`{signal}: letting ${open}connections finish; once more closes them`, {
-      signal: stop.reason,
-      connections,
-    });
+    const open = Number.isNaN(connections) ? "connections" : plural(connections, "connection");
+    log.info(`{signal}: letting ${open} finish; a second signal cuts`, { signal: stop.reason, connections });
   }
-  const report = await stopping as (DrainReport & { memory?: number }) | undefined;
-  const drained = report === undefined ? "" : ": {finished} connections finished, {cut} were cut";
-  const memory = report?.memory === undefined ? "" : `; ${Math.round(report.memory / 1e6)} MB of memory`;
-  log.info(`Stopped${drained}${memory}`, { ...report });
+  const report = (await stopping ?? {}) as Partial<DrainReport & { memory: number }>;
+  const { finished = 0, cut = 0, memory: bytes } = report;
+  const drained = finished + cut === 0 ? "" : "; connections open at {signal}: {finished} finished, {cut} cut";
+  const memory = bytes === undefined ? "" : `; ${Math.round(bytes / 1e6)} MB of memory`;
+  log.info(`Stopped${drained}${memory}`, { ...report, signal: stop.reason });
   sayCounts(log, "Connections closed since the start: {counts}", closed);
   sayCounts(log, "Datagrams dropped since the start: {counts}", dropped);
 }

@@ -14,4 +14,5 @@
 
 export * from "./escape.ts";
 export * from "./log.ts";
+export { plural } from "./plural.ts";
 export { type LogWriter, writeAll } from "./writer.ts";

@@ -1,3 +1,4 @@
+import { plural } from "../log/plural.ts";
 import { allowList } from "./allow_list.ts";
 import { blockOf, isLoopback } from "./address.ts";
 import type { CloseReason } from "./errors.ts";
@@ -46,11 +47,12 @@ export class Admission {
     const fromThere = block === undefined ? 0 : this.#counts.addFor(block, 1);
     if (open > this.#most) {
       this.leave(hostname);
-      return { reason: "refused", detail: `${open - 1} connections are open, the most allowed` };
+      return { reason: "refused", detail: `The limit is ${plural(this.#most, "connection")}` };
     }
-    if (fromThere > (this.#mostPerAddress ?? (isLoopback(hostname ?? "") ? Infinity : DEFAULT_PER_ADDRESS))) {
+    const most = this.#mostPerAddress ?? (isLoopback(hostname ?? "") ? Infinity : DEFAULT_PER_ADDRESS);
+    if (fromThere > most) {
       this.leave(hostname);
-      return { reason: "refused", detail: `${fromThere - 1} connections from ${block} are open, the most allowed` };
+      return { reason: "refused", detail: `The limit is ${plural(most, "connection")} from ${block}` };
     }
     return undefined;
   }

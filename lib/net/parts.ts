@@ -117,7 +117,7 @@ export async function serveParts(options: PartsOptions): Promise<PartsServer> {
       await server.shutdown();
     },
   };
-  log.info("Listening at {address} with {parts} {called}", { address: formatAddress(addr), parts: count, called });
+  log.info("Listening at {address} ({called}: {parts})", { address: formatAddress(addr), parts: count, called });
   try {
     onListen?.(addr);
   } catch (error) {

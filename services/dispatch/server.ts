@@ -65,7 +65,7 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
     const server = serveTcp(all, echo);
     const shutdown = async () => {
       const memory = Deno.memoryUsage().rss;
-      return { ...await server.shutdown(), memory };
+      return { ...await server.shutdown(), memory, closed: [...server.closed] };
     };
     return {
       addr: server.addr,

@@ -5,6 +5,11 @@ import type { Proxying, Setting } from "./proxying.ts";
 
 /** How long after its last datagram a client is forgotten, in milliseconds. */
 const IDLE_TIMEOUT = 60_000;
+/**
+ * How long a client must have been silent to make room for another, in milliseconds. In a loop of proxies each round
+ * brings a new client: it ends when there is room for none.
+ */
+const SILENT_AT_LEAST = 1000;
 /** How long a datagram is held back for the next one to go first, in milliseconds. */
 const HELD_BACK = 100;
 /** How many datagrams of a client may wait to be sent one way; a real queue drops the rest too. */
@@ -109,6 +114,8 @@ class Lane {
 /** A client by its address, and the socket that stands for it with the target. */
 interface Client {
   readonly up: Lane;
+  /** When something passed last. */
+  passedAt: number;
   /** Called for everything that passes, so that the client is not forgotten. */
   touch(): void;
   forget(): void;
@@ -165,7 +172,9 @@ export async function proxyDatagrams(setting: Setting): Promise<Proxying> {
     let cancel = () => {};
     const client: Client = {
       up,
+      passedAt: 0,
       touch() {
+        client.passedAt = performance.now();
         clients.delete(peer);
         clients.set(peer, client);
         cancel();
@@ -194,7 +203,13 @@ export async function proxyDatagrams(setting: Setting): Promise<Proxying> {
     const peer = formatAddress(from);
     let client = clients.get(peer);
     if (client === undefined) {
-      if (clients.size >= maxConnections) clients.values().next().value!.forget();
+      if (clients.size >= maxConnections) {
+        const silent = clients.values().next().value!;
+        if (performance.now() - silent.passedAt < SILENT_AT_LEAST) {
+          return log.warn("{peer}: too many clients, its datagram is lost", { peer });
+        }
+        silent.forget();
+      }
       client = open(peer, from);
     }
     client.touch();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { normalize } from "node:path/posix";
 import {
   type Attempt,
   choice,
@@ -23,7 +24,8 @@ import {
   UsageError,
   type Values,
 } from "../../lib/cli/mod.ts";
-import { Log } from "../../lib/log/mod.ts";
+import { Log, plural } from "../../lib/log/mod.ts";
+import { isLoopback, normalHost } from "../../lib/net/mod.ts";
 import { proxyDatagrams } from "./datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions } from "./faults.ts";
 import { FRAMING_NAMES, partFraming } from "./parts.ts";
@@ -46,7 +48,8 @@ export interface ServeProxyOptions<Listen extends string = string> extends Fault
    */
   seed?: number | undefined;
   /**
-   * How many connections may be open at once; one more is reset. Of UDP clients the longest silent is forgotten.
+   * How many connections may be open at once; one more is reset. Of UDP clients the longest silent is forgotten, if
+   * nothing has passed for a second; else what the new one sends is lost.
    *
    * @default {1000}
    */
@@ -88,7 +91,7 @@ export type AddressOf<Listen extends string> = string extends Listen ? Deno.NetA
  * @param options Where to listen, where to pass on to, and the faults; none unless asked for.
  * @returns The running proxy; a promise, because that is how node:net tells its port.
  * @throws {UsageError} If an address or the framing cannot be read.
- * @throws {RangeError} If a fault is out of range or not for this transport.
+ * @throws {RangeError} If a fault is out of range or not for this transport, or the proxy would pass on to itself.
  * @throws {Deno.errors.AddrInUse} If another program listens there.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow one of the addresses.
  *
@@ -170,6 +173,9 @@ function checkProxy(options: ServeProxyOptions): { listen: Endpoint; to: Endpoin
   if (to.transport !== "unix" && to.port === 0) {
     throw new RangeError("Cannot pass on to port 0: expected a port from 1");
   }
+  if (isItself(listen, to)) {
+    throw new RangeError(`Cannot pass on to ${formatEndpoint(to)}: the proxy itself listens there`);
+  }
   checkFaults(options, listen.transport === "udp");
   const { seed = 0, maxConnections = 1 } = options;
   if (!Number.isSafeInteger(seed) || seed < 0 || seed > MOST_SEED) {
@@ -179,6 +185,30 @@ function checkProxy(options: ServeProxyOptions): { listen: Endpoint; to: Endpoin
     throw new RangeError(`Cannot use maxConnections ${maxConnections}: expected an integer of 1 or more`);
   }
   return { listen, to };
+}
+
+/** Whether a target is where the proxy listens, as far as addresses tell: a name may stand for any. */
+function isItself(listen: Endpoint, to: Endpoint): boolean {
+  if (listen.transport === "unix" || to.transport === "unix") {
+    return "path" in listen && "path" in to && normalize(listen.path) === normalize(to.path);
+  }
+  if (listen.port !== to.port) return false;
+  const here = normalHost(listen.hostname);
+  const isHere = (address: string) => here === "::" || (here === "0.0.0.0" && !address.includes(":"));
+  return connectedTo(to.hostname).some((address) =>
+    connectedTo(listen.hostname).includes(address) || (isLoopback(address) && isHere(address))
+  );
+}
+
+/** The addresses that are connected to at a host: for one that stands for all of this machine's, loopback. */
+function connectedTo(hostname: string): string[] {
+  const host = normalHost(hostname).toLowerCase();
+  const addresses: Record<string, string[]> = {
+    "localhost": ["127.0.0.1", "::1"],
+    "0.0.0.0": ["127.0.0.1"],
+    "::": ["::1"],
+  };
+  return addresses[host] ?? [host];
 }
 
 /**
@@ -245,10 +275,11 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
   const { faults, ...report } = await proxy.shutdown();
   // Cuts and delays show in what is logged of each connection.
   const happened = Object.entries(faults).filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`);
+  const passed = `${plural(report.up, "byte")} up, {down} down`;
   log.info(
-    "Stopped: {connections} connections, {reset} ended with a reset, {cut} were cut; {up} bytes up, {down} down" +
-      (happened.length === 0 ? "" : `; ${happened.join(", ")}`),
-    { ...report, faults },
+    `Stopped; ${plural(report.connections, "connection")} since the start, {reset} reset, {cut} cut at {signal}; ` +
+      passed + (happened.length === 0 ? "" : `; faults: ${happened.join(", ")}`),
+    { ...report, faults, signal: requests.stop.reason },
   );
 }
 

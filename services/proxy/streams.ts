@@ -1,7 +1,15 @@
 import { concat } from "@std/bytes/concat";
 import net from "node:net";
 import type { Endpoint } from "../../lib/cli/mod.ts";
-import { after, formatAddress, sleep } from "../../lib/net/mod.ts";
+import { plural } from "../../lib/log/mod.ts";
+import {
+  after,
+  type CloseReason,
+  ConnectionError,
+  formatAddress,
+  sleep,
+  toConnectionError,
+} from "../../lib/net/mod.ts";
 import { type Direction, type Fault, StreamFaults } from "./faults.ts";
 import { formatEndpoint, type Proxying, type Setting } from "./proxying.ts";
 
@@ -16,8 +24,6 @@ const CONNECT_TIMEOUT = 10_000;
  * nobody can ask about. A peer that reads has everything by then.
  */
 const RESET_PAUSE = 100;
-/** Why a connection ends when the proxy does. */
-const SHUTDOWN = "shutdown";
 
 const NOTHING = new Uint8Array();
 
@@ -26,6 +32,7 @@ class Side {
   readonly closed: Promise<void>;
   readonly #socket: net.Socket;
   readonly #isUnix: boolean;
+  readonly #broke: () => void;
   #arrived = Promise.withResolvers<void>();
   #ended = false;
 
@@ -33,6 +40,7 @@ class Side {
   constructor(socket: net.Socket, isUnix: boolean, broke: () => void) {
     this.#socket = socket;
     this.#isUnix = isUnix;
+    this.#broke = broke;
     const closed = Promise.withResolvers<void>();
     this.closed = closed.promise;
     socket.on("readable", () => this.#arrived.resolve());
@@ -72,7 +80,11 @@ class Side {
   /** Writes all of it; done once the system has taken it. */
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) =>
-      this.#socket.write(bytes, (error) => error instanceof Error ? reject(error) : resolve())
+      this.#socket.write(bytes, (error) => {
+        if (!(error instanceof Error)) return resolve();
+        this.#broke(); // The socket's own event comes later.
+        reject(error);
+      })
     );
   }
 
@@ -100,7 +112,7 @@ class Passage {
   readonly #number: number;
   readonly #peer: string;
   readonly #client: Side;
-  /** Aborted, with the reason in words, by the first thing that breaks the connection off; both sides then are reset. */
+  /** Aborted, with a ConnectionError, by the first thing that breaks the connection off; both sides then are reset. */
   readonly #broken = new AbortController();
   #server: Side | undefined;
   /** Whether a reset is to come, so that nothing more is to pass. */
@@ -115,13 +127,13 @@ class Passage {
     this.#number = number;
     this.#peer = peerOf(socket) ?? `unix client ${number}`;
     const isUnix = setting.listen.transport === "unix";
-    this.#client = new Side(socket, isUnix, () => this.break("the client broke it off"));
+    this.#client = new Side(socket, isUnix, () => this.break("reset", "The client broke the connection off"));
   }
 
   /** Ends it with a reset of both sides. */
-  break(reason: string): void {
+  break(reason: CloseReason, detail: string): void {
     if (this.#broken.signal.aborted) return;
-    this.#broken.abort(reason);
+    this.#broken.abort(new ConnectionError(reason, detail));
     this.#client.reset();
     this.#server?.reset();
   }
@@ -132,7 +144,8 @@ class Passage {
     const facts = { peer: this.#peer, number: this.#number };
     try {
       const socket = await connect(to, this.#broken.signal);
-      this.#server = new Side(socket, to.transport === "unix", () => this.break("the target broke it off"));
+      const broke = () => this.break("reset", "The target broke the connection off");
+      this.#server = new Side(socket, to.transport === "unix", broke);
       if (this.#broken.signal.aborted) this.#server.reset();
       log.info("{peer} connected, connection {number}", facts);
       await Promise.all([
@@ -141,16 +154,21 @@ class Passage {
       ]);
     } catch (error) {
       // A socket that fails has said so itself, before whoever reads or writes it learns of it.
-      this.break(error instanceof Error ? error.message : String(error));
+      const { reason, message } = toConnectionError(error);
+      this.break(reason, message);
     }
     await Promise.all([this.#client.closed, this.#server?.closed]);
-    const { aborted, reason } = this.#broken.signal;
-    if (reason === SHUTDOWN) report.cut++;
-    else if (aborted) report.reset++;
+    const broken: ConnectionError | undefined = this.#broken.signal.reason;
+    const { reason = "finished", message: detail } = broken ?? {};
+    if (reason === "shutdown") report.cut++;
+    else if (broken !== undefined) report.reset++;
     const { up, down } = this.#bytes;
-    log[aborted && reason !== SHUTDOWN ? "warn" : "info"](
-      "{peer} closed: {reason}; {up} bytes up in {writesUp} writes, {down} bytes down in {writesDown}",
-      { ...facts, reason: reason ?? "finished", up, down, writesUp: this.#writes.up, writesDown: this.#writes.down },
+    const { up: writesUp, down: writesDown } = this.#writes;
+    log[broken === undefined || reason === "shutdown" ? "info" : "warn"](
+      `{peer} closed: {reason}${detail === undefined ? "" : " ({detail})"}; ${plural(up, "byte")} up in ${
+        plural(writesUp, "write")
+      }, ${plural(down, "byte")} down in {writesDown}`,
+      { ...facts, reason, detail, up, down, writesUp, writesDown },
     );
   }
 
@@ -194,7 +212,7 @@ class Passage {
       log.info(`{peer}: reset at byte {at} {way}${where === undefined ? "" : ` (${where})`}`, facts);
       this.#ending = true;
       await sleep(RESET_PAUSE, this.#broken.signal);
-      this.break("reset on demand");
+      this.break("reset", "A fault on demand");
     } else {
       report.faults.stopped++;
       log.info("{peer}: stopped reading at byte {at} {way}", facts);
@@ -202,7 +220,7 @@ class Passage {
       const other = this.#over[way === "up" ? "down" : "up"].signal;
       await sleep(STOPPED_AT_MOST, AbortSignal.any([this.#broken.signal, other]));
       await sleep(STOPPED_AFTER_END, this.#broken.signal);
-      this.break("nothing was read for too long");
+      this.break("too slow", "A fault on demand: nothing was read");
     }
   }
 }
@@ -220,9 +238,10 @@ export async function proxyStreams(setting: Setting): Promise<Proxying> {
 
   function take(socket: net.Socket): void {
     if (stopped || open.size >= maxConnections) {
-      const facts = { peer: peerOf(socket) ?? "unix client", open: open.size };
+      const detail = `The limit is ${plural(maxConnections, "connection")}`;
+      const facts = { peer: peerOf(socket) ?? "unix client", reason: "refused", detail };
       new Side(socket, listen.transport === "unix", () => {}).reset();
-      if (!stopped) log.warn("{peer} closed: refused ({open} connections are open, the most allowed)", facts);
+      if (!stopped) log.warn("{peer} closed: {reason} ({detail})", facts);
       return;
     }
     const passage = new Passage(setting, socket, ++report.connections);
@@ -249,7 +268,7 @@ export async function proxyStreams(setting: Setting): Promise<Proxying> {
     async stop() {
       stopped = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const passage of open.keys()) passage.break(SHUTDOWN);
+      for (const passage of open.keys()) passage.break("shutdown", "The proxy is shutting down");
       await Promise.all(open.values());
       await closed;
     },
@@ -277,10 +296,10 @@ async function connect(to: Endpoint, signal: AbortSignal): Promise<net.Socket> {
     ? net.connect({ path: to.path, allowHalfOpen: true })
     : net.connect({ host: to.hostname, port: to.port, allowHalfOpen: true, noDelay: true });
   const done = Promise.withResolvers<void>();
-  const fail = (why: string) => done.reject(new Error(`cannot reach ${formatEndpoint(to)}: ${why}`));
-  const stop = () => fail(String(signal.reason));
+  const fail = (why: string) => done.reject(new ConnectionError("reset", `Cannot reach ${formatEndpoint(to)}: ${why}`));
+  const stop = () => done.reject(signal.reason);
   socket.on("connect", done.resolve);
-  socket.on("error", (error) => fail(error.message));
+  socket.on("error", (error) => fail(wordsOf(error)));
   signal.addEventListener("abort", stop);
   const cancel = after(CONNECT_TIMEOUT, () => fail(`no answer within ${CONNECT_TIMEOUT / 1000} s`));
   if (signal.aborted) stop();
@@ -299,6 +318,11 @@ async function connect(to: Endpoint, signal: AbortSignal): Promise<net.Socket> {
 function peerOf({ remoteAddress, remotePort }: net.Socket): string | undefined {
   if (remoteAddress === undefined || remotePort === undefined) return undefined;
   return formatAddress({ hostname: remoteAddress, port: remotePort });
+}
+
+/** What node:net says about connecting, in words. */
+function wordsOf({ code, message }: Error & { code?: string }): string {
+  return code === "ECONNREFUSED" || code === "ENOENT" ? "nobody listens there" : message;
 }
 
 /** What node:net says about listening, as the errors that Deno's own sockets throw. */

@@ -109,7 +109,7 @@ Deno.test("clock:server lets listeners go when it is told to stop", async () => 
   server.process.kill("SIGTERM");
   assertEquals(await peer.receiveAll(), "");
   peer.close();
-  await server.logged(/Stopped: 1 connections finished, 0 were cut/);
+  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 cut/);
 });
 
 Deno.test("clock:client prints what it hears, and leaves after --count", async () => {

@@ -23,8 +23,10 @@ for (const mode of MODES) {
         peer.close();
       }
       assertEquals(await server.stop(), 0);
-      const { memory } = await server.logged(/^Stopped/);
+      const { memory, message } = await server.logged(/^Stopped/);
+      assertMatch(message, /^Stopped; \d+ MB of memory$/); // No connection was open any more.
       assert(Number(memory) > 10_000_000, `${memory} bytes of memory`);
+      await server.logged(/^Connections closed since the start: 40 finished$/);
     },
   });
 

@@ -114,12 +114,12 @@ Deno.test("echo:server finishes what is under way when it is told to stop, and s
   await peer.send("before");
   await peer.receive(6);
   server.process.kill("SIGTERM");
-  await server.logged(/SIGTERM: letting 1 connections finish/);
+  await server.logged(/SIGTERM: letting 1 connection finish/);
   await untilNobodyListens(server.port);
   await peer.send("after");
   await peer.end();
   assertEquals(await peer.receiveAll(), "after");
-  await server.logged(/Stopped: 1 connections finished, 0 were cut/);
+  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 cut/);
   assertEquals((await server.process.status).code, 0);
 });
 
@@ -130,14 +130,14 @@ Deno.test("echo:server takes two signals within a moment for one, as Ctrl-C unde
   await peer.receive(4);
   server.process.kill("SIGINT");
   server.process.kill("SIGINT");
-  await server.logged(/letting 1 connections finish/);
+  await server.logged(/letting 1 connection finish/);
   await peer.send("still served");
   assertEquals(await peer.receive(12), "still served");
   // Half a second is what tells a second request from the same one: the one wait that is for a time.
   await new Promise((resolve) => setTimeout(resolve, 600));
   server.process.kill("SIGINT");
   assertEquals(await peer.receiveAll(), "");
-  await server.logged(/Stopped: 0 connections finished, 1 were cut/);
+  await server.logged(/Stopped; connections open at SIGINT: 0 finished, 1 cut/);
   assertEquals((await server.process.status).code, 0);
 });
 

@@ -190,6 +190,63 @@ Deno.test("faults that make no sense are refused", async () => {
   for (const [options, words] of cases) await assertRejects(() => serveProxy(options), Error, words);
 });
 
+Deno.test("a proxy that would pass on to itself is refused, whatever its address is called", async () => {
+  const itself: [listen: string, to: string][] = [
+    ["127.0.0.1:9000", "127.0.0.1:9000"],
+    ["localhost:9000", "127.0.0.1:9000"],
+    ["127.0.0.1:9000", "LOCALHOST:9000"],
+    ["[::1]:9000", "localhost:9000"],
+    ["[0:0:0:0:0:0:0:1]:9000", "[::1]:9000"],
+    ["[::ffff:127.0.0.1]:9000", "127.0.0.1:9000"],
+    ["0.0.0.0:9000", "127.1.2.3:9000"],
+    ["0.0.0.0:9000", "localhost:9000"],
+    ["[::]:9000", "[::1]:9000"],
+    ["[::]:9000", "127.0.0.1:9000"],
+    // To connect to no address is to connect to this machine.
+    ["127.0.0.1:9000", "0.0.0.0:9000"],
+    ["[::1]:9000", "[::]:9000"],
+    ["0.0.0.0:9000", "0.0.0.0:9000"],
+  ];
+  const endpoints = itself.flatMap((pair) => ["tcp", "udp"].map((kind) => pair.map((at) => `${kind}://${at}`)));
+  const path = "unix:/tmp/wirebench-none.sock";
+  for (const [listen, to] of [...endpoints, [path, path], [path, "unix:/tmp//none/../wirebench-none.sock"]]) {
+    await assertRejects(
+      () => serveProxy({ listen: listen!, to: to! }),
+      RangeError,
+      `Cannot pass on to ${to}: the proxy itself listens there`,
+    );
+  }
+  // The same port of another address is somebody else's.
+  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = free.addr;
+  free.close();
+  for (const host of ["127.0.0.2", "[::1]"]) {
+    await using _proxy = await serveProxy({ listen: `tcp://127.0.0.1:${port}`, to: `tcp://${host}:${port}` });
+  }
+});
+
+Deno.test("a loop of two UDP proxies comes to rest once both have all the clients they may have", async () => {
+  const open = () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const [client, ...free] = [open(), open(), open()];
+  const [one, other] = free.map(({ addr }) => `udp://127.0.0.1:${(addr as Deno.NetAddr).port}`);
+  for (const socket of free) socket.close();
+  try {
+    await using there = await serveProxy({ listen: one!, to: other!, maxConnections: 20 });
+    await using back = await serveProxy({ listen: other!, to: one!, maxConnections: 20 });
+    await client!.send(bytes("round"), there.addr as Deno.NetAddr);
+    const rest = async () => {
+      for (let last = -1; back.report.up === 0 || last !== there.report.up;) {
+        last = there.report.up;
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    };
+    await within(rest(), () => `the datagram to rest, ${there.report.connections} clients came`);
+    assert(there.report.connections < 100, `${there.report.connections} clients came`);
+  } finally {
+    client!.close();
+  }
+});
+
 Deno.test("without faults, megabytes pass both ways at once, byte for byte", async () => {
   const up = pattern(5_000_000);
   const down = up.toReversed();
@@ -564,17 +621,16 @@ Deno.test("UDP: answers find their own client, strangers are not passed on, the 
     () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }),
   );
   try {
-    for (const round of ["a", "b"]) {
-      for (const [number, socket] of sockets.entries()) {
-        await socket.send(bytes(`${round}${number}`), proxy.addr);
-        const [answer, from] = await within(socket.receive(), `an answer to ${round}${number}`);
-        assertEquals([textOf(answer), (from as Deno.NetAddr).port], [
-          `${round}${number}`.toUpperCase(),
-          proxy.addr.port,
-        ]);
-      }
+    for (const [number, text] of [[0, "a"], [1, "b"], [2, "c"], [0, "d"]] as const) {
+      const socket = sockets[number]!;
+      // Again and again: there is room once another client has been silent for a second.
+      const asking = setInterval(() => socket.send(bytes(text), proxy.addr), 100);
+      await socket.send(bytes(text), proxy.addr);
+      const [answer, from] = await within(socket.receive(), `an answer to ${text}`);
+      clearInterval(asking);
+      assertEquals([textOf(answer), (from as Deno.NetAddr).port], [text.toUpperCase(), proxy.addr.port]);
     }
-    assertEquals([proxy.connections, proxy.report.connections], [2, 6]);
+    assertEquals([proxy.connections, proxy.report.connections], [2, 4]);
   } finally {
     for (const socket of sockets) socket.close();
   }
@@ -628,13 +684,54 @@ Deno.test("deno task proxy tells its seed and its faults, logs what it does, and
     await peer.send("Hello\n");
     assertEquals(await peer.receiveAll(), "Hello");
     await proxy.logged(/: reset at byte 5 down \(in the newline of message 1\)$/);
-    await proxy.logged(/closed: reset on demand; 6 bytes up in 1 writes, 5 bytes down in \d$/);
+    await proxy.logged(/closed: reset \(A fault on demand\); 6 bytes up in 1 write, 5 bytes down in \d$/);
     using _open = await RawPeer.connect(Number(String(address).split(":").at(-1)));
     await proxy.logged(/connected, connection 2/);
     assertEquals(await proxy.stop(signal), 0);
-    const { connections, reset, cut } = await proxy.logged(/^Stopped: .* bytes up, \d+ down; 1 reset$/);
+    const { connections, reset, cut } = await proxy.logged(
+      /^Stopped; 2 connections since the start, 1 reset, 1 cut at SIG(INT|TERM); 6 bytes up, 5 down; faults: 1 reset$/,
+    );
     assertEquals([connections, reset, cut], [2, 1, 1]);
   }
+});
+
+Deno.test("deno task proxy tells in plain words why a connection ended, with one of the reasons of every server", async () => {
+  const start = (to: number, ...more: string[]) => {
+    const args = ["--listen", "tcp://127.0.0.1:0", "--to", `tcp://127.0.0.1:${to}`, "--log", "json", ...more];
+    return new ServerProcess(command(args));
+  };
+  const portOf = async (proxy: ServerProcess) =>
+    Number(String((await proxy.logged(/^Listening/)).address).split(":").at(-1));
+
+  await using server = fakeServer(() => Promise.resolve());
+  await using closed = start(server.port);
+  using client = await RawPeer.connect(await portOf(closed));
+  assertEquals(await client.receiveAll(), "");
+  // The target has closed the connection; what is sent to it afterwards tells the proxy.
+  const sending = setInterval(() => client.send("x").catch(() => {}), 10);
+  const record = await closed.logged(/closed: /);
+  clearInterval(sending);
+  assertEquals([record.reason, record.detail], ["reset", "The target broke the connection off"]);
+  assertMatch(
+    record.message,
+    /closed: reset \(The target broke the connection off\); \d+ bytes? up in \d+ writes?, 0 bytes/,
+  );
+
+  const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = nobody.addr;
+  nobody.close();
+  await using alone = start(port, "--max-connections", "1");
+  await resets(await portOf(alone));
+  await alone.logged(
+    /closed: reset \(Cannot reach tcp:\/\/127\.0\.0\.1:\d+: nobody listens there\); 0 bytes up in 0 writes/,
+  );
+
+  await using other = fakeServer((_, held) => held);
+  await using full = start(other.port, "--max-connections", "1");
+  using _first = await RawPeer.connect(await portOf(full));
+  await full.logged(/connected, connection 1$/);
+  await resets(await portOf(full));
+  await full.logged(/closed: refused \(The limit is 1 connection\)$/);
 });
 
 Deno.test("deno task proxy explains itself, and says in one line what is wrong", async () => {
@@ -658,6 +755,7 @@ Deno.test("deno task proxy explains itself, and says in one line what is wrong",
     [[...at, "--reset-in", "header"], /expected both a framing and a part/],
     [[...at, "--seed", "4294967296"], /--seed: expected an integer from 0 to 4294967295/],
     [[...at, "extra"], /Unexpected argument "extra"/],
+    [["--listen", "udp://localhost:9000", "--to", "udp://127.0.0.1:9000"], /: the proxy itself listens there/],
   ];
   for (const [args, words] of wrong) {
     const { code, stdout, stderr } = await ends(args);

@@ -276,7 +276,7 @@ Deno.test("a server is started again at once on the same port, also over connect
   await peer.send("x");
   await peer.receive(1);
   first.process.kill("SIGTERM");
-  await first.logged(/letting 1 connections finish/);
+  await first.logged(/letting 1 connection finish/);
   await peer.end();
   await first.logged(/^Stopped/);
   await using _first = first;

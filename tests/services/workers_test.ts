@@ -15,7 +15,7 @@ for (const { service, run, servers = [[]] } of EXCHANGES.filter(({ service }) =>
       for (const args of servers) {
         await using server = await ServerProcess.start(service, { args: [...args, "--workers", "2"] });
         await run(stageAt(service, { port: server.port, args }));
-        assertMatch((await server.logged(/^Listening/)).message, /with 2 workers$/);
+        assertMatch((await server.logged(/^Listening/)).message, /\(workers: 2\)$/);
       }
     },
   });
@@ -35,7 +35,7 @@ Deno.test({
       answers.push(await peer.receive(1).catch(() => "refused"));
     }
     assertEquals(answers, [...Array(5).fill("x"), ...Array(7).fill("refused")]);
-    await server.logged(/refused \(5 connections are open, the most allowed\)/);
+    await server.logged(/refused \(The limit is 5 connections\)/);
     // A place that was left is anybody's.
     await peers[0]!.end();
     assertEquals(await peers[0]!.receiveAll(), "");
@@ -54,7 +54,7 @@ Deno.test({
       await peer.end();
       assertEquals(await peer.receiveAll(), "last");
     }
-    await server.logged(/^Stopped: 5 connections finished, 0 were cut/);
+    await server.logged(/^Stopped; connections open at SIGTERM: 5 finished, 0 cut/);
     const { counts } = await server.logged(/since the start/);
     assertMatch(String(counts), /\b6 finished\b/);
     assertMatch(String(counts), /\b([7-9]|\d\d+) refused\b/);
