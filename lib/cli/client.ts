@@ -71,6 +71,7 @@ export async function runClient<Table extends Options = Record<never, never>>(
       & Partial<Values<typeof tcpOptions>>;
     attempt.address = unix || formatAddress({ hostname, port });
     if (unix !== "" && (tls || tlsCa !== "")) throw new UsageError("--unix and --tls do not go together");
+    const log = new Log("Client", "debug");
     const target = {
       hostname,
       port,
@@ -83,8 +84,8 @@ export async function runClient<Table extends Options = Record<never, never>>(
       messageTimeout: timeout,
       writeTimeout: timeout,
       signal: requests.stop,
+      log,
     };
-    const log = new Log("Client", "debug");
     await main({ values: values as Values<Table>, operands, hostname, port, timeout, target, requests, log });
   });
 }

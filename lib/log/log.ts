@@ -1,14 +1,18 @@
-import { configure, dispose, getLogger, type Logger, type LogLevel } from "@logtape/logtape";
+import { getLogger, type Logger, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { Budget } from "./_budget.ts";
+import { configureSink, LOG_CATEGORY } from "./_configure.ts";
 import { decodeBytes } from "./escape.ts";
 import { jsonFormatter, transcriptFormatter } from "./format.ts";
 import { writerSink } from "./sink.ts";
 import type { LogWriter } from "./writer.ts";
 
-/** The category all of this project's loggers stand under, for a program that configures LogTape itself. */
-export const LOG_CATEGORY = "wirebench";
+export { LOG_CATEGORY };
 
 /** How much of a message is shown, in bytes: the log is for reading, the wire for the rest. */
 const SHOWN_BYTES = 1024;
+
+/** How many kinds of records have a budget of their own; all others share one. */
+const MAX_KINDS = 100;
 
 /** The levels a log can be set to, the most talkative first. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const satisfies readonly LogLevel[];
@@ -16,10 +20,21 @@ export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const satisfi
 /** One of {@linkcode LOG_LEVELS}. */
 export type Level = typeof LOG_LEVELS[number];
 
-/** What a part of the program writes its log with. Nothing is written until a program configures the log. */
+/**
+ * What a part of the program writes its log with. Nothing is written until a program configures the log.
+ *
+ * Of each kind of record a thousand are written in a second, and 256 KiB of messages on the wire, so that a client that
+ * sends as fast as it can does not keep the program busy with its log. The rest is counted:
+ * `... and 12,345 more messages`.
+ */
 export class Log {
   readonly #logger: Logger;
   readonly #saidLevel: Level;
+  readonly #messages = new Budget((omitted) =>
+    this.#logger[this.#saidLevel]("... and {omitted} more messages", { omitted: omitted.toLocaleString("en") })
+  );
+  /** The budget of each kind of record: of each text, before its facts are filled in. */
+  readonly #budgets = new Map<string, Budget>();
 
   /**
    * Opens a log for somebody.
@@ -47,10 +62,14 @@ export class Log {
    *
    * @param from Who sent it.
    * @param to Who gets it.
-   * @param message What it says; anything beyond 1 KiB is counted, not shown.
+   * @param message What it says, or makes it if it is to be written; anything beyond 1 KiB is counted, not shown.
+   * @returns Whether it is written: not if its level is not, nor if too many have been in this second.
    */
-  said(from: string, to: string, message: string | Uint8Array): void {
-    if (!this.showsMessages) return;
+  said(from: string, to: string, message: string | Uint8Array | (() => string)): boolean {
+    if (!this.showsMessages || !this.#messages.take()) return false;
+    if (typeof message === "function") message = message();
+    // All of a text is encoded, to tell how many bytes are not shown.
+    this.#messages.spend(typeof message === "string" ? message.length : Math.min(message.length, SHOWN_BYTES));
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message;
     // Decoding a cut character would show it as bytes, so the cut moves back to where a character begins.
     let end = Math.min(bytes.length, SHOWN_BYTES);
@@ -58,26 +77,58 @@ export class Log {
     const more = bytes.length > end ? ` (and ${bytes.length - end} bytes more)` : "";
     const text = decodeBytes(bytes.subarray(0, end)) + more;
     this.#logger[this.#saidLevel]("{from} -> {to}: {text}", { from, to, text });
+    return true;
+  }
+
+  /**
+   * Counts messages on the wire that are not written, after {@linkcode Log.said} has returned `false`.
+   *
+   * @param count How many.
+   */
+  omit(count: number): void {
+    if (this.showsMessages) this.#messages.omit(count);
   }
 
   /** Writes what a developer of the program wants to know. Facts stand in the message as `{name}`. */
   debug(message: string, facts?: Record<string, unknown>): void {
-    this.#logger.debug(message, facts);
+    this.#write("debug", message, facts);
   }
 
   /** Writes what its user wants to know. */
   info(message: string, facts?: Record<string, unknown>): void {
-    this.#logger.info(message, facts);
+    this.#write("info", message, facts);
   }
 
   /** Writes what a peer did wrong, or what the machine lacks for a moment. */
   warn(message: string, facts?: Record<string, unknown>): void {
-    this.#logger.warning(message, facts);
+    this.#write("warning", message, facts);
   }
 
   /** Writes what went wrong in the program itself. */
   error(message: string, facts?: Record<string, unknown>): void {
-    this.#logger.error(message, facts);
+    this.#write("error", message, facts);
+  }
+
+  /** Writes a record that another thread or process has made, within its own budget. */
+  relay(record: Omit<LogRecord, "category">): void {
+    if (this.isEnabledFor(record.level as Level)) this.#logger.emit(record);
+  }
+
+  #write(level: Level, message: string, facts: Record<string, unknown> = {}): void {
+    if (this.isEnabledFor(level) && this.#budgetOf(level, message).take()) this.#logger[level](message, facts);
+  }
+
+  #budgetOf(level: Level, message: string): Budget {
+    const kind = this.#budgets.has(message) || this.#budgets.size < MAX_KINDS ? message : "others";
+    let budget = this.#budgets.get(kind);
+    if (budget === undefined) {
+      const words = kind.replaceAll(/\{\w+\}/g, "…");
+      budget = new Budget((omitted) =>
+        this.#logger[level]('... and {omitted} more like "{words}"', { omitted: omitted.toLocaleString("en"), words })
+      );
+      this.#budgets.set(kind, budget);
+    }
+    return budget;
   }
 }
 
@@ -141,14 +192,8 @@ export async function configureLog(options: LogOptions = {}): Promise<AsyncDispo
     writer = Deno.stderr,
     colors = writer === Deno.stderr && Deno.stderr.isTerminal() && !Deno.noColor,
   } = options;
-  const sink = writerSink(writer, format === "json" ? jsonFormatter() : transcriptFormatter(colors));
-  await configure({
-    sinks: { writer: sink },
-    loggers: [
-      { category: LOG_CATEGORY, sinks: ["writer"], lowestLevel: level },
-      { category: ["logtape", "meta"], sinks: ["writer"], lowestLevel: "warning" },
-    ],
-    reset: true,
-  });
-  return { [Symbol.asyncDispose]: dispose };
+  return await configureSink(
+    writerSink(writer, format === "json" ? jsonFormatter() : transcriptFormatter(colors)),
+    level,
+  );
 }

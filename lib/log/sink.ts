@@ -1,4 +1,5 @@
 import type { LogRecord, Sink, TextFormatter } from "@logtape/logtape";
+import { plural } from "./plural.ts";
 import { type LogWriter, writeAll } from "./writer.ts";
 
 /** What a log may hold back while nobody reads it. */
@@ -25,7 +26,7 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
   async function flush(): Promise<void> {
     try {
       while (queued.length > 0) {
-        if (dropped > 0) queued.push(format(note(`${dropped} log records dropped: nobody read them`)));
+        if (dropped > 0) queued.push(format(note(`${plural(dropped, "log record")} dropped: nobody read them`)));
         const lines = queued;
         queued = [];
         size = dropped = 0;
@@ -61,7 +62,8 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
   return Object.assign(sink, { [Symbol.asyncDispose]: dispose });
 }
 
-function note(message: string): LogRecord {
+/** A record of the log's own. */
+export function note(message: string): LogRecord {
   const properties = {};
   return {
     category: ["Log"],

@@ -1,3 +1,4 @@
+import type { Log } from "../log/log.ts";
 import { formatAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionError, toConnectionError } from "./errors.ts";
@@ -27,6 +28,8 @@ export interface ConnectTcpOptions extends ConnectionOptions {
   connectTimeout?: number;
   /** Gives up connecting, and closes the connection, when it is aborted. */
   signal?: AbortSignal;
+  /** Where it is told which address this side has, at the level info, and each read and write, at debug. */
+  log?: Log;
 }
 
 /**
@@ -54,6 +57,7 @@ export async function connectTcp(options: ConnectTcpOptions): Promise<Connection
   const { signal } = options;
   checkTrust(options);
   const connection = take(await open(options), options);
+  options.log?.info("Connected to {peer} from {local}", { peer: connection.remote, local: connection.local });
   if (signal !== undefined) {
     const close = () => connection.close("shutdown", "Interrupted");
     if (signal.aborted) close();
@@ -107,9 +111,9 @@ function checkTrust(options: ConnectTcpOptions): void {
 /** A connection that is reset as soon as it is made is a connection that ended, not one that could not be made. */
 function take(socket: Deno.Conn, options: ConnectTcpOptions): Connection {
   try {
-    if (!options.tls) return new Connection(socket, options);
+    if (!options.tls) return new Connection(socket, options, undefined, options.log);
     const { caCerts, serverName = options.hostname ?? "127.0.0.1" } = trustOf(options);
-    return new Connection(encryptClient(socket, serverName, caCerts), options);
+    return new Connection(encryptClient(socket, serverName, caCerts), options, undefined, options.log);
   } catch (error) {
     socket.close();
     throw error instanceof RangeError ? error : toConnectionError(error);

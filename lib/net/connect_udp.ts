@@ -1,3 +1,4 @@
+import type { Log } from "../log/log.ts";
 import { formatAddress, type HostPort } from "./address.ts";
 import { resolveUdp, UdpSocket } from "./udp_socket.ts";
 
@@ -13,6 +14,8 @@ export interface ConnectUdpOptions {
   port: number;
   /** Closes the socket when it is aborted. */
   signal?: AbortSignal;
+  /** Where it is told which address this side has, at the level info, and each datagram's size, at debug. */
+  log?: Log;
 }
 
 /**
@@ -89,5 +92,5 @@ export class UdpPeer implements Disposable {
 export async function connectUdp(options: ConnectUdpOptions): Promise<UdpPeer> {
   const target: HostPort = { hostname: options.hostname ?? "127.0.0.1", port: options.port };
   const address = await resolveUdp(target);
-  return new UdpPeer(UdpSocket.reaching([address], options.signal), address);
+  return new UdpPeer(UdpSocket.reaching([address], options.signal, options.log), address);
 }

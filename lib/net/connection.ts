@@ -1,4 +1,6 @@
 import { concat } from "@std/bytes/concat";
+import type { Log } from "../log/log.ts";
+import { plural } from "../log/plural.ts";
 import { formatAddress } from "./address.ts";
 import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError } from "./errors.ts";
 import { type ConnectionOptions, type Deadlines, type Limits, limitsOf } from "./limits.ts";
@@ -34,6 +36,7 @@ export class Connection implements Disposable {
   readonly #socket: Socket;
   readonly #maxQueue: number;
   #remote: string | undefined;
+  readonly #log: Log | undefined;
   /** Its share of the event loop; for the library's own loops. */
   readonly share = new LoopShare();
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
@@ -66,12 +69,14 @@ export class Connection implements Disposable {
    * @param socket An open connection, which belongs to this object from now on.
    * @param options How long the peer may take, and how much may wait for it.
    * @param remote What the peer is called, where its address does not say: the client of a Unix socket has none.
+   * @param log Where each read and write is told, at the level debug.
    * @throws {RangeError} If an option is out of range.
    */
-  constructor(socket: Socket, options: ConnectionOptions | Limits = {}, remote?: string) {
+  constructor(socket: Socket, options: ConnectionOptions | Limits = {}, remote?: string, log?: Log) {
     const limits = limitsOf(options);
     this.#socket = socket;
     this.#remote = remote;
+    this.#log = log?.isEnabledFor("debug") ? log : undefined;
     this.deadlines = limits;
     this.#maxQueue = limits.maxQueue;
     // Nagle's algorithm holds a small write back until the one before is acknowledged: up to 405 times slower.
@@ -304,9 +309,14 @@ export class Connection implements Disposable {
 
   #took(length: number | null): number | null {
     this.share.work(CALL_COST + (length ?? 0) * BYTE_COST);
+    if (this.#log !== undefined) this.#tell(length === null ? "The end from" : "Read {size} from", length ?? 0);
     // An encrypted connection says goodbye all the same (RFC 8446, 6.1).
     if (length === null) this.#peerEnded = this.#socket.handshake === undefined;
     return length;
+  }
+
+  #tell(what: string, bytes: number): void {
+    this.#log?.debug(`${what} {peer}`, { size: plural(bytes, "byte"), peer: this.remote });
   }
 
   /** Makes the buffer larger when a read has filled it, and smaller after many that a smaller one would have held. */
@@ -330,6 +340,7 @@ export class Connection implements Disposable {
         this.#watchdog.writing(this.deadlines.writeTimeout);
         const written = await this.#socket.write(bytes);
         this.share.work(CALL_COST + written * BYTE_COST);
+        if (this.#log !== undefined) this.#tell("Wrote {size} to", written);
         if (written === bytes.length) break;
         bytes = bytes.subarray(written);
       }

@@ -1,3 +1,4 @@
+import type { LogRecord } from "@logtape/logtape";
 import { Log } from "../log/log.ts";
 import type { Level } from "../log/mod.ts";
 import { clearCounts, makeSharedCounts, openConnections } from "./_admission.ts";
@@ -42,8 +43,11 @@ export interface PartOptions extends Omit<ServeTcpOptions, "log" | "signal" | "o
   level: Level;
 }
 
-/** Starts a part; what it logs is passed on, a line of JSON each. */
-export type StartPart = (options: PartOptions, logged: (line: string) => void) => Promise<Part>;
+/** A record of a part's log. */
+export type PartRecord = Omit<LogRecord, "category">;
+
+/** Starts a part; what it logs is passed on. */
+export type StartPart = (options: PartOptions, logged: (record: PartRecord) => void) => Promise<Part>;
 
 /** A server of several parts. */
 export interface PartsServer extends Server {
@@ -94,7 +98,7 @@ export async function serveParts(options: PartsOptions): Promise<PartsServer> {
   await refusePortInUse(each);
   const startOne: StartRow = async (row, port) => {
     const sharedCounts = { memory, row, seed };
-    const part = await start({ ...each, port, sharedCounts }, (line) => passOn(line, log));
+    const part = await start({ ...each, port, sharedCounts }, (record) => passOn(record, log));
     part.finished.catch(() => clearCounts(sharedCounts));
     return part;
   };
@@ -183,12 +187,10 @@ async function shutDown(parts: Part[], closed: Map<CloseReason, number>, patienc
 }
 
 /** Passes on what a part logs of its connections, and what goes wrong; of beginning and end, the whole server speaks. */
-function passOn(line: string, log: Log): void {
-  const { message, level, time: _, who: __, ...facts } = JSON.parse(line);
-  if ("text" in facts) return log.said(facts.from, facts.to, facts.text);
-  if (level === "info" && !("peer" in facts)) return;
-  const write = level === "error" ? "error" : level === "warning" ? "warn" : "info";
-  log[write]("{said}", { ...facts, said: message });
+function passOn(record: PartRecord, log: Log): void {
+  const { level, properties } = record;
+  const isOfAConnection = "peer" in properties || "text" in properties || "omitted" in properties;
+  if (level !== "info" || isOfAConnection) log.relay(record);
 }
 
 /** A module, and which function of it serves: what a thread runs. */
@@ -205,13 +207,13 @@ export function sourcesOf({ module }: WorkerProgram): string[] {
 }
 
 /** What is said to a worker. */
-export type ToWorker = { program: WorkerProgram; options: PartOptions } | "shutdown" | "cut";
+export type ToWorker = { program: WorkerProgram; options: PartOptions } | "shutdown" | "cut" | "logged";
 /** What a worker says. */
 export type FromWorker =
   | { addr: ListenAddress }
   | { report: PartReport }
   | { failed: { name: string; message: string } }
-  | { logged: string };
+  | { records: PartRecord[] };
 
 /**
  * Starts threads that serve: they share the process, not the data.
@@ -236,8 +238,11 @@ export function startWorker(program: WorkerProgram): StartPart {
     }
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if ("addr" in data) listening.resolve(data.addr);
-      else if ("logged" in data) logged(data.logged);
-      else if ("failed" in data) end(errorOf(data.failed));
+      else if ("records" in data) {
+        for (const record of data.records) logged(record);
+        // Only now may it say more: a port between threads keeps any number of messages.
+        worker.postMessage("logged" satisfies ToWorker);
+      } else if ("failed" in data) end(errorOf(data.failed));
       else {
         reported.resolve(data.report);
         end();

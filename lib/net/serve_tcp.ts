@@ -222,7 +222,7 @@ class TcpService implements TcpServer {
         return socket.close();
       }
       try {
-        connection = new Connection(this.#encrypt(socket), this.#limits, remote);
+        connection = new Connection(this.#encrypt(socket), this.#limits, remote, this.#log);
       } catch {
         this.#admission.leave(hostname);
       }

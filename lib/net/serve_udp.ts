@@ -1,8 +1,10 @@
 import { Log } from "../log/log.ts";
+import { plural } from "../log/plural.ts";
 import { RateLimit } from "./_rate_limit.ts";
 import { blockOf, formatAddress, isLoopback } from "./address.ts";
 import { allowList } from "./allow_list.ts";
 import { checkLimit } from "./limits.ts";
+import { LoopShare } from "./_loop.ts";
 import type { ServeOptions, Server } from "./server.ts";
 
 /** More than a datagram can carry (65,507 bytes over IPv4, 65,527 over IPv6), so that none is cut. */
@@ -10,6 +12,9 @@ export const LARGEST_DATAGRAM: number = 65_536;
 
 /** How long to wait before receiving again after an error, in milliseconds. */
 const ERROR_PAUSE = 100;
+
+/** What receiving, handling and answering a datagram takes at the most, in milliseconds. */
+const DATAGRAM_COST = 0.05;
 
 /** How many datagrams a second one address may send, unless something else is given. */
 const DEFAULT_RATE = 100;
@@ -91,6 +96,7 @@ class UdpService implements UdpServer {
   readonly #socket: Deno.DatagramConn;
   readonly #handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>;
   readonly #log: Log;
+  readonly #tracks: boolean;
   readonly #allows: ((hostname: string) => boolean) | undefined;
   readonly #rate: RateLimit;
   /** Whether loopback addresses are limited too. */
@@ -103,6 +109,7 @@ class UdpService implements UdpServer {
   #reportedAt = -Infinity;
   readonly #closed = Promise.withResolvers<void>();
   #stopped = false;
+  readonly #share = new LoopShare();
 
   constructor(
     options: ServeUdpOptions,
@@ -111,6 +118,7 @@ class UdpService implements UdpServer {
     const { hostname = "127.0.0.1", port = 0, signal, log = new Log("Server") } = options;
     this.#handler = handler;
     this.#log = log;
+    this.#tracks = log.isEnabledFor("debug");
     this.#allows = options.allow === undefined ? undefined : allowList(options.allow);
     this.#rate = new RateLimit(checkLimit("maxRate", options.maxRate ?? DEFAULT_RATE));
     this.#limitsLoopback = options.maxRate !== undefined;
@@ -159,6 +167,7 @@ class UdpService implements UdpServer {
     // One buffer for all datagrams; the iterator form makes one each and is 1.8 times slower.
     const buffer = new Uint8Array(LARGEST_DATAGRAM);
     while (!this.#stopped) {
+      for (let turn; (turn = this.#share.request(performance.now())) !== undefined;) await turn;
       let datagram, from;
       try {
         [datagram, from] = await this.#socket.receive(buffer) as [Uint8Array, Deno.NetAddr];
@@ -168,6 +177,7 @@ class UdpService implements UdpServer {
         await new Promise((resolve) => setTimeout(resolve, ERROR_PAUSE));
         continue;
       }
+      if (this.#tracks) this.#tell("Received {size} from", datagram, from);
       const refusal = this.#refuse(from.hostname);
       if (refusal !== undefined) {
         this.#drop(refusal, from);
@@ -176,6 +186,7 @@ class UdpService implements UdpServer {
       try {
         const longest = datagram.length + this.#maxGrowth;
         const answer = this.#handler(datagram, from);
+        this.#share.work(DATAGRAM_COST);
         const bytes = answer instanceof Promise ? await answer : answer;
         if (bytes === undefined) continue;
         if (bytes.length > longest) {
@@ -184,6 +195,7 @@ class UdpService implements UdpServer {
         }
         try {
           await this.#socket.send(bytes, from);
+          if (this.#tracks) this.#tell("Sent {size} to", bytes, from);
         } catch (error) {
           this.#notSent(error, from);
         }
@@ -191,6 +203,10 @@ class UdpService implements UdpServer {
         this.#log.error("{peer} gets no answer: {error}", { peer: formatAddress(from), error: wordsOf(error) });
       }
     }
+  }
+
+  #tell(what: string, { length }: Uint8Array, peer: Deno.NetAddr): void {
+    this.#log.debug(`${what} {peer}`, { size: plural(length, "byte"), peer: formatAddress(peer) });
   }
 
   #refuse(hostname: string): DropReason | undefined {
@@ -219,6 +235,7 @@ class UdpService implements UdpServer {
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#share.close();
     this.#socket.close();
     this.#closed.resolve();
   }

@@ -1,3 +1,5 @@
+import type { Log } from "../log/log.ts";
+import { plural } from "../log/plural.ts";
 import { formatAddress, type HostPort, isLoopback, normalHost } from "./address.ts";
 import { ConnectionError } from "./errors.ts";
 import { LARGEST_DATAGRAM } from "./serve_udp.ts";
@@ -23,18 +25,22 @@ export class UdpSocket implements Disposable {
   readonly #signal: AbortSignal | undefined;
   readonly #interrupt = () => this.close("shutdown", "Interrupted");
   #closed: ConnectionError | undefined;
+  readonly #log: Log | undefined;
 
   /**
    * Opens a socket on a free port.
    *
    * @param hostname The address to send from.
    * @param signal Closes the socket when it is aborted.
+   * @param log Where it is told which address the socket has, at the level info, and each datagram's size, at debug.
    * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
    */
-  constructor(hostname: string, signal?: AbortSignal) {
+  constructor(hostname: string, signal?: AbortSignal, log?: Log) {
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
     this.#signal = signal;
     signal?.addEventListener("abort", this.#interrupt);
+    this.#log = log?.isEnabledFor("debug") ? log : undefined;
+    log?.info("Bound to {local}", { local: this.local });
     this.#listen();
   }
 
@@ -43,10 +49,11 @@ export class UdpSocket implements Disposable {
    *
    * @param addresses Resolved addresses of one family.
    * @param signal Closes the socket when it is aborted.
+   * @param log As for the constructor.
    * @returns The open socket.
    * @throws {RangeError} If some are IPv4 and some IPv6.
    */
-  static reaching(addresses: readonly Deno.NetAddr[], signal?: AbortSignal): UdpSocket {
+  static reaching(addresses: readonly Deno.NetAddr[], signal?: AbortSignal, log?: Log): UdpSocket {
     const version6 = addresses.filter(({ hostname }) => hostname.includes(":"));
     if (version6.length > 0 && version6.length < addresses.length) {
       throw new RangeError("Cannot reach IPv4 and IPv6 addresses from one socket");
@@ -54,7 +61,7 @@ export class UdpSocket implements Disposable {
     const loopback = addresses.every(({ hostname }) => isLoopback(hostname));
     signal?.throwIfAborted();
     const hostname = version6.length > 0 ? (loopback ? "::1" : "::") : (loopback ? "127.0.0.1" : "0.0.0.0");
-    return new UdpSocket(hostname, signal);
+    return new UdpSocket(hostname, signal, log);
   }
 
   /** This socket's own address. */
@@ -83,6 +90,7 @@ export class UdpSocket implements Disposable {
       throw new RangeError(`Cannot send a datagram of ${data.length} bytes: expected at most ${most}`);
     }
     await this.#socket.send(data, to);
+    this.#log?.debug("Sent {size} to {peer}", { size: plural(data.length, "byte"), peer: formatAddress(to) });
   }
 
   /**
@@ -159,6 +167,10 @@ export class UdpSocket implements Disposable {
     try {
       for (;;) {
         const [data, from] = await this.#socket.receive(buffer);
+        this.#log?.debug("Received {size} from {peer}", {
+          size: plural(data.length, "byte"),
+          peer: formatAddress(from),
+        });
         // Like the system's own buffer, what nobody takes out has an end.
         if (this.#queue.length >= MAX_QUEUED) continue;
         this.#queue.push({ data: new Uint8Array(data), from: formatAddress(from) });

@@ -116,7 +116,7 @@ class Member implements Disposable {
   say(message: Uint8Array): void {
     // Name and text in one write: the tutorial's client loses its place when they come apart.
     this.#room.publish([this.#name, message], this.#subscriber);
-    if (this.#log.showsMessages) this.#log.said(this.#who.peer, "Server", textOf(message));
+    if (this.#log.showsMessages) this.#log.said(this.#who.peer, "Server", message.subarray(HEADER_LENGTH));
   }
 
   /** Waits until everything that the others have said is written. */

@@ -5,10 +5,12 @@
  */
 
 import { runTcpServer } from "../../lib/cli/mod.ts";
-import { decodeText, lineBlocks } from "../../lib/framing/mod.ts";
+import { lineBlocks } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";
+
+const LINE_FEED = 0x0a;
 
 /** Options of {@linkcode serveDelimited}. */
 export interface ServeDelimitedOptions extends ServeTcpOptions {
@@ -48,12 +50,27 @@ export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
     for (let blocks; (blocks = await messages.receiveBatch()).length > 0;) {
       for (const block of blocks) {
         await connection.write(block);
-        if (log.showsMessages) {
-          for (const line of decodeText(block.subarray(0, -1)).split("\n")) log.said(connection.remote, "Server", line);
-        }
+        if (log.showsMessages) sayLines(log, connection.remote, block);
       }
     }
   });
+}
+
+/** Logs each line of a block, and that it was sent back. */
+function sayLines(log: Log, peer: string, block: Uint8Array): void {
+  for (let start = 0, end; start < block.length; start = end + 1) {
+    end = block.indexOf(LINE_FEED, start);
+    const line = block.subarray(start, end);
+    log.said(peer, "Server", line);
+    if (log.said("Server", peer, line)) continue;
+    return log.omit(2 * countLines(block.subarray(end + 1)));
+  }
+}
+
+function countLines(block: Uint8Array): number {
+  let count = 0;
+  for (const byte of block) if (byte === LINE_FEED) count++;
+  return count;
 }
 
 if (import.meta.main) {

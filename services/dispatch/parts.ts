@@ -6,6 +6,7 @@ import {
   isLoopback,
   type ListenAddress,
   type PartOptions,
+  type PartRecord,
   type PartReport,
   type StartPart,
 } from "../../lib/net/mod.ts";
@@ -51,9 +52,10 @@ export const startProcess: StartPart = async (options, logged) => {
       last = line;
       const record = recordIn(line);
       if (record === undefined) continue;
-      if (/^Listening at/.test(record.message)) listening.resolve(addressIn(String(record["address"])));
-      else if ("memory" in record) report = record as unknown as PartReport;
-      else if (level === "info" || record["level"] !== "info") logged(line);
+      const { message, properties } = record;
+      if (/^Listening at/.test(String(message[0]))) listening.resolve(addressIn(String(properties["address"])));
+      else if ("memory" in properties) report = properties as unknown as PartReport;
+      else if (level === "info" || record.level !== "info") logged(record);
     }
     const { code } = await process.status;
     await stdin.close().catch(() => {});
@@ -82,9 +84,10 @@ export const startProcess: StartPart = async (options, logged) => {
 };
 
 /** The record in a line of the log, if there is one: a runtime that dies says other things. */
-function recordIn(line: string): Record<string, unknown> & { message: string } | undefined {
+function recordIn(line: string): PartRecord | undefined {
   try {
-    return line.startsWith("{") ? JSON.parse(line) : undefined;
+    const { time, level, who: _, message, ...properties } = JSON.parse(line);
+    return { level, timestamp: Date.parse(time), message: [message], rawMessage: message, properties };
   } catch {
     return undefined;
   }

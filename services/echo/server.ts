@@ -5,6 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/cli/mod.ts";
+import { Log } from "../../lib/log/mod.ts";
 import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";
 
@@ -28,9 +29,13 @@ import { PORT } from "./protocol.ts";
  * ```
  */
 export function serveEcho(options: ServeTcpOptions = {}): TcpServer {
-  return serveTcp({ port: PORT, ...options }, async (connection) => {
+  const log = options.log ?? new Log("Server");
+
+  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
     for (let chunk; (chunk = await connection.readChunk()) !== null;) {
+      if (log.showsMessages) log.said(connection.remote, "Server", chunk);
       await connection.write(chunk);
+      if (log.showsMessages) log.said("Server", connection.remote, chunk);
     }
   });
 }

@@ -34,7 +34,10 @@ export function serveExchange(options: ServeTcpOptions = {}): TcpServer {
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
     let count = 0;
-    for (let chunk; (chunk = await connection.readChunk()) !== null;) count += chunk.length;
+    for (let chunk; (chunk = await connection.readChunk()) !== null;) {
+      count += chunk.length;
+      if (log.showsMessages) log.said(connection.remote, "Server", chunk);
+    }
     await connection.write(encodeText(receipt(count)));
     log.said("Server", connection.remote, receipt(count).trimEnd());
   });

@@ -47,7 +47,12 @@ export function serveFixed(options: ServeFixedOptions = {}): TcpServer {
     const messages = framed(connection, framing);
     for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
       await messages.sendAll(batch);
-      if (log.showsMessages) { for (const message of batch) log.said(connection.remote, "Server", message); }
+      if (log.showsMessages) {
+        for (const message of batch) {
+          log.said(connection.remote, "Server", message);
+          log.said("Server", connection.remote, message);
+        }
+      }
     }
   });
 }

@@ -37,7 +37,11 @@ export function serveTagged(options: ServeTcpOptions = {}): TcpServer {
     for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
       await messages.sendAll(batch);
       if (log.showsMessages) {
-        for (const { type, body } of batch) log.said(connection.remote, "Server", `${type}:${decodeBytes(body)}`);
+        for (const { type, body } of batch) {
+          const text = () => `${type}:${decodeBytes(body)}`;
+          log.said(connection.remote, "Server", text);
+          log.said("Server", connection.remote, text);
+        }
       }
     }
   });

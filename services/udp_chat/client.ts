@@ -5,8 +5,8 @@ import { connectUdp } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";
 
 async function main(run: ClientRun<Record<never, never>>): Promise<void> {
-  const { operands, hostname, port, timeout, requests } = run;
-  using peer = await connectUdp({ hostname, port, signal: requests.stop });
+  const { operands, hostname, port, timeout, requests, log } = run;
+  using peer = await connectUdp({ hostname, port, signal: requests.stop, log });
   using conversation = operands.length > 0 ? undefined : openConversation(requests);
   if (conversation !== undefined) conversation.prompt = "> ";
   requests.stop.addEventListener("abort", () => conversation?.[Symbol.dispose]());

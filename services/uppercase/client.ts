@@ -30,7 +30,7 @@ interface ClientOptions {
 async function plain(server: HostPort, { timeout, signal, log }: ClientOptions): Promise<Client> {
   const address = await resolveUdp(server);
   const remote = formatAddress(address);
-  const socket = UdpSocket.reaching([address], signal);
+  const socket = UdpSocket.reaching([address], signal, log);
   const stranger = (from: string) => log.warn("{from} is not the server, its datagram is ignored", { from });
   return {
     async exchange(message, answered) {
@@ -43,8 +43,8 @@ async function plain(server: HostPort, { timeout, signal, log }: ClientOptions):
 }
 
 /** The connected client: its socket knows one peer, others are never seen. */
-async function connected(server: HostPort, { timeout, signal }: ClientOptions): Promise<Client> {
-  const peer = await connectUdp({ ...server, signal });
+async function connected(server: HostPort, { timeout, signal, log }: ClientOptions): Promise<Client> {
+  const peer = await connectUdp({ ...server, signal, log });
   return {
     async exchange(message, answered) {
       await peer.send(message);
@@ -59,7 +59,7 @@ async function matching(servers: HostPort[], { timeout, signal, log }: ClientOpt
   const addresses = await Promise.all(servers.map(resolveUdp));
   // By what they resolve to, so that two names of one server owe one answer.
   const targets = new Map(addresses.map((address) => [formatAddress(address), address]));
-  const socket = UdpSocket.reaching(addresses, signal);
+  const socket = UdpSocket.reaching(addresses, signal, log);
   return {
     async exchange(message, answered) {
       const owing = new Set(targets.keys());

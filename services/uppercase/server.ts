@@ -30,8 +30,10 @@ import { PORT, upperCase } from "./protocol.ts";
 export function serveUppercase(options: ServeUdpOptions = {}): UdpServer {
   const log = options.log ?? new Log("Server");
   return serveUdp({ port: PORT, ...options, log }, (datagram, from) => {
-    if (log.showsMessages) log.said(formatAddress(from), "Server", datagram);
+    const shows = log.showsMessages;
+    if (shows) log.said(formatAddress(from), "Server", datagram);
     upperCase(datagram);
+    if (shows) log.said("Server", formatAddress(from), datagram);
     return datagram;
   });
 }

@@ -3,7 +3,7 @@ import { configureLog, escapeBytes, escapeText, Log, type LogOptions, quoteText 
 import { bytes, textOf } from "../harness.ts";
 
 /** What a log comes to. */
-async function logged(write: (log: Log) => void | Promise<void>, options: LogOptions = {}): Promise<string> {
+async function logged(write: (log: Log) => unknown, options: LogOptions = {}): Promise<string> {
   let written = "";
   const writer = {
     write(data: Uint8Array) {

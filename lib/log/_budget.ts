@@ -1,0 +1,76 @@
+/** How many records of a kind are written in a second: more than a person reads, and 15 ms of work, as measured. */
+const RECORDS = 1000;
+/** How many bytes of messages on the wire are written in a second. */
+const BYTES = 256 * 1024;
+/** The period that both are counted over, in milliseconds. */
+const PERIOD = 1000;
+
+/** Budgets that have not said yet what was left out. */
+const owing = new Set<Budget>();
+
+/**
+ * How many records of one kind a log writes in a second. A client that sends as fast as it can would have the program
+ * write about it and do nothing else. Records over the budget are counted, and the count is written when the second
+ * has passed.
+ */
+export class Budget {
+  readonly #report: (omitted: number) => void;
+  #began = -Infinity;
+  #records = 0;
+  #bytes = 0;
+  #omitted = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param report Writes how many records were left out. */
+  constructor(report: (omitted: number) => void) {
+    this.#report = report;
+  }
+
+  /** Whether one more record may be written; counts it if not. */
+  take(): boolean {
+    if (this.#omitted > 0) {
+      this.#omitted++;
+      return false;
+    }
+    const now = performance.now();
+    if (now - this.#began >= PERIOD) {
+      this.#began = now;
+      this.#records = this.#bytes = 0;
+    }
+    if (this.#records < RECORDS && this.#bytes < BYTES) {
+      this.#records++;
+      return true;
+    }
+    this.#omitted = 1;
+    owing.add(this);
+    const timer = setTimeout(() => this.settle(), this.#began + PERIOD - now);
+    Deno.unrefTimer(timer);
+    this.#timer = timer;
+    return false;
+  }
+
+  /** Counts records that are not written, after one has been refused. */
+  omit(count: number): void {
+    if (this.#omitted > 0) this.#omitted += count;
+  }
+
+  /** Counts the bytes of a record that is written. */
+  spend(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** Writes how many records were left out, and begins a new period. */
+  settle(): void {
+    clearTimeout(this.#timer);
+    owing.delete(this);
+    const omitted = this.#omitted;
+    this.#omitted = 0;
+    this.#began = -Infinity;
+    this.#report(omitted);
+  }
+}
+
+/** Writes what every budget has left out, at the end of a program. */
+export function settleBudgets(): void {
+  for (const budget of owing) budget.settle();
+}
