@@ -8,7 +8,7 @@ import type { ServeOptions, Server } from "./server.ts";
 import { after, sleep } from "./timer.ts";
 import { type Certificate, encryptServer, serverContext, type Socket } from "./_tls.ts";
 import { Turns } from "./_turns.ts";
-import { listenUnix } from "./unix.ts";
+import { type Listener, listenUnix } from "./unix.ts";
 
 /** How long a handler may take to notice that its connection was cut, in milliseconds, before it is given up. */
 const GIVE_UP_AFTER = 1000;
@@ -120,7 +120,7 @@ export function serveTcp(
 }
 
 /** Listens for what the options say. */
-function listen(options: ServeTcpOptions): Deno.Listener<Deno.Conn> {
+function listen(options: ServeTcpOptions): Listener {
   const { hostname = "127.0.0.1", port = 0, path, tls, allow, backlog = 511, reusePort = false } = options;
   if (path === undefined) return Deno.listen({ hostname, port, tcpBacklog: backlog, reusePort });
   if (tls !== undefined) throw new RangeError("Cannot encrypt a Unix socket: what passes it never leaves the machine");
@@ -139,7 +139,7 @@ class TcpService implements TcpServer {
   readonly finished: Promise<void>;
   readonly closed = new Map<CloseReason, number>();
 
-  readonly #listener: Deno.Listener<Deno.Conn>;
+  readonly #listener: Listener;
   readonly #handler: (connection: Connection) => void | Promise<void>;
   readonly #limits: Limits;
   readonly #admission: Admission;

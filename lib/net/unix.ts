@@ -4,13 +4,16 @@ const OWNER_ONLY = 0o600;
 /** How long a path can be in bytes: the field for it in Linux's `sockaddr_un`, without its zero; macOS has 103. */
 const LONGEST_PATH = Deno.build.os === "linux" ? 107 : 103;
 
+/** What {@linkcode serveTcp} needs of a listener. */
+export type Listener = Pick<Deno.Listener<Deno.Conn>, "addr" | "accept" | "close">;
+
 /** Listens at the path of a Unix socket, which only its owner can connect to. */
-export function listenUnix(path: string): Deno.UnixListener {
+export function listenUnix(path: string): Listener {
   const { length } = new TextEncoder().encode(path);
   if (length > LONGEST_PATH) {
     throw new RangeError(`Cannot listen at a path of ${length} bytes: expected at most ${LONGEST_PATH}`);
   }
-  const listener = Deno.listen({ transport: "unix", path });
+  const listener = new OwnListener(path);
   try {
     Deno.chmodSync(path, OWNER_ONLY);
   } catch (error) {
@@ -18,6 +21,60 @@ export function listenUnix(path: string): Deno.UnixListener {
     throw error;
   }
   return listener;
+}
+
+/** A Unix listener that removes no file but its own: the runtime's removes the file at its path, whose ever it is. */
+class OwnListener implements Listener {
+  readonly #listener: Deno.UnixListener;
+  readonly #isInPlace: () => boolean;
+  #stopAccepting: (error: Error) => void = () => {};
+
+  constructor(path: string) {
+    this.#listener = Deno.listen({ transport: "unix", path });
+    this.#isInPlace = rememberFile(path);
+  }
+
+  get addr(): Deno.UnixAddr {
+    return this.#listener.addr;
+  }
+
+  accept(): Promise<Deno.Conn> {
+    return new Promise((resolve, reject) => {
+      this.#stopAccepting = reject;
+      this.#listener.accept().then(resolve, reject);
+    });
+  }
+
+  close(): void {
+    if (this.#isInPlace()) return this.#listener.close();
+    // Nobody can reach this listener any more. It stays open: closing it would remove another's file.
+    this.#listener.unref();
+    addEventListener("unload", exit);
+    this.#stopAccepting(new Deno.errors.BadResource("The listener is closed"));
+  }
+}
+
+/** Ends the program at once: the runtime closes the listeners of a program that ends by itself. */
+function exit(): never {
+  Deno.exit();
+}
+
+/**
+ * Remembers the file at a path by its device and inode.
+ *
+ * @param path Where a socket has just been bound: nobody else's file has the same inode while that is open.
+ * @returns Tells whether the same file is still there.
+ */
+export function rememberFile(path: string): () => boolean {
+  const made = fileAt(path);
+  return () => {
+    try {
+      const found = fileAt(path);
+      return made !== undefined && found?.ino === made.ino && found.dev === made.dev;
+    } catch {
+      return false; // It cannot be told any more.
+    }
+  };
 }
 
 /**

@@ -2,6 +2,7 @@ import { concat } from "@std/bytes/concat";
 import net from "node:net";
 import type { Endpoint } from "../../lib/cli/mod.ts";
 import { after, formatAddress, sleep } from "../../lib/net/mod.ts";
+import { rememberFile } from "../../lib/net/unix.ts";
 import { type Direction, type Fault, StreamFaults } from "./faults.ts";
 import { formatEndpoint, type Proxying, type Setting } from "./proxying.ts";
 
@@ -236,6 +237,7 @@ export async function proxyStreams(setting: Setting): Promise<Proxying> {
     if (listen.transport === "unix") server.listen(listen.path);
     else server.listen(listen.port, listen.hostname);
   });
+  const isInPlace = listen.transport === "unix" ? rememberFile(listen.path) : () => true;
   // No descriptor left for a moment is no reason to stop.
   server.on("error", (error) => log.warn("Cannot accept a connection: {error}", { error: error.message }));
   const address = server.address();
@@ -248,7 +250,8 @@ export async function proxyStreams(setting: Setting): Promise<Proxying> {
     },
     async stop() {
       stopped = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // Closing it removes the file at its path: another's, if its own is gone, and then nobody can reach it.
+      const closed = isInPlace() ? new Promise<void>((resolve) => server.close(() => resolve())) : server.unref();
       for (const passage of open.keys()) passage.break(SHUTDOWN);
       await Promise.all(open.values());
       await closed;

@@ -244,6 +244,35 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "a server that stops removes its own Unix socket alone, whatever stands in its place by then" +
+    (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = temporaryFolder();
+    const path = `${folder.path}/s`;
+    const more = [`--allow-read=${path}`, `--allow-write=${path}`, `--allow-net=unix:${path}`];
+    const server = { args: ["--unix", path], permissions: grants("echo", "server", ...more) };
+    {
+      await using first = await ServerProcess.start("echo", server);
+      Deno.removeSync(path);
+      Deno.writeTextFileSync(path, "precious");
+      assertEquals(await first.stop(), 0);
+      assertEquals(Deno.readTextFileSync(path), "precious");
+      Deno.removeSync(path);
+    }
+    {
+      await using first = await ServerProcess.start("echo", server);
+      Deno.removeSync(path);
+      await using _second = await ServerProcess.start("echo", server);
+      assertEquals(await first.stop(), 0);
+      const permissions = grants("echo", "client", ...more);
+      assertEquals((await runClient("echo", ["--unix", path], "", { permissions })).stdout, "Hello, world\n");
+    }
+    await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+  },
+});
+
 Deno.test("echo:server --host :: serves both families, and shows an IPv4 client as one", async () => {
   await using server = await ServerProcess.start("echo", {
     args: ["--host", "::"],
