@@ -1,8 +1,13 @@
+import { after } from "./timer.ts";
+
 /** What only the owner may do: connect. Unix systems ask for the right to write to the file. */
 const OWNER_ONLY = 0o600;
 
 /** How long a path can be in bytes: the field for it in Linux's `sockaddr_un`, without its zero; macOS has 103. */
 const LONGEST_PATH = Deno.build.os === "linux" ? 107 : 103;
+
+/** How long a server that starts may take from one step to the next, in milliseconds: it does nothing in between. */
+const PAUSE = 100;
 
 /** What {@linkcode serveTcp} needs of a listener. */
 export type Listener = Pick<Deno.Listener<Deno.Conn>, "addr" | "accept" | "close">;
@@ -79,7 +84,8 @@ export function rememberFile(path: string): () => boolean {
 
 /**
  * Removes the file of a Unix socket that a program left behind when it was killed: one at which nobody answers. A file
- * of another kind, and a socket that somebody listens at, stay; listening there then fails with `AddrInUse`.
+ * of another kind, and a socket that somebody listens at, stay; listening there then fails with `AddrInUse`. Of several
+ * programs that do this at once, one then listens. It takes 0.2 s if there is such a file.
  *
  * @param path The path of the socket.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
@@ -94,14 +100,31 @@ export function rememberFile(path: string): () => boolean {
  * ```
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  const found = fileAt(path);
-  if (!found?.isSocket) return;
+  const isInPlace = rememberFile(path);
+  if (!fileAt(path)?.isSocket || await isAnswered(path)) return;
+  // A server that starts at this moment has bound its socket, and listens to it a little later.
+  await pause();
+  if (await isAnswered(path)) return;
+  try {
+    if (isInPlace()) Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  // Another server may be between these two steps, and would remove a socket that takes the place at once.
+  await pause();
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => after(PAUSE, resolve));
+}
+
+async function isAnswered(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
+    return true;
   } catch (error) {
-    if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
-    // Another server may have done the same in the meantime, and this would be its socket.
-    if (fileAt(path)?.ino === found.ino) Deno.removeSync(path);
+    if (error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -273,6 +273,67 @@ Deno.test({
   },
 });
 
+/** Starts a server at each path in turn, at the same moment as another process, and prints what becomes of each. */
+const STARTS = `
+  import { removeStaleSocket, serveTcp } from "${new URL("../../lib/net/mod.ts", import.meta.url)}";
+  const [start, ...paths] = Deno.args;
+  const outcomes = await Promise.all(paths.map(async (path, number) => {
+    const due = Number(start) + 10 * number;
+    await new Promise((resolve) => setTimeout(resolve, due - Date.now() - 5));
+    while (Date.now() < due);
+    try {
+      await removeStaleSocket(path);
+      serveTcp({ path }, () => {});
+      return "Listening";
+    } catch (error) {
+      return error.name;
+    }
+  }));
+  console.log(outcomes.join());
+  await Deno.stdin.read(new Uint8Array(1));
+  Deno.exit();
+`;
+
+Deno.test({
+  name: "of two servers that start at once at a stale Unix socket one listens, the other says that it is in use" +
+    (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = temporaryFolder();
+    const paths = Array.from({ length: 60 }, (_, number) => `${folder.path}/${number}`);
+    const net = paths.map((path) => `unix:${path}`);
+    const flags = [`--allow-read=${folder.path}`, `--allow-write=${folder.path}`, `--allow-net=${net}`];
+    function run(name: string, script: string, ...args: string[]): Deno.ChildProcess {
+      Deno.writeTextFileSync(`${folder.path}/${name}.js`, script);
+      return new Deno.Command(Deno.execPath(), {
+        args: ["run", "-q", "--no-prompt", ...flags, `${folder.path}/${name}.js`, ...args],
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+    }
+    // A program that exits without closing its sockets leaves their files behind.
+    const left = run(
+      "left",
+      'for (const path of Deno.args) Deno.listen({ transport: "unix", path }); Deno.exit();',
+      ...paths,
+    );
+    await left.stdin.close();
+    await left.output();
+    const start = String(Date.now() + 500);
+    const processes = [1, 2].map(() => run("starts", STARTS, start, ...paths));
+    const outcomes = await Promise.all(processes.map(async ({ stdout }) => {
+      const { value } = await within(stdout.pipeThrough(new TextDecoderStream()).getReader().read(), "the outcomes");
+      return value!.trim().split(",");
+    }));
+    for (const { stdin, status } of processes) {
+      await stdin.close();
+      await status;
+    }
+    const both = paths.map((_, number) => outcomes.map((of) => of[number]).sort().join());
+    assertEquals(both.filter((outcome) => outcome !== "AddrInUse,Listening"), []);
+  },
+});
+
 Deno.test("echo:server --host :: serves both families, and shows an IPv4 client as one", async () => {
   await using server = await ServerProcess.start("echo", {
     args: ["--host", "::"],
