@@ -130,12 +130,13 @@ Deno.test("who does not speak TLS, does not trust the other or stays silent is t
   assertMatch(waiting.stderr, /The TLS handshake did not end within 0\.2 s\n$/);
 });
 
+const hasTls = hasProgram("openssl", "s_client", "-servername", "x", "-verify_return_error", "-quiet", "-help") &&
+  hasProgram("python3", "-c", "import ssl; assert ssl.HAS_TLSv1_3");
+
 Deno.test({
   name: "openssl s_client and Python's ssl accept a server over TLS" +
-    (hasProgram("openssl", "version") && hasProgram("python3", "-c", "import ssl")
-      ? ""
-      : " (ignored: openssl or python3 is missing)"),
-  ignore: !hasProgram("openssl", "version") || !hasProgram("python3", "-c", "import ssl"),
+    (hasTls ? "" : " (ignored: no openssl s_client, or no python3 with TLS 1.3 here)"),
+  ignore: !hasTls,
   async fn() {
     using folder = temporaryFolder();
     const { serverArgs, clientArgs: [, caFile] } = certificatesIn(folder.path);
