@@ -28,7 +28,7 @@ export function listenUnix(path: string): Listener {
   return listener;
 }
 
-/** A Unix listener that removes no file but its own: the runtime's removes the file at its path, whose ever it is. */
+/** A Unix listener that removes its own file alone. The runtime's listener removes any file at its path. */
 class OwnListener implements Listener {
   readonly #listener: Deno.UnixListener;
   readonly #isInPlace: () => boolean;
@@ -52,14 +52,14 @@ class OwnListener implements Listener {
 
   close(): void {
     if (this.#isInPlace()) return this.#listener.close();
-    // Nobody can reach this listener any more. It stays open: closing it would remove another's file.
+    // No client can reach this listener any more. It stays open, since to close it is to remove another file.
     this.#listener.unref();
     addEventListener("unload", exit);
     this.#stopAccepting(new Deno.errors.BadResource("The listener is closed"));
   }
 }
 
-/** Ends the program at once: the runtime closes the listeners of a program that ends by itself. */
+/** Ends the program at once. The runtime closes the listeners of a program that ends by itself, as `close` does. */
 function exit(): never {
   Deno.exit();
 }
@@ -77,7 +77,7 @@ export function rememberFile(path: string): () => boolean {
       const found = fileAt(path);
       return made !== undefined && found?.ino === made.ino && found.dev === made.dev;
     } catch {
-      return false; // It cannot be told any more.
+      return false; // The folder cannot be looked into any more.
     }
   };
 }

@@ -250,7 +250,7 @@ export async function proxyStreams(setting: Setting): Promise<Proxying> {
     },
     async stop() {
       stopped = true;
-      // Closing it removes the file at its path: another's, if its own is gone, and then nobody can reach it.
+      // To close it is to remove the file at its path. If that is another file, no client can reach it any more.
       const closed = isInPlace() ? new Promise<void>((resolve) => server.close(() => resolve())) : server.unref();
       for (const passage of open.keys()) passage.break(SHUTDOWN);
       await Promise.all(open.values());
