@@ -40,7 +40,7 @@ export interface RunOptions {
 }
 
 /** A port that nobody listens at, for a server that cannot tell which it took. */
-function freePort(): number {
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }

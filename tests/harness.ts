@@ -139,7 +139,7 @@ export function temporaryFolder(): Disposable & { path: string } {
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-/** Whether the system has a program, for tests that cannot do without it. */
+/** Whether the system has a program that can do what a test needs: it is run with the arguments, and must succeed. */
 export function hasProgram(name: string, ...args: string[]): boolean {
   try {
     return new Deno.Command(name, { args, stdout: "null", stderr: "null" }).outputSync().success;

@@ -1,8 +1,6 @@
 /** How many records of a kind are written in a second: more than a person reads, and 15 ms of work, as measured. */
 const RECORDS = 1000;
-/** How many bytes of messages on the wire are written in a second. */
-const BYTES = 256 * 1024;
-/** The period that both are counted over, in milliseconds. */
+/** The period that they are counted over, in milliseconds. */
 const PERIOD = 1000;
 
 /** Budgets that have not said yet what was left out. */
@@ -17,7 +15,6 @@ export class Budget {
   readonly #report: (omitted: number) => void;
   #began = -Infinity;
   #records = 0;
-  #bytes = 0;
   #omitted = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -35,9 +32,9 @@ export class Budget {
     const now = performance.now();
     if (now - this.#began >= PERIOD) {
       this.#began = now;
-      this.#records = this.#bytes = 0;
+      this.#records = 0;
     }
-    if (this.#records < RECORDS && this.#bytes < BYTES) {
+    if (this.#records < RECORDS) {
       this.#records++;
       return true;
     }
@@ -52,11 +49,6 @@ export class Budget {
   /** Counts records that are not written, after one has been refused. */
   omit(count: number): void {
     if (this.#omitted > 0) this.#omitted += count;
-  }
-
-  /** Counts the bytes of a record that is written. */
-  spend(bytes: number): void {
-    this.#bytes += bytes;
   }
 
   /** Writes how many records were left out, and begins a new period. */

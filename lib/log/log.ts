@@ -23,15 +23,17 @@ export type Level = typeof LOG_LEVELS[number];
 /**
  * What a part of the program writes its log with. Nothing is written until a program configures the log.
  *
- * Of each kind of record a thousand are written in a second, and 256 KiB of messages on the wire, so that a client that
- * sends as fast as it can does not keep the program busy with its log. The rest is counted:
- * `... and 12,345 more messages`.
+ * Of each kind of record a thousand are written in a second, so that a client that sends as fast as it can does not keep
+ * the program busy with its log. The rest is counted: `... and 12,345 more messages`.
  */
 export class Log {
   readonly #logger: Logger;
   readonly #saidLevel: Level;
   readonly #messages = new Budget((omitted) =>
-    this.#logger[this.#saidLevel]("... and {omitted} more messages", { omitted: omitted.toLocaleString("en") })
+    this.#logger[this.#saidLevel]("... and {omitted} more {messages}", {
+      omitted: omitted.toLocaleString("en"),
+      messages: omitted === 1 ? "message" : "messages",
+    })
   );
   /** The budget of each kind of record: of each text, before its facts are filled in. */
   readonly #budgets = new Map<string, Budget>();
@@ -68,8 +70,6 @@ export class Log {
   said(from: string, to: string, message: string | Uint8Array | (() => string)): boolean {
     if (!this.showsMessages || !this.#messages.take()) return false;
     if (typeof message === "function") message = message();
-    // All of a text is encoded, to tell how many bytes are not shown.
-    this.#messages.spend(typeof message === "string" ? message.length : Math.min(message.length, SHOWN_BYTES));
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message;
     // Decoding a cut character would show it as bytes, so the cut moves back to where a character begins.
     let end = Math.min(bytes.length, SHOWN_BYTES);

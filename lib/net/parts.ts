@@ -3,7 +3,6 @@ import { Log } from "../log/log.ts";
 import type { Level } from "../log/mod.ts";
 import { clearCounts, makeSharedCounts, openConnections } from "./_admission.ts";
 import { formatAddress, type ListenAddress } from "./address.ts";
-import { connectTcp } from "./connect_tcp.ts";
 import type { CloseReason } from "./errors.ts";
 import type { DrainReport, ServeTcpOptions } from "./serve_tcp.ts";
 import type { Server } from "./server.ts";
@@ -93,12 +92,14 @@ export async function serveParts(options: PartsOptions): Promise<PartsServer> {
   const memory = makeSharedCounts(count);
   const seed = crypto.getRandomValues(new Int32Array(1))[0]!;
   const level = log.showsMessages ? "info" : "warning";
-  const each: PartOptions = { ...limits, port: limits.port ?? 0, reusePort: true, level };
+  const each: PartOptions = { ...limits, port: limits.port ?? 0, level };
   signal?.throwIfAborted();
-  await refusePortInUse(each);
   const startOne: StartRow = async (row, port) => {
     const sharedCounts = { memory, row, seed };
-    const part = await start({ ...each, port, sharedCounts }, (record) => passOn(record, log));
+    const part = await start(
+      { ...each, port, reusePort: row === 0 ? "first" : true, sharedCounts },
+      (record) => passOn(record, log),
+    );
     part.finished.catch(() => clearCounts(sharedCounts));
     return part;
   };
@@ -152,18 +153,6 @@ async function startAll(
   if (errors.length === 0 && !signal?.aborted) return parts;
   for (const part of parts) part.cut();
   throw errors[0] ?? signal?.reason;
-}
-
-/** Those who share a port do not notice one another, so another server's port would be shared without a word. */
-async function refusePortInUse({ hostname = "127.0.0.1", port }: PartOptions): Promise<void> {
-  if (port === 0) return;
-  try {
-    (await connectTcp({ hostname, port, connectTimeout: 1000 })).close();
-  } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) return;
-    throw error;
-  }
-  throw new Deno.errors.AddrInUse(formatAddress({ hostname, port }));
 }
 
 /** Waits for the last of them; it is an error if every one ended by itself. */

@@ -5,9 +5,10 @@ import { Connection } from "./connection.ts";
 import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
 import { type ConnectionOptions, type Limits, limitsOf } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
+import { listenFirst } from "./_shared_port.ts";
 import { after, sleep } from "./timer.ts";
 import { type Certificate, encryptServer, serverContext, type Socket } from "./_tls.ts";
-import { listenUnix } from "./unix.ts";
+import { type Listener, listenUnix } from "./unix.ts";
 
 /** How long a handler may take to notice that its connection was cut, in milliseconds, before it is given up. */
 const GIVE_UP_AFTER = 1000;
@@ -31,10 +32,11 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
   backlog?: number;
   /**
    * Whether several processes or workers may listen at the same port, between which Linux shares the connections out.
+   * `"first"` is for the first of them: it takes 10 ms, and fails if another program listens there, shared or not.
    *
    * @default {false}
    */
-  reusePort?: boolean;
+  reusePort?: boolean | "first";
   /**
    * How many connections may be open at once. One more is accepted and closed at once: a client left in the backlog
    * could not tell a full server from a slow network, and a flood would fill the backlog for everybody.
@@ -119,9 +121,12 @@ export function serveTcp(
 }
 
 /** Listens for what the options say. */
-function listen(options: ServeTcpOptions): Deno.Listener<Deno.Conn> {
+function listen(options: ServeTcpOptions): Listener {
   const { hostname = "127.0.0.1", port = 0, path, tls, allow, backlog = 511, reusePort = false } = options;
-  if (path === undefined) return Deno.listen({ hostname, port, tcpBacklog: backlog, reusePort });
+  if (path === undefined) {
+    const at = { hostname, port, tcpBacklog: backlog };
+    return reusePort === "first" ? listenFirst(at) : Deno.listen({ ...at, reusePort });
+  }
   if (tls !== undefined) throw new RangeError("Cannot encrypt a Unix socket: what passes it never leaves the machine");
   if (allow !== undefined) throw new RangeError("Cannot allow addresses at a Unix socket: its clients have none");
   return listenUnix(path);
@@ -138,7 +143,7 @@ class TcpService implements TcpServer {
   readonly finished: Promise<void>;
   readonly closed = new Map<CloseReason, number>();
 
-  readonly #listener: Deno.Listener<Deno.Conn>;
+  readonly #listener: Listener;
   readonly #handler: (connection: Connection) => void | Promise<void>;
   readonly #limits: Limits;
   readonly #admission: Admission;

@@ -1,16 +1,24 @@
+import { after } from "./timer.ts";
+
 /** What only the owner may do: connect. Unix systems ask for the right to write to the file. */
 const OWNER_ONLY = 0o600;
 
 /** How long a path can be in bytes: the field for it in Linux's `sockaddr_un`, without its zero; macOS has 103. */
 const LONGEST_PATH = Deno.build.os === "linux" ? 107 : 103;
 
+/** How long a server that starts may take from one step to the next, in milliseconds: it does nothing in between. */
+const PAUSE = 100;
+
+/** What {@linkcode serveTcp} needs of a listener. */
+export type Listener = Pick<Deno.Listener<Deno.Conn>, "addr" | "accept" | "close">;
+
 /** Listens at the path of a Unix socket, which only its owner can connect to. */
-export function listenUnix(path: string): Deno.UnixListener {
+export function listenUnix(path: string): Listener {
   const { length } = new TextEncoder().encode(path);
   if (length > LONGEST_PATH) {
     throw new RangeError(`Cannot listen at a path of ${length} bytes: expected at most ${LONGEST_PATH}`);
   }
-  const listener = Deno.listen({ transport: "unix", path });
+  const listener = new OwnListener(path);
   try {
     Deno.chmodSync(path, OWNER_ONLY);
   } catch (error) {
@@ -20,9 +28,64 @@ export function listenUnix(path: string): Deno.UnixListener {
   return listener;
 }
 
+/** A Unix listener that removes its own file alone. The runtime's listener removes any file at its path. */
+class OwnListener implements Listener {
+  readonly #listener: Deno.UnixListener;
+  readonly #isInPlace: () => boolean;
+  #stopAccepting: (error: Error) => void = () => {};
+
+  constructor(path: string) {
+    this.#listener = Deno.listen({ transport: "unix", path });
+    this.#isInPlace = rememberFile(path);
+  }
+
+  get addr(): Deno.UnixAddr {
+    return this.#listener.addr;
+  }
+
+  accept(): Promise<Deno.Conn> {
+    return new Promise((resolve, reject) => {
+      this.#stopAccepting = reject;
+      this.#listener.accept().then(resolve, reject);
+    });
+  }
+
+  close(): void {
+    if (this.#isInPlace()) return this.#listener.close();
+    // No client can reach this listener any more. It stays open, since to close it is to remove another file.
+    this.#listener.unref();
+    addEventListener("unload", exit);
+    this.#stopAccepting(new Deno.errors.BadResource("The listener is closed"));
+  }
+}
+
+/** Ends the program at once. The runtime closes the listeners of a program that ends by itself, as `close` does. */
+function exit(): never {
+  Deno.exit();
+}
+
+/**
+ * Remembers the file at a path by its device and inode.
+ *
+ * @param path Where a socket has just been bound: nobody else's file has the same inode while that is open.
+ * @returns Tells whether the same file is still there.
+ */
+export function rememberFile(path: string): () => boolean {
+  const made = fileAt(path);
+  return () => {
+    try {
+      const found = fileAt(path);
+      return made !== undefined && found?.ino === made.ino && found.dev === made.dev;
+    } catch {
+      return false; // The folder cannot be looked into any more.
+    }
+  };
+}
+
 /**
  * Removes the file of a Unix socket that a program left behind when it was killed: one at which nobody answers. A file
- * of another kind, and a socket that somebody listens at, stay; listening there then fails with `AddrInUse`.
+ * of another kind, and a socket that somebody listens at, stay; listening there then fails with `AddrInUse`. Of several
+ * programs that do this at once, one then listens. It takes 0.2 s if there is such a file.
  *
  * @param path The path of the socket.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
@@ -37,14 +100,31 @@ export function listenUnix(path: string): Deno.UnixListener {
  * ```
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  const found = fileAt(path);
-  if (!found?.isSocket) return;
+  const isInPlace = rememberFile(path);
+  if (!fileAt(path)?.isSocket || await isAnswered(path)) return;
+  // A server that starts at this moment has bound its socket, and listens to it a little later.
+  await pause();
+  if (await isAnswered(path)) return;
+  try {
+    if (isInPlace()) Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  // Another server may be between these two steps, and would remove a socket that takes the place at once.
+  await pause();
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => after(PAUSE, resolve));
+}
+
+async function isAnswered(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
+    return true;
   } catch (error) {
-    if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
-    // Another server may have done the same in the meantime, and this would be its socket.
-    if (fileAt(path)?.ino === found.ino) Deno.removeSync(path);
+    if (error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

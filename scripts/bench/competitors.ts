@@ -75,7 +75,7 @@ export async function findCompetitors(
   const present: Competitor[] = [];
   const missing: Missing[] = [];
   for (const name of COMPETITORS.filter((name) => wanted.includes(name))) {
-    const found = await find(name, folder);
+    const found = await findRunning(name, folder);
     if (typeof found === "string") {
       missing.push({ name, reason: found });
       continue;
@@ -102,7 +102,15 @@ interface Found {
   command: string[];
 }
 
-/** What runs a competitor's server, or why nothing does. */
+/** What runs a competitor's server, tried with one service that it has, or why nothing does. */
+async function findRunning(name: CompetitorName, folder: string): Promise<Found | string> {
+  const found = await find(name, folder);
+  if (typeof found === "string") return found;
+  const service: Service = name === "streams" ? "delimited" : "uppercase";
+  return await PeerProcess.faultOf([...found.command, service]) ?? found;
+}
+
+/** What should run a competitor's server, or why nothing does. */
 async function find(name: CompetitorName, folder: string): Promise<Found | string> {
   switch (name) {
     case "c": {
@@ -119,13 +127,15 @@ async function find(name: CompetitorName, folder: string): Promise<Found | strin
       const version = await tryProgram("go", ["env", "GOVERSION"]);
       if (!version?.success) return "no go";
       const built = await tryProgram("go", ["build", "-o", `${folder}/server-go`, "server.go"], PEERS);
-      if (!built!.success) return `server.go does not compile: ${built!.stderr.trim()}`;
+      if (!built!.success) return `server.go does not compile: ${faultIn(built!.stderr)}`;
       return { version: version.stdout.trim(), command: [`${folder}/server-go`] };
     }
     case "node":
     case "bun": {
-      const version = await tryProgram(name, ["--version"]);
-      if (!version?.success) return `no ${name}`;
+      // Where there is no node, the runtime runs itself in its place.
+      const asked = name === "node" ? ["-p", "process.versions.deno ? '' : process.version"] : ["--version"];
+      const version = await tryProgram(name, asked);
+      if (!version?.stdout.trim()) return `no ${name}`;
       return { version: `${TITLES[name]} ${version.stdout.trim().replace(/^v/, "")}`, command: [name, "server.mjs"] };
     }
     default: {
@@ -148,7 +158,12 @@ export async function compileC(source: string, target: string): Promise<string |
   if (Deno.build.os !== "linux") return "it uses epoll, which is Linux's";
   const compiled = await tryProgram("gcc", ["-O2", "-o", target, source], PEERS);
   if (compiled === undefined) return "no gcc";
-  return compiled.success ? undefined : `${source} does not compile: ${compiled.stderr.trim()}`;
+  return compiled.success ? undefined : `${source} does not compile: ${faultIn(compiled.stderr)}`;
+}
+
+/** The line of what a compiler or a runtime says that tells what is wrong. */
+function faultIn(stderr: string): string {
+  return /^.*(?:error|:\d+:\d+:).*$/im.exec(stderr)?.[0] ?? stderr.trim().split("\n").at(-1)!;
 }
 
 /** A server that is ended when it is disposed of. */
@@ -234,6 +249,19 @@ async function untilAnswered(port: number): Promise<void> {
 class PeerProcess extends ServingProcess {
   private constructor(process: Deno.ChildProcess, readonly port: number) {
     super(process);
+  }
+
+  /** Why a server does not start; `undefined` if it does. */
+  static async faultOf([program, ...args]: string[]): Promise<string | undefined> {
+    const options = { args, cwd: PEERS, stdin: "null", stdout: "piped", stderr: "piped" } as const;
+    await using process = new Deno.Command(program!, options).spawn();
+    const stderr = new Response(process.stderr).text();
+    const stdout = process.stdout.getReader();
+    const { done } = await within(stdout.read(), `the port of ${program} ${args.join(" ")}`);
+    await stdout.cancel();
+    if (!done) process.kill("SIGKILL");
+    const said = await stderr;
+    return done ? `it does not start: ${faultIn(said)}` : undefined;
   }
 
   static async start([program, ...args]: string[]): Promise<PeerProcess> {

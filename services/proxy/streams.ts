@@ -10,6 +10,7 @@ import {
   sleep,
   toConnectionError,
 } from "../../lib/net/mod.ts";
+import { rememberFile } from "../../lib/net/unix.ts";
 import { type Direction, type Fault, StreamFaults } from "./faults.ts";
 import { formatEndpoint, type Proxying, type Setting } from "./proxying.ts";
 
@@ -255,6 +256,7 @@ export async function proxyStreams(setting: Setting): Promise<Proxying> {
     if (listen.transport === "unix") server.listen(listen.path);
     else server.listen(listen.port, listen.hostname);
   });
+  const isInPlace = listen.transport === "unix" ? rememberFile(listen.path) : () => true;
   // No descriptor left for a moment is no reason to stop.
   server.on("error", (error) => log.warn("Cannot accept a connection: {error}", { error: error.message }));
   const address = server.address();
@@ -267,7 +269,8 @@ export async function proxyStreams(setting: Setting): Promise<Proxying> {
     },
     async stop() {
       stopped = true;
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // To close it is to remove the file at its path. If that is another file, no client can reach it any more.
+      const closed = isInPlace() ? new Promise<void>((resolve) => server.close(() => resolve())) : server.unref();
       for (const passage of open.keys()) passage.break("shutdown", "The proxy is shutting down");
       await Promise.all(open.values());
       await closed;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { configureLog, escapeBytes, escapeText, Log, type LogOptions, quoteText } from "@wirebench/wirebench/log";
-import { bytes, textOf } from "../harness.ts";
+import { bytes, textOf, within } from "../harness.ts";
 
 /** What a log comes to. */
 async function logged(write: (log: Log) => unknown, options: LogOptions = {}): Promise<string> {
@@ -18,6 +18,11 @@ async function logged(write: (log: Log) => unknown, options: LogOptions = {}): P
     await write(new Log("Server"));
   }
   return textOf(Uint8Array.from(written, (character) => character.charCodeAt(0)));
+}
+
+/** A record without a budget, as another thread would have made it. */
+function record(message: string): Parameters<Log["relay"]>[0] {
+  return { level: "info", message: [message], rawMessage: message, timestamp: Date.now(), properties: {} };
 }
 
 const TIME = "\\[\\d\\d:\\d\\d:\\d\\d – ";
@@ -111,7 +116,7 @@ Deno.test("levels hide what is less important, and what is hidden costs nothing"
 
 Deno.test("nothing is lost at the end of the program: 100,000 lines", async () => {
   const text = await logged((log) => {
-    for (let line = 0; line < 100_000; line++) log.info("line {line}", { line });
+    for (let line = 0; line < 100_000; line++) log.relay(record(`line ${line}`));
   });
   const lines = text.trimEnd().split("\n");
   assertEquals(lines.length, 100_000);
@@ -151,7 +156,7 @@ Deno.test("a log that nobody reads holds nothing up, and says later what was dro
     await using _log = await configureLog({ writer, format: "json" });
     const log = new Log("Server");
     const filler = "x".repeat(1000);
-    for (let line = 0; line < 30_000; line++) log.info("{filler}", { filler });
+    for (let line = 0; line < 30_000; line++) log.relay(record(filler));
     released.resolve();
   }
   const records = written.trimEnd().split("\n").map((line) => JSON.parse(line));
@@ -194,4 +199,36 @@ Deno.test("quoteText() leaves no way out of its quotes", () => {
 Deno.test("escapeText() and escapeBytes() can be told to keep characters", () => {
   assertEquals(escapeText("a\tb\nc\x07", "\n\t"), "a\tb\nc\\x07");
   assertEquals(escapeBytes(bytes("a\tb\n"), "\t"), "a\tb\\n");
+});
+
+Deno.test("of each kind of record a thousand are written in a second, and the others are counted", async () => {
+  const text = await logged((log) => {
+    for (let line = 0; line < 12_345; line++) log.said("127.0.0.1:1", "Server", "x");
+    log.omit(1_000_000);
+    for (let line = 0; line < 1500; line++) log.info("{peer} connected", { peer: line });
+    log.warn("{peer} closed: {reason}", { peer: "127.0.0.1:1", reason: "too slow" });
+  });
+  assertEquals(text.match(/-> Server/g)?.length, 1000);
+  assertEquals(text.match(/\d connected/g)?.length, 1000);
+  assertMatch(text, /127\.0\.0\.1:1 closed: too slow\n/);
+  assertMatch(text, /: \.\.\. and 1,011,345 more messages\n/);
+  assertMatch(text, /: \.\.\. and 500 more like "… connected"\n/);
+});
+
+Deno.test("what a log has left out is written when the second has passed", async () => {
+  let written = "";
+  const counted = Promise.withResolvers<void>();
+  const writer = {
+    write(data: Uint8Array) {
+      written += textOf(data);
+      if (written.includes("more message")) counted.resolve();
+      return Promise.resolve(data.length);
+    },
+  };
+  await using _log = await configureLog({ writer });
+  const log = new Log("Server");
+  for (let line = 0; line < 1001; line++) log.said("127.0.0.1:1", "Server", "x");
+  await within(counted.promise, "the count of what was left out");
+  assertMatch(written, /\.\.\. and 1 more message\n/);
+  log.said("127.0.0.1:1", "Server", "after it");
 });

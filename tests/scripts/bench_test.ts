@@ -1,13 +1,22 @@
 import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { chart } from "../../scripts/bench/chart.ts";
-import { COMPETITORS, findCompetitors, own } from "../../scripts/bench/competitors.ts";
+import { type Competitor, COMPETITORS, findCompetitors, own } from "../../scripts/bench/competitors.ts";
 import type { Figure } from "../../scripts/bench/measure.ts";
 import { report } from "../../scripts/bench/report.ts";
 import { temporaryFolder } from "../../scripts/bench/system.ts";
 import { judge } from "../../scripts/bench/verdict.ts";
 import { WORKLOADS } from "../../scripts/bench/workloads.ts";
-import { bytes, fakeServer, hasProgram, headed, RawPeer, ServerProcess, textOf, within } from "../harness.ts";
+import {
+  bytes,
+  fakeServer,
+  headed,
+  RawPeer,
+  ServerProcess,
+  temporaryFolder as testFolder,
+  textOf,
+  within,
+} from "../harness.ts";
 
 async function deno(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const process = new Deno.Command(Deno.execPath(), {
@@ -21,14 +30,11 @@ async function deno(...args: string[]): Promise<{ code: number; stdout: string; 
 
 const bench = (...args: string[]) => deno("-P=bench", "scripts/bench.ts", ...args);
 
-/** A moment later. */
-const soon = () => new Promise<void>((resolve) => setTimeout(resolve, 50));
-
-const hasNode = hasProgram("node", "--version");
+const [noNode] = (await findCompetitors(["node"], "", undefined)).missing;
 
 Deno.test({
-  name: "bench: services and a peer are measured side by side" + (hasNode ? "" : " (skipped: there is no node)"),
-  ignore: !hasNode,
+  name: "bench: services and a peer are measured side by side" + (noNode ? ` (ignored: ${noNode.reason})` : ""),
+  ignore: noNode !== undefined,
   async fn() {
     const only = ["echo-64", "connect", "delimited", "uppercase-1k", "chat-16", "start"];
     const args = ["--rounds", "1", "--seconds", "0.2", "--against", "node", "--only", only.join(",")];
@@ -52,59 +58,61 @@ Deno.test({
   },
 });
 
-Deno.test("bench: every peer that can run here speaks what the services speak", async () => {
+Deno.test("bench: every peer that can run here speaks what the services speak", async (t) => {
   await using folder = await temporaryFolder();
-  const { present } = await findCompetitors(COMPETITORS, folder.path, undefined);
+  const { present, missing } = await findCompetitors(COMPETITORS, folder.path, undefined);
+  for (const { name, reason } of missing) {
+    await t.step({ name: `${name} (ignored: ${reason})`, ignore: true, fn() {} });
+  }
   for (const competitor of [own(undefined), ...present]) {
-    for (
-      const workload of WORKLOADS.filter(({ name }) =>
-        ["echo-64", "delimited", "uppercase-64", "chat-16"].includes(name)
-      )
-    ) {
-      if (!competitor.serves(workload)) continue;
-      await using server = await competitor.start(workload.service);
-      const what = `${workload.service} of ${competitor.title}`;
-      if (workload.service === "uppercase") {
-        const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-        await socket.send(bytes("`az{AZ é"), { transport: "udp", hostname: "127.0.0.1", port: server.port });
-        const [answer] = await within(socket.receive(), what);
-        socket.close();
-        assertEquals(textOf(answer), "`AZ{AZ é", what);
-        continue;
-      }
-      using peer = await RawPeer.connect(server.port);
-      if (workload.service === "echo") {
-        await peer.send("Hello, world");
-        await peer.end();
-        assertEquals(await peer.receiveAll(), "Hello, world", what);
-      } else if (workload.service === "delimited") {
-        for (const piece of ["one\r\ntw", "o\nthree\r", "\n\nfi", "ve"]) {
-          await peer.send(piece);
-          if (piece.startsWith("o")) assertEquals((await peer.receive(4)).at(-1), "\n", what);
-        }
-        await peer.end();
-        assertEquals(await peer.receiveAll(), "three\n\nfive\n", what);
-      } else {
-        using other = await RawPeer.connect(server.port);
-        await peer.send(headed("alice"));
-        await other.send(headed("bob"));
-        const fromBob = textOf(headed("bob")) + textOf(headed("Hi"));
-        // Bob may be in the room before Alice is.
-        let got = "";
-        const greeted = peer.receive(fromBob.length).then((text) => got = text);
-        do {
-          await other.send(headed("Hi"));
-          await Promise.race([greeted, soon()]);
-        } while (got === "");
-        assertEquals(got, fromBob, what);
-        for (const byte of headed("Hey, é")) await peer.send(Uint8Array.of(byte));
-        await peer.send(concat([headed(""), headed("and more")]));
-        const said = ["alice", "Hey, é", "alice", "", "alice", "and more"].map((text) => textOf(headed(text))).join("");
-        assertEquals(await other.receive(bytes(said).length), said, what);
-      }
-    }
+    await t.step(competitor.title, () => speaks(competitor));
   }
 });
+
+/** Has a server of each kind say what the service says. */
+async function speaks(competitor: Competitor): Promise<void> {
+  for (
+    const workload of WORKLOADS.filter(({ name }) => ["echo-64", "delimited", "uppercase-64", "chat-16"].includes(name))
+  ) {
+    if (!competitor.serves(workload)) continue;
+    await using server = await competitor.start(workload.service);
+    const what = `${workload.service} of ${competitor.title}`;
+    if (workload.service === "uppercase") {
+      const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+      await socket.send(bytes("`az{AZ é"), { transport: "udp", hostname: "127.0.0.1", port: server.port });
+      const [answer] = await within(socket.receive(), what);
+      socket.close();
+      assertEquals(textOf(answer), "`AZ{AZ é", what);
+      continue;
+    }
+    using peer = await RawPeer.connect(server.port);
+    if (workload.service === "echo") {
+      await peer.send("Hello, world");
+      await peer.end();
+      assertEquals(await peer.receiveAll(), "Hello, world", what);
+    } else if (workload.service === "delimited") {
+      for (const piece of ["one\r\ntw", "o\nthree\r", "\n\nfi", "ve"]) {
+        await peer.send(piece);
+        if (piece.startsWith("o")) assertEquals((await peer.receive(4)).at(-1), "\n", what);
+      }
+      await peer.end();
+      assertEquals(await peer.receiveAll(), "three\n\nfive\n", what);
+    } else {
+      using other = await RawPeer.connect(server.port);
+      await peer.send(headed("alice"));
+      await other.send(headed("bob"));
+      const fromBob = textOf(headed("bob")) + textOf(headed("Hi"));
+      // Bob may be in the room before Alice is.
+      const greeting = setInterval(() => void other.send(headed("Hi")), 20);
+      const got = await peer.receive(fromBob.length).finally(() => clearInterval(greeting));
+      assertEquals(got, fromBob, what);
+      for (const byte of headed("Hey, é")) await peer.send(Uint8Array.of(byte));
+      await peer.send(concat([headed(""), headed("and more")]));
+      const said = ["alice", "Hey, é", "alice", "", "alice", "and more"].map((text) => textOf(headed(text))).join("");
+      assertEquals(await other.receive(bytes(said).length), said, what);
+    }
+  }
+}
 
 Deno.test("bench: the generator in Deno does what the one in C does", async () => {
   const generate = (kind: string, port: number, ...rest: number[]) =>
@@ -135,14 +143,70 @@ Deno.test("bench: the generator in Deno does what the one in C does", async () =
   assertStringIncludes(stderr, "Wrong answer");
 });
 
-Deno.test("bench: who is missing is named, with the reason; wrong usage is said", async () => {
+Deno.test("bench: wrong usage is said", async () => {
   const { code, stderr } = await bench("--only", "nonsense");
   assertEquals(code, 2);
   assertStringIncludes(stderr, "--only: expected some of echo,echo-64,");
-  const { stdout, code: alone } = await bench("--quick", "--only", "start", "--against", "go");
-  assertEquals(alone, 0);
-  assertMatch(stdout, hasProgram("go", "version") ? /^Go: go\d/m : /^go is missing: no go$/m);
 });
+
+/** Programs that are there, and too old or broken for what the bench wants of them. */
+const UNFIT = {
+  go: 'case $1 in env) echo go1.0;; *) echo "# server" >&2; echo "./server.go:1:1: undefined: x" >&2; exit 1;; esac',
+  node: "case $1 in -p) echo v1.0.0;; *) echo 'SyntaxError: x' >&2; exit 1;; esac",
+  python3: "case $1 in -c) echo python3; echo 2.0.0;; *) echo 'SyntaxError: y' >&2; exit 1;; esac",
+};
+
+Deno.test({
+  name: "bench: a peer that cannot be built or started is named, with the reason" +
+    (Deno.build.os === "windows" ? " (ignored: no sh here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = testFolder();
+    for (const [name, script] of Object.entries(UNFIT)) {
+      Deno.writeTextFileSync(`${folder.path}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    }
+    const { code, stdout, stderr } = await benchIn('PATH="$0:$PATH" exec "$@"', folder.path, "go,node,asyncio");
+    assertEquals(code, 0, stderr);
+    for (
+      const line of [
+        "go is missing: server.go does not compile: ./server.go:1:1: undefined: x",
+        "node is missing: it does not start: SyntaxError: x",
+        "asyncio is missing: it does not start: SyntaxError: y",
+      ]
+    ) {
+      assertStringIncludes(stdout, `${line}\n`);
+    }
+  },
+});
+
+Deno.test({
+  name: "bench: Deno is not measured as Node where there is none" +
+    (Deno.build.os === "windows" ? " (ignored: no sh here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = testFolder();
+    for (const tool of ["mktemp", "rm"]) {
+      Deno.writeTextFileSync(`${folder.path}/${tool}`, `#!/bin/sh\nPATH=$ALL exec ${tool} "$@"\n`, { mode: 0o755 });
+    }
+    const { code, stdout, stderr } = await benchIn('ALL="$PATH" PATH="$0" exec "$@"', folder.path, "node");
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stdout, "node is missing: no node\n");
+  },
+});
+
+/** Runs the bench against some peers from a script of the shell, which gets a folder and the command. */
+async function benchIn(
+  script: string,
+  folder: string,
+  against: string,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const command = ["run", "-q", "--no-prompt", "-P=bench", "scripts/bench.ts", "--quick", "--only", "start"];
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", script, folder, Deno.execPath(), ...command, "--against", against],
+    cwd: new URL("../..", import.meta.url),
+  }).output();
+  return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
+}
 
 Deno.test("bench: a target is judged by the best rounds, and a missed one is named", () => {
   const workload = WORKLOADS.find(({ name }) => name === "echo-many")!;

@@ -29,11 +29,11 @@ Deno.test("sockets kinds makes one of each kind, and shows the address it got", 
   assertMatch(stdout, /^IPv4 +TCP stream +127\.0\.0\.1:\d+$/m);
 });
 
-const hasSs = Deno.build.os === "linux" && hasProgram("ss", "-V");
+const hasSs = Deno.build.os === "linux" && hasProgram("ss", "-H", "-t", "-u", "-a", "-n");
 
 Deno.test({
   name: "sockets state shows who listens and who is connected, and what the states mean" +
-    (hasSs ? "" : " (ignored: no ss of iproute2 here)"),
+    (hasSs ? "" : " (ignored: no ss of iproute2 that lists sockets here)"),
   ignore: !hasSs,
   async fn() {
     await using server = await ServerProcess.start("echo");

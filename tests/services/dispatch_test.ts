@@ -52,11 +52,11 @@ for (const mode of MODES) {
   });
 }
 
-const hasPs = onLinux && hasProgram("ps", "--version");
+const hasPs = onLinux && hasProgram("ps", "-o", "pid=", "--ppid", "1", "-p", String(Deno.pid));
 
 Deno.test({
   name: "dispatch:server --mode processes goes on without a process that is killed" +
-    (hasPs ? "" : " (ignored: no Linux, or no ps of procps here)"),
+    (hasPs ? "" : " (ignored: no Linux, or no ps with --ppid here)"),
   ignore: !hasPs,
   async fn() {
     await using server = await ServerProcess.start("dispatch", { args: ["--mode", "processes", "--parts", "2"] });

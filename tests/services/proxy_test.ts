@@ -8,7 +8,7 @@ import { connect, createServer } from "node:net";
 import { DatagramFaults, type FaultOptions, type Step, StreamFaults } from "../../services/proxy/faults.ts";
 import { partFraming, PartReader } from "../../services/proxy/parts.ts";
 import { mulberry32 } from "../../services/proxy/random.ts";
-import { bytes, fakeServer, headed, RawPeer, ServerProcess, textOf, within } from "../harness.ts";
+import { bytes, fakeServer, headed, RawPeer, ServerProcess, temporaryFolder, textOf, within } from "../harness.ts";
 
 /** A proxy in front of a port, both on loopback. */
 function before(port: number, faults: Omit<ServeProxyOptions, "listen" | "to"> = {}) {
@@ -812,6 +812,34 @@ Deno.test({
       same(data, pattern(100_000));
       assertEquals(wasReset, false);
       await middle.logged(/^unix client 1 closed: finished; 100000 bytes up/);
+    }
+  },
+});
+
+Deno.test({
+  name: "a proxy that stops removes its own Unix socket alone, whatever stands in its place by then" +
+    (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = temporaryFolder();
+    const path = `${folder.path}/s`;
+    const permissions = [
+      "-P=proxy",
+      `--allow-net=unix:${path},127.0.0.1`,
+      `--allow-read=${path}`,
+      `--allow-write=${path}`,
+    ];
+    const args = ["--listen", `unix:${path}`, "--to", "tcp://127.0.0.1:1", "--log", "json"];
+    for (const remains of ["precious", undefined]) {
+      await using proxy = new ServerProcess(command(args, permissions));
+      await proxy.logged(/^Listening/);
+      if (remains !== undefined) {
+        Deno.removeSync(path);
+        Deno.writeTextFileSync(path, remains);
+      }
+      assertEquals(await proxy.stop(), 0);
+      assertEquals(await Deno.readTextFile(path).catch(() => undefined), remains);
+      if (remains !== undefined) Deno.removeSync(path);
     }
   },
 });

@@ -130,12 +130,13 @@ Deno.test("who does not speak TLS, does not trust the other or stays silent is t
   assertMatch(waiting.stderr, /The TLS handshake did not end within 0\.2 s\n$/);
 });
 
+const hasTls = hasProgram("openssl", "s_client", "-servername", "x", "-verify_return_error", "-quiet", "-help") &&
+  hasProgram("python3", "-c", "import ssl; assert ssl.HAS_TLSv1_3");
+
 Deno.test({
   name: "openssl s_client and Python's ssl accept a server over TLS" +
-    (hasProgram("openssl", "version") && hasProgram("python3", "-c", "import ssl")
-      ? ""
-      : " (ignored: openssl or python3 is missing)"),
-  ignore: !hasProgram("openssl", "version") || !hasProgram("python3", "-c", "import ssl"),
+    (hasTls ? "" : " (ignored: no openssl s_client, or no python3 with TLS 1.3 here)"),
+  ignore: !hasTls,
   async fn() {
     using folder = temporaryFolder();
     const { serverArgs, clientArgs: [, caFile] } = certificatesIn(folder.path);
@@ -241,6 +242,96 @@ Deno.test({
     assertEquals(refused.code, 1);
     assertMatch(refused.stderr, /is in use: a program listens there, or it is a file of another kind\n$/);
     assertEquals(Deno.readTextFileSync(path), "precious");
+  },
+});
+
+Deno.test({
+  name: "a server that stops removes its own Unix socket alone, whatever stands in its place by then" +
+    (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = temporaryFolder();
+    const path = `${folder.path}/s`;
+    const more = [`--allow-read=${path}`, `--allow-write=${path}`, `--allow-net=unix:${path}`];
+    const server = { args: ["--unix", path], permissions: grants("echo", "server", ...more) };
+    {
+      await using first = await ServerProcess.start("echo", server);
+      Deno.removeSync(path);
+      Deno.writeTextFileSync(path, "precious");
+      assertEquals(await first.stop(), 0);
+      assertEquals(Deno.readTextFileSync(path), "precious");
+      Deno.removeSync(path);
+    }
+    {
+      await using first = await ServerProcess.start("echo", server);
+      Deno.removeSync(path);
+      await using _second = await ServerProcess.start("echo", server);
+      assertEquals(await first.stop(), 0);
+      const permissions = grants("echo", "client", ...more);
+      assertEquals((await runClient("echo", ["--unix", path], "", { permissions })).stdout, "Hello, world\n");
+    }
+    await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
+  },
+});
+
+/** Starts a server at each path in turn, at the same moment as another process, and prints what becomes of each. */
+const STARTS = `
+  import { removeStaleSocket, serveTcp } from "${new URL("../../lib/net/mod.ts", import.meta.url)}";
+  const [start, ...paths] = Deno.args;
+  const outcomes = await Promise.all(paths.map(async (path, number) => {
+    const due = Number(start) + 10 * number;
+    await new Promise((resolve) => setTimeout(resolve, due - Date.now() - 5));
+    while (Date.now() < due);
+    try {
+      await removeStaleSocket(path);
+      serveTcp({ path }, () => {});
+      return "Listening";
+    } catch (error) {
+      return error.name;
+    }
+  }));
+  console.log(outcomes.join());
+  await Deno.stdin.read(new Uint8Array(1));
+  Deno.exit();
+`;
+
+Deno.test({
+  name: "of two servers that start at once at a stale Unix socket one listens, the other says that it is in use" +
+    (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = temporaryFolder();
+    const paths = Array.from({ length: 60 }, (_, number) => `${folder.path}/${number}`);
+    const net = paths.map((path) => `unix:${path}`);
+    const flags = [`--allow-read=${folder.path}`, `--allow-write=${folder.path}`, `--allow-net=${net}`];
+    function run(name: string, script: string, ...args: string[]): Deno.ChildProcess {
+      Deno.writeTextFileSync(`${folder.path}/${name}.js`, script);
+      return new Deno.Command(Deno.execPath(), {
+        args: ["run", "-q", "--no-prompt", ...flags, `${folder.path}/${name}.js`, ...args],
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+    }
+    // A program that exits without closing its sockets leaves their files behind.
+    const left = run(
+      "left",
+      'for (const path of Deno.args) Deno.listen({ transport: "unix", path }); Deno.exit();',
+      ...paths,
+    );
+    await left.stdin.close();
+    await left.output();
+    const start = String(Date.now() + 500);
+    const processes = [1, 2].map(() => run("starts", STARTS, start, ...paths));
+    const outcomes = await Promise.all(processes.map(async ({ stdout }) => {
+      const { value } = await within(stdout.pipeThrough(new TextDecoderStream()).getReader().read(), "the outcomes");
+      return value!.trim().split(",");
+    }));
+    for (const { stdin, status } of processes) {
+      await stdin.close();
+      await status;
+    }
+    const both = paths.map((_, number) => outcomes.map((of) => of[number]).sort().join());
+    assertEquals(both.filter((outcome) => outcome !== "AddrInUse,Listening"), []);
   },
 });
 

@@ -158,7 +158,7 @@ func chat(connection net.Conn) {
 			if name != nil {
 				self.say(name, buffer[at:end])
 			} else {
-				name = bytes.Clone(buffer[at:end])
+				name = append([]byte(nil), buffer[at:end]...)
 				entries.Lock()
 				room[self] = true
 				entries.Unlock()
