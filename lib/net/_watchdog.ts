@@ -21,9 +21,9 @@ export class Watchdog {
     this.#expire = expire;
   }
 
-  reading(timeout: number): void {
+  reading(now: number, timeout: number): void {
     if (timeout === Infinity) return;
-    this.#readBy = performance.now() + timeout;
+    this.#readBy = now + timeout;
     if (this.#readBy < this.#step * STEP) this.#waitFor(this.#readBy);
   }
 
@@ -31,9 +31,9 @@ export class Watchdog {
     this.#readBy = Infinity;
   }
 
-  writing(timeout: number): void {
+  writing(now: number, timeout: number): void {
     if (timeout === Infinity) return;
-    this.#writeBy = performance.now() + timeout;
+    this.#writeBy = now + timeout;
     if (this.#writeBy < this.#step * STEP) this.#waitFor(this.#writeBy);
   }
 

@@ -151,8 +151,9 @@ export class Connection implements Disposable {
     timeout: number = this.deadlines.idleTimeout,
     late: LateReason = "idle",
   ): Promise<number | null> {
-    for (let turn; (turn = this.share.request(performance.now())) !== undefined;) await turn;
-    this.#beginRead(timeout, late);
+    let now = performance.now();
+    for (let turn; (turn = this.share.request(now)) !== undefined; now = performance.now()) await turn;
+    this.#beginRead(now, timeout, late);
     try {
       return this.#took(await this.#socket.read(buffer));
     } catch (error) {
@@ -170,7 +171,7 @@ export class Connection implements Disposable {
   expectWithin(timeout: number): void {
     if (!this.#reading) return;
     this.#lateAfter = timeout;
-    this.#watchdog.reading(timeout);
+    this.#watchdog.reading(performance.now(), timeout);
   }
 
   /**
@@ -187,8 +188,9 @@ export class Connection implements Disposable {
     late: LateReason = "idle",
   ): Promise<Uint8Array | null> {
     // Not by way of read(): one more function that waits would cost each connection a part of what it costs at all.
-    for (let turn; (turn = this.share.request(performance.now())) !== undefined;) await turn;
-    this.#beginRead(timeout, late);
+    let now = performance.now();
+    for (let turn; (turn = this.share.request(now)) !== undefined; now = performance.now()) await turn;
+    this.#beginRead(now, timeout, late);
     const buffer = this.#buffer;
     try {
       const length = this.#took(await this.#socket.read(buffer));
@@ -295,11 +297,12 @@ export class Connection implements Disposable {
     this.close();
   }
 
-  #beginRead(timeout: number, late: LateReason): void {
+  #beginRead(now: number, timeout: number, late: LateReason): void {
     if (this.#reason !== undefined) throw this.#asError();
     this.#reading = true;
     this.#lateReason = late;
-    this.expectWithin(timeout);
+    this.#lateAfter = timeout;
+    this.#watchdog.reading(now, timeout);
   }
 
   #endRead(): void {
@@ -336,8 +339,9 @@ export class Connection implements Disposable {
   async #writeAndGoOn(bytes: Uint8Array): Promise<void> {
     try {
       for (;;) {
-        for (let turn; (turn = this.share.request(performance.now())) !== undefined;) await turn;
-        this.#watchdog.writing(this.deadlines.writeTimeout);
+        let now = performance.now();
+        for (let turn; (turn = this.share.request(now)) !== undefined; now = performance.now()) await turn;
+        this.#watchdog.writing(now, this.deadlines.writeTimeout);
         const written = await this.#socket.write(bytes);
         this.share.work(CALL_COST + written * BYTE_COST);
         if (this.#log !== undefined) this.#tell("Wrote {size} to", written);

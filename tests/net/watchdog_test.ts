@@ -17,9 +17,9 @@ Deno.test("a watchdog that is stopped by another one of the same moment stays st
     return { first, second };
   });
   for (const { first, second } of pairs) {
-    first.reading(30);
-    second.reading(30);
-    second.reading(60_000); // It looks at its first step all the same, and would choose the next.
+    first.reading(performance.now(), 30);
+    second.reading(performance.now(), 30);
+    second.reading(performance.now(), 60_000); // It looks at its first step all the same, and would choose the next.
   }
   await within(done.promise, "the last to expire");
   // A timer may go off a little early, for some of them, which then look once more.
