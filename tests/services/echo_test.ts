@@ -207,3 +207,32 @@ Deno.test("serveEcho is a peer for other programs' tests", async () => {
   await server.shutdown();
   assertEquals([...server.closed], [["finished", 1]]);
 });
+
+Deno.test("echo's server and client show each read and write at the level debug, and the client its address", async () => {
+  await using server = await ServerProcess.start("echo", { args: ["--log-level", "debug"] });
+  const { code, stderr } = await runClient("echo", ["--port", String(server.port), "--log-level", "debug", "Hey"]);
+  assertEquals(code, 0);
+  assertMatch(stderr, new RegExp(`Connected to 127\\.0\\.0\\.1:${server.port} from 127\\.0\\.0\\.1:\\d+\n`));
+  assertMatch(stderr, /Wrote 3 bytes to 127\.0\.0\.1:\d+\n/);
+  assertMatch(stderr, /Read 3 bytes from 127\.0\.0\.1:\d+\n/);
+  await server.logged(/^Read 3 bytes from /);
+  await server.logged(/^Wrote 3 bytes to /);
+  await server.logged(/^The end from /);
+});
+
+Deno.test("echo:server, uppercase:server, fixed:server and delimited:server log both directions", async () => {
+  for (
+    const [service, message, args, answer] of [
+      ["echo", "Hey", [], "Hey"],
+      ["uppercase", "Hey", [], "HEY"],
+      ["fixed", "Hey", ["--length", "3"], "Hey"],
+      ["delimited", "Hey", [], "Hey"],
+    ] as const
+  ) {
+    await using server = await ServerProcess.start(service, { args: [...args] });
+    const { code } = await runClient(service, ["--port", String(server.port), ...args, message]);
+    assertEquals(code, 0);
+    assertEquals((await server.logged(/-> Server/)).text, "Hey");
+    assertEquals((await server.logged(/^Server ->/)).text, answer);
+  }
+});

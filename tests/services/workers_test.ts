@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EXCHANGES, stageAt } from "../../scripts/demo/exchanges.ts";
 import { command, freePort } from "../../scripts/processes.ts";
 import { RawPeer, runServer, ServerProcess } from "../harness.ts";
@@ -119,3 +119,25 @@ for (
     },
   });
 }
+
+Deno.test({
+  name: `workers log no more than their budget, whatever clients send, and count the rest${why}`,
+  ignore,
+  async fn() {
+    await using server = await ServerProcess.start("lines", { args: ["--workers", "2"] });
+    const lines = 5000;
+    const began = performance.now();
+    await Promise.all(Array.from({ length: 4 }, async () => {
+      using peer = await server.connect();
+      const sending = peer.send(("x".repeat(1000) + "\n").repeat(lines)).then(() => peer.end());
+      assertEquals((await peer.receiveAll()).length, lines * "Hello Node!\n".length);
+      await sending;
+    }));
+    await server.stop();
+    const seconds = Math.ceil((performance.now() - began) / 1000);
+    const shown = server.log.filter(({ text }) => text !== undefined).length;
+    const omitted = server.log.map(({ omitted }) => Number(String(omitted ?? "0").replaceAll(",", "")));
+    assertEquals(shown + omitted.reduce((sum, count) => sum + count, 0), 4 * 2 * lines);
+    assert(shown <= 2 * 1000 * (seconds + 1), `${shown} messages in ${seconds} s`);
+  },
+});

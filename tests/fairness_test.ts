@@ -1,0 +1,107 @@
+// One client that sends as fast as it can, and another that asks one question after the other, at the real programs.
+
+import { concat } from "@std/bytes/concat";
+import { assert, assertEquals } from "@std/assert";
+import { bytes, headed, RawPeer, ServerProcess, within } from "./harness.ts";
+
+/** A service, the smallest messages a client can flood it with, and a question with its answer. */
+interface Target {
+  service: string;
+  args?: string[];
+  flood: Uint8Array;
+  question: string;
+  answer: string;
+}
+
+const TARGETS: Target[] = [
+  { service: "echo", flood: bytes("x"), question: "Hey", answer: "Hey" },
+  { service: "dispatch", args: ["--mode", "loop"], flood: bytes("x"), question: "Hey", answer: "Hey" },
+  { service: "lines", flood: bytes("\n"), question: "Hey\n", answer: "Hello Node!\n" },
+  { service: "lines", args: ["--workers", "2"], flood: bytes("\n"), question: "Hey\n", answer: "Hello Node!\n" },
+  { service: "delimited", flood: bytes("\r\n"), question: "Hey\n", answer: "Hey\n" },
+  { service: "delimited", args: ["--max-message", "8"], flood: bytes("\n"), question: "Hey\n", answer: "Hey\n" },
+  { service: "tagged", flood: bytes("A1234"), question: "A5678", answer: "A5678" },
+  { service: "fixed", args: ["--length", "1"], flood: bytes("x"), question: "y", answer: "y" },
+];
+
+/** How many round trips the other client makes. On a starved server the first one ends when the flood does. */
+const ROUND_TRIPS = 20;
+/** How many greedy clients there are. */
+const GREEDY = 3;
+
+/** As many messages as fit into a large write. */
+function block(message: Uint8Array): Uint8Array {
+  return concat(Array.from({ length: Math.floor(256 * 1024 / message.length) }, () => message));
+}
+
+/** Sends a block again and again, and drops the answers, until the connection is closed. */
+async function flood({ socket }: RawPeer, block: Uint8Array): Promise<void> {
+  const send = async () => {
+    for (let rest = block;; rest = rest.length > 0 ? rest : block) rest = rest.subarray(await socket.write(rest));
+  };
+  const drop = async () => {
+    for (const buffer = new Uint8Array(256 * 1024); await socket.read(buffer) !== null;) { /* dropped */ }
+  };
+  await Promise.allSettled([send(), drop()]);
+}
+
+for (const { service, args = [], flood: message, question, answer } of TARGETS) {
+  const name = [`${service}:server`, ...args].join(" ");
+
+  Deno.test(`${name} answers others at once while ${GREEDY} clients pipeline the smallest messages, and stops when told to`, async () => {
+    await using server = await ServerProcess.start(service, { args });
+    const greedy = await Promise.all(Array.from({ length: GREEDY }, () => server.connect()));
+    const floods = Promise.all(greedy.map((peer) => flood(peer, block(message))));
+    try {
+      const roundTrips = async () => {
+        using peer = await server.connect();
+        for (let count = 0; count < ROUND_TRIPS; count++) {
+          await peer.send(question);
+          assertEquals(await peer.receive(answer.length), answer);
+        }
+      };
+      // Alone it takes some milliseconds; a starved client waits as long as the others go on.
+      await within(roundTrips(), `${ROUND_TRIPS} round trips`);
+      const began = performance.now();
+      await server.stop();
+      // Five seconds are promised for the drain.
+      assert(performance.now() - began < 9000, "stopped in time");
+    } finally {
+      for (const peer of greedy) peer.close();
+      await floods;
+    }
+  });
+}
+
+Deno.test("chat:server passes on what others say while one member talks as fast as it can", async () => {
+  await using server = await ServerProcess.start("chat");
+  using greedy = await server.connect();
+  await greedy.send(headed("greedy"));
+  const floods = flood(greedy, block(headed("")));
+  try {
+    const heard = async () => {
+      using ann = await server.connect();
+      using bob = await server.connect();
+      await bob.send(headed("bob"));
+      await server.logged(/"bob" joined/);
+      await ann.send(concat([headed("ann"), headed("Hey, Bob")]));
+      await hears(bob, "Hey, Bob");
+    };
+    await within(heard(), "what another member says");
+    await server.stop();
+  } finally {
+    greedy.close();
+    await floods;
+  }
+});
+
+/** Reads until some bytes have come. */
+async function hears({ socket }: RawPeer, text: string): Promise<void> {
+  const buffer = new Uint8Array(256 * 1024);
+  let tail = "";
+  while (!tail.includes(text)) {
+    const count = await socket.read(buffer);
+    assert(count !== null, "the end");
+    tail = (tail + new TextDecoder("latin1").decode(buffer.subarray(0, count))).slice(-buffer.length - text.length);
+  }
+}
