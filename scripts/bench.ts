@@ -5,7 +5,8 @@
  * @module
  */
 
-import { CommandError, flag, integer, list, run, seconds, type Values, writeStdout } from "../lib/cli/mod.ts";
+import { CommandError, flag, integer, list, seconds, type Values, writeStdout } from "../lib/cli/mod.ts";
+import { runTask } from "../lib/launch/mod.ts";
 import { encodeText } from "../lib/framing/mod.ts";
 import { chart } from "./bench/chart.ts";
 import { COMPETITORS, findCompetitors, own } from "./bench/competitors.ts";
@@ -88,7 +89,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
 }
 
 if (import.meta.main) {
-  await run(
+  await runTask(
     { name: "bench", summary: "Measures the services beside the same services in other languages.", options },
     "warning",
     ({ values, requests: { stop } }) => main(values, stop),

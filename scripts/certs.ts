@@ -5,7 +5,8 @@
  * @module
  */
 
-import { CommandError, flag, integer, type Option, run, type Values } from "../lib/cli/mod.ts";
+import { CommandError, flag, integer, type Option, type Values } from "../lib/cli/mod.ts";
+import { runTask } from "../lib/launch/mod.ts";
 import { makeCertificates, MOST_DAYS, type SubjectName, subjectName } from "./certs/make.ts";
 
 const FOLDER = "certs";
@@ -68,7 +69,7 @@ function exists(path: string): boolean {
 }
 
 if (import.meta.main) {
-  await run(
+  await runTask(
     {
       name: "certs",
       summary: `Makes a certificate for TLS on this machine, and a CA of its own, in ${FOLDER}/.`,

@@ -6,7 +6,8 @@
  */
 
 import { bold, green, red } from "@std/fmt/colors";
-import { CommandError, flag, run, UsageError, type Values } from "../lib/cli/mod.ts";
+import { CommandError, flag, UsageError, type Values } from "../lib/cli/mod.ts";
+import { runTask } from "../lib/launch/mod.ts";
 import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { relayTcp, relayUdp } from "./demo/relay.ts";
 import { type Style, Transcript } from "./demo/transcript.ts";
@@ -113,7 +114,7 @@ function summary(outcomes: Outcome[], style: Style): string {
 }
 
 if (import.meta.main) {
-  await run(
+  await runTask(
     {
       name: "demo",
       summary: "Runs every service against its client, and shows what they say to each other.",

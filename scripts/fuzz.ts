@@ -4,7 +4,8 @@
  * @module
  */
 
-import { CommandError, integer, run, text, UsageError, type Values } from "../lib/cli/mod.ts";
+import { CommandError, integer, text, UsageError, type Values } from "../lib/cli/mod.ts";
+import { runTask } from "../lib/launch/mod.ts";
 import { sleep } from "../lib/net/mod.ts";
 import { type Target, TARGETS, tryTarget } from "./fuzz/targets.ts";
 import { Progress } from "./progress.ts";
@@ -75,7 +76,7 @@ async function tryOnce(target: Target, seed: number, path: string, counts: Map<s
 }
 
 if (import.meta.main) {
-  await run(
+  await runTask(
     {
       name: "fuzz",
       summary: "Tries every framing and the pickle codec on random messages, streams and cuts.",

@@ -5,18 +5,9 @@
  * @module
  */
 
-import {
-  choice,
-  CommandError,
-  flag,
-  integer,
-  parseEndpoint,
-  run,
-  seconds,
-  UsageError,
-  type Values,
-  writeStdout,
-} from "../lib/cli/mod.ts";
+import { choice, CommandError, flag, integer, seconds, UsageError, type Values, writeStdout } from "../lib/cli/mod.ts";
+import { runTask } from "../lib/launch/mod.ts";
+import { parseEndpoint } from "../lib/net/mod.ts";
 import { encodeText } from "../lib/framing/mod.ts";
 import { formatAddress, type HostPort } from "../lib/net/mod.ts";
 import { EXPECTATIONS, type Plan } from "./load/plan.ts";
@@ -109,7 +100,7 @@ function sandboxed(plan: Plan): CommandError {
 }
 
 if (import.meta.main) {
-  await run(
+  await runTask(
     {
       name: "load",
       summary: "Puts a load on any server, checks every answer, and says how fast they came.",

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { CommandError, type Option, run, UsageError, type Values } from "../lib/cli/mod.ts";
+import { CommandError, type Option, UsageError, type Values } from "../lib/cli/mod.ts";
+import { runTask } from "../lib/launch/mod.ts";
 import { SLOW_POLICIES } from "../lib/net/mod.ts";
 import { mulberry32, seedOf } from "../services/proxy/random.ts";
 import { Progress } from "./progress.ts";
@@ -160,7 +161,7 @@ function sumOf(all: ReadonlyMap<string, number>[]): Map<string, number> {
 }
 
 if (import.meta.main) {
-  await run(
+  await runTask(
     {
       name: "soak",
       summary: "Soaks servers in correct and bad clients, and looks whether they are back where they were after it.",

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { flag, run, seconds, UsageError, writeStdout } from "../lib/cli/mod.ts";
+import { flag, seconds, UsageError, writeStdout } from "../lib/cli/mod.ts";
+import { runTask } from "../lib/launch/mod.ts";
 import { encodeText } from "../lib/framing/mod.ts";
 import { sleep } from "../lib/net/mod.ts";
 import { kinds } from "./sockets/kinds.ts";
@@ -21,7 +22,7 @@ const options = {
 };
 
 if (import.meta.main) {
-  await run(
+  await runTask(
     {
       name: "sockets",
       summary: "Makes a socket of each kind, or shows what is listening and connected right now.",

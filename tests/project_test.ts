@@ -85,8 +85,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   "lib/framing": [],
   "lib/log": [],
   "lib/net": ["lib/log", "lib/framing"],
-  "lib/cli": ["lib/net", "lib/log", "lib/framing"],
-  services: ["lib/framing", "lib/net", "lib/log", "lib/cli"],
+  "lib/cli": ["lib/log", "lib/framing"],
+  "lib/launch": ["lib/cli", "lib/net", "lib/log", "lib/framing"],
+  services: ["lib/framing", "lib/net", "lib/log", "lib/cli", "lib/launch"],
 };
 
 Deno.test("no room imports from a room it should not know", () => {

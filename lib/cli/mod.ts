@@ -12,11 +12,30 @@
  * @module
  */
 
-export * from "./client.ts";
-export * from "./conversation.ts";
-export * from "./explain.ts";
-export * from "./options.ts";
-export * from "./run.ts";
-export * from "./server.ts";
-export * from "./signals.ts";
-export * from "./stdio.ts";
+export { type Conversation, isInteractive, openConversation } from "./conversation.ts";
+export { CommandError, explainError, orUsage, UsageError } from "./errors.ts";
+export {
+  choice,
+  type Command,
+  type CommandLine,
+  flag,
+  helpText,
+  host,
+  integer,
+  list,
+  type Operands,
+  type Option,
+  optional,
+  type Options,
+  parseCommandLine,
+  percent,
+  port,
+  range,
+  seconds,
+  secondsRange,
+  text,
+  type Values,
+} from "./options.ts";
+export { type Run, run } from "./run.ts";
+export { type StopRequests, stopRequests } from "./signals.ts";
+export { printLine, Stdin, streamToStdout, writeStdout } from "./stdio.ts";

@@ -1,11 +1,5 @@
 import { parseArgs } from "@std/cli/parse-args";
-import { allowList } from "../net/allow_list.ts";
-
-/** A mistake in how a program was called. */
-export class UsageError extends Error {
-  /** The class's name. */
-  override name = "UsageError";
-}
+import { UsageError } from "./errors.ts";
 
 /** One option of a command, described once: parsing, checking and help come from it. */
 export interface Option<Value> {
@@ -207,74 +201,8 @@ function rangeOf(
   };
 }
 
-/** `HOST:PORT`, any number of times; an IPv6 address stands in brackets. */
-export function addresses(help: string): Option<{ hostname: string; port: number }[]> {
-  return {
-    placeholder: "HOST:PORT",
-    help,
-    default: [],
-    repeats: true,
-    parse(given) {
-      const address = hostPort(given);
-      return expect(address.port >= 1 && address.port <= 65_535, address, "HOST:PORT", given);
-    },
-  };
-}
-
-/** An address or a range of them in CIDR notation, any number of times. */
-export function ranges(help: string): Option<string[]> {
-  return {
-    placeholder: "CIDR",
-    help,
-    default: [],
-    repeats: true,
-    parse(given) {
-      allowList([given]);
-      return given;
-    },
-  };
-}
-
-/** Where something listens, of any kind of socket. */
-export type Endpoint =
-  | { transport: "tcp" | "udp"; hostname: string; port: number }
-  | { transport: "unix"; path: string };
-
-/**
- * Reads where something listens.
- *
- * @param given `tcp://HOST:PORT`, `udp://HOST:PORT` or `unix:/PATH`; an IPv6 address stands in brackets.
- * @returns The parts of it.
- * @throws {UsageError} If it is none of these.
- */
-export function parseEndpoint(given: string): Endpoint {
-  const [, transport, at = ""] = /^(tcp|udp):\/\/(.*)$/s.exec(given) ?? [];
-  const path = /^unix:(\/[^\0]*[^\0/])$/s.exec(given)?.[1];
-  if (path !== undefined) return { transport: "unix", path };
-  const endpoint = { transport: transport as "tcp" | "udp", ...hostPort(at) };
-  return expect(endpoint.port <= 65_535, endpoint, "tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH", given);
-}
-
-/** Where something listens, as {@linkcode parseEndpoint} reads it; the value is the text. */
-export function endpoint(help: string): Option<string> {
-  return {
-    placeholder: "ADDRESS",
-    help,
-    default: "",
-    parse(given) {
-      parseEndpoint(given);
-      return given;
-    },
-  };
-}
-
-/** Takes `HOST:PORT` apart; the port is NaN if it is not that. */
-function hostPort(given: string): { hostname: string; port: number } {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s/]+)):(\d{1,5})$/.exec(given) ?? [];
-  return { hostname: bracketed ?? plain ?? "", port: Number(digits) };
-}
-
-function expect<Value>(good: boolean, value: Value, expected: string, given: string): Value {
+/** Checks a value that an option was given. */
+export function expect<Value>(good: boolean, value: Value, expected: string, given: string): Value {
   if (!good) throw new UsageError(`expected ${expected}, got "${given}"`);
   return value;
 }

@@ -1,16 +1,7 @@
 import { bold } from "@std/fmt/colors";
 import { configureLog, escapeText, type Level, LOG_LEVELS } from "../log/mod.ts";
-import { type Attempt, explain } from "./explain.ts";
-import {
-  choice,
-  type Command,
-  helpText,
-  type Option,
-  type Options,
-  parseCommandLine,
-  UsageError,
-  type Values,
-} from "./options.ts";
+import { explainError, UsageError } from "./errors.ts";
+import { choice, type Command, helpText, type Option, type Options, parseCommandLine, type Values } from "./options.ts";
 import { type StopRequests, stopRequests } from "./signals.ts";
 
 /** How long a command that is done may stay alive because of something forgotten, in milliseconds. */
@@ -30,8 +21,6 @@ export interface Run<Table extends Options> {
   operands: string[];
   /** Requests to stop. */
   requests: StopRequests;
-  /** Says what is being attempted, for the words of an error. */
-  attempt: Attempt;
 }
 
 /**
@@ -41,12 +30,14 @@ export interface Run<Table extends Options> {
  * @param command What the command takes.
  * @param level The least important level it logs unless asked otherwise.
  * @param main What it does.
+ * @param explain Says in one line what went wrong, from what was thrown.
  * @param args The arguments.
  */
 export async function run<Table extends Options>(
   command: Command<Table>,
   level: Level,
   main: (run: Run<Table>) => Promise<void>,
+  explain: (error: unknown) => string = explainError,
   args: string[] = Deno.args,
 ): Promise<void> {
   const log: LogTable = {
@@ -54,7 +45,6 @@ export async function run<Table extends Options>(
     logLevel: choice("Least important level logged", LOG_LEVELS, level),
   };
   const full: Command<Table & LogTable> = { ...command, options: { ...command.options, ...log } };
-  const attempt: Attempt = { task: command.name };
   let code = 0;
   let requests: StopRequests | undefined;
   try {
@@ -66,12 +56,12 @@ export async function run<Table extends Options>(
     const { log: format, logLevel } = values as Values<LogTable>;
     await using _log = await configureLog({ format, level: logLevel });
     requests = stopRequests();
-    await main({ values, operands, requests, attempt });
+    await main({ values, operands, requests });
   } catch (error) {
     code = error instanceof UsageError ? 2 : 1;
     const advice = code === 2 ? `; see deno task ${command.name} --help` : "";
     // What a peer said may be part of it.
-    console.error(`${command.name}: ${escapeText(explain(error, attempt))}${advice}`);
+    console.error(`${command.name}: ${escapeText(explain(error))}${advice}`);
   }
   await requests?.settled();
   Deno.exitCode = code;

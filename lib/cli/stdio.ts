@@ -1,7 +1,7 @@
 import { lines } from "../framing/lines.ts";
 import { encodeText, text } from "../framing/text.ts";
 import { escapeText, writeAll } from "../log/mod.ts";
-import { CommandError } from "./explain.ts";
+import { CommandError } from "./errors.ts";
 
 /**
  * Writes all of the bytes to standard output.

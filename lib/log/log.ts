@@ -1,4 +1,4 @@
-import { getLogger, type Logger, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { getLogger, type Logger, type LogLevel } from "@logtape/logtape";
 import { Budget } from "./_budget.ts";
 import { configureSink, LOG_CATEGORY } from "./_configure.ts";
 import { decodeBytes } from "./escape.ts";
@@ -19,6 +19,20 @@ export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const satisfi
 
 /** One of {@linkcode LOG_LEVELS}. */
 export type Level = typeof LOG_LEVELS[number];
+
+/** A record that another thread or process has made: what can be handed over to another one. */
+export interface RelayedRecord {
+  /** How important it is. */
+  readonly level: Level;
+  /** When it was made, in milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** The text, its facts filled in, in one piece or several. */
+  readonly message: readonly unknown[];
+  /** The text before its facts were filled in. */
+  readonly rawMessage: string;
+  /** The facts. */
+  readonly properties: Record<string, unknown>;
+}
 
 /**
  * What a part of the program writes its log with. Nothing is written until a program configures the log.
@@ -110,8 +124,8 @@ export class Log {
   }
 
   /** Writes a record that another thread or process has made, within its own budget. */
-  relay(record: Omit<LogRecord, "category">): void {
-    if (this.isEnabledFor(record.level as Level)) this.#logger.emit(record);
+  relay(record: RelayedRecord): void {
+    if (this.isEnabledFor(record.level)) this.#logger.emit(record);
   }
 
   #write(level: Level, message: string, facts: Record<string, unknown> = {}): void {

@@ -3,14 +3,15 @@ import type { LogRecord } from "@logtape/logtape";
 import { configureSink } from "../log/_configure.ts";
 import { plural } from "../log/plural.ts";
 import { note } from "../log/sink.ts";
-import type { FromWorker, PartRecord, ToWorker } from "./parts.ts";
+import type { Level, RelayedRecord } from "../log/log.ts";
+import type { FromThread, ToThread } from "./worker_threads.ts";
 import type { ServeTcpOptions, TcpServer } from "./serve_tcp.ts";
 
 /** The program of one thread: a server of its own, at a port that it shares. */
 let server: TcpServer | undefined;
 const cut = new AbortController();
 
-function tell(message: FromWorker): void {
+function tell(message: FromThread): void {
   self.postMessage(message);
 }
 
@@ -19,13 +20,13 @@ const MAX_RECORDS = 10_000;
 
 /** Hands the log over to the thread that writes it, which says when it has: then come the next records. */
 class RecordSender {
-  #queued: PartRecord[] = [];
+  #queued: RelayedRecord[] = [];
   #dropped = 0;
   #sending = false;
-  #drained = Promise.withResolvers<void>();
+  #drained: PromiseWithResolvers<void> | undefined;
 
   readonly sink = Object.assign((record: LogRecord) => this.#add(record), {
-    [Symbol.asyncDispose]: () => this.#sending ? this.#drained.promise : Promise.resolve(),
+    [Symbol.asyncDispose]: () => this.#sending ? (this.#drained = Promise.withResolvers()).promise : Promise.resolve(),
   });
 
   /** The other thread has taken what was sent. */
@@ -34,12 +35,13 @@ class RecordSender {
     if (this.#dropped > 0) this.#add(note(`${plural(this.#dropped, "log record")} dropped: they came too fast`));
     this.#dropped = 0;
     if (this.#queued.length > 0) this.#send();
-    else this.#drained.resolve();
+    else this.#drained?.resolve();
   }
 
-  #add({ level, message, rawMessage, timestamp, properties }: PartRecord): void {
+  #add({ level, message, rawMessage, timestamp, properties }: LogRecord): void {
+    const record = { level: level as Level, message, rawMessage: String(rawMessage), timestamp, properties };
     if (this.#queued.length >= MAX_RECORDS) this.#dropped++;
-    else this.#queued.push({ level, message, rawMessage, timestamp, properties });
+    else this.#queued.push(record);
     if (!this.#sending) this.#send();
   }
 
@@ -53,7 +55,7 @@ class RecordSender {
 const records = new RecordSender();
 let log: AsyncDisposable | undefined;
 
-self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
+self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
   if (data === "logged") return records.taken();
   if (data === "cut") cut.abort();
   if (data === "cut" || data === "shutdown") {

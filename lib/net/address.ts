@@ -74,3 +74,9 @@ export function isLoopback(hostname: string): boolean {
   const host = normalHost(hostname);
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
+
+/** Reads `HOST:PORT`, an IPv6 address in brackets; the port is NaN if the text is anything else. */
+export function parseHostPort(text: string): HostPort {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s/]+)):(\d{1,5})$/.exec(text) ?? [];
+  return { hostname: bracketed ?? plain ?? "", port: Number(digits) };
+}

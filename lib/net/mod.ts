@@ -15,21 +15,30 @@
  * @module
  */
 
-export * from "./address.ts";
-export * from "./allow_list.ts";
-export * from "./broadcast.ts";
-export * from "./connect_tcp.ts";
-export * from "./connect_udp.ts";
-export * from "./connection.ts";
-export * from "./errors.ts";
-export * from "./framed.ts";
-export * from "./limits.ts";
-export * from "./parts.ts";
-export * from "./serve_tcp.ts";
-export * from "./serve_udp.ts";
-export * from "./server.ts";
-export * from "./timer.ts";
-export * from "./udp_socket.ts";
+export { formatAddress, type HostPort, isLoopback, type ListenAddress } from "./address.ts";
 export type { CountsRow } from "./_admission.ts";
+export { Broadcast, type BroadcastOptions, SLOW_POLICIES, type SlowPolicy, type Subscriber } from "./broadcast.ts";
+export { connectTcp, type ConnectTcpOptions } from "./connect_tcp.ts";
+export { connectUdp, type ConnectUdpOptions, type UdpPeer } from "./connect_udp.ts";
+export { Connection, type LateReason } from "./connection.ts";
+export { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
+export { type CloseReason, ConnectionError } from "./errors.ts";
+export { type Framed, framed } from "./framed.ts";
+export { type ConnectionOptions, type Deadlines, DEFAULT_DEADLINES, type Limits } from "./limits.ts";
+export { type DrainReport, serveTcp, type ServeTcpOptions, type TcpServer } from "./serve_tcp.ts";
+export { type DropReason, serveUdp, type ServeUdpOptions, type UdpServer } from "./serve_udp.ts";
+export {
+  type ServerWorker,
+  serveWorkers,
+  type ServeWorkersOptions,
+  type StartWorker,
+  type WorkerOptions,
+  type WorkerReport,
+  type WorkersServer,
+} from "./serve_workers.ts";
+export type { ServeOptions, Server } from "./server.ts";
+export { after, sleep } from "./timer.ts";
 export type { Certificate, Socket, Trust } from "./_tls.ts";
+export { type Datagram, resolveUdp, UdpSocket } from "./udp_socket.ts";
 export { removeStaleSocket } from "./unix.ts";
+export { startThread, type WorkerProgram } from "./worker_threads.ts";

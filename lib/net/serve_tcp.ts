@@ -53,7 +53,7 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
   maxConnectionsPerAddress?: number;
   /**
    * Where servers in several threads count their connections, so that limits hold for all of them together;
-   * {@linkcode serveParts} makes it.
+   * {@linkcode serveWorkers} makes it.
    */
   sharedCounts?: CountsRow;
   /**

@@ -1,12 +1,5 @@
-import {
-  type ClientRun,
-  CommandError,
-  isInteractive,
-  openConversation,
-  runClient,
-  text,
-  UsageError,
-} from "../../lib/cli/mod.ts";
+import { CommandError, isInteractive, openConversation, text, UsageError } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { after, connectTcp, framed } from "../../lib/net/mod.ts";
 import { faultOfName, framing, PORT } from "./protocol.ts";
 

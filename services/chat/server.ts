@@ -4,7 +4,8 @@
  * @module
  */
 
-import { choice, integer, runTcpServer } from "../../lib/cli/mod.ts";
+import { choice, integer } from "../../lib/cli/mod.ts";
+import { runTcpServer } from "../../lib/launch/mod.ts";
 import { decodeText, headedBlocks } from "../../lib/framing/mod.ts";
 import { Log, quoteText } from "../../lib/log/mod.ts";
 import {

@@ -1,4 +1,5 @@
-import { type ClientRun, CommandError, integer, printLine, runClient } from "../../lib/cli/mod.ts";
+import { CommandError, integer, printLine } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
 import { framing, PORT } from "./protocol.ts";
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { runTcpServer, seconds } from "../../lib/cli/mod.ts";
+import { seconds } from "../../lib/cli/mod.ts";
+import { runTcpServer } from "../../lib/launch/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import {
   type Connection,

@@ -1,4 +1,5 @@
-import { type ClientRun, orUsage, printLine, runClient, Stdin } from "../../lib/cli/mod.ts";
+import { orUsage, printLine, Stdin } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
 import { framing, PORT } from "./protocol.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { runTcpServer } from "../../lib/cli/mod.ts";
+import { runTcpServer } from "../../lib/launch/mod.ts";
 import { lineBlocks } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";

@@ -4,21 +4,22 @@
  * @module
  */
 
-import { choice, flag, integer, runTcpServer, Stdin, type StopRequests } from "../../lib/cli/mod.ts";
+import { choice, flag, integer, Stdin, type StopRequests } from "../../lib/cli/mod.ts";
+import { runTcpServer } from "../../lib/launch/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import {
-  type PartOptions,
-  type PartReport,
-  type PartsServer,
-  serveParts,
   serveTcp,
   type ServeTcpOptions,
-  startWorker,
+  serveWorkers,
+  startThread,
+  type WorkerOptions,
+  type WorkerReport,
+  type WorkersServer,
 } from "../../lib/net/mod.ts";
-import { parsePartOptions, startProcess } from "./parts.ts";
+import { parseWorkerOptions, startProcess } from "./processes.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";
 
-export type { Mode, PartReport };
+export type { Mode, WorkerReport };
 
 /**
  * Options of {@linkcode serveDispatch}. Limits hold for each thread or process: how the kernel shares connections out
@@ -36,7 +37,7 @@ export interface ServeDispatchOptions extends ServeTcpOptions {
    *
    * @default {navigator.hardwareConcurrency}
    */
-  parts?: number;
+  workers?: number;
 }
 
 /**
@@ -57,9 +58,9 @@ export interface ServeDispatchOptions extends ServeTcpOptions {
  * await using server = await serveDispatch({ port: 0, mode: "loop" });
  * ```
  */
-export async function serveDispatch(options: ServeDispatchOptions = {}): Promise<PartsServer> {
-  const { mode = "loop", parts = navigator.hardwareConcurrency, log = new Log("Server") } = options;
-  const { mode: _, parts: __, ...limits } = options;
+export async function serveDispatch(options: ServeDispatchOptions = {}): Promise<WorkersServer> {
+  const { mode = "loop", workers = navigator.hardwareConcurrency, log = new Log("Server") } = options;
+  const { mode: _, workers: __, ...limits } = options;
   const all = { port: PORT, ...limits, log };
   if (mode === "loop") {
     const server = serveTcp(all, echo);
@@ -78,15 +79,15 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
     };
   }
-  const start = mode === "workers" ? startWorker({ module: import.meta.url, serve: "serveDispatch" }) : startProcess;
-  return await serveParts({ ...all, parts, called: mode, start });
+  const start = mode === "workers" ? startThread({ module: import.meta.url, serve: "serveDispatch" }) : startProcess;
+  return await serveWorkers({ ...all, workers, called: mode, start });
 }
 
 /**
  * What the process that started this one wants of it: the first line of standard input. It stops when standard input
  * ends, since the other is gone then, however it went.
  */
-async function partOptions(requests: StopRequests): Promise<Partial<PartOptions>> {
+async function workerOptions(requests: StopRequests): Promise<Partial<WorkerOptions>> {
   const stdin = new Stdin();
   requests.stop.addEventListener("abort", () => stdin.close());
   const lines = stdin.lines();
@@ -95,14 +96,14 @@ async function partOptions(requests: StopRequests): Promise<Partial<PartOptions>
     while (!(await lines.next()).done) { /* nothing more is said there */ }
     requests.request("end of standard input");
   })();
-  return value === undefined ? {} : parsePartOptions(value);
+  return value === undefined ? {} : parseWorkerOptions(value);
 }
 
 const options = {
   mode: choice("How to serve many clients", MODES, "loop"),
-  parts: integer("N", "How many workers or processes", navigator.hardwareConcurrency, { least: 1, most: 64 }),
+  workers: integer("N", "How many workers or processes", navigator.hardwareConcurrency, { least: 1, most: 64 }),
   maxConnections: integer("N", "Most connections at once, of each worker or process", 1000, { least: 1 }),
-  part: flag("Be one of several processes: options come from the first line of standard input, its end stops"),
+  worker: flag("Be one of several processes: options come from the first line of standard input, its end stops"),
 };
 
 if (import.meta.main) {
@@ -112,10 +113,10 @@ if (import.meta.main) {
     port: PORT,
     messages: false,
     options,
-  }, async ({ part, ...options }, requests) => {
+  }, async ({ worker, ...options }, requests) => {
     // To start processes is a way out of the sandbox. It is given up before the first client can come.
     if (options.mode !== "processes") await Deno.permissions.revoke({ name: "run" });
-    const server = await serveDispatch({ ...options, ...(part ? await partOptions(requests) : {}) });
+    const server = await serveDispatch({ ...options, ...(worker ? await workerOptions(requests) : {}) });
     await Deno.permissions.revoke({ name: "run" });
     return server;
   });

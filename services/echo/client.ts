@@ -1,4 +1,5 @@
-import { type ClientRun, CommandError, runClient, Stdin, streamToStdout, writeStdout } from "../../lib/cli/mod.ts";
+import { CommandError, Stdin, streamToStdout, writeStdout } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { type Connection, connectTcp } from "../../lib/net/mod.ts";
 import { GREETING, PORT } from "./protocol.ts";

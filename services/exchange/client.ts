@@ -1,4 +1,5 @@
-import { type ClientRun, CommandError, runClient, Stdin, streamToStdout } from "../../lib/cli/mod.ts";
+import { CommandError, Stdin, streamToStdout } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { connectTcp } from "../../lib/net/mod.ts";
 import { MESSAGE, PORT } from "./protocol.ts";

@@ -1,4 +1,5 @@
-import { type ClientRun, integer, orUsage, printLine, runClient } from "../../lib/cli/mod.ts";
+import { integer, orUsage, printLine } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { encodeText, fixed } from "../../lib/framing/mod.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";

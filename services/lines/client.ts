@@ -1,4 +1,5 @@
-import { type ClientRun, integer, orUsage, printLine, runClient, seconds } from "../../lib/cli/mod.ts";
+import { integer, orUsage, printLine, seconds } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { connectTcp, framed, sleep } from "../../lib/net/mod.ts";
 import { framing, GREETING, PORT } from "./protocol.ts";
 

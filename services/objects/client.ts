@@ -1,4 +1,5 @@
-import { type ClientRun, CommandError, printLine, runClient } from "../../lib/cli/mod.ts";
+import { CommandError, printLine } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { connectTcp } from "../../lib/net/mod.ts";
 import { formatOption, FORMATS, PORT } from "./protocol.ts";
 

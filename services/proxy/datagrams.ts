@@ -1,5 +1,5 @@
-import type { Endpoint } from "../../lib/cli/mod.ts";
-import { after, formatAddress, isLoopback, LARGEST_DATAGRAM, resolveUdp, sleep } from "../../lib/net/mod.ts";
+import { after, type Endpoint, formatAddress, isLoopback, resolveUdp, sleep } from "../../lib/net/mod.ts";
+import { LARGEST_DATAGRAM } from "../../lib/net/serve_udp.ts";
 import { DatagramFaults, type Direction } from "./faults.ts";
 import type { Proxying, Setting } from "./proxying.ts";
 

@@ -1,4 +1,4 @@
-import { type Found, partFraming, PartReader } from "./parts.ts";
+import { type FieldFraming, FieldReader, type Found, parseFraming } from "./fields.ts";
 import { mulberry32, type Random, seedOf } from "./random.ts";
 
 /** One number, or the least and the most of what is drawn at random each time. */
@@ -21,9 +21,9 @@ export interface FaultOptions {
   stopAfter?: Range | undefined;
   /** After so many bytes of a side the connection is reset. Streams only. */
   resetAt?: Range | undefined;
-  /** How messages are told apart, for `resetIn`: `header`, `lines`, `netstring`, `length4`, `fixed:24` ... */
-  framing?: string | undefined;
-  /** The connection is reset inside this part of a message: `header`, `payload`, `line` ... Streams only. */
+  /** How messages are framed, for `resetIn`: `header`, `lines`, `netstring`, `length4`, `fixed:24` ... */
+  framing?: string | FieldFraming | undefined;
+  /** The connection is reset inside this field of a message: `header`, `payload`, `line` ... Streams only. */
   resetIn?: string | undefined;
   /**
    * Which message `resetIn` means, the first being 1.
@@ -53,13 +53,15 @@ const OF_DATAGRAMS = ["lose", "repeat", "reorder"] as const;
 const LEAST = { cut: 1, delay: 0, rate: 1, join: 0, stopAfter: 0, resetAt: 0, message: 1 } as const;
 
 /**
- * Refuses faults that make no sense.
+ * Checks the faults that are asked for, and parses the framing.
  *
- * @param options What is asked for.
- * @param datagrams Whether for datagrams; else for a stream.
- * @throws {RangeError} If one is out of range, or none of this transport's.
+ * @param options The faults.
+ * @param datagrams Whether they are for datagrams; else they are for streams.
+ * @returns The faults.
+ * @throws {RangeError} If one is out of range, or for the other transport.
+ * @throws {TypeError} If there is no framing of that name.
  */
-export function checkFaults(options: FaultOptions, datagrams: boolean): void {
+export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
   const stray = (datagrams ? OF_STREAMS : OF_DATAGRAMS).find((name) => options[name] !== undefined);
   if (stray !== undefined) {
     throw new RangeError(`Cannot use ${spelled(stray)} here: it is for ${datagrams ? "streams" : "datagrams"}`);
@@ -80,15 +82,22 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): void {
       throw new RangeError(`Cannot use ${name} ${percent}: expected 0 to 100 percent`);
     }
   }
-  const { framing, resetIn, message } = options;
-  if (framing === undefined && resetIn === undefined && message === undefined) return;
+  const { resetIn, message } = options;
+  const framing = typeof options.framing === "string" ? parseFraming(options.framing) : options.framing;
+  const faults = { ...options, framing };
+  if (framing === undefined && resetIn === undefined && message === undefined) return faults;
   if (framing === undefined || resetIn === undefined) {
-    throw new RangeError("Cannot reset in a part of a message: expected both a framing and a part");
+    throw new RangeError("Cannot reset in a field of a message: expected both a framing and a field");
   }
-  const { names } = partFraming(framing);
-  if (!names.includes(resetIn)) {
-    throw new RangeError(`Cannot reset in "${resetIn}": ${framing} has ${names.join(", ")}`);
+  if (!framing.names.includes(resetIn)) {
+    throw new RangeError(`Cannot reset in "${resetIn}": ${framing.text} has ${framing.names.join(", ")}`);
   }
+  return faults;
+}
+
+/** Faults that have been checked. */
+export interface Faults extends FaultOptions {
+  framing?: FieldFraming | undefined;
 }
 
 /** One write of a stream, and what goes with it. */
@@ -155,9 +164,9 @@ class Draws {
  * depend on the seed, the connection's number and the direction alone, not on how the bytes happen to come.
  */
 export class StreamFaults {
-  readonly #options: FaultOptions;
+  readonly #options: Faults;
   readonly #draws: Draws;
-  readonly #parts: PartReader | undefined;
+  readonly #fields: FieldReader | undefined;
   #passed = 0;
   #cutAt: number;
   #resetAt: number;
@@ -165,7 +174,7 @@ export class StreamFaults {
   #where: string | undefined;
 
   /** Draws the places that are known from the beginning. */
-  constructor(options: FaultOptions, seed: number, connection: number, direction: Direction) {
+  constructor(options: Faults, seed: number, connection: number, direction: Direction) {
     const { direction: which = "both" } = options;
     this.#options = which === "both" || which === direction ? options : {};
     this.#draws = new Draws(seed, connection, direction);
@@ -173,7 +182,7 @@ export class StreamFaults {
     this.#cutAt = cut === undefined ? Infinity : this.#draws.integer("cut", cut);
     this.#resetAt = resetAt === undefined ? Infinity : this.#draws.integer("place", resetAt);
     this.#stopAt = stopAfter === undefined ? Infinity : this.#draws.integer("place", stopAfter);
-    this.#parts = framing === undefined ? undefined : new PartReader(partFraming(framing));
+    this.#fields = framing === undefined ? undefined : new FieldReader(framing);
   }
 
   /** How long to gather what comes before it is passed on, in milliseconds. */
@@ -188,7 +197,7 @@ export class StreamFaults {
 
   /** Whether the bytes still fit the framing that a fault was to be found by. */
   get fits(): boolean {
-    return this.#parts?.fits ?? true;
+    return this.#fields?.fits ?? true;
   }
 
   /**
@@ -198,7 +207,7 @@ export class StreamFaults {
    * @returns The writes it becomes.
    */
   *steps(chunk: Uint8Array): Generator<Step> {
-    for (const found of this.#parts?.push(chunk) ?? []) this.#look(found);
+    for (const found of this.#fields?.push(chunk) ?? []) this.#look(found);
     const { delay = 0, rate = Infinity } = this.#options;
     const slice = Math.ceil(rate / SLICES);
     const last = Math.min(this.#resetAt, this.#stopAt);
@@ -216,16 +225,16 @@ export class StreamFaults {
     yield { bytes: NOTHING, delay: 0, pace: 0, fault: { kind, at: this.#passed, ...where } };
   }
 
-  /** Sets the place of a reset inside the part, so that it falls between two of its bytes if it has two. */
-  #look({ part, message, at }: Found): void {
+  /** Sets the place of a reset inside the field, so that it falls between two of its bytes if it has two. */
+  #look({ field, message, at }: Found): void {
     const { resetIn, message: wanted = 1 } = this.#options;
-    if (part.name !== resetIn || message !== wanted) return;
+    if (field.name !== resetIn || message !== wanted) return;
     // Where the end is not known yet, the one place surely inside is after the first byte.
-    const { length = 2 } = part;
+    const { length = 2 } = field;
     const place = at + (length < 2 ? 0 : this.#draws.integer("place", [1, length - 1]));
     if (place > this.#resetAt) return;
     this.#resetAt = place;
-    this.#where = `in the ${part.name} of message ${message}`;
+    this.#where = `in the ${field.name} of message ${message}`;
   }
 }
 
@@ -241,11 +250,11 @@ export interface Fate {
 
 /** What is to become of the datagrams of one client that go one way. */
 export class DatagramFaults {
-  readonly #options: FaultOptions;
+  readonly #options: Faults;
   readonly #draws: Draws;
 
   /** Draws nothing yet. */
-  constructor(options: FaultOptions, seed: number, connection: number, direction: Direction) {
+  constructor(options: Faults, seed: number, connection: number, direction: Direction) {
     const { direction: which = "both" } = options;
     this.#options = which === "both" || which === direction ? options : {};
     this.#draws = new Draws(seed, connection, direction);
@@ -265,7 +274,7 @@ export class DatagramFaults {
 }
 
 /** The faults asked for, in words. */
-export function describeFaults(options: FaultOptions): string {
+export function describeFaults(options: Faults): string {
   const { cut, delay, rate, join, stopAfter, resetAt, framing, resetIn, message = 1, direction = "both" } = options;
   const words = [
     cut === undefined ? "" : `writes cut into ${shown(cut)} bytes`,
@@ -274,7 +283,7 @@ export function describeFaults(options: FaultOptions): string {
     join === undefined ? "" : `joined over ${join / 1000} s`,
     stopAfter === undefined ? "" : `nothing read after ${shown(stopAfter)} bytes`,
     resetAt === undefined ? "" : `reset at byte ${shown(resetAt)}`,
-    resetIn === undefined ? "" : `reset in the ${resetIn} of message ${message} (${framing})`,
+    resetIn === undefined ? "" : `reset in the ${resetIn} of message ${message} (${framing!.text})`,
     ...OF_DATAGRAMS.map((name) => options[name] === undefined ? "" : `${name} ${options[name]} %`),
   ].filter(Boolean);
   if (words.length === 0) return "no faults";

@@ -1,7 +1,6 @@
-import type { Endpoint } from "../../lib/cli/mod.ts";
+import type { Endpoint } from "../../lib/net/mod.ts";
 import type { Log } from "../../lib/log/mod.ts";
-import { formatAddress } from "../../lib/net/mod.ts";
-import type { FaultOptions } from "./faults.ts";
+import type { Faults } from "./faults.ts";
 
 /** What has passed through a proxy, and what it did to it. */
 export interface ProxyReport {
@@ -23,7 +22,7 @@ export interface ProxyReport {
 export interface Setting {
   listen: Endpoint;
   to: Endpoint;
-  faults: FaultOptions;
+  faults: Faults;
   seed: number;
   maxConnections: number;
   log: Log;
@@ -38,9 +37,4 @@ export interface Proxying {
   readonly connections: number;
   /** Cuts everything off, and waits until all is closed. */
   stop(): Promise<void>;
-}
-
-/** Shows where something listens as it is written on the command line. */
-export function formatEndpoint(endpoint: Endpoint | Deno.Addr): string {
-  return "path" in endpoint ? `unix:${endpoint.path}` : `${endpoint.transport}://${formatAddress(endpoint)}`;
 }

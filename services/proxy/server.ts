@@ -6,17 +6,13 @@
 
 import { normalize } from "node:path/posix";
 import {
-  type Attempt,
   choice,
-  type Endpoint,
-  endpoint,
   integer,
+  type Option,
   optional,
   orUsage,
-  parseEndpoint,
   percent,
   range,
-  run,
   seconds,
   secondsRange,
   type StopRequests,
@@ -24,23 +20,26 @@ import {
   UsageError,
   type Values,
 } from "../../lib/cli/mod.ts";
+import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
-import { isLoopback, normalHost } from "../../lib/net/mod.ts";
+import { normalHost } from "../../lib/net/address.ts";
+import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint } from "../../lib/net/mod.ts";
 import { proxyDatagrams } from "./datagrams.ts";
-import { checkFaults, describeFaults, type FaultOptions } from "./faults.ts";
-import { FRAMING_NAMES, partFraming } from "./parts.ts";
-import { formatEndpoint, type ProxyReport, type Setting } from "./proxying.ts";
+import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./faults.ts";
+import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./fields.ts";
+import { type ProxyReport, type Setting } from "./proxying.ts";
 import { proxyStreams } from "./streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./faults.ts";
+export type { Field, FieldFraming, Layout } from "./fields.ts";
 export type { ProxyReport };
 
 /** Options of {@linkcode serveProxy}. */
-export interface ServeProxyOptions<Listen extends string = string> extends FaultOptions {
-  /** Where clients come to: `tcp://HOST:PORT`, `udp://HOST:PORT` or `unix:/PATH`. Port 0 takes a free one. */
+export interface ServeProxyOptions<Listen extends string | Endpoint = string | Endpoint> extends FaultOptions {
+  /** Where clients connect to: `tcp://HOST:PORT`, `udp://HOST:PORT` or `unix:/PATH`, or the same parsed. Port 0 is a free one. */
   listen: Listen;
   /** Where they are passed on to. TCP may go to a Unix socket and back, UDP only to UDP. */
-  to: string;
+  to: string | Endpoint;
   /**
    * What every draw comes from: the same seed and the same order of connections give the same draws.
    *
@@ -81,8 +80,9 @@ export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends Asyn
 }
 
 /** The kind of address that a proxy has by its `listen`: a path only if that is one. */
-export type AddressOf<Listen extends string> = string extends Listen ? Deno.NetAddr | Deno.UnixAddr
-  : Listen extends `unix:${string}` ? Deno.UnixAddr
+export type AddressOf<Listen extends string | Endpoint> = string extends Listen ? Deno.NetAddr | Deno.UnixAddr
+  : Endpoint extends Listen ? Deno.NetAddr | Deno.UnixAddr
+  : Listen extends `unix:${string}` | { transport: "unix" } ? Deno.UnixAddr
   : Deno.NetAddr;
 
 /**
@@ -114,10 +114,10 @@ export type AddressOf<Listen extends string> = string extends Listen ? Deno.NetA
  * assertEquals(await socket.read(new Uint8Array(16)), 1);
  * ```
  */
-export async function serveProxy<const Listen extends string>(
+export async function serveProxy<const Listen extends string | Endpoint>(
   options: ServeProxyOptions<Listen>,
 ): Promise<ProxyServer<AddressOf<Listen>>> {
-  const { listen, to } = checkProxy(options);
+  const { listen, to, faults } = checkProxy(options);
   const { seed = crypto.getRandomValues(new Uint32Array(1))[0]!, maxConnections = 1000, signal } = options;
   const log = options.log ?? new Log("Proxy");
   signal?.throwIfAborted();
@@ -130,7 +130,7 @@ export async function serveProxy<const Listen extends string>(
     down: 0,
     faults: { reset: 0, stopped: 0, lost: 0, repeated: 0, reordered: 0 },
   };
-  const setting: Setting = { listen, to, faults: options, seed, maxConnections, log, report };
+  const setting: Setting = { listen, to, faults, seed, maxConnections, log, report };
   const proxying = await (listen.transport === "udp" ? proxyDatagrams(setting) : proxyStreams(setting));
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<ProxyReport> | undefined;
@@ -143,7 +143,7 @@ export async function serveProxy<const Listen extends string>(
   }
   signal?.addEventListener("abort", shutdown);
   if (signal?.aborted) await shutdown();
-  log.info(`Listening at {address}, passing on to {to}; seed {seed}; ${describeFaults(options)}`, {
+  log.info(`Listening at {address}, passing on to {to}; seed {seed}; ${describeFaults(faults)}`, {
     address: formatEndpoint(proxying.addr),
     to: formatEndpoint(to),
     seed,
@@ -163,10 +163,10 @@ export async function serveProxy<const Listen extends string>(
   };
 }
 
-/** Refuses what cannot be done, and reads the addresses. */
-function checkProxy(options: ServeProxyOptions): { listen: Endpoint; to: Endpoint } {
-  const listen = parseEndpoint(options.listen);
-  const to = parseEndpoint(options.to);
+/** Checks all options, and parses the endpoints and the framing. */
+function checkProxy(options: ServeProxyOptions): { listen: Endpoint; to: Endpoint; faults: Faults } {
+  const listen = endpointOf(options.listen);
+  const to = endpointOf(options.to);
   if ((listen.transport === "udp") !== (to.transport === "udp")) {
     throw new RangeError(`Cannot pass ${listen.transport} on to ${to.transport}: only streams go to streams`);
   }
@@ -176,7 +176,7 @@ function checkProxy(options: ServeProxyOptions): { listen: Endpoint; to: Endpoin
   if (isItself(listen, to)) {
     throw new RangeError(`Cannot pass on to ${formatEndpoint(to)}: the proxy itself listens there`);
   }
-  checkFaults(options, listen.transport === "udp");
+  const faults = checkFaults(options, listen.transport === "udp");
   const { seed = 0, maxConnections = 1 } = options;
   if (!Number.isSafeInteger(seed) || seed < 0 || seed > MOST_SEED) {
     throw new RangeError(`Cannot use seed ${seed}: expected an integer from 0 to ${MOST_SEED}`);
@@ -184,7 +184,11 @@ function checkProxy(options: ServeProxyOptions): { listen: Endpoint; to: Endpoin
   if (!Number.isSafeInteger(maxConnections) || maxConnections < 1) {
     throw new RangeError(`Cannot use maxConnections ${maxConnections}: expected an integer of 1 or more`);
   }
-  return { listen, to };
+  return { listen, to, faults };
+}
+
+function endpointOf(given: string | Endpoint): Endpoint {
+  return typeof given === "string" ? parseEndpoint(given) : given;
 }
 
 /** Whether a target is where the proxy listens, as far as addresses tell: a name may stand for any. */
@@ -242,14 +246,10 @@ const options = {
   rate: optional(integer("BYTES", "Pass on so many bytes a second", 0, { least: 1 })),
   stopAfter: range("BYTES", "Read no more from a side after so many bytes, and keep the connection open", 0),
   resetAt: range("BYTES", "Reset the connection once so many bytes have passed one way", 0),
-  framing: optional({
-    ...text("NAME", `How messages are told apart, for --reset-in: ${FRAMING_NAMES}`, ""),
-    parse(given) {
-      partFraming(given);
-      return given;
-    },
-  }),
-  resetIn: optional(text("PART", "Reset the connection inside this part of a message: header, payload, line ...", "")),
+  framing: framing(`How messages are framed, for --reset-in: ${FRAMING_NAMES}`),
+  resetIn: optional(
+    text("FIELD", "Reset the connection inside this field of a message: header, payload, line ...", ""),
+  ),
   message: optional(integer("N", "Which message --reset-in means (the first without it)", 1, { least: 1 })),
   lose: optional(percent("Lose so many of a hundred datagrams", 0)),
   repeat: optional(percent("Send so many of a hundred datagrams twice", 0)),
@@ -260,17 +260,22 @@ const options = {
   maxConnections: integer("N", "Most connections at once", 1000, { least: 1 }),
 };
 
+function framing(help: string): Option<FieldFraming | undefined> {
+  return { placeholder: "NAME", help, default: undefined, shown: "", parse: parseFraming };
+}
+
 async function main(values: Values<typeof options>, requests: StopRequests, attempt: Attempt): Promise<void> {
-  for (const name of ["listen", "to"] as const) {
-    if (values[name] === "") {
-      throw new UsageError(`--${name} is needed: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH`);
-    }
+  const { listen, to } = values;
+  if (listen === undefined || to === undefined) {
+    const name = listen === undefined ? "listen" : "to";
+    throw new UsageError(`--${name} is needed: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH`);
   }
-  orUsage(() => checkProxy(values));
-  attempt.address = values.listen;
+  const given = { ...values, listen, to };
+  orUsage(() => checkProxy(given));
+  attempt.address = formatEndpoint(listen);
   attempt.option = "--listen";
   const log = new Log("Proxy");
-  const proxy = await serveProxy({ ...values, log, signal: requests.stop });
+  const proxy = await serveProxy({ ...given, log, signal: requests.stop });
   await proxy.finished;
   const { faults, ...report } = await proxy.shutdown();
   // Cuts and delays show in what is logged of each connection.
@@ -284,7 +289,7 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
 }
 
 if (import.meta.main) {
-  await run(
+  await runTask(
     {
       name: "proxy",
       summary: "Passes everything on between clients and a server, and does to it what networks do: faults on demand.",

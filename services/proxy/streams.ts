@@ -1,18 +1,19 @@
 import { concat } from "@std/bytes/concat";
 import net from "node:net";
-import type { Endpoint } from "../../lib/cli/mod.ts";
+import { toConnectionError } from "../../lib/net/errors.ts";
 import { plural } from "../../lib/log/mod.ts";
 import {
   after,
   type CloseReason,
   ConnectionError,
+  type Endpoint,
   formatAddress,
+  formatEndpoint,
   sleep,
-  toConnectionError,
 } from "../../lib/net/mod.ts";
 import { rememberFile } from "../../lib/net/unix.ts";
 import { type Direction, type Fault, StreamFaults } from "./faults.ts";
-import { formatEndpoint, type Proxying, type Setting } from "./proxying.ts";
+import { type Proxying, type Setting } from "./proxying.ts";
 
 // The sockets are node:net's, not lib/net's: Deno's own cannot be reset on purpose (there is no SO_LINGER).
 

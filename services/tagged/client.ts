@@ -1,4 +1,5 @@
-import { type ClientRun, orUsage, printLine, runClient, UsageError } from "../../lib/cli/mod.ts";
+import { orUsage, printLine, UsageError } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { encodeText, type TaggedMessage } from "../../lib/framing/mod.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";

@@ -1,4 +1,5 @@
-import { type ClientRun, CommandError, openConversation, printLine, runClient } from "../../lib/cli/mod.ts";
+import { CommandError, openConversation, printLine } from "../../lib/cli/mod.ts";
+import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectUdp } from "../../lib/net/mod.ts";

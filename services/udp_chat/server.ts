@@ -4,7 +4,8 @@
  * @module
  */
 
-import { openConversation, runUdpServer, text } from "../../lib/cli/mod.ts";
+import { openConversation, text } from "../../lib/cli/mod.ts";
+import { runUdpServer } from "../../lib/launch/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes, Log } from "../../lib/log/mod.ts";
 import { formatAddress, serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/mod.ts";

@@ -1,13 +1,5 @@
-import {
-  addresses,
-  type ClientRun,
-  CommandError,
-  flag,
-  printLine,
-  runClient,
-  Stdin,
-  UsageError,
-} from "../../lib/cli/mod.ts";
+import { CommandError, flag, printLine, Stdin, UsageError } from "../../lib/cli/mod.ts";
+import { addresses, type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes, type Log } from "../../lib/log/mod.ts";
 import { connectUdp, formatAddress, type HostPort, resolveUdp, UdpSocket } from "../../lib/net/mod.ts";

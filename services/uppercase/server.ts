@@ -4,7 +4,7 @@
  * @module
  */
 
-import { runUdpServer } from "../../lib/cli/mod.ts";
+import { runUdpServer } from "../../lib/launch/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { formatAddress, serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/mod.ts";
 import { PORT, upperCase } from "./protocol.ts";

@@ -1,16 +1,12 @@
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
-  addresses,
   choice,
-  endpoint,
-  explain,
   flag,
   helpText,
   host,
   integer,
   optional,
   parseCommandLine,
-  parseEndpoint,
   percent,
   port,
   range,
@@ -18,6 +14,8 @@ import {
   secondsRange,
   UsageError,
 } from "@wirebench/wirebench/cli";
+import { addresses, endpoint, explain } from "@wirebench/wirebench/launch";
+import { parseEndpoint } from "@wirebench/wirebench/net";
 import { runClient, runServer, ServerProcess } from "../harness.ts";
 
 const command = {
@@ -53,9 +51,9 @@ Deno.test("a command line is read by its table, the defaults filled in", () => {
     delay: undefined,
     lose: 0,
     rate: undefined,
-    at: "",
+    at: undefined,
     loud: false,
-    to: [],
+    to: [] as { hostname: string; port: number }[],
   };
   assertEquals(parseCommandLine(command, []), { values: defaults, operands: [], help: false });
   const args = ["a", "--port", "0", "--max-message=100", "--idle-timeout", "0", "--timeout", ".5", "--loud", "b"];

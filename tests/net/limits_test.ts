@@ -1,14 +1,7 @@
+import { blockOf } from "../../lib/net/address.ts";
+import { allowList } from "../../lib/net/allow_list.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import {
-  allowList,
-  blockOf,
-  Connection,
-  ConnectionError,
-  connectTcp,
-  connectUdp,
-  serveTcp,
-  serveUdp,
-} from "@wirebench/wirebench/net";
+import { Connection, ConnectionError, connectTcp, connectUdp, serveTcp, serveUdp } from "@wirebench/wirebench/net";
 import { Admission, clearCounts, makeSharedCounts, openConnections } from "../../lib/net/_admission.ts";
 import { RateLimit } from "../../lib/net/_rate_limit.ts";
 import { makeCertificates } from "../../scripts/certs/make.ts";

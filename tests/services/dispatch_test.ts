@@ -11,7 +11,7 @@ for (const mode of MODES) {
       (ignored ? " (ignored: only Linux shares a port)" : ""),
     ignore: ignored,
     async fn() {
-      await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--parts", "2"] });
+      await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--workers", "2"] });
       const peers = await Promise.all(Array.from({ length: 40 }, () => server.connect()));
       for (const [number, peer] of peers.entries()) await peer.send(`I am ${number}`);
       for (const [number, peer] of peers.entries()) {
@@ -35,7 +35,7 @@ for (const mode of MODES) {
       (ignored ? " (ignored: only Linux shares a port)" : ""),
     ignore: ignored,
     async fn() {
-      await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--parts", "2"] });
+      await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--workers", "2"] });
       using peer = await server.connect();
       await peer.send("before");
       await peer.receive(6);
@@ -59,7 +59,7 @@ Deno.test({
     (hasPs ? "" : " (ignored: no Linux, or no ps with --ppid here)"),
   ignore: !hasPs,
   async fn() {
-    await using server = await ServerProcess.start("dispatch", { args: ["--mode", "processes", "--parts", "2"] });
+    await using server = await ServerProcess.start("dispatch", { args: ["--mode", "processes", "--workers", "2"] });
     const { stdout } = await new Deno.Command("ps", { args: ["-o", "pid=", "--ppid", String(server.process.pid)] })
       .output();
     const [child] = new TextDecoder().decode(stdout).trim().split(/\s+/).map(Number);
@@ -75,7 +75,7 @@ Deno.test({
 
 for (const mode of MODES.filter((mode) => onLinux || mode === "loop")) {
   Deno.test(`dispatch:server --mode ${mode} says in one line why it cannot listen, and stops when told so as it starts`, async () => {
-    await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--parts", "2"] });
+    await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--workers", "2"] });
     const inUse = await runServer("dispatch", ["--mode", mode, "--port", String(server.port)]);
     assertMatch(inUse.stderr, /^dispatch:server: 127\.0\.0\.1:\d+ is in use: [^\n]*\n$/);
     const outside = await runServer("dispatch", ["--mode", mode, "--port", "0", "--host", "0.0.0.0"]);
@@ -103,7 +103,7 @@ Deno.test({
     (onLinux ? "" : " (ignored: only Linux shares a port)"),
   ignore: !onLinux,
   async fn() {
-    const server = await ServerProcess.start("dispatch", { args: ["--mode", "processes", "--parts", "2"] });
+    const server = await ServerProcess.start("dispatch", { args: ["--mode", "processes", "--workers", "2"] });
     server.process.kill("SIGKILL");
     await server.process.status;
     await untilNobodyListens(server.port);

@@ -5,8 +5,14 @@ import { netstring } from "@wirebench/wirebench/framing";
 import { serveProxy, type ServeProxyOptions } from "@wirebench/wirebench/proxy";
 import { serveUppercase } from "@wirebench/wirebench/uppercase";
 import { connect, createServer } from "node:net";
-import { DatagramFaults, type FaultOptions, type Step, StreamFaults } from "../../services/proxy/faults.ts";
-import { partFraming, PartReader } from "../../services/proxy/parts.ts";
+import {
+  checkFaults,
+  DatagramFaults,
+  type FaultOptions,
+  type Step,
+  StreamFaults,
+} from "../../services/proxy/faults.ts";
+import { FieldReader, parseFraming } from "../../services/proxy/fields.ts";
 import { mulberry32 } from "../../services/proxy/random.ts";
 import { bytes, fakeServer, headed, RawPeer, ServerProcess, temporaryFolder, textOf, within } from "../harness.ts";
 
@@ -65,7 +71,7 @@ Deno.test("mulberry32 draws what its author's does", () => {
 
 /** The lengths of the writes that chunks become. */
 function pieces(options: FaultOptions, seed: number, chunks: Uint8Array[], connection = 1): number[] {
-  const faults = new StreamFaults(options, seed, connection, "up");
+  const faults = new StreamFaults(checkFaults(options, false), seed, connection, "up");
   return chunks.flatMap((chunk) => [...faults.steps(chunk)]).map(({ bytes }) => bytes.length);
 }
 
@@ -118,29 +124,29 @@ Deno.test("parts of messages are found in every framing, however the bytes come"
     ["fixed:4", pattern(10), "payload0 payload4 payload8"],
     ["tagged:A=2,B=0", bytes("AhiBAyo"), "header0 payload1 header3 payload4 header4 payload5"],
   ];
-  for (const [framing, stream, parts] of cases) {
+  for (const [framing, stream, fields] of cases) {
     for (const size of [1, 2, 5, stream.length]) {
-      const reader = new PartReader(partFraming(framing));
+      const reader = new FieldReader(parseFraming(framing));
       const found = [];
       for (let at = 0; at < stream.length; at += size) found.push(...reader.push(stream.subarray(at, at + size)));
-      assertEquals(found.map(({ part, at }) => part.name + at).join(" "), parts, `${framing} by ${size}`);
-      const first = found[0]!.part.name;
-      const numbers = found.filter(({ part }) => part.name === first).map(({ message }) => message);
+      assertEquals(found.map(({ field, at }) => field.name + at).join(" "), fields, `${framing} by ${size}`);
+      const first = found[0]!.field.name;
+      const numbers = found.filter(({ field }) => field.name === first).map(({ message }) => message);
       assertEquals(numbers, numbers.map((_, index) => index + 1));
       assert(reader.fits);
     }
   }
   for (const [framing, wrong] of [["header", "12a       "], ["netstring", "x:"], ["tagged:A=2", "B"]] as const) {
-    const reader = new PartReader(partFraming(framing));
+    const reader = new FieldReader(parseFraming(framing));
     for (const _ of reader.push(bytes(wrong))) { /* only whether it fits counts */ }
     assertEquals(reader.fits, false, framing);
   }
 });
 
-Deno.test("a reset in a part falls between its first byte and its last, at a place the seed decides", () => {
+Deno.test("a reset in a field falls between its first byte and its last, at a place the seed decides", () => {
   const stream = concat([headed("one"), headed("a longer message"), headed("three")]);
   const placeOf = (options: FaultOptions, seed: number, size: number) => {
-    const faults = new StreamFaults(options, seed, 1, "up");
+    const faults = new StreamFaults(checkFaults(options, false), seed, 1, "up");
     const steps: Step[] = [];
     for (let at = 0; at < stream.length && !steps.some(({ fault }) => fault); at += size) {
       steps.push(...faults.steps(stream.subarray(at, at + size)));
@@ -178,7 +184,7 @@ Deno.test("faults that make no sense are refused", async () => {
     [{ ...at, lose: 10 }, "Cannot use lose here: it is for datagrams"],
     [{ ...udp, resetAt: 10 }, "Cannot use reset-at here: it is for streams"],
     [{ ...udp, lose: 101 }, "Cannot use lose 101: expected 0 to 100 percent"],
-    [{ ...at, framing: "header" }, "expected both a framing and a part"],
+    [{ ...at, framing: "header" }, "expected both a framing and a field"],
     [{ ...at, framing: "xml", resetIn: "tag" }, "expected one of header, lines"],
     [{ ...at, framing: "fixed", resetIn: "payload" }, "expected one of header, lines"],
     [{ ...at, framing: "fixed:0", resetIn: "payload" }, "expected fixed:LENGTH"],
@@ -578,7 +584,7 @@ async function throughUdp(faults: FaultOptions & { seed: number }, count: number
 
 /** What is to come of datagrams that go one way: their numbers, in order. */
 function planned(faults: FaultOptions & { seed: number }, count: number): string[] {
-  const fates = new DatagramFaults(faults, faults.seed, 1, "up");
+  const fates = new DatagramFaults(checkFaults(faults, true), faults.seed, 1, "up");
   return Array.from({ length: count }, (_, number) => Array(fates.next().copies).fill(`N${number}`)).flat();
 }
 
@@ -752,7 +758,7 @@ Deno.test("deno task proxy explains itself, and says in one line what is wrong",
     [[...at, "--lose", "101"], /--lose: expected a number from 0 to 100/],
     [[...at, "--lose", "1"], /Cannot use lose here: it is for datagrams/],
     [[...at, "--framing", "xml"], /--framing: expected one of header, lines/],
-    [[...at, "--reset-in", "header"], /expected both a framing and a part/],
+    [[...at, "--reset-in", "header"], /expected both a framing and a field/],
     [[...at, "--seed", "4294967296"], /--seed: expected an integer from 0 to 4294967295/],
     [[...at, "extra"], /Unexpected argument "extra"/],
     [["--listen", "udp://localhost:9000", "--to", "udp://127.0.0.1:9000"], /: the proxy itself listens there/],

@@ -94,7 +94,12 @@ Deno.test("workers are refused where they cannot be", async () => {
 });
 
 for (
-  const [service, how] of [["echo", ["--workers", "2"]], ["dispatch", ["--mode", "processes", "--parts", "2"]]] as const
+  const [service, how] of [["echo", ["--workers", "2"]], ["dispatch", [
+    "--mode",
+    "processes",
+    "--workers",
+    "2",
+  ]]] as const
 ) {
   Deno.test({
     name: `of two ${service}:server ${how.join(" ")} that start at once one listens, the other says "in use"${why}`,

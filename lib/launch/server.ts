@@ -6,25 +6,17 @@ import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.t
 import type { Certificate } from "../net/_tls.ts";
 import type { ServeUdpOptions, UdpServer } from "../net/serve_udp.ts";
 import type { ServeOptions, Server } from "../net/server.ts";
-import { serveParts, sourcesOf, startWorker, type WorkerProgram } from "../net/parts.ts";
+import { serveWorkers } from "../net/serve_workers.ts";
+import { sourcesOf, startThread, type WorkerProgram } from "../net/worker_threads.ts";
 import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
 import { requireRead } from "../net/_require_read.ts";
-import { readPem } from "./files.ts";
-import {
-  host,
-  integer,
-  type Option,
-  type Options,
-  port,
-  ranges,
-  seconds,
-  text,
-  UsageError,
-  type Values,
-} from "./options.ts";
-import { run } from "./run.ts";
-import type { StopRequests } from "./signals.ts";
+import { readPem } from "./_read_pem.ts";
+import { host, integer, type Option, type Options, port, seconds, text, type Values } from "../cli/options.ts";
+import { runTask } from "./run.ts";
+import type { StopRequests } from "../cli/signals.ts";
+import { UsageError } from "../cli/errors.ts";
+import { ranges } from "./options.ts";
 
 /** What a service's server command says of itself. */
 export interface ServerCommand<Table extends Options> {
@@ -107,9 +99,9 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
 ): Promise<void> {
   const shared = tcpOptions(command);
   await runServer(command, shared, async (values, options, requests) => {
-    const { unix, tlsCert, tlsKey, maxPerAddress, workers = 1, ...rest } = values as typeof values & {
-      workers?: number;
-    };
+    const { unix, tlsCert, tlsKey, maxPerAddress, ...rest } = values;
+    // A service without worker threads may have an option of that name for something else.
+    const workers = command.workers === undefined ? 1 : (values as { workers?: number }).workers ?? 1;
     const folders = workers === 1 ? [] : sourcesOf(command.workers!);
     await requireRead([...[tlsCert, tlsKey].filter((path) => path !== ""), ...folders]);
     const tls = await readCertificate(tlsCert, tlsKey);
@@ -131,7 +123,7 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
       ...(maxPerAddress === 0 ? {} : { maxConnectionsPerAddress: maxPerAddress }),
     };
     if (workers === 1) return await serve(all, requests);
-    return await serveParts({ ...all, parts: workers, called: "workers", start: startWorker(command.workers!) });
+    return await serveWorkers({ ...all, workers, called: "workers", start: startThread(command.workers!) });
   });
 }
 
@@ -170,7 +162,7 @@ async function runServer<Shared extends ReturnType<typeof listenOptions>, Table 
 ): Promise<void> {
   const { name, summary } = command;
   const options = { ...shared, ...command.options } as Shared & Table;
-  await run({ name: `${name}:server`, summary, options }, "info", async ({ values, requests, attempt }) => {
+  await runTask({ name: `${name}:server`, summary, options }, "info", async ({ values, requests, attempt }) => {
     const all = values as Values<Shared> & Values<Table>;
     const { host: hostname, port, allow, unix } = all as Values<ReturnType<typeof listenOptions>> & { unix?: string };
     attempt.address = unix || formatAddress({ hostname, port });

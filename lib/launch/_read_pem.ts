@@ -1,4 +1,4 @@
-import { CommandError } from "./explain.ts";
+import { CommandError } from "../cli/errors.ts";
 
 /**
  * Reads a file that an option names.

@@ -1,27 +1,27 @@
-import { UsageError } from "../../lib/cli/mod.ts";
-
-/** A part of a message. Where its end is not known in advance, it is the byte that follows it which tells. */
-export interface Part {
+/** A field of a message. Where its end is not known in advance, it is the byte that follows it which tells. */
+export interface Field {
   /** `header`, `payload`, `line` ... */
   name: string;
   /** How many bytes it has, if that is known when it begins. */
   length?: number;
-  /** The byte that ends it, which belongs to the next part. */
+  /** The byte that ends it, which belongs to the next field. */
   until?: number;
 }
 
-/** Where the parts of messages lie: asks for one after the other, and gets the bytes of the short ones. */
-type Layout = Generator<Part, void, Uint8Array>;
+/** Where the fields of messages lie: asks for one after the other, and gets the bytes of the short ones. */
+export type Layout = Generator<Field, void, Uint8Array>;
 
-/** A framing as far as a fault needs it: where in a stream each part of each message begins. */
-export interface PartFraming {
-  /** The parts of a message, in order. */
+/** A framing as far as a fault needs it: where in a stream each field of each message begins. */
+export interface FieldFraming {
+  /** As it is written on the command line. */
+  readonly text: string;
+  /** The fields of a message, in order. */
   readonly names: readonly string[];
   /** Starts at the beginning of a stream. */
   layout(): Layout;
 }
 
-/** How many bytes of a part are kept for what comes after it: more digits than any length has. */
+/** How many bytes of a field are kept for what comes after it: more digits than any length has. */
 const KEPT = 20;
 const LINE_FEED = 0x0a;
 const COLON = 0x3a;
@@ -29,7 +29,7 @@ const COLON = 0x3a;
 const decoder = new TextDecoder();
 
 /** The framings by name, and what each makes of the text after its colon. */
-const FRAMINGS: Record<string, (argument: string) => PartFraming> = {
+const FRAMINGS: Record<string, (argument: string) => Omit<FieldFraming, "text">> = {
   header: () => ({
     names: ["header", "payload"],
     *layout() {
@@ -63,7 +63,7 @@ const FRAMINGS: Record<string, (argument: string) => PartFraming> = {
   length8: () => prefixed(8),
   fixed(argument) {
     const length = /^\d+$/.test(argument) ? Number(argument) : 0;
-    if (length < 1) throw new UsageError(`expected fixed:LENGTH, got "fixed:${argument}"`);
+    if (length < 1) throw new TypeError(`expected fixed:LENGTH, got "fixed:${argument}"`);
     return {
       names: ["payload"],
       *layout() {
@@ -74,7 +74,7 @@ const FRAMINGS: Record<string, (argument: string) => PartFraming> = {
   tagged(argument) {
     const entries = argument.split(",").map((entry) => /^(.)=(\d+)$/u.exec(entry));
     if (entries.includes(null)) {
-      throw new UsageError(`expected tagged:TYPE=LENGTH,... as in tagged:A=4,B=16, got "tagged:${argument}"`);
+      throw new TypeError(`expected tagged:TYPE=LENGTH,... as in tagged:A=4,B=16, got "tagged:${argument}"`);
     }
     const lengths = new Map(entries.map((entry) => [entry![1]!.charCodeAt(0), Number(entry![2])]));
     return {
@@ -97,68 +97,68 @@ export const FRAMING_NAMES = "header, lines, netstring, length1, length2, length
  *
  * @param text A name of {@linkcode FRAMING_NAMES}.
  * @returns The framing.
- * @throws {UsageError} If there is none of that name.
+ * @throws {TypeError} If there is none of that name.
  */
-export function partFraming(text: string): PartFraming {
+export function parseFraming(text: string): FieldFraming {
   const [, name, argument] = /^([a-z]+\d?)(?::(.*))?$/s.exec(text) ?? [];
   const takes = name === "fixed" || name === "tagged";
   if (name === undefined || !Object.hasOwn(FRAMINGS, name) || takes !== (argument !== undefined)) {
-    throw new UsageError(`expected one of ${FRAMING_NAMES}, got "${text}"`);
+    throw new TypeError(`expected one of ${FRAMING_NAMES}, got "${text}"`);
   }
-  return FRAMINGS[name]!(argument ?? "");
+  return { text, ...FRAMINGS[name]!(argument ?? "") };
 }
 
-/** A part of a message that begins in a chunk. */
+/** A field of a message that begins in a chunk. */
 export interface Found {
-  /** Which part. */
-  part: Part;
+  /** Which field. */
+  field: Field;
   /** Which message of the stream, the first being 1. */
   message: number;
   /** Where in the stream it begins. */
   at: number;
 }
 
-/** Follows a stream, and tells where each part of each message begins. */
-export class PartReader {
+/** Follows a stream, and tells where each field of each message begins. */
+export class FieldReader {
   readonly #first: string;
   readonly #layout: Layout;
-  #part: Part | undefined;
+  #field: Field | undefined;
   #kept: number[] = [];
-  /** How many bytes of the part have passed. */
+  /** How many bytes of the field have passed. */
   #read = 0;
   #position = 0;
   #message = 0;
 
   /** Starts at the beginning of a stream. */
-  constructor(framing: PartFraming) {
+  constructor(framing: FieldFraming) {
     this.#first = framing.names[0]!;
     this.#layout = framing.layout();
-    this.#part = this.#layout.next().value as Part;
+    this.#field = this.#layout.next().value as Field;
   }
 
   /** Whether the stream still fits the framing. */
   get fits(): boolean {
-    return this.#part !== undefined;
+    return this.#field !== undefined;
   }
 
-  /** Takes the next bytes; gives the parts that begin in them, each once its first byte is there. */
+  /** Takes the next bytes; gives the fields that begin in them, each once its first byte is there. */
   *push(chunk: Uint8Array): Generator<Found> {
     let at = 0;
-    while (at < chunk.length && this.#part !== undefined) {
-      const part = this.#part;
+    while (at < chunk.length && this.#field !== undefined) {
+      const field = this.#field;
       if (this.#read === 0) {
-        if (part.name === this.#first) this.#message++;
-        yield { part, message: this.#message, at: this.#position + at };
+        if (field.name === this.#first) this.#message++;
+        yield { field, message: this.#message, at: this.#position + at };
       }
-      const found = part.until === undefined ? -1 : chunk.indexOf(part.until, at);
-      const most = part.length === undefined ? Infinity : part.length - this.#read;
-      const end = part.length === undefined && found !== -1 ? found : Math.min(chunk.length, at + most);
+      const found = field.until === undefined ? -1 : chunk.indexOf(field.until, at);
+      const most = field.length === undefined ? Infinity : field.length - this.#read;
+      const end = field.length === undefined && found !== -1 ? found : Math.min(chunk.length, at + most);
       for (let index = at; index < end && this.#kept.length < KEPT; index++) this.#kept.push(chunk[index]!);
       this.#read += end - at;
       at = end;
-      const ended = part.length === undefined ? found !== -1 : this.#read === part.length;
+      const ended = field.length === undefined ? found !== -1 : this.#read === field.length;
       if (!ended) break;
-      this.#part = this.#layout.next(Uint8Array.from(this.#kept)).value ?? undefined;
+      this.#field = this.#layout.next(Uint8Array.from(this.#kept)).value ?? undefined;
       this.#kept = [];
       this.#read = 0;
     }
@@ -167,7 +167,7 @@ export class PartReader {
 }
 
 /** A binary length in network byte order before each payload. */
-function prefixed(bytes: number): PartFraming {
+function prefixed(bytes: number): Omit<FieldFraming, "text"> {
   return {
     names: ["header", "payload"],
     *layout() {

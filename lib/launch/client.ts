@@ -1,10 +1,11 @@
 import { Log } from "../log/log.ts";
 import { formatAddress, type HostPort } from "../net/address.ts";
 import type { ConnectTcpOptions } from "../net/connect_tcp.ts";
-import { readPem } from "./files.ts";
-import { flag, host, type Operands, type Options, port, seconds, text, UsageError, type Values } from "./options.ts";
-import { run } from "./run.ts";
-import type { StopRequests } from "./signals.ts";
+import { readPem } from "./_read_pem.ts";
+import { flag, host, type Operands, type Options, port, seconds, text, type Values } from "../cli/options.ts";
+import { runTask } from "./run.ts";
+import type { StopRequests } from "../cli/signals.ts";
+import { UsageError } from "../cli/errors.ts";
 
 /** What a service's client command says of itself. */
 export interface ClientCommand<Table extends Options> {
@@ -65,7 +66,7 @@ export async function runClient<Table extends Options = Record<never, never>>(
     options: { ...shared, ...command.options },
     ...(operands === undefined ? {} : { operands }),
   };
-  await run(full, "warning", async ({ values, operands, requests, attempt }) => {
+  await runTask(full, "warning", async ({ values, operands, requests, attempt }) => {
     const { host: hostname, port, timeout, unix = "", tls = false, tlsCa = "" } = values as
       & Pick<Values<typeof shared>, "host" | "port" | "timeout">
       & Partial<Values<typeof tcpOptions>>;

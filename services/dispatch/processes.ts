@@ -1,3 +1,4 @@
+import type { RelayedRecord } from "../../lib/log/mod.ts";
 import { CommandError } from "../../lib/cli/mod.ts";
 import { encodeText, FrameDecoderStream, lines, text } from "../../lib/framing/mod.ts";
 import {
@@ -5,10 +6,9 @@ import {
   formatAddress,
   isLoopback,
   type ListenAddress,
-  type PartOptions,
-  type PartRecord,
-  type PartReport,
-  type StartPart,
+  type StartWorker,
+  type WorkerOptions,
+  type WorkerReport,
 } from "../../lib/net/mod.ts";
 
 /** How long a process may take to notice that it is cut, in milliseconds. */
@@ -17,23 +17,23 @@ const CUT_TIMEOUT = 1500;
 /** JSON has no `Infinity`, which limits that are off are set to. */
 const NO_LIMIT = "Infinity";
 
-function formatPartOptions({ sharedCounts: _, ...options }: PartOptions): string {
+function formatWorkerOptions({ sharedCounts: _, ...options }: WorkerOptions): string {
   return JSON.stringify(options, (_, value) => value === Infinity ? NO_LIMIT : value);
 }
 
 /** Reads what {@linkcode startProcess} tells a process. */
-export function parsePartOptions(line: string): PartOptions {
+export function parseWorkerOptions(line: string): WorkerOptions {
   return JSON.parse(line, (_, value) => value === NO_LIMIT ? Infinity : value);
 }
 
 /** Starts a process that serves: it shares nothing, and its end is nobody else's. */
-export const startProcess: StartPart = async (options, logged) => {
+export const startProcess: StartWorker = async (options, logged) => {
   const { hostname = "127.0.0.1", port, level } = options;
   const process = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-q", "--no-prompt", "-P=dispatch-server", ...await grantsFor(hostname, port)],
       // It says at this level where it listens, and at its end what became of it.
-      ...[new URL("./server.ts", import.meta.url).href, "--part", "--log", "json", "--log-level", "info"],
+      ...[new URL("./server.ts", import.meta.url).href, "--worker", "--log", "json", "--log-level", "info"],
       // Only for what it says when it cannot listen.
       ...["--host", hostname, "--port", String(port)],
     ],
@@ -42,9 +42,9 @@ export const startProcess: StartPart = async (options, logged) => {
   }).spawn();
   // Its end tells the process that this one is gone, however it went.
   const stdin = process.stdin.getWriter();
-  await stdin.write(encodeText(formatPartOptions(options) + "\n"));
+  await stdin.write(encodeText(formatWorkerOptions(options) + "\n"));
   const listening = Promise.withResolvers<ListenAddress>();
-  let report: PartReport = { finished: 0, cut: 0, memory: 0 };
+  let report: WorkerReport = { finished: 0, cut: 0, memory: 0 };
   let asked = false;
   const finished = (async () => {
     let last = "";
@@ -54,7 +54,7 @@ export const startProcess: StartPart = async (options, logged) => {
       if (record === undefined) continue;
       const { message, properties } = record;
       if (/^Listening at/.test(String(message[0]))) listening.resolve(addressIn(String(properties["address"])));
-      else if ("memory" in properties) report = properties as unknown as PartReport;
+      else if ("memory" in properties) report = properties as unknown as WorkerReport;
       else if (level === "info" || record.level !== "info") logged(record);
     }
     const { code } = await process.status;
@@ -84,7 +84,7 @@ export const startProcess: StartPart = async (options, logged) => {
 };
 
 /** The record in a line of the log, if there is one: a runtime that dies says other things. */
-function recordIn(line: string): PartRecord | undefined {
+function recordIn(line: string): RelayedRecord | undefined {
   try {
     const { time, level, who: _, message, ...properties } = JSON.parse(line);
     return { level, timestamp: Date.parse(time), message: [message], rawMessage: message, properties };

@@ -1,15 +1,6 @@
-import { ConnectionError, toConnectionError } from "../net/errors.ts";
+import { explainError } from "../cli/errors.ts";
 import { FramingError } from "../framing/errors.ts";
-import { UsageError } from "./options.ts";
-
-/** A failure whose message says all that its user needs to know. */
-export class CommandError extends Error {
-  /** The class's name. */
-  override name = "CommandError";
-}
-
-/** Errors that were written for the user of a command. */
-const PLAIN = [UsageError, CommandError, ConnectionError, FramingError, RangeError, TypeError];
+import { ConnectionError, toConnectionError } from "../net/errors.ts";
 
 /** What a command was doing, so that an error can say what to do instead. */
 export interface Attempt {
@@ -29,9 +20,9 @@ export interface Attempt {
  * @returns One line, without a stack trace.
  */
 export function explain(error: unknown, { task, address = "the address", option = "--port" }: Attempt): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return explainError(error);
   const { message } = error;
-  if (PLAIN.some((plain) => error instanceof plain)) return message;
+  if (error instanceof ConnectionError || error instanceof FramingError) return message;
   if (error instanceof Deno.errors.NotCapable) return sandboxed(message, task, address);
   if (error instanceof Deno.errors.AddrInUse) {
     if (isPath(address)) return `${address} is in use: a program listens there, or it is a file of another kind`;
@@ -54,22 +45,7 @@ export function explain(error: unknown, { task, address = "the address", option 
   if (/lookup address|no address|getaddrinfo/.test(message)) {
     return `Cannot resolve the host of ${address}: check --host`;
   }
-  return `${error.name}: ${message.replaceAll("\n", " ")}`;
-}
-
-/**
- * Does what a command line asks for before anything else is done; what it cannot do is wrong usage.
- *
- * @param run What to do.
- * @returns What it comes to.
- * @throws {UsageError} With the message of whatever was thrown.
- */
-export function orUsage<Value>(run: () => Value): Value {
-  try {
-    return run();
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : Deno.inspect(error));
-  }
+  return explainError(error);
 }
 
 /** Whether an address is that of a Unix socket. */

@@ -1,0 +1,49 @@
+/** A failure whose message says all that the user of a command needs to know. */
+export class CommandError extends Error {
+  /** The class's name. */
+  override name = "CommandError";
+}
+
+/** Wrong usage of a command: an option or an operand that it cannot take. */
+export class UsageError extends Error {
+  /** The class's name. */
+  override name = "UsageError";
+}
+
+/**
+ * Runs what checks a command line, and turns any error into wrong usage.
+ *
+ * @param check Reads or checks what was given.
+ * @returns Its result.
+ * @throws {UsageError} With the message of the error that it threw.
+ *
+ * @example An option that another function checks
+ * ```ts
+ * import { orUsage, UsageError } from "@wirebench/wirebench/cli";
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(() => orUsage(() => new URL("nowhere")), UsageError);
+ * ```
+ */
+export function orUsage<Value>(check: () => Value): Value {
+  try {
+    return check();
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : Deno.inspect(error));
+  }
+}
+
+/** Errors whose message was written for the user of a command. */
+const PLAIN = [UsageError, CommandError, RangeError, TypeError];
+
+/**
+ * Says in one line what went wrong.
+ *
+ * @param error What was thrown.
+ * @returns One line, without a stack trace.
+ */
+export function explainError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (PLAIN.some((plain) => error instanceof plain)) return error.message;
+  return `${error.name}: ${error.message.replaceAll("\n", " ")}`;
+}
