@@ -1,0 +1,79 @@
+// Attackers as a process of their own: what they need of the processor is not to be taken from those who look on.
+
+import { TextLineStream } from "@std/streams/text-line-stream";
+import { type Attack, ATTACKS, type Effort, loadOf } from "./attackers.ts";
+import type { Place } from "./place.ts";
+
+const root = new URL("../..", import.meta.url);
+
+/** A process that attacks a server for so long, or until nobody listens any more. Disposing of it ends it at once. */
+export class AttackProcess implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  private constructor(process: Deno.ChildProcess) {
+    this.#process = process;
+    const text = process.stdout.pipeThrough(new TextDecoderStream());
+    this.#lines = text.pipeThrough(new TextLineStream())[Symbol.asyncIterator]();
+  }
+
+  /** Starts it, and waits until it is connected. */
+  static async start(
+    attack: Attack,
+    service: string,
+    place: Place,
+    milliseconds: number,
+    signal: AbortSignal,
+  ): Promise<AttackProcess> {
+    const said = JSON.stringify({ attack: attack.name, service, place, milliseconds } satisfies Order);
+    const args = ["run", "-q", "--no-prompt", "-P=soak", import.meta.url, said];
+    const attacking = new AttackProcess(
+      new Deno.Command(Deno.execPath(), { args, cwd: root, stdout: "piped", signal }).spawn(),
+    );
+    await attacking.#lines.next();
+    return attacking;
+  }
+
+  /** Waits for its end; gives what it has done. */
+  async effort(): Promise<Effort> {
+    const { value } = await this.#lines.next();
+    if (value === undefined) throw new Error("The attackers ended without a word");
+    return JSON.parse(value);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.#lines.return?.();
+    await this.#process.status;
+  }
+}
+
+/** What the process is told to do. */
+interface Order {
+  attack: string;
+  service: string;
+  place: Place;
+  milliseconds: number;
+}
+
+if (import.meta.main) {
+  const { attack: name, service, place, milliseconds }: Order = JSON.parse(Deno.args[0]!);
+  const attack = ATTACKS.find((attack) => attack.name === name)!;
+  const load = loadOf(attack, service)!;
+  const effort: Effort = { connections: 0, sent: 0, received: 0 };
+  const end = new AbortController();
+  setTimeout(() => end.abort(), milliseconds);
+  const attacks = Array.from({ length: attack.attackers }, () => attack.attacker(place, load, end.signal, effort));
+  const looking = setInterval(() => {
+    if (effort.connections === 0) return;
+    console.log("connected");
+    clearInterval(looking);
+  }, 10);
+  await Promise.all(attacks);
+  console.log(JSON.stringify(effort));
+  Deno.exit();
+}
