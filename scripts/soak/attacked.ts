@@ -27,8 +27,11 @@ export const STOPS_WITHIN = 7000;
 /** How much more memory it may have when the attackers have gone, in MB. */
 export const MEMORY_TOLERANCE = 128;
 
-/** How long clients waited, in milliseconds. */
+/** How long clients waited for answers, in milliseconds. */
 export interface Waits {
+  answers: number;
+  /** Datagrams that had none. */
+  lost: number;
   median: number;
   worst: number;
 }
@@ -39,8 +42,7 @@ export interface AttackResult {
   name: string;
   attack: string;
   effort?: Effort;
-  /** What others came to meanwhile, and how long they waited. */
-  tally: Tally;
+  /** How long others waited meanwhile. */
   others?: Waits;
   /** How long the neighbour's client waited at the same time. */
   neighbour?: Waits;
@@ -73,7 +75,7 @@ export function attacksOn(trades: readonly Trade[], names: readonly string[]): [
 /** Tries one attack on one server. */
 export async function tryAttack(trade: Trade, attack: Attack, scene: Scene): Promise<AttackResult> {
   const { certificates, random, stop } = scene;
-  const result: AttackResult = { name: nameOf(trade), attack: attack.name, tally: noTally(), faults: [] };
+  const result: AttackResult = { name: nameOf(trade), attack: attack.name, faults: [] };
   try {
     const station = await Station.open(trade, random, certificates);
     try {
@@ -105,7 +107,7 @@ async function attackStation(
   const warm = performance.now() + WARM_UP;
   await station.play(() => performance.now() < warm, stop, 0);
   result.before = await station.measure("before");
-  station.tally = result.tally;
+  station.tally = noTally();
   {
     await using attackers = await AttackProcess.start(attack, service, place, ATTACKED, stop);
     let attacking = true;
@@ -122,7 +124,7 @@ async function attackStation(
       look(),
     ]);
     result.effort = effort;
-    result.others = waitsOf(result.tally);
+    result.others = waitsOf(station.tally);
     result.neighbour = waitsOf(beside);
   }
   result.after = await station.measure("after");
@@ -138,7 +140,9 @@ export function slownessOf(
   { name, others, neighbour, stoppedIn = 0 }: Pick<AttackResult, "name" | "others" | "neighbour" | "stoppedIn">,
 ): string[] {
   const faults: string[] = [];
-  if (others !== undefined && neighbour !== undefined) {
+  if (others?.answers === 0) {
+    faults.push(`${name}: others had no answer`);
+  } else if (others !== undefined && neighbour !== undefined) {
     for (const which of ["median", "worst"] as const) {
       const more = others[which] - neighbour[which];
       if (more <= MOST[which]) continue;
@@ -149,6 +153,6 @@ export function slownessOf(
   return faults;
 }
 
-function waitsOf({ waits }: Tally): Waits {
-  return { median: waits.quantile(0.5), worst: waits.longest };
+function waitsOf({ answers, repeated, waits }: Tally): Waits {
+  return { answers, lost: repeated, median: waits.quantile(0.5), worst: waits.longest };
 }

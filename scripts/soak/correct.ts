@@ -366,8 +366,8 @@ const clock: Trade = {
   args: ["--interval", String(INTERVAL / 1000)],
   question: (random) => anyBytes(1 + below(100, random), random),
   async play(place, random, tally) {
-    using socket = await connect(place, tally);
     let told = Date.now() / 1000;
+    using socket = await connect(place, tally);
     await check(socket, header.encode(encodeText(WELCOME)), tally);
     for (let round = 1 + below(ROUNDS, random); round > 0; round--) {
       const due = performance.now() + INTERVAL;
@@ -411,8 +411,8 @@ export const TRADES: readonly Trade[] = [
     ]
     : []),
   echoes("dispatch"),
-  fixed(1, 1000),
-  fixed(16, 100),
+  fixed(1, 100),
+  fixed(16, 20),
   fixed(500, 5),
   inTurn("delimited", (random) => lines().encode(encodeText(anyText(random)))),
   lined,
