@@ -46,39 +46,30 @@ export function repeat(message: Uint8Array, length = BLOCK): Uint8Array {
 }
 
 /** Writes as fast as it can, and reads the answers as fast as it can. */
-export const pipeline: Attacker = (place, load, signal, effort = idle()) =>
-  again(
-    place,
-    load,
-    signal,
-    effort,
-    (socket) => Promise.all([writeOn(socket, load.bytes, effort), readOn(socket, effort)]),
-  );
+export const pipeline = attacker((socket, bytes, effort) =>
+  Promise.all([writeOn(socket, bytes, effort), readOn(socket, effort)])
+);
 
 /** Writes everything at once, reads the answers as fast as it can, and does it again half a second later. */
-export const burst: Attacker = (place, load, signal, effort = idle()) =>
-  again(place, load, signal, effort, (socket) => {
-    const bursts = async () => {
-      for (; !signal.aborted; await sleep(BETWEEN_BURSTS, signal)) await write(socket, load.bytes, effort);
-    };
-    return Promise.all([bursts(), readOn(socket, effort)]);
-  });
+export const burst = attacker((socket, bytes, effort, { signal }) => {
+  const bursts = async () => {
+    for (;; await sleep(BETWEEN_BURSTS, signal)) await write(socket, bytes, effort);
+  };
+  return Promise.all([bursts(), readOn(socket, effort)]);
+});
 
 /** Writes as fast as it can, and reads nothing. */
-export const neverRead: Attacker = (place, load, signal, effort = idle()) =>
-  again(place, load, signal, effort, (socket) => writeOn(socket, load.bytes, effort));
+export const neverRead = attacker(writeOn);
 
 /** Writes everything, ends its side, and reads on; again and again. */
-export const endAndReadOn: Attacker = (place, load, signal, effort = idle()) =>
-  again(place, load, signal, effort, async (socket, close) => {
-    await write(socket, load.bytes, effort);
-    await socket.closeWrite();
-    await readOn(socket, effort).finally(after(READ_ON, close));
-  });
+export const endAndReadOn = attacker(async (socket, bytes, effort, end) => {
+  await write(socket, bytes, effort);
+  await socket.closeWrite();
+  await readOn(socket, effort).finally(after(READ_ON, () => end.abort()));
+});
 
 /** Connects, writes everything and closes; again and again. */
-export const comeAndGo: Attacker = (place, load, signal, effort = idle()) =>
-  again(place, load, signal, effort, (socket) => write(socket, load.bytes, effort));
+export const comeAndGo = attacker(write);
 
 /** Sends one datagram as fast as it can, and reads no answer. */
 export const flood: Attacker = async ({ port }, { bytes }, signal, effort = idle()) => {
@@ -96,41 +87,38 @@ function idle(): Effort {
   return { connections: 0, sent: 0, received: 0 };
 }
 
-/** Connects, opens and acts, again and again. */
-async function again(
-  place: Place,
-  { opening = new Uint8Array() }: Load,
-  signal: AbortSignal,
-  effort: Effort,
-  act: (socket: Deno.Conn, close: () => void) => Promise<unknown>,
-): Promise<void> {
-  while (!signal.aborted) {
-    let socket;
-    try {
-      socket = await connectTo(place);
-    } catch (error) {
-      if (error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound) return;
-      await sleep(NOT_CONNECTED_PAUSE, signal);
-      continue;
+/** What is done with one connection, until it fails; its end can be waited for, and made. */
+type Act = (socket: Deno.Conn, bytes: Uint8Array, effort: Effort, end: AbortController) => Promise<unknown>;
+
+/** Connects, sends the opening and acts, again and again. */
+function attacker(act: Act): Attacker {
+  return async (place, { opening = new Uint8Array(), bytes }, signal, effort = idle()) => {
+    while (!signal.aborted) {
+      let socket;
+      try {
+        socket = await connectTo(place);
+      } catch (error) {
+        if (error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound) return;
+        await sleep(NOT_CONNECTED_PAUSE, signal);
+        continue;
+      }
+      effort.connections++;
+      const end = new AbortController();
+      end.signal.addEventListener("abort", () => socket.close());
+      const stop = () => end.abort();
+      signal.addEventListener("abort", stop);
+      try {
+        if (signal.aborted) return;
+        await write(socket, opening, effort);
+        await act(socket, bytes, effort, end);
+      } catch {
+        // The server ended it, or the signal did.
+      } finally {
+        signal.removeEventListener("abort", stop);
+        stop();
+      }
     }
-    effort.connections++;
-    let closed = false;
-    const close = () => {
-      if (!closed) socket.close();
-      closed = true;
-    };
-    signal.addEventListener("abort", close);
-    try {
-      if (signal.aborted) return;
-      await write(socket, opening, effort);
-      await act(socket, close);
-    } catch {
-      // The server ended it, or the signal did.
-    } finally {
-      signal.removeEventListener("abort", close);
-      close();
-    }
-  }
+  };
 }
 
 async function write(socket: Deno.Conn, bytes: Uint8Array, effort: Effort): Promise<void> {

@@ -21,7 +21,6 @@ const LOOK_EVERY = 250;
 /** One server as a process, its clients, and what is known of it. */
 export class Station implements AsyncDisposable {
   readonly name: string;
-  readonly place: Place;
   /** What correct clients came to. */
   tally: Tally = noTally();
   /** What bad clients did, and how often. */
@@ -39,27 +38,23 @@ export class Station implements AsyncDisposable {
   private constructor(
     readonly trade: Trade,
     readonly server: ServerProcess,
+    readonly place: Place,
     readonly random: Random,
-    certificates: Certificates,
   ) {
     this.name = nameOf(trade);
-    const { port } = server;
-    this.place = trade.over === "Unix"
-      ? { port, path: socketOf(trade) }
-      : trade.over === "TLS"
-      ? { port, ca: certificates.ca }
-      : { port };
   }
 
   /** Starts the server. */
   static async open(trade: Trade, random: Random, certificates: Certificates): Promise<Station> {
-    const { service, transport, over, args = [] } = trade;
+    const { service, transport, args = [] } = trade;
     const timed = transport === "TCP" && !["objects", "clock"].includes(service);
     const deadline = timed ? ["--idle-timeout", String(DEADLINE)] : [];
-    const way = over === "TLS" ? certificates.args : over === "Unix" ? ["--unix", socketOf(trade)] : [];
-    const permissions = [...grantsOf(service, "server"), SMALL_NURSERY];
-    const server = await ServerProcess.start(service, { args: [...args, ...way, ...deadline], permissions });
-    return new Station(trade, server, random, certificates);
+    const way = wayOf(trade, certificates);
+    const server = await ServerProcess.start(service, {
+      args: [...args, ...way.args, ...deadline],
+      permissions: [...grantsOf(service, "server"), SMALL_NURSERY],
+    });
+    return new Station(trade, server, { port: server.port, ...way.place }, random);
   }
 
   /** How many bad clients there were. */
@@ -97,17 +92,14 @@ export class Station implements AsyncDisposable {
   /** Waits until nothing is left of the clients, and looks what the server takes up. */
   async measure(moment: "before" | "after"): Promise<Footprint> {
     const until = performance.now() + QUIET_WITHIN;
-    const most = moment === "after" ? this.before?.descriptors ?? Infinity : Infinity;
-    let last: Footprint | undefined;
-    for (;;) {
+    const most = this.before?.descriptors ?? Infinity;
+    for (let last = NaN;;) {
       const now = await footprintOf(this.server.process.pid);
       this.#readLog();
       const { descriptors = 0 } = now;
-      const quiet = descriptors <= most && descriptors === (last?.descriptors ?? 0);
-      if (quiet && last !== undefined || performance.now() > until) {
-        return this[moment] = now;
-      }
-      last = now;
+      const isQuiet = descriptors === last && descriptors <= most;
+      if (isQuiet || performance.now() > until) return this[moment] = now;
+      last = descriptors;
       await pause(LOOK_EVERY);
     }
   }
@@ -142,7 +134,10 @@ export class Station implements AsyncDisposable {
   }
 }
 
-/** The Unix socket that a service's sandbox allows. */
-function socketOf({ service }: Trade): string {
-  return `/tmp/wirebench-${service}.sock`;
+/** What a server has to be told to be laid over something, and what its clients have to know. */
+function wayOf({ service, over }: Trade, { args, ca }: Certificates): { args: string[]; place: Omit<Place, "port"> } {
+  if (over === "TLS") return { args, place: { ca } };
+  if (over === undefined) return { args: [], place: {} };
+  const path = `/tmp/wirebench-${service}.sock`;
+  return { args: ["--unix", path], place: { path } };
 }
