@@ -6,7 +6,7 @@ import { AttackProcess } from "./attack_process.ts";
 import { type Attack, ATTACKS, type Effort, loadOf } from "./attackers.ts";
 import type { Certificates } from "./certificates.ts";
 import { nameOf, noTally, pause, type Tally, type Trade } from "./correct.ts";
-import { type Footprint, memoryOf } from "./measure.ts";
+import { type Footprint, memoryOf, type ProcessorTime, processorTimeOf } from "./measure.ts";
 import type { Neighbour } from "./neighbour.ts";
 import { Station } from "./station.ts";
 
@@ -20,7 +20,10 @@ const LONGEST_STOP = 20_000;
 /** How often memory is looked at, in milliseconds. */
 const LOOK_EVERY = 250;
 
-/** How much longer than the neighbour's client others may wait in the middle, and at the worst, in milliseconds. */
+/**
+ * How much longer than the neighbour's client others may wait in the middle, and at the worst, in milliseconds: of a
+ * server that has the processor whenever it asks for it.
+ */
 export const MOST = { median: 20, worst: 250 };
 /** How long a server may take to stop, in milliseconds: the 5 s that connections may take to finish, and some more. */
 export const STOPS_WITHIN = 7000;
@@ -46,6 +49,8 @@ export interface AttackResult {
   others?: Waits;
   /** How long the neighbour's client waited at the same time. */
   neighbour?: Waits;
+  /** What share of the time on the processor that it asked for the server had meanwhile. */
+  share?: number;
   /** How long the server took to stop while it was attacked, in milliseconds. */
   stoppedIn?: number;
   before?: Footprint;
@@ -111,6 +116,7 @@ async function attackStation(
   {
     await using attackers = await AttackProcess.start(attack, service, place, ATTACKED, stop);
     let attacking = true;
+    const began = await processorTimeOf(pid);
     const going = () => attacking && !stop.aborted;
     const look = async () => {
       for (; going(); await pause(LOOK_EVERY)) {
@@ -123,10 +129,12 @@ async function attackStation(
       station.play(going, stop, 0),
       look(),
     ]);
+    result.share = shareOf(began, await processorTimeOf(pid));
     result.effort = effort;
     result.others = waitsOf(station.tally);
     result.neighbour = waitsOf(beside);
   }
+  if (stop.aborted) return;
   result.after = await station.measure("after");
   await using _attackers = await AttackProcess.start(attack, service, place, LONGEST_STOP, stop);
   await pause(BEFORE_STOP);
@@ -137,7 +145,7 @@ async function attackStation(
 
 /** What took longer than it may. */
 export function slownessOf(
-  { name, others, neighbour, stoppedIn = 0 }: Pick<AttackResult, "name" | "others" | "neighbour" | "stoppedIn">,
+  { name, others, neighbour, share = 1, stoppedIn = 0 }: Omit<AttackResult, "attack" | "faults">,
 ): string[] {
   const faults: string[] = [];
   if (others?.answers === 0) {
@@ -145,12 +153,18 @@ export function slownessOf(
   } else if (others !== undefined && neighbour !== undefined) {
     for (const which of ["median", "worst"] as const) {
       const more = others[which] - neighbour[which];
-      if (more <= MOST[which]) continue;
+      if (more * share <= MOST[which]) continue;
       faults.push(`${name}: others waited ${Math.round(more)} ms more than the neighbour's client (${which})`);
     }
   }
   if (stoppedIn > STOPS_WITHIN) faults.push(`${name}: took ${(stoppedIn / 1000).toFixed(1)} s to stop`);
   return faults;
+}
+
+/** A server that has half of the time that it asks for takes twice as long for everything. */
+function shareOf(began: ProcessorTime, ended: ProcessorTime): number {
+  const ran = ended.ran - began.ran;
+  return ran > 0 ? ran / (ran + ended.waited - began.waited) : 1;
 }
 
 function waitsOf({ answers, repeated, waits }: Tally): Waits {

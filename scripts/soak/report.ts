@@ -14,11 +14,12 @@ const SOAK_WORDS = `\
 open: connections that were open when all clients had gone. Back: no more descriptors, memory within ${TOLERANCE} MB,
 nothing open. "-": the system does not tell. Linux tells both, macOS no descriptors, Windows neither.`;
 const ATTACK_HEADS = ["attacked", "attack", "connections", "sent", "answers", "lost", "median", "worst"]
-  .concat("bare median", "worst", "stopped in (s)", "descriptors", "memory (MB)", "well");
+  .concat("bare median", "worst", "processor", "stopped in (s)", "descriptors", "memory (MB)", "well");
 const ATTACK_WORDS = `\
 sent: by the attackers, in MB, or datagrams. lost: datagrams of others that had no answer within a second. bare: how long
-the client of a few lines' server waited that nobody attacked; others may wait ${MOST.median} ms longer in the middle, and ${MOST.worst} ms
-at the worst. stopped in: from SIGTERM under attack to the server's end, ${STOPS_WITHIN / 1000} s at the most.`;
+the client of a few lines' server waited that nobody attacked. processor: what share of the time that it asked for the
+server had. Others may wait ${MOST.median} ms longer than beside it in the middle, and ${MOST.worst} ms at the worst; twice that, if the server
+had half of its time. stopped in: from SIGTERM under attack to the server's end, ${STOPS_WITHIN / 1000} s at the most.`;
 const SLOW_HEADS = ["--slow", "heard/s without", "with", "ratio", "MB before", "peak", "after", "the log says of it"];
 const SLOW_WORDS = `\
 With drop-oldest and disconnect the others go on; with wait the slow one sets the pace, until the write timeout of 30 s
@@ -36,7 +37,7 @@ export function soakReport(stations: readonly Station[], style: TableStyle): str
 export function attackReport(results: readonly AttackResult[], of: number, style: TableStyle): string {
   const words = `${results.length} of ${of} attacks, and how long others waited meanwhile, in milliseconds`;
   const sorted = results.toSorted((a, b) => a.name.localeCompare(b.name) || a.attack.localeCompare(b.attack));
-  const rows = table(ATTACK_HEADS, sorted.map(attackRow), { right: [2, 3, 4, 5, 6, 7, 8, 9, 10], ...style });
+  const rows = table(ATTACK_HEADS, sorted.map(attackRow), { right: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11], ...style });
   return [words, rows, ATTACK_WORDS].join("\n");
 }
 
@@ -63,7 +64,7 @@ function soakRow(station: Station): string[] {
 }
 
 function attackRow(
-  { name, attack, effort, others, neighbour, stoppedIn, before, peak, after, faults }: AttackResult,
+  { name, attack, effort, others, neighbour, share, stoppedIn, before, peak, after, faults }: AttackResult,
 ): string[] {
   const isFlood = attack === "flood";
   const sent = effort && (isFlood ? effort.sent : Math.round(effort.sent / 1e6));
@@ -73,10 +74,11 @@ function attackRow(
     ...[effort?.connections, sent, others?.answers].map((number) => number?.toLocaleString("en") ?? "-"),
     isFlood ? shown(others?.lost) : "",
     ...[others?.median, others?.worst, neighbour?.median, neighbour?.worst].map((time) => time?.toFixed(1) ?? "-"),
+    share === undefined ? "-" : `${Math.round(100 * share)}%`,
     stoppedIn === undefined ? "-" : (stoppedIn / 1000).toFixed(1),
     change(before?.descriptors, after?.descriptors),
     change(before?.memory, peak, after?.memory),
-    faults.length === 0 ? "yes" : "NO",
+    faults.length > 0 ? "NO" : stoppedIn === undefined ? "not looked at" : "yes",
   ];
 }
 
