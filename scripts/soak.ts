@@ -1,7 +1,7 @@
 /**
  * A soak: for minutes, real servers in their sandboxes, correct clients whose every answer is checked, and bad clients
- * beside them. When all have gone, the servers must be back where they were. Then one server after another is attacked
- * by clients that ask for more than their share, and others must hardly notice.
+ * beside them. When all have gone, the servers must be back where they were. Then greedy clients attack one server after
+ * another, and its other clients must hardly notice.
  *
  * @module
  */
@@ -15,20 +15,20 @@ import { type AttackResult, attacksOn, tryAttack } from "./soak/attacked.ts";
 import { type Attack, ATTACKS } from "./soak/attackers.ts";
 import { Certificates } from "./soak/certificates.ts";
 import { below, nameOf, type Trade, TRADES } from "./soak/correct.ts";
-import { Neighbour } from "./soak/neighbour.ts";
+import { Baseline } from "./soak/baseline.ts";
 import { attackReport, slowReport, soakReport, TOLERANCE } from "./soak/report.ts";
 import { type SlowResult, trySlowMember } from "./soak/slow_member.ts";
 import { Station } from "./soak/station.ts";
 
-/** Parts of the time: what comes before the first measurement, what is measured, attacks, a chat with a slow member. */
+/** Parts of the time: before the first measurement, up to the second one, attacks, chats with a slow member. */
 const PARTS = { warmUp: 0.15, soak: 0.35, attacks: 0.35, slowMember: 0.15 };
-/** About how long one attack takes, with a server's start and its stop, in milliseconds. */
+/** The time that an attack takes with the server's start and stop, about, in milliseconds. */
 const ATTACK_TAKES = 6000;
 /** The longest a chat goes on without a slow member, and with one, in milliseconds: less than its write timeout. */
 const LONGEST_CHAT = 8000;
-/** How many faults are told one by one. */
-const FAULTS_TOLD = 20;
-/** Instead of an attack's name. */
+/** How many faults are printed. */
+const FAULTS_SHOWN = 20;
+/** The name for no attack at all. */
 const NO_ATTACK = "none";
 
 function names(help: string, all: readonly string[]): Option<string[]> {
@@ -48,11 +48,14 @@ function names(help: string, all: readonly string[]): Option<string[]> {
 const options = {
   minutes,
   service: names("This service alone", TRADES.map(({ service }) => service)),
-  attack: names("Nothing but this attack; none for all but attacks", [...ATTACKS.map(({ name }) => name), NO_ATTACK]),
+  attack: names("This attack alone and nothing else; none for no attacks", [
+    ...ATTACKS.map(({ name }) => name),
+    NO_ATTACK,
+  ]),
   seed: seed("Draw what clients do by this seed"),
 };
 
-/** What every part of a run needs. */
+/** What all parts of a run share. */
 interface Setting {
   seed: number;
   random: Random;
@@ -80,7 +83,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
     } else {
       const { warmUp, soak, attacks: share, slowMember } = PARTS;
       const attacking = Math.min(milliseconds * share, attacks.length * ATTACK_TAKES);
-      // The soak has what the attacks have no use for.
+      // The soak gets the time that the attacks do not need.
       const soaking = milliseconds * (soak + share) - attacking;
       await soakAll(stations, trades, { warmUp: milliseconds * warmUp, soak: soaking }, setting);
       await attackAll(attacked, attacks, attacking, setting);
@@ -103,7 +106,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
     ...attacked.flatMap(({ faults }) => faults),
     ...slow.flatMap(({ faults }) => faults),
   ];
-  for (const fault of faults.slice(0, FAULTS_TOLD)) console.log(fault);
+  for (const fault of faults.slice(0, FAULTS_SHOWN)) console.log(fault);
   if (faults.length > 0) throw new CommandError(`${faults.length} faults with seed ${seed}`);
   console.log(
     stop.aborted
@@ -112,7 +115,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
   );
 }
 
-/** Has clients of both kinds at all servers at once, and looks what these take up before and after it. */
+/** Runs correct and bad clients at all servers at once, and measures the servers before and after it. */
 async function soakAll(
   stations: Station[],
   trades: readonly Trade[],
@@ -144,7 +147,7 @@ async function soakAll(
   }
 }
 
-/** Tries attacks in an order drawn by chance, each once, for as long as there is time; one at the least. */
+/** Tries attacks in random order, each once, while there is time; at least one. */
 async function attackAll(
   results: AttackResult[],
   attacks: readonly [Trade, Attack][],
@@ -154,18 +157,18 @@ async function attackAll(
   const { random, progress, stop } = setting;
   if (attacks.length === 0 || stop.aborted) return;
   const until = performance.now() + milliseconds;
-  await using neighbour = await Neighbour.start();
+  await using baseline = await Baseline.start();
   const left = [...attacks];
   do {
     const [[trade, attack]] = left.splice(below(left.length, random), 1) as [[Trade, Attack]];
-    const trying = tryAttack(trade, attack, { ...setting, neighbour });
+    const trying = tryAttack(trade, attack, { ...setting, baseline });
     const which = `attack ${results.length + 1} of ${attacks.length}: ${nameOf(trade)}, ${attack.name}`;
     await progress.during(trying, () => which);
     results.push(await trying);
   } while (left.length > 0 && performance.now() < until && !stop.aborted);
 }
 
-/** Chats with a slow member, by each policy. */
+/** Tries a chat with a slow member under each policy. */
 async function chatAll(results: SlowResult[], milliseconds: number, { progress, stop }: Setting): Promise<void> {
   const share = Math.min(LONGEST_CHAT, milliseconds / SLOW_POLICIES.length / 2);
   for (const policy of SLOW_POLICIES) {
@@ -180,7 +183,7 @@ if (import.meta.main) {
   await run(
     {
       name: "soak",
-      summary: "Soaks servers in correct and bad clients, attacks them, and looks whether others and they are well.",
+      summary: "Runs correct, bad and greedy clients at real servers; checks answers, latency, memory and the stop.",
       options,
     },
     "warning",

@@ -1,12 +1,12 @@
-// Attackers as a process of their own: what they need of the processor is not to be taken from those who look on.
+// Attackers in a process of their own, so that they do not block the clients that measure.
 
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { type Attack, ATTACKS, type Effort, loadOf } from "./attackers.ts";
+import { type Attack, ATTACKS, payloadOf, type Traffic } from "./attackers.ts";
 import type { Place } from "./place.ts";
 
 const root = new URL("../..", import.meta.url);
 
-/** A process that attacks a server for so long, or until nobody listens any more. Disposing of it ends it at once. */
+/** A process that attacks a server for some time, or until nobody listens. Disposing of it kills it. */
 export class AttackProcess implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -34,10 +34,10 @@ export class AttackProcess implements AsyncDisposable {
     return attacking;
   }
 
-  /** Waits for its end; gives what it has done. */
-  async effort(): Promise<Effort> {
+  /** Waits for the end of the attack. */
+  async traffic(): Promise<Traffic> {
     const { value } = await this.#lines.next();
-    if (value === undefined) throw new Error("The attackers ended without a word");
+    if (value === undefined) throw new Error("The process of the attackers failed");
     return JSON.parse(value);
   }
 
@@ -52,7 +52,7 @@ export class AttackProcess implements AsyncDisposable {
   }
 }
 
-/** What the process is told to do. */
+/** The process's argument, as JSON. */
 interface Order {
   attack: string;
   service: string;
@@ -63,17 +63,17 @@ interface Order {
 if (import.meta.main) {
   const { attack: name, service, place, milliseconds }: Order = JSON.parse(Deno.args[0]!);
   const attack = ATTACKS.find((attack) => attack.name === name)!;
-  const load = loadOf(attack, service)!;
-  const effort: Effort = { connections: 0, sent: 0, received: 0 };
+  const payload = payloadOf(attack, service)!;
+  const traffic: Traffic = { connections: 0, sent: 0, received: 0 };
   const end = new AbortController();
   setTimeout(() => end.abort(), milliseconds);
-  const attacks = Array.from({ length: attack.attackers }, () => attack.attacker(place, load, end.signal, effort));
+  const attacks = Array.from({ length: attack.attackers }, () => attack.attacker(place, payload, end.signal, traffic));
   const looking = setInterval(() => {
-    if (effort.connections === 0) return;
+    if (traffic.connections === 0) return;
     console.log("connected");
     clearInterval(looking);
   }, 10);
   await Promise.all(attacks);
-  console.log(JSON.stringify(effort));
+  console.log(JSON.stringify(traffic));
   Deno.exit();
 }

@@ -1,84 +1,79 @@
-// One server under one attack: how long others wait, how soon it stops when it is told to, and whether it is back where
-// it was when the attackers have gone.
+// One server under one attack: the latency of its other clients, the time it takes to stop, and its memory and
+// descriptors once the attackers are gone.
 
 import type { Random } from "../../services/proxy/random.ts";
 import { AttackProcess } from "./attack_process.ts";
-import { type Attack, ATTACKS, type Effort, loadOf } from "./attackers.ts";
+import { type Attack, ATTACKS, payloadOf, type Traffic } from "./attackers.ts";
 import type { Certificates } from "./certificates.ts";
 import { nameOf, noTally, pause, type Tally, type Trade } from "./correct.ts";
 import { type Footprint, memoryOf, type ProcessorTime, processorTimeOf } from "./measure.ts";
-import type { Neighbour } from "./neighbour.ts";
+import type { Baseline } from "./baseline.ts";
 import { Station } from "./station.ts";
 
-/** How long clients warm a server up, and how long it is attacked, in milliseconds. */
+/** How long correct clients warm a server up, and how long it is attacked, in milliseconds. */
 const WARM_UP = 300;
 const ATTACKED = 2000;
-/** How long the attack has gone on again when the server is told to stop, in milliseconds. */
+/** How long a second attack goes on before the server is told to stop, in milliseconds. */
 const BEFORE_STOP = 300;
-/** How long the attackers of a server that is to stop go on at the most: longer than anybody waits for its end. */
+/** The longest time that the second attack goes on, in milliseconds: more than anybody waits for the server's end. */
 const LONGEST_STOP = 20_000;
-/** How often memory is looked at, in milliseconds. */
+/** How often memory is measured, in milliseconds. */
 const LOOK_EVERY = 250;
 
-/**
- * How much longer than the neighbour's client others may wait in the middle, and at the worst, in milliseconds: of a
- * server that has the processor whenever it asks for it.
- */
+/** The most by which the latency of others may exceed the baseline, in milliseconds, on an idle processor. */
 export const MOST = { median: 20, worst: 250 };
-/** How long a server may take to stop, in milliseconds: the 5 s that connections may take to finish, and some more. */
+/** The longest time that a server may take to stop, in milliseconds: 5 s for its connections, and a tolerance. */
 export const STOPS_WITHIN = 7000;
-/** How much more memory it may have when the attackers have gone, in MB. */
+/** By how much its memory may have grown once the attackers are gone, in MB. */
 export const MEMORY_TOLERANCE = 128;
 
-/** How long clients waited for answers, in milliseconds. */
-export interface Waits {
+/** The latency of clients, in milliseconds. */
+export interface Latency {
   answers: number;
-  /** Datagrams that had none. */
+  /** Datagrams without an answer. */
   lost: number;
   median: number;
   worst: number;
 }
 
-/** What came of an attack. */
+/** The result of an attack. */
 export interface AttackResult {
-  /** Who was attacked, and how. */
+  /** The server that was attacked. */
   name: string;
   attack: string;
-  effort?: Effort;
-  /** How long others waited meanwhile. */
-  others?: Waits;
-  /** How long the neighbour's client waited at the same time. */
-  neighbour?: Waits;
-  /** What share of the time on the processor that it asked for the server had meanwhile. */
+  traffic?: Traffic;
+  others?: Latency;
+  baseline?: Latency;
+  /** Which part of the processor time that it was ready to use the server got. */
   share?: number;
-  /** How long the server took to stop while it was attacked, in milliseconds. */
+  /** How long the server took to stop under attack, in milliseconds. */
   stoppedIn?: number;
   before?: Footprint;
-  /** The most memory that was seen, in MB. */
+  /** The most memory during the attack, in MB. */
   peak?: number | undefined;
   after?: Footprint;
   faults: string[];
 }
 
-/** What an attack needs besides a server and itself. */
-export interface Scene {
-  neighbour: Neighbour;
+/** What all attacks share. */
+export interface AttackContext {
+  baseline: Baseline;
   certificates: Certificates;
   random: Random;
   stop: AbortSignal;
 }
 
-/** Every trade with every attack that makes sense for it, of those that are wanted. */
+/** Every pair of a trade and an attack that makes sense for it; only attacks of the given names, if there are any. */
 export function attacksOn(trades: readonly Trade[], names: readonly string[]): [Trade, Attack][] {
   const wanted = ATTACKS.filter(({ name }) => names.length === 0 || names.includes(name));
   return trades.flatMap((trade) =>
-    wanted.filter((attack) => attack.transport === trade.transport && loadOf(attack, trade.service) !== undefined)
+    wanted.filter((attack) => attack.transport === trade.transport && payloadOf(attack, trade.service) !== undefined)
       .map((attack): [Trade, Attack] => [trade, attack])
   );
 }
 
-/** Tries one attack on one server. */
-export async function tryAttack(trade: Trade, attack: Attack, scene: Scene): Promise<AttackResult> {
+/** Starts a server, attacks it, and stops it under a second attack of the same kind. */
+export async function tryAttack(trade: Trade, attack: Attack, scene: AttackContext): Promise<AttackResult> {
   const { certificates, random, stop } = scene;
   const result: AttackResult = { name: nameOf(trade), attack: attack.name, faults: [] };
   try {
@@ -97,14 +92,14 @@ export async function tryAttack(trade: Trade, attack: Attack, scene: Scene): Pro
   }
   result.faults = stop.aborted
     ? []
-    : [...result.faults, ...slownessOf(result)].map((fault) => `${fault}, ${attack.name}`);
+    : [...result.faults, ...timingFaults(result)].map((fault) => `${fault}, ${attack.name}`);
   return result;
 }
 
 async function attackStation(
   station: Station,
   attack: Attack,
-  { neighbour, random, stop }: Scene,
+  { baseline, random, stop }: AttackContext,
   result: AttackResult,
 ): Promise<void> {
   const { server, place, trade: { service } } = station;
@@ -123,16 +118,16 @@ async function attackStation(
         result.peak = Math.max(result.peak ?? 0, await memoryOf(pid) ?? 0) || undefined;
       }
     };
-    const [effort, beside] = await Promise.all([
-      attackers.effort().finally(() => attacking = false),
-      neighbour.play(going, random),
+    const [traffic, beside] = await Promise.all([
+      attackers.traffic().finally(() => attacking = false),
+      baseline.play(going, random),
       station.play(going, stop, 0),
       look(),
     ]);
     result.share = shareOf(began, await processorTimeOf(pid));
-    result.effort = effort;
-    result.others = waitsOf(station.tally);
-    result.neighbour = waitsOf(beside);
+    result.traffic = traffic;
+    result.others = latencyOf(station.tally);
+    result.baseline = latencyOf(beside);
   }
   if (stop.aborted) return;
   result.after = await station.measure("after");
@@ -143,30 +138,35 @@ async function attackStation(
   result.stoppedIn = performance.now() - began;
 }
 
-/** What took longer than it may. */
-export function slownessOf(
-  { name, others, neighbour, share = 1, stoppedIn = 0 }: Omit<AttackResult, "attack" | "faults">,
+/** Checks latencies and the time to stop against their bounds. */
+export function timingFaults(
+  { name, others, baseline, share = 1, stoppedIn = 0 }: Omit<AttackResult, "attack" | "faults">,
 ): string[] {
   const faults: string[] = [];
   if (others?.answers === 0) {
-    faults.push(`${name}: others had no answer`);
-  } else if (others !== undefined && neighbour !== undefined) {
+    faults.push(`${name}: others got no answer`);
+  } else if (others !== undefined && baseline !== undefined) {
     for (const which of ["median", "worst"] as const) {
-      const more = others[which] - neighbour[which];
-      if (more * share <= MOST[which]) continue;
-      faults.push(`${name}: others waited ${Math.round(more)} ms more than the neighbour's client (${which})`);
+      const over = Math.round(others[which] - baseline[which]);
+      const most = Math.round(MOST[which] / share);
+      if (over <= most) continue;
+      faults.push(`${name}: ${which} latency of others ${over} ms over the baseline, expected ${most} at the most`);
     }
   }
-  if (stoppedIn > STOPS_WITHIN) faults.push(`${name}: took ${(stoppedIn / 1000).toFixed(1)} s to stop`);
+  if (stoppedIn > STOPS_WITHIN) {
+    faults.push(
+      `${name}: took ${(stoppedIn / 1000).toFixed(1)} s to stop, expected ${STOPS_WITHIN / 1000} at the most`,
+    );
+  }
   return faults;
 }
 
-/** A server that has half of the time that it asks for takes twice as long for everything. */
+/** With half of the processor time that it is ready to use, a server takes twice as long for everything. */
 function shareOf(began: ProcessorTime, ended: ProcessorTime): number {
   const ran = ended.ran - began.ran;
   return ran > 0 ? ran / (ran + ended.waited - began.waited) : 1;
 }
 
-function waitsOf({ answers, repeated, waits }: Tally): Waits {
-  return { answers, lost: repeated, median: waits.quantile(0.5), worst: waits.longest };
+function latencyOf({ answers, repeated, latency }: Tally): Latency {
+  return { answers, lost: repeated, median: latency.quantile(0.5), worst: latency.longest };
 }

@@ -1,43 +1,43 @@
-// Clients that ask for more than their share. Each goes on, as fast as Deno allows, until its signal is aborted or
-// nobody listens: no byte is looked at, and every buffer is used again.
+// Greedy clients. Each goes on as fast as Deno allows until its signal is aborted or nobody listens: it looks at none of
+// the bytes that it reads, and uses its buffers again.
 
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText } from "../../lib/framing/mod.ts";
 import { after, sleep } from "../../lib/net/mod.ts";
 import { connectTo, type Place } from "./place.ts";
 
-/** What attackers have done so far. */
-export interface Effort {
+/** How much attackers have sent and received so far. */
+export interface Traffic {
   connections: number;
-  /** Bytes, or datagrams, that were sent. */
+  /** Bytes; of a flood, datagrams. */
   sent: number;
-  /** Bytes that were read. */
+  /** Bytes. */
   received: number;
 }
 
-/** What an attacker sends on each of its connections: the opening once, then what it writes in one piece. */
-export interface Load {
+/** What an attacker sends on each of its connections: the opening once, then the bytes of each write. */
+export interface Payload {
   opening?: Uint8Array | undefined;
   bytes: Uint8Array;
 }
 
-/** One attacker. It takes what the server does to it, a reset or a refusal, and connects again. */
-export type Attacker = (place: Place, load: Load, signal: AbortSignal, effort?: Effort) => Promise<void>;
+/** One attacker. It connects again after a reset or a refusal. */
+export type Attacker = (place: Place, payload: Payload, signal: AbortSignal, traffic?: Traffic) => Promise<void>;
 
-/** How much small messages are written at once. */
+/** The length of a write of small messages, in bytes. */
 const BLOCK = 256 * 1024;
-/** The same for a burst. */
+/** The length of a burst, in bytes. */
 const BURST = 4 * 1024 * 1024;
-/** How long a burst waits for the next one, in milliseconds. */
+/** The pause between two bursts, in milliseconds. */
 const BETWEEN_BURSTS = 500;
-/** How long to read on after the end of one's own side at the most, in milliseconds: a clock goes on for ever. */
+/** How long an attacker reads after a half-close at the most, in milliseconds: a clock never ends its side. */
 const READ_ON = 500;
-/** How long to wait when a connection cannot be made, in milliseconds. */
+/** The pause after a failure to connect, in milliseconds. */
 const NOT_CONNECTED_PAUSE = 10;
-/** A few small messages, whole ones of every service: a multiple of 1, 2, 5, 10 and 16 bytes. */
+/** The length of a few small messages, in bytes: whole messages of every service, which have 1, 2, 5, 10 or 16. */
 const FEW = 80;
 
-/** Whatever is read goes here. */
+/** All reads go here. */
 const dropped = new Uint8Array(BLOCK);
 
 /** As many of a message as fit into so many bytes. */
@@ -46,53 +46,53 @@ export function repeat(message: Uint8Array, length = BLOCK): Uint8Array {
 }
 
 /** Writes as fast as it can, and reads the answers as fast as it can. */
-export const pipeline = attacker((socket, bytes, effort) =>
-  Promise.all([writeOn(socket, bytes, effort), readOn(socket, effort)])
+export const pipeline = attacker((socket, bytes, traffic) =>
+  Promise.all([writeOn(socket, bytes, traffic), readOn(socket, traffic)])
 );
 
-/** Writes everything at once, reads the answers as fast as it can, and does it again half a second later. */
-export const burst = attacker((socket, bytes, effort, { signal }) => {
+/** Writes all bytes at once and reads the answers as fast as it can; again every half second. */
+export const burst = attacker((socket, bytes, traffic, { signal }) => {
   const bursts = async () => {
-    for (;; await sleep(BETWEEN_BURSTS, signal)) await write(socket, bytes, effort);
+    for (;; await sleep(BETWEEN_BURSTS, signal)) await write(socket, bytes, traffic);
   };
-  return Promise.all([bursts(), readOn(socket, effort)]);
+  return Promise.all([bursts(), readOn(socket, traffic)]);
 });
 
 /** Writes as fast as it can, and reads nothing. */
 export const neverRead = attacker(writeOn);
 
-/** Writes everything, ends its side, and reads on; again and again. */
-export const endAndReadOn = attacker(async (socket, bytes, effort, end) => {
-  await write(socket, bytes, effort);
+/** Writes all bytes, half-closes, and reads to the end; again and again. */
+export const endAndReadOn = attacker(async (socket, bytes, traffic, end) => {
+  await write(socket, bytes, traffic);
   await socket.closeWrite();
-  await readOn(socket, effort).finally(after(READ_ON, () => end.abort()));
+  await readOn(socket, traffic).finally(after(READ_ON, () => end.abort()));
 });
 
-/** Connects, writes everything and closes; again and again. */
+/** Connects, writes all bytes and closes; again and again. */
 export const comeAndGo = attacker(write);
 
-/** Sends one datagram as fast as it can, and reads no answer. */
-export const flood: Attacker = async ({ port }, { bytes }, signal, effort = idle()) => {
+/** Sends the same datagram as fast as it can, and reads no answer. */
+export const flood: Attacker = async ({ port }, { bytes }, signal, traffic = idle()) => {
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  effort.connections++;
+  traffic.connections++;
   try {
-    for (; !signal.aborted; effort.sent++) await socket.send(bytes, to);
+    for (; !signal.aborted; traffic.sent++) await socket.send(bytes, to);
   } finally {
     socket.close();
   }
 };
 
-function idle(): Effort {
+function idle(): Traffic {
   return { connections: 0, sent: 0, received: 0 };
 }
 
-/** What is done with one connection, until it fails; its end can be waited for, and made. */
-type Act = (socket: Deno.Conn, bytes: Uint8Array, effort: Effort, end: AbortController) => Promise<unknown>;
+/** Uses one connection until it fails or `end` is aborted, which closes it. */
+type Act = (socket: Deno.Conn, bytes: Uint8Array, traffic: Traffic, end: AbortController) => Promise<unknown>;
 
-/** Connects, sends the opening and acts, again and again. */
+/** An attacker that connects, sends the opening and acts, again and again. */
 function attacker(act: Act): Attacker {
-  return async (place, { opening = new Uint8Array(), bytes }, signal, effort = idle()) => {
+  return async (place, { opening = new Uint8Array(), bytes }, signal, traffic = idle()) => {
     while (!signal.aborted) {
       let socket;
       try {
@@ -102,17 +102,17 @@ function attacker(act: Act): Attacker {
         await sleep(NOT_CONNECTED_PAUSE, signal);
         continue;
       }
-      effort.connections++;
+      traffic.connections++;
       const end = new AbortController();
       end.signal.addEventListener("abort", () => socket.close());
       const stop = () => end.abort();
       signal.addEventListener("abort", stop);
       try {
         if (signal.aborted) return;
-        await write(socket, opening, effort);
-        await act(socket, bytes, effort, end);
+        await write(socket, opening, traffic);
+        await act(socket, bytes, traffic, end);
       } catch {
-        // The server ended it, or the signal did.
+        // The server or the signal ended the connection.
       } finally {
         signal.removeEventListener("abort", stop);
         stop();
@@ -121,31 +121,31 @@ function attacker(act: Act): Attacker {
   };
 }
 
-async function write(socket: Deno.Conn, bytes: Uint8Array, effort: Effort): Promise<void> {
+async function write(socket: Deno.Conn, bytes: Uint8Array, traffic: Traffic): Promise<void> {
   while (bytes.length > 0) {
     const count = await socket.write(bytes);
-    effort.sent += count;
+    traffic.sent += count;
     bytes = bytes.subarray(count);
   }
 }
 
-async function writeOn(socket: Deno.Conn, bytes: Uint8Array, effort: Effort): Promise<never> {
-  for (;;) await write(socket, bytes, effort);
+async function writeOn(socket: Deno.Conn, bytes: Uint8Array, traffic: Traffic): Promise<never> {
+  for (;;) await write(socket, bytes, traffic);
 }
 
-async function readOn(socket: Deno.Conn, effort: Effort): Promise<void> {
-  for (let count; (count = await socket.read(dropped)) !== null;) effort.received += count;
+async function readOn(socket: Deno.Conn, traffic: Traffic): Promise<void> {
+  for (let count; (count = await socket.read(dropped)) !== null;) traffic.received += count;
 }
 
 /** What attackers send to one service. */
 interface Messages {
-  /** What comes first on a connection. */
+  /** The first message of a connection. */
   opening?: Uint8Array;
-  /** The smallest there are, as many as are written at once; to a stream, one small chunk. */
+  /** The smallest messages, a block of them; to a stream, one chunk of 64 bytes. */
   tiny: Uint8Array;
-  /** Small ones of several lengths. */
+  /** A block of small messages of several lengths. */
   short?: Uint8Array;
-  /** The largest accepted, or nearly. */
+  /** One of the largest messages; to a stream, one chunk of 100 KiB. */
   large?: Uint8Array;
 }
 
@@ -154,7 +154,7 @@ const shortLengths = Array.from({ length: 65 }, (_, length) => length);
 const shortLines = repeat(encodeText(shortLengths.map((length) => "x".repeat(length) + "\n").join("")));
 const longLine = encodeText("x".repeat(1024 * 1024) + "\n");
 const stream: Messages = { tiny: encodeText("x".repeat(64)), large: encodeText("x".repeat(100 * 1024)) };
-/** For services that understand any bytes, or read none. */
+/** For services that take any bytes. */
 const anything: Messages = { tiny: encodeText("x".repeat(BLOCK)) };
 
 const MESSAGES: Readonly<Record<string, Messages>> = {
@@ -182,14 +182,14 @@ const MESSAGES: Readonly<Record<string, Messages>> = {
   "udp-chat": { tiny: encodeText("x") },
 };
 
-/** What is done to a server, by the name under which it is told. */
+/** One kind of attack. */
 export interface Attack {
   name: string;
   transport: "TCP" | "UDP";
   attacker: Attacker;
-  /** How many of these there are at once. */
+  /** How many attackers there are at once. */
   attackers: number;
-  /** What each of them sends; nothing where a service has no such messages. */
+  /** Chooses what each of them sends; `undefined` where a service has no such messages. */
   bytes(messages: Messages): Uint8Array | undefined;
 }
 
@@ -197,7 +197,7 @@ function attack(name: string, attacker: Attacker, bytes: Attack["bytes"], attack
   return { name, transport: attacker === flood ? "UDP" : "TCP", attacker, attackers, bytes };
 }
 
-/** All of them. */
+/** All attacks. */
 export const ATTACKS: readonly Attack[] = [
   attack("pipeline-tiny", pipeline, ({ tiny }) => tiny),
   attack("pipeline-short", pipeline, ({ short }) => short),
@@ -212,8 +212,8 @@ export const ATTACKS: readonly Attack[] = [
   attack("flood", flood, ({ tiny }) => tiny, 4),
 ];
 
-/** What one attacker of a service sends, or nothing where the attack makes no sense. */
-export function loadOf({ bytes }: Attack, service: string): Load | undefined {
+/** What each attacker of a service sends, or `undefined` where the attack makes no sense. */
+export function payloadOf({ bytes }: Attack, service: string): Payload | undefined {
   const messages = MESSAGES[service]!;
   const sent = bytes(messages);
   return sent === undefined ? undefined : { opening: messages.opening, bytes: sent };

@@ -16,7 +16,7 @@ const LONGEST_DATAGRAM = 65_507;
 interface BadPeer {
   socket: Socket;
   ended: Promise<unknown>;
-  /** Breaks it off with a reset, where there are any. */
+  /** Resets it; a Unix socket, which knows no reset, is closed. */
   reset(): void;
 }
 

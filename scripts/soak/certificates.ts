@@ -1,9 +1,9 @@
 import { makeCertificates } from "../certs/make.ts";
 
-/** Where the sandboxes of all services may read certificates. */
+/** The folder in which every service's sandbox may read certificates. */
 const FOLDER = "certs";
 
-/** A certificate for servers, and what clients are to trust. Disposing of it removes its files. */
+/** A certificate in files for servers, and its CA for clients. Disposing of it removes the files. */
 export class Certificates implements Disposable {
   readonly #folder: string;
   /** The CA, in PEM. */
@@ -24,7 +24,7 @@ export class Certificates implements Disposable {
     return certificates;
   }
 
-  /** The options of a server that speaks TLS. */
+  /** A server's options for TLS. */
   get args(): string[] {
     return ["--tls-cert", this.#certificate, "--tls-key", this.#key];
   }
@@ -39,5 +39,10 @@ export class Certificates implements Disposable {
 
   [Symbol.dispose](): void {
     Deno.removeSync(this.#folder, { recursive: true });
+    try {
+      Deno.removeSync(FOLDER);
+    } catch {
+      // Other certificates are there.
+    }
   }
 }

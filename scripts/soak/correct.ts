@@ -21,13 +21,13 @@ export interface Tally {
   bytes: number;
   /** Datagrams that were asked again, since they may get lost. */
   repeated: number;
-  /** How long answers took, in milliseconds: of a chat from saying to hearing, of a clock beyond the interval. */
-  waits: Histogram;
+  /** Latency in milliseconds: of an answer, of a chat message until it is heard, of a tick after its time. */
+  latency: Histogram;
 }
 
-/** Nothing yet. */
+/** An empty tally. */
 export function noTally(): Tally {
-  return { connections: 0, answers: 0, bytes: 0, repeated: 0, waits: new Histogram() };
+  return { connections: 0, answers: 0, bytes: 0, repeated: 0, latency: new Histogram() };
 }
 
 /** Bytes of an answer did not come, or were others. */
@@ -44,7 +44,7 @@ export class LostError extends Error {
 export interface Trade {
   service: string;
   transport: "TCP" | "UDP";
-  /** What it is laid over, besides plain sockets. */
+  /** The layer between it and TCP, or the kind of socket instead of TCP. */
   over?: "TLS" | "Unix";
   /** Arguments for the server, besides its deadline. */
   args?: string[];
@@ -60,11 +60,11 @@ const ROUNDS = 20;
 const PAUSE = 30;
 /** How many members a circle of chat has. */
 const CIRCLE = 3;
-/** The name that their names begin with. */
+/** The beginning of its members' names. */
 const CIRCLE_NAME = encodeText("circle ");
 /** How often a clock ticks, in milliseconds. */
 const INTERVAL = 50;
-/** How far what a clock tells may be from the time at which it is heard to be told, in seconds. */
+/** How much earlier or later than it is a clock may tell the time, in seconds. */
 const CLOCK_SKEW = 0.1;
 /** How long an answer to a datagram may take before it is asked again, in milliseconds. */
 const ASK_AGAIN = 1000;
@@ -113,7 +113,7 @@ function inTurn(
     args,
     question,
     async play(place, random, tally) {
-      // The first wait begins with connecting.
+      // The first answer's latency includes connecting.
       let began = performance.now();
       using socket = await connect(place, tally);
       for (let round = 1 + below(ROUNDS, random); round > 0; round--) {
@@ -197,7 +197,7 @@ async function circle(place: Place, random: Random, tally: Tally): Promise<void>
   const names = Array.from({ length: CIRCLE }, (_, number) => `circle ${below(1e9, random)} ${number}`);
   const rounds = 1 + below(ROUNDS, random);
   const texts = names.map(() => Array.from({ length: rounds + 1 }, () => anyText(random)));
-  /** When each member said what. */
+  /** When each member said each of its messages. */
   const said = names.map((): number[] => []);
   const members: Deno.Conn[] = [];
   try {
@@ -249,12 +249,12 @@ export class Ear {
   readonly #decoder = headedBlocks().decoder();
   readonly #buffer = new Uint8Array(262_144);
   #messages: Iterator<[name: string, text: string]> = Iterator.from([]);
-  /** Whether a name has come, and its text has not. */
+  /** Whether a name has come whose text has not. */
   #named = false;
-  /** That name, if it is one to listen for. */
+  /** That name, if the ear listens for it. */
   #name: string | undefined;
 
-  /** Listens to a connection, which nobody else may read from, for those alone whose names begin so. */
+  /** Listens to a connection, which nobody else may read from, for senders whose names begin with these bytes. */
   constructor(socket: Deno.Conn, senders = new Uint8Array()) {
     this.#socket = socket;
     this.#senders = senders;
@@ -285,7 +285,7 @@ export class Ear {
     }
   }
 
-  /** An attacker's messages come by the million, so nothing is made for those that are not listened for. */
+  /** An attacker sends millions of messages, so no object is made for those that are passed over. */
   #heeds(bytes: Uint8Array, payload: number): boolean {
     return this.#senders.every((byte, at) => bytes[payload + at] === byte);
   }
@@ -343,13 +343,13 @@ function count(answer: Uint8Array, tally: Tally): void {
   tally.bytes += answer.length;
 }
 
-/** Who waits asks nothing meanwhile. What would have been asked would have waited too, for the rest of that time. */
-function waited(milliseconds: number, { waits }: Tally): void {
-  waits.add(Math.max(0, milliseconds));
-  for (let rest = milliseconds - PAUSE; rest > 0; rest -= PAUSE) waits.add(rest);
+/** Counts a latency, and those of the questions that the client did not ask meanwhile (coordinated omission). */
+function waited(milliseconds: number, { latency }: Tally): void {
+  latency.add(Math.max(0, milliseconds));
+  for (let rest = milliseconds - PAUSE; rest > 0; rest -= PAUSE) latency.add(rest);
 }
 
-/** Messages of `fixed`, of one length. */
+/** The service `fixed` with messages of one length. */
 function fixed(length: number, most: number): Trade {
   const question = (random: Random) => anyBytes(length * (1 + below(most, random)), random);
   return inTurn("fixed", question, undefined, ["--length", String(length)]);
@@ -359,7 +359,7 @@ function echoes(service: string, args: string[] = []): Trade {
   return inTurn(service, (random) => anyBytes(1 + below(20_000, random), random), undefined, args);
 }
 
-/** Hears what a clock tells, which must be the time. */
+/** The service `clock`, whose every tick must tell the time. */
 const clock: Trade = {
   service: "clock",
   transport: "TCP",
@@ -398,7 +398,7 @@ const chat: Trade = {
   play: circle,
 };
 
-/** Every service, in all the ways in which it is served. */
+/** Every service, some of them also over TLS, at Unix sockets, with workers and processes. */
 export const TRADES: readonly Trade[] = [
   echo,
   { ...echo, over: "TLS" },
@@ -434,7 +434,7 @@ export const TRADES: readonly Trade[] = [
   datagrams("udp-chat", () => "Indeed", ["--reply", "Indeed"]),
 ];
 
-/** What tells a trade from the others. */
+/** A name that no other trade has. */
 export function nameOf({ service, over, args = [] }: Trade): string {
   return [service, ...args, ...(over === undefined ? [] : [`over ${over}`])].join(" ");
 }

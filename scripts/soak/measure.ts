@@ -20,13 +20,13 @@ export async function memoryOf(pid: number): Promise<number | undefined> {
   return kibibytes > 0 ? kibibytes * 1024 / 1e6 : undefined;
 }
 
-/** How long the threads of a process have run, and waited for a processor meanwhile. */
+/** For how long all threads of a process have run, and for how long they waited for a processor, in nanoseconds. */
 export interface ProcessorTime {
   ran: number;
   waited: number;
 }
 
-/** Asks the system for that, in nanoseconds; both are 0 where it is not Linux. */
+/** Asks the system for the processor time of a process; 0 except on Linux. */
 export async function processorTimeOf(pid: number): Promise<ProcessorTime> {
   const time = { ran: 0, waited: 0 };
   for (
@@ -38,7 +38,7 @@ export async function processorTimeOf(pid: number): Promise<ProcessorTime> {
   return time;
 }
 
-/** Time on the processor, and time in the run queue (Linux, Documentation/scheduler/sched-stats). */
+/** Time on the processor and time in the run queue (Linux, Documentation/scheduler/sched-stats.rst). */
 const SCHEDSTAT = /^(\d+) (\d+) \d+$/gm;
 
 async function descriptorsOf(pid: number): Promise<number | undefined> {

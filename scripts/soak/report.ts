@@ -1,11 +1,11 @@
-// What a soak has found, as tables with a few words below them.
+// The results of a soak as tables, with a few words below them.
 
 import { table, type TableStyle } from "../table.ts";
 import { type AttackResult, MOST, STOPS_WITHIN } from "./attacked.ts";
 import { MAX_LAG, MEMBERS, type SlowResult } from "./slow_member.ts";
 import type { Station } from "./station.ts";
 
-/** How much more memory a server may have after a soak, in MB: what V8 keeps for later differs by that much. */
+/** By how much a server's memory may have grown after a soak, in MB: V8 keeps that much for later. */
 export const TOLERANCE = 32;
 
 const SOAK_HEADS = ["service", "clients", "answers", "bytes", "lost", "asked again", "bad clients", "open"]
@@ -14,18 +14,20 @@ const SOAK_WORDS = `\
 open: connections that were open when all clients had gone. Back: no more descriptors, memory within ${TOLERANCE} MB,
 nothing open. "-": the system does not tell. Linux tells both, macOS no descriptors, Windows neither.`;
 const ATTACK_HEADS = ["attacked", "attack", "connections", "sent", "answers", "lost", "median", "worst"]
-  .concat("bare median", "worst", "processor", "stopped in (s)", "descriptors", "memory (MB)", "well");
+  .concat("baseline median", "worst", "processor", "stopped in (s)", "descriptors", "memory (MB)", "well");
 const ATTACK_WORDS = `\
-sent: by the attackers, in MB, or datagrams. lost: datagrams of others that had no answer within a second. bare: how long
-the client of a few lines' server waited that nobody attacked. processor: what share of the time that it asked for the
-server had. Others may wait ${MOST.median} ms longer than beside it in the middle, and ${MOST.worst} ms at the worst; twice that, if the server
-had half of its time. stopped in: from SIGTERM under attack to the server's end, ${STOPS_WITHIN / 1000} s at the most.`;
+sent: by the attackers, in MB; a flood, in datagrams. lost: others' datagrams without an answer in a second. baseline: the
+latency of a bare echo server that is not attacked. processor: which part of the processor time that it was ready to use
+the server got. The latency of others may exceed the baseline by ${MOST.median} ms in the median and ${MOST.worst} ms in the worst case,
+divided by that part. stopped in: from SIGTERM under attack to the end of the process, ${
+  STOPS_WITHIN / 1000
+} s at the most.`;
 const SLOW_HEADS = ["--slow", "heard/s without", "with", "ratio", "MB before", "peak", "after", "the log says of it"];
 const SLOW_WORDS = `\
 With drop-oldest and disconnect the others go on; with wait the slow one sets the pace, until the write timeout of 30 s
 closes it.`;
 
-/** What came of correct and bad clients at all servers. */
+/** The results of correct and bad clients at all servers. */
 export function soakReport(stations: readonly Station[], style: TableStyle): string {
   const ended = stations.filter(({ closed }) => closed !== "").map(({ name, closed }) => `${name} ended ${closed}`);
   const bad = `Bad clients: ${listed(sumOf(stations.map(({ done }) => done)))}`;
@@ -33,15 +35,15 @@ export function soakReport(stations: readonly Station[], style: TableStyle): str
   return [rows, ...ended, bad, SOAK_WORDS].join("\n");
 }
 
-/** What came of attacks, and of how many. */
+/** The results of attacks, of a number of possible ones. */
 export function attackReport(results: readonly AttackResult[], of: number, style: TableStyle): string {
-  const words = `${results.length} of ${of} attacks, and how long others waited meanwhile, in milliseconds`;
+  const words = `${results.length} of ${of} attacks, and the latency of others, in milliseconds`;
   const sorted = results.toSorted((a, b) => a.name.localeCompare(b.name) || a.attack.localeCompare(b.attack));
   const rows = table(ATTACK_HEADS, sorted.map(attackRow), { right: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11], ...style });
   return [words, rows, ATTACK_WORDS].join("\n");
 }
 
-/** What came of chats with a slow member. */
+/** The results of chats with a slow member. */
 export function slowReport(results: readonly SlowResult[], style: TableStyle): string {
   const words =
     `Chat of ${MEMBERS} members in turns, then with one more that never reads and may be ${MAX_LAG} bytes behind`;
@@ -64,16 +66,16 @@ function soakRow(station: Station): string[] {
 }
 
 function attackRow(
-  { name, attack, effort, others, neighbour, share, stoppedIn, before, peak, after, faults }: AttackResult,
+  { name, attack, traffic, others, baseline, share, stoppedIn, before, peak, after, faults }: AttackResult,
 ): string[] {
   const isFlood = attack === "flood";
-  const sent = effort && (isFlood ? effort.sent : Math.round(effort.sent / 1e6));
+  const sent = traffic && (isFlood ? traffic.sent : Math.round(traffic.sent / 1e6));
   return [
     name,
     attack,
-    ...[effort?.connections, sent, others?.answers].map((number) => number?.toLocaleString("en") ?? "-"),
+    ...[traffic?.connections, sent, others?.answers].map((number) => number?.toLocaleString("en") ?? "-"),
     isFlood ? shown(others?.lost) : "",
-    ...[others?.median, others?.worst, neighbour?.median, neighbour?.worst].map((time) => time?.toFixed(1) ?? "-"),
+    ...[others?.median, others?.worst, baseline?.median, baseline?.worst].map((time) => time?.toFixed(1) ?? "-"),
     share === undefined ? "-" : `${Math.round(100 * share)}%`,
     stoppedIn === undefined ? "-" : (stoppedIn / 1000).toFixed(1),
     change(before?.descriptors, after?.descriptors),

@@ -21,18 +21,18 @@ const LOOK_EVERY = 250;
 /** One server as a process, its clients, and what is known of it. */
 export class Station implements AsyncDisposable {
   readonly name: string;
-  /** What correct clients came to. */
+  /** Counts of the correct clients. */
   tally: Tally = noTally();
   /** What bad clients did, and how often. */
   readonly done = new Map<string, number>();
-  /** How connections ended, and how often, as the server tells at its end. */
+  /** The reasons for which connections ended, with counts, as the server logs at its end. */
   closed = "";
   readonly faults: string[] = [];
   /** How many bytes of answers did not come, or were others. */
   lost = 0;
   before: Footprint | undefined;
   after: Footprint | undefined;
-  /** How many connections were open when the server was told to stop, where it tells. */
+  /** How many connections were open when the server was told to stop, as it logs at its end. */
   open: number | undefined;
 
   private constructor(
@@ -62,7 +62,7 @@ export class Station implements AsyncDisposable {
     return [...this.done.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Has clients come and go for as long as asked, correct ones and so many bad ones at once. */
+  /** Has correct clients and a number of bad ones at once come and go while asked to. */
   async play(going: () => boolean, stop: AbortSignal, bad = BAD): Promise<void> {
     const { trade, place, random } = this;
     const again = async (client: () => Promise<void>) => {
@@ -104,7 +104,7 @@ export class Station implements AsyncDisposable {
     }
   }
 
-  /** What is wrong, once the server has ended: memory may have grown by so much, so many connections been open. */
+  /** Lists faults, once the server has ended; memory may have grown by `tolerance` MB. */
   verdict(tolerance: number, mostOpen = 0): string[] {
     const { name, lost, before, after, open = 0 } = this;
     const faults = [...this.faults, ...this.server.strays];
@@ -134,7 +134,7 @@ export class Station implements AsyncDisposable {
   }
 }
 
-/** What a server has to be told to be laid over something, and what its clients have to know. */
+/** The arguments for a server over TLS or at a Unix socket, and where its clients find it. */
 function wayOf({ service, over }: Trade, { args, ca }: Certificates): { args: string[]; place: Omit<Place, "port"> } {
   if (over === "TLS") return { args, place: { ca } };
   if (over === undefined) return { args: [], place: {} };

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { slownessOf } from "../../scripts/soak/attacked.ts";
-import { ATTACKS, loadOf, pipeline, repeat } from "../../scripts/soak/attackers.ts";
+import { timingFaults } from "../../scripts/soak/attacked.ts";
+import { ATTACKS, payloadOf, pipeline, repeat } from "../../scripts/soak/attackers.ts";
 import { bytes, fakeServer, ServerProcess } from "../harness.ts";
 
 function soak(...args: string[]): Deno.Command {
@@ -42,50 +42,50 @@ Deno.test("soak says its seed, what came of each service and of a chat with a sl
   assertMatch(stdout, /^Every answer was right, and all are back where they were; seed 7$/m);
 });
 
-Deno.test("soak says how long others waited while a server was attacked, and how soon it stopped", async () => {
+Deno.test("soak reports the latency of others while a server is attacked, and how soon it stops", async () => {
   const { stdout } = await output("--minutes", "0.001", "--service", "exchange", "--attack", "end-at-once");
   const time = "\\d+\\.\\d";
   const waits = [time, time, time, time];
   const columns = ["exchange", "end-at-once", "[1-9][\\d,]*", "0", "[1-9][\\d,]*", ...waits, "\\d+%", "[0-6]\\.\\d"];
-  assertMatch(stdout, /^1 of 1 attacks, and how long others waited meanwhile, in milliseconds$/m);
+  assertMatch(stdout, /^1 of 1 attacks, and the latency of others, in milliseconds$/m);
   assertMatch(stdout, new RegExp(`^${columns.join(" +")} `, "m"));
-  // How long others may wait is no matter for a machine that has other things to do.
+  // The latency is not judged here: the machine may be busy.
   const faults = stdout.split("\n").filter((line) => line.startsWith("exchange: "));
-  assertEquals(faults.filter((fault) => !fault.includes("others waited")), []);
+  assertEquals(faults.filter((fault) => !fault.includes("latency")), []);
 });
 
-Deno.test("a server is too slow if others wait much longer than beside it, in the middle or at the worst", () => {
+Deno.test("the latency under attack and the time to stop are faults above their bounds, which a busy machine widens", () => {
   const answers = { answers: 9, lost: 0 };
   const name = "lines";
-  const neighbour = { ...answers, median: 30, worst: 400 };
-  const good = { name, others: { ...answers, median: 49, worst: 640 }, neighbour, stoppedIn: 5200 };
-  assertEquals(slownessOf(good), []);
-  assertEquals(slownessOf({ ...good, others: { ...answers, median: 51, worst: 660 }, stoppedIn: 7100 }), [
-    "lines: others waited 21 ms more than the neighbour's client (median)",
-    "lines: others waited 260 ms more than the neighbour's client (worst)",
-    "lines: took 7.1 s to stop",
+  const baseline = { ...answers, median: 30, worst: 400 };
+  const good = { name, others: { ...answers, median: 49, worst: 640 }, baseline, stoppedIn: 5200 };
+  assertEquals(timingFaults(good), []);
+  assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, stoppedIn: 7100 }), [
+    "lines: median latency of others 21 ms over the baseline, expected 20 at the most",
+    "lines: worst latency of others 260 ms over the baseline, expected 250 at the most",
+    "lines: took 7.1 s to stop, expected 7 at the most",
   ]);
-  assertEquals(slownessOf({ ...good, others: { ...answers, median: 51, worst: 660 }, share: 0.9 }), []);
-  assertEquals(slownessOf({ ...good, others: { answers: 0, lost: 0, median: 0, worst: 0 } }), [
-    "lines: others had no answer",
+  assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, share: 0.9 }), []);
+  assertEquals(timingFaults({ ...good, others: { answers: 0, lost: 0, median: 0, worst: 0 } }), [
+    "lines: others got no answer",
   ]);
 });
 
 for (const attack of ATTACKS.filter(({ transport }) => transport === "TCP")) {
   Deno.test(`${attack.name} attacks until it is told to stop, and leaves nothing behind`, async () => {
     await using server = await ServerProcess.start("delimited", { quiet: true });
-    const effort = { connections: 0, sent: 0, received: 0 };
+    const traffic = { connections: 0, sent: 0, received: 0 };
     const end = new AbortController();
     const { port } = server;
-    const load = loadOf(attack, "delimited")!;
-    const attacking = attack.attacker({ port }, load, end.signal, effort);
-    const writes = load.bytes.length > 0;
-    while (effort.connections === 0 || writes && effort.sent === 0) {
+    const payload = payloadOf(attack, "delimited")!;
+    const attacking = attack.attacker({ port }, payload, end.signal, traffic);
+    const writes = payload.bytes.length > 0;
+    while (traffic.connections === 0 || writes && traffic.sent === 0) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     end.abort();
     await attacking;
-    assert(attack.name !== "never-read" || effort.received === 0);
+    assert(attack.name !== "never-read" || traffic.received === 0);
   });
 }
 

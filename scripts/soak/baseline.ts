@@ -7,10 +7,10 @@ const BARE = new URL("../bench/peers/bare.ts", import.meta.url).href;
 const echo = TRADES.find(({ service }) => service === "echo")!;
 
 /**
- * A server of a few lines that nobody attacks, beside the one that is attacked: how long its client waits is what the
- * machine costs everybody, with attackers and server on its processors.
+ * A bare echo server that is not attacked, beside the one that is. The latency of its client is the part that is due to
+ * the machine, whose processors the attack keeps busy.
  */
-export class Neighbour implements AsyncDisposable {
+export class Baseline implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #port: number;
 
@@ -20,15 +20,15 @@ export class Neighbour implements AsyncDisposable {
   }
 
   /** Starts it. */
-  static async start(): Promise<Neighbour> {
+  static async start(): Promise<Baseline> {
     const args = ["run", "-q", "--no-prompt", "--allow-net=127.0.0.1", BARE, "echo"];
     const process = new Deno.Command(Deno.execPath(), { args, stdout: "piped" }).spawn();
     const lines = process.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
-    const { value } = await within(lines[Symbol.asyncIterator]().next(), "the bare server's port");
-    return new Neighbour(process, Number(value));
+    const { value } = await within(lines[Symbol.asyncIterator]().next(), "the port of the bare server");
+    return new Baseline(process, Number(value));
   }
 
-  /** Has one client at a time come and go for as long as asked; gives what they came to. */
+  /** Has one client at a time come and go while asked to; returns what they counted. */
   async play(going: () => boolean, random: Random): Promise<Tally> {
     const tally = noTally();
     while (going()) await echo.play({ port: this.#port }, random, tally);
