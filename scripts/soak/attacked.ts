@@ -73,13 +73,13 @@ export function attacksOn(trades: readonly Trade[], names: readonly string[]): [
 }
 
 /** Starts a server, attacks it, and stops it under a second attack of the same kind. */
-export async function tryAttack(trade: Trade, attack: Attack, scene: AttackContext): Promise<AttackResult> {
-  const { certificates, random, stop } = scene;
+export async function tryAttack(trade: Trade, attack: Attack, context: AttackContext): Promise<AttackResult> {
+  const { certificates, random, stop } = context;
   const result: AttackResult = { name: nameOf(trade), attack: attack.name, faults: [] };
   try {
     const station = await Station.open(trade, random, certificates);
     try {
-      await attackStation(station, attack, scene, result);
+      await attackStation(station, attack, context, result);
     } catch (error) {
       await station.server.kill();
       throw error;
