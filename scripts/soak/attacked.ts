@@ -72,7 +72,7 @@ export function attacksOn(trades: readonly Trade[], names: readonly string[]): [
   );
 }
 
-/** Starts a server, attacks it, and stops it under a second attack of the same kind. */
+/** Starts a server with one correct client, attacks it, and stops it under a second attack of the same kind. */
 export async function tryAttack(trade: Trade, attack: Attack, context: AttackContext): Promise<AttackResult> {
   const { certificates, random, stop } = context;
   const result: AttackResult = { name: nameOf(trade), attack: attack.name, faults: [] };
@@ -105,7 +105,7 @@ async function attackStation(
   const { server, place, trade: { service } } = station;
   const { pid } = server.process;
   const warm = performance.now() + WARM_UP;
-  await station.play(() => performance.now() < warm, stop, 0);
+  await station.play(() => performance.now() < warm, stop, 1, 0);
   result.before = await station.measure("before");
   station.tally = noTally();
   {
@@ -121,7 +121,7 @@ async function attackStation(
     const [traffic, beside] = await Promise.all([
       attackers.traffic().finally(() => attacking = false),
       baseline.play(going, random),
-      station.play(going, stop, 0),
+      station.play(going, stop, 1, 0),
       look(),
     ]);
     result.share = shareOf(began, await processorTimeOf(pid));

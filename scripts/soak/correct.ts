@@ -287,7 +287,9 @@ export class Ear {
 
   /** An attacker sends millions of messages, so no object is made for those that are passed over. */
   #heeds(bytes: Uint8Array, payload: number): boolean {
-    return this.#senders.every((byte, at) => bytes[payload + at] === byte);
+    const senders = this.#senders;
+    for (let at = 0; at < senders.length; at++) if (bytes[payload + at] !== senders[at]) return false;
+    return true;
   }
 }
 

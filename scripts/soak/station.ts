@@ -62,8 +62,8 @@ export class Station implements AsyncDisposable {
     return [...this.done.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Has correct clients and a number of bad ones at once come and go while asked to. */
-  async play(going: () => boolean, stop: AbortSignal, bad = BAD): Promise<void> {
+  /** Has so many correct clients and bad ones at once come and go while asked to. */
+  async play(going: () => boolean, stop: AbortSignal, correct = CORRECT, bad = BAD): Promise<void> {
     const { trade, place, random } = this;
     const again = async (client: () => Promise<void>) => {
       while (going()) {
@@ -80,7 +80,7 @@ export class Station implements AsyncDisposable {
       }
     };
     await Promise.all([
-      ...Array.from({ length: CORRECT }, () => again(() => trade.play(place, random, this.tally))),
+      ...Array.from({ length: correct }, () => again(() => trade.play(place, random, this.tally))),
       ...Array.from({ length: bad }, () =>
         again(async () => {
           await misbehave(trade, place, random, this.done);
