@@ -56,7 +56,7 @@ async function untilSomebodyListens(port: number): Promise<void> {
 }
 
 /** What the tasks in deno.json grant. */
-function grantsOf(service: string, side: string): string[] {
+export function grantsOf(service: string, side: string): string[] {
   const set = [`-P=${service}-${side}`];
   // To start processes is granted by the task, not by the set; the program gives it up before it listens.
   return service === "dispatch" && side === "server" ? [...set, "--allow-run"] : set;

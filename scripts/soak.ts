@@ -1,6 +1,7 @@
 /**
  * A soak: for minutes, real servers in their sandboxes, correct clients whose every answer is checked, and bad clients
- * beside them. When all have gone, the servers must be back where they were.
+ * beside them. When all have gone, the servers must be back where they were. Then greedy clients attack one server after
+ * another, and its other clients must hardly notice.
  *
  * @module
  */
@@ -8,49 +9,122 @@
 import { CommandError, type Option, UsageError, type Values } from "../lib/cli/mod.ts";
 import { runTask } from "../lib/launch/mod.ts";
 import { SLOW_POLICIES } from "../lib/net/mod.ts";
-import { mulberry32, seedOf } from "../services/proxy/random.ts";
+import { mulberry32, type Random, seedOf } from "../services/proxy/random.ts";
 import { Progress } from "./progress.ts";
 import { drawnSeed, minutes, seed } from "./seeded.ts";
+import { type AttackResult, attacksOn, tryAttack } from "./soak/attacked.ts";
+import { type Attack, ATTACKS } from "./soak/attackers.ts";
+import { Certificates } from "./soak/certificates.ts";
+import { below, nameOf, type Trade, TRADES } from "./soak/correct.ts";
+import { Baseline } from "./soak/baseline.ts";
+import { attackReport, slowReport, soakReport, TOLERANCE } from "./soak/report.ts";
+import { type SlowResult, trySlowMember } from "./soak/slow_member.ts";
 import { Station } from "./soak/station.ts";
-import { TRADES } from "./soak/correct.ts";
-import { MAX_LAG, MEMBERS, type SlowResult, trySlowMember } from "./soak/slow_member.ts";
-import { table } from "./table.ts";
 
-/** Parts of the time: what comes before the first measurement, what is measured, and the chat with a slow member. */
-const PARTS = { warmUp: 0.2, soak: 0.55, slowMember: 0.25 };
+/** Parts of the time: before the first measurement, up to the second one, attacks, chats with a slow member. */
+const PARTS = { warmUp: 0.15, soak: 0.35, attacks: 0.35, slowMember: 0.15 };
+/** The time that an attack takes with the server's start and stop, about, in milliseconds. */
+const ATTACK_TAKES = 6000;
 /** The longest a chat goes on without a slow member, and with one, in milliseconds: less than its write timeout. */
 const LONGEST_CHAT = 8000;
-/** How much more memory a server may have at the end, in MB: what V8 keeps for later differs by that much. */
-const TOLERANCE = 32;
-const service: Option<string[]> = {
-  placeholder: "NAME",
-  help: "This service alone",
-  default: [],
-  repeats: true,
-  parse(given) {
-    if (TRADES.some(({ service }) => service === given)) return given;
-    throw new UsageError(`expected one of ${TRADES.map(({ service }) => service).join(", ")}, got "${given}"`);
-  },
-};
+/** How many faults are printed. */
+const FAULTS_SHOWN = 20;
+/** The name for no attack at all. */
+const NO_ATTACK = "none";
+
+function names(help: string, all: readonly string[]): Option<string[]> {
+  const known = new Set(all);
+  return {
+    placeholder: "NAME",
+    help,
+    default: [],
+    repeats: true,
+    parse(given) {
+      if (known.has(given)) return given;
+      throw new UsageError(`expected one of ${[...known].join(", ")}, got "${given}"`);
+    },
+  };
+}
 
 const options = {
   minutes,
-  service,
+  service: names("This service alone", TRADES.map(({ service }) => service)),
+  attack: names("This attack alone and nothing else; none for no attacks", [
+    ...ATTACKS.map(({ name }) => name),
+    NO_ATTACK,
+  ]),
   seed: seed("Draw what clients do by this seed"),
 };
+
+/** What all parts of a run share. */
+interface Setting {
+  seed: number;
+  random: Random;
+  certificates: Certificates;
+  progress: Progress;
+  stop: AbortSignal;
+}
 
 async function main(values: Values<typeof options>, stop: AbortSignal): Promise<void> {
   const seed = drawnSeed(values.seed);
   const milliseconds = values.minutes * 60_000;
   const trades = TRADES.filter(({ service }) => values.service.length === 0 || values.service.includes(service));
+  const attacks = attacksOn(trades, values.attack);
+  const attacksAlone = values.attack.some((name) => name !== NO_ATTACK);
+  if (attacksAlone && attacks.length === 0) throw new UsageError("--attack: this service cannot be attacked so");
   console.log(`Seed ${seed}`);
-  const progress = new Progress();
-  const style = { colors: Deno.stdout.isTerminal() && !Deno.noColor };
-
-  const stations = await Promise.all(
-    trades.map((trade, place) => Station.open(trade, mulberry32(seedOf(seed, place)))),
-  );
+  using certificates = await Certificates.make();
+  const setting: Setting = { seed, random: mulberry32(seed), certificates, progress: new Progress(), stop };
+  const stations: Station[] = [];
+  const attacked: AttackResult[] = [];
   const slow: SlowResult[] = [];
+  try {
+    if (attacksAlone) {
+      await attackAll(attacked, attacks, milliseconds, setting);
+    } else {
+      const { warmUp, soak, attacks: share, slowMember } = PARTS;
+      const attacking = Math.min(milliseconds * share, attacks.length * ATTACK_TAKES);
+      // The soak gets the time that the attacks do not need.
+      const soaking = milliseconds * (soak + share) - attacking;
+      await soakAll(stations, trades, { warmUp: milliseconds * warmUp, soak: soaking }, setting);
+      await attackAll(attacked, attacks, attacking, setting);
+      const chats = trades.some(({ service }) => service === "chat");
+      if (chats) await chatAll(slow, milliseconds * slowMember, setting);
+    }
+  } finally {
+    await setting.progress.end();
+  }
+
+  const style = { colors: Deno.stdout.isTerminal() && !Deno.noColor };
+  const reports = [
+    ...(stations.length > 0 ? [soakReport(stations, style)] : []),
+    ...(attacked.length > 0 ? [attackReport(attacked, attacks.length, style)] : []),
+    ...(slow.length > 0 ? [slowReport(slow, style)] : []),
+  ];
+  console.log(reports.join("\n\n"));
+  const faults = [
+    ...stations.flatMap((station) => station.verdict(TOLERANCE)),
+    ...attacked.flatMap(({ faults }) => faults),
+    ...slow.flatMap(({ faults }) => faults),
+  ];
+  for (const fault of faults.slice(0, FAULTS_SHOWN)) console.log(fault);
+  if (faults.length > 0) throw new CommandError(`${faults.length} faults with seed ${seed}`);
+  console.log(
+    stop.aborted
+      ? `Nothing was wrong with seed ${seed} before it was stopped`
+      : `Every answer was right, and all are back where they were; seed ${seed}`,
+  );
+}
+
+/** Runs correct and bad clients at all servers at once, and measures the servers before and after it. */
+async function soakAll(
+  stations: Station[],
+  trades: readonly Trade[],
+  times: { warmUp: number; soak: number },
+  { seed, certificates, progress, stop }: Setting,
+): Promise<void> {
+  const open = (trade: Trade, place: number) => Station.open(trade, mulberry32(seedOf(seed, place)), certificates);
+  stations.push(...await Promise.all(trades.map(open)));
   try {
     const soFar = () => {
       const sum = (of: (station: Station) => number) => stations.reduce((sum, station) => sum + of(station), 0);
@@ -60,7 +134,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
     };
     const stopped = new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
     for (const part of ["warmUp", "soak"] as const) {
-      const until = performance.now() + milliseconds * PARTS[part];
+      const until = performance.now() + times[part];
       const going = () => performance.now() < until && !stop.aborted;
       const played = Promise.all(stations.map((station) => station.play(going, stop)));
       await progress.during(Promise.race([played, stopped]), soFar);
@@ -69,102 +143,48 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
       const moment = part === "warmUp" ? "before" : "after";
       await progress.during(Promise.all(stations.map((station) => station.measure(moment))), soFar);
     }
-    const share = Math.min(LONGEST_CHAT, milliseconds * PARTS.slowMember / SLOW_POLICIES.length / 2);
-    for (const policy of SLOW_POLICIES) {
-      if (stop.aborted || !trades.some(({ service }) => service === "chat")) break;
-      const chatting = trySlowMember(policy, share, stop);
-      await progress.during(chatting, () => `chat with a slow member, --slow ${policy}`);
-      slow.push(await chatting);
-    }
   } finally {
-    await progress.end();
     await Promise.all(stations.map((station) => station[Symbol.asyncDispose]()));
   }
+}
 
-  console.log(table(HEADS, stations.map(rowOf), { right: [1, 2, 3, 4, 5, 6, 7], ...style }));
-  for (const station of stations) console.log(`${station.trade.service} ended ${listed(station.closed)}`);
-  console.log(`Bad clients: ${listed(sumOf(stations.map(({ done }) => done)))}`);
-  console.log("open: connections still open, and members of rooms. Back: descriptors exactly, memory within");
-  console.log(`${TOLERANCE} MB, nothing open. ${NOT_TOLD}`);
-  if (slow.length > 0) {
-    console.log(
-      `\nChat of ${MEMBERS} members in turns, then with one more that never reads and may be ${MAX_LAG} bytes behind`,
-    );
-    console.log(table(SLOW_HEADS, slow.map(slowRowOf), { right: [1, 2, 3, 4, 5, 6], ...style }));
-    console.log(
-      "With drop-oldest and disconnect the others go on; with wait the slow one sets the pace, until the write",
-    );
-    console.log("timeout of 30 s closes it.");
+/** Tries attacks in random order, each once, while there is time; at least one. */
+async function attackAll(
+  results: AttackResult[],
+  attacks: readonly [Trade, Attack][],
+  milliseconds: number,
+  setting: Setting,
+): Promise<void> {
+  const { random, progress, stop } = setting;
+  if (attacks.length === 0 || stop.aborted) return;
+  const until = performance.now() + milliseconds;
+  await using baseline = await Baseline.start();
+  const left = [...attacks];
+  do {
+    const [[trade, attack]] = left.splice(below(left.length, random), 1) as [[Trade, Attack]];
+    const trying = tryAttack(trade, attack, { ...setting, baseline });
+    const which = `attack ${results.length + 1} of ${attacks.length}: ${nameOf(trade)}, ${attack.name}`;
+    await progress.during(trying, () => which);
+    results.push(await trying);
+  } while (left.length > 0 && performance.now() < until && !stop.aborted);
+}
+
+/** Tries a chat with a slow member under each policy. */
+async function chatAll(results: SlowResult[], milliseconds: number, { progress, stop }: Setting): Promise<void> {
+  const share = Math.min(LONGEST_CHAT, milliseconds / SLOW_POLICIES.length / 2);
+  for (const policy of SLOW_POLICIES) {
+    if (stop.aborted) break;
+    const chatting = trySlowMember(policy, share, stop);
+    await progress.during(chatting, () => `chat with a slow member, --slow ${policy}`);
+    results.push(await chatting);
   }
-  const faults = [
-    ...stations.flatMap((station) => station.verdict(TOLERANCE)),
-    ...slow.flatMap(({ faults }) => faults),
-  ];
-  for (const fault of faults.slice(0, 20)) console.log(fault);
-  if (faults.length > 0) throw new CommandError(`${faults.length} faults with seed ${seed}`);
-  console.log(
-    stop.aborted
-      ? `Nothing was wrong with seed ${seed} before it was stopped`
-      : `Every answer was right, and all are back where they were; seed ${seed}`,
-  );
-}
-
-const HEADS = ["service", "clients", "answers", "bytes", "lost", "asked again", "bad clients", "open"]
-  .concat("descriptors", "memory (MB)", "back");
-const SLOW_HEADS = ["--slow", "heard/s without", "with", "ratio", "MB before", "peak", "after", "the log says of it"];
-const NOT_TOLD = '"-": the system does not tell. Linux tells both, macOS no descriptors, Windows neither.';
-
-function rowOf(station: Station): string[] {
-  const { tally, before, after } = station;
-  const change = (from: number | undefined, to: number | undefined) => `${shown(from)} -> ${shown(to)}`;
-  return [
-    station.trade.service,
-    ...[tally.connections, tally.answers, tally.bytes, station.lost].map((number) => number.toLocaleString("en")),
-    station.trade.transport === "UDP" ? String(tally.repeated) : "",
-    station.badClients.toLocaleString("en"),
-    station.trade.transport === "UDP"
-      ? ""
-      : `${station.open}${station.trade.service === "chat" ? `, ${station.members}` : ""}`,
-    change(before?.descriptors, after?.descriptors),
-    change(before?.memory, after?.memory),
-    after === undefined ? "not looked at" : station.verdict(TOLERANCE).length === 0 ? "yes" : "NO",
-  ];
-}
-
-function slowRowOf({ policy, without, with: withSlow, memory, said }: SlowResult): string[] {
-  const rate = (number: number) => Math.round(number).toLocaleString("en");
-  const ratio = without > 0 ? (withSlow / without).toFixed(2) : "-";
-  return [
-    policy,
-    rate(without),
-    rate(withSlow),
-    ratio,
-    shown(memory.before),
-    shown(memory.peak),
-    shown(memory.after),
-    said,
-  ];
-}
-
-function shown(number: number | undefined): string {
-  return number === undefined ? "-" : String(Math.round(number));
-}
-
-function listed(counts: ReadonlyMap<string, number>): string {
-  return [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`).join(", ") || "none";
-}
-
-function sumOf(all: ReadonlyMap<string, number>[]): Map<string, number> {
-  const sum = new Map<string, number>();
-  for (const [name, count] of all.flatMap((counts) => [...counts])) sum.set(name, (sum.get(name) ?? 0) + count);
-  return sum;
 }
 
 if (import.meta.main) {
   await runTask(
     {
       name: "soak",
-      summary: "Soaks servers in correct and bad clients, and looks whether they are back where they were after it.",
+      summary: "Runs correct, bad and greedy clients at real servers; checks answers, latency, memory and the stop.",
       options,
     },
     "warning",

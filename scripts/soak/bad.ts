@@ -3,6 +3,7 @@
 import { connect, type Socket } from "node:net";
 import type { Random } from "../../services/proxy/random.ts";
 import { anyBytes, below, pause, type Trade } from "./correct.ts";
+import type { Place } from "./place.ts";
 
 /** How long a bad client waits for its server to close at the most, in milliseconds. */
 const HELD = 6000;
@@ -15,6 +16,8 @@ const LONGEST_DATAGRAM = 65_507;
 interface BadPeer {
   socket: Socket;
   ended: Promise<unknown>;
+  /** Resets it; a Unix socket, which knows no reset, is closed. */
+  reset(): void;
 }
 
 type Deed = (peer: BadPeer, message: Uint8Array, random: Random) => unknown;
@@ -27,21 +30,21 @@ function partOf(message: Uint8Array, random: Random): Uint8Array {
 /** What is done, by the name under which it is counted. */
 const DEEDS: Readonly<Record<string, Deed>> = {
   "came and went": ({ socket }) => socket.end(),
-  "reset at once": ({ socket }) => socket.resetAndDestroy(),
+  "reset at once": ({ reset }) => reset(),
   "ended halfway": async ({ socket, ended }, message, random) => {
     socket.end(partOf(message, random));
     await ended;
   },
-  "reset halfway": async ({ socket }, message, random) => {
+  "reset halfway": async ({ socket, reset }, message, random) => {
     socket.write(partOf(message, random));
     await pause(random() * 20);
-    socket.resetAndDestroy();
+    reset();
   },
-  "reset at the answer": async ({ socket, ended }, message) => {
+  "reset at the answer": async ({ socket, ended, reset }, message) => {
     socket.write(message);
-    socket.once("data", () => socket.resetAndDestroy());
+    socket.once("data", reset);
     await Promise.race([ended, pause(200)]);
-    socket.resetAndDestroy();
+    reset();
   },
   "left the answer unread": async ({ socket }, message, random) => {
     socket.pause();
@@ -70,19 +73,21 @@ const DEEDS: Readonly<Record<string, Deed>> = {
 };
 
 /** Plays a bad client, drawn by chance, from its coming to its going. */
-export async function misbehave(trade: Trade, port: number, random: Random, done: Map<string, number>): Promise<void> {
+export async function misbehave(trade: Trade, place: Place, random: Random, done: Map<string, number>): Promise<void> {
+  const { port, path } = place;
   if (trade.transport === "UDP") return await flood(trade, port, random, done);
   const names = Object.keys(DEEDS);
   const name = names[below(names.length, random)]!;
   const message = trade.question(random);
-  const socket = connect(port, "127.0.0.1");
+  const socket = path === undefined ? connect(port, "127.0.0.1") : connect(path);
+  const reset = () => path === undefined ? socket.resetAndDestroy() : socket.destroy();
   const ended = new Promise((resolve) => socket.once("close", resolve));
   socket.on("error", () => {});
   socket.resume();
   await Promise.race([new Promise((resolve) => socket.once("connect", resolve)), ended]);
   let timer;
   const held = new Promise((resolve) => timer = setTimeout(resolve, HELD));
-  await Promise.race([DEEDS[name]!({ socket, ended }, message, random), held]);
+  await Promise.race([DEEDS[name]!({ socket, ended, reset }, message, random), held]);
   clearTimeout(timer);
   socket.destroy();
   await ended;

@@ -20,6 +20,27 @@ export async function memoryOf(pid: number): Promise<number | undefined> {
   return kibibytes > 0 ? kibibytes * 1024 / 1e6 : undefined;
 }
 
+/** For how long all threads of a process have run, and for how long they waited for a processor, in nanoseconds. */
+export interface ProcessorTime {
+  ran: number;
+  waited: number;
+}
+
+/** Asks the system for the processor time of a process; 0 except on Linux. */
+export async function processorTimeOf(pid: number): Promise<ProcessorTime> {
+  const time = { ran: 0, waited: 0 };
+  for (
+    const [, ran, waited] of (await output("sh", "-c", `cat /proc/${pid}/task/*/schedstat`))?.matchAll(SCHEDSTAT) ?? []
+  ) {
+    time.ran += Number(ran);
+    time.waited += Number(waited);
+  }
+  return time;
+}
+
+/** Time on the processor and time in the run queue (Linux, Documentation/scheduler/sched-stats.rst). */
+const SCHEDSTAT = /^(\d+) (\d+) \d+$/gm;
+
 async function descriptorsOf(pid: number): Promise<number | undefined> {
   const names = await output("ls", `/proc/${pid}/fd`);
   return names?.trimEnd().split("\n").length;

@@ -1,8 +1,10 @@
 import type { Random } from "../../services/proxy/random.ts";
-import { type LogRecord, ServerProcess } from "../processes.ts";
+import { grantsOf, ServerProcess } from "../processes.ts";
 import { misbehave } from "./bad.ts";
-import { LostError, pause, type Tally, type Trade } from "./correct.ts";
+import type { Certificates } from "./certificates.ts";
+import { LostError, nameOf, noTally, pause, type Tally, type Trade } from "./correct.ts";
 import { type Footprint, footprintOf } from "./measure.ts";
+import type { Place } from "./place.ts";
 
 /** How many clients of each kind are there at once. */
 const CORRECT = 3;
@@ -13,33 +15,46 @@ const DEADLINE = 3;
 const SMALL_NURSERY = "--v8-flags=--max-semi-space-size=1";
 /** How long a server may take until nothing is left of its clients, in milliseconds: its deadlines, and some more. */
 const QUIET_WITHIN = 15_000;
+/** How often to look whether it is so, in milliseconds. */
+const LOOK_EVERY = 250;
 
 /** One server as a process, its clients, and what is known of it. */
 export class Station implements AsyncDisposable {
-  readonly tally: Tally = { connections: 0, answers: 0, bytes: 0, repeated: 0 };
+  readonly name: string;
+  /** Counts of the correct clients. */
+  tally: Tally = noTally();
   /** What bad clients did, and how often. */
   readonly done = new Map<string, number>();
-  /** How connections ended, and how often. */
-  readonly closed = new Map<string, number>();
+  /** The reasons for which connections ended, with counts, as the server logs at its end. */
+  closed = "";
   readonly faults: string[] = [];
   /** How many bytes of answers did not come, or were others. */
   lost = 0;
   before: Footprint | undefined;
   after: Footprint | undefined;
-  #connected = 0;
-  #left = 0;
-  #joined = 0;
+  /** How many connections were open when the server was told to stop, as it logs at its end. */
+  open: number | undefined;
 
-  /** Use {@linkcode Station.open}. */
-  constructor(readonly trade: Trade, readonly server: ServerProcess, readonly random: Random) {}
+  private constructor(
+    readonly trade: Trade,
+    readonly server: ServerProcess,
+    readonly place: Place,
+    readonly random: Random,
+  ) {
+    this.name = nameOf(trade);
+  }
 
   /** Starts the server. */
-  static async open(trade: Trade, random: Random): Promise<Station> {
-    const timed = trade.transport === "TCP" && trade.service !== "objects";
+  static async open(trade: Trade, random: Random, certificates: Certificates): Promise<Station> {
+    const { service, transport, args = [] } = trade;
+    const timed = transport === "TCP" && !["objects", "clock"].includes(service);
     const deadline = timed ? ["--idle-timeout", String(DEADLINE)] : [];
-    const args = [...trade.args ?? [], ...deadline];
-    const permissions = [`-P=${trade.service}-server`, SMALL_NURSERY];
-    return new Station(trade, await ServerProcess.start(trade.service, { args, permissions }), random);
+    const way = wayOf(trade, certificates);
+    const server = await ServerProcess.start(service, {
+      args: [...args, ...way.args, ...deadline],
+      permissions: [...grantsOf(service, "server"), SMALL_NURSERY],
+    });
+    return new Station(trade, server, { port: server.port, ...way.place }, random);
   }
 
   /** How many bad clients there were. */
@@ -47,19 +62,9 @@ export class Station implements AsyncDisposable {
     return [...this.done.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** How many connections are open, by the server's log. */
-  get open(): number {
-    return this.#connected - [...this.closed.values()].reduce((sum, count) => sum + count, 0);
-  }
-
-  /** How many members the room has, by the server's log. */
-  get members(): number {
-    return this.#joined - this.#left;
-  }
-
-  /** Has clients of both kinds come and go for as long as asked. */
-  async play(going: () => boolean, stop: AbortSignal): Promise<void> {
-    const { trade, server: { port }, random } = this;
+  /** Has so many correct clients and bad ones at once come and go while asked to. */
+  async play(going: () => boolean, stop: AbortSignal, correct = CORRECT, bad = BAD): Promise<void> {
+    const { trade, place, random } = this;
     const again = async (client: () => Promise<void>) => {
       while (going()) {
         try {
@@ -68,49 +73,46 @@ export class Station implements AsyncDisposable {
           // Ctrl-C reaches the servers as well, and they may be the first to act on it.
           await pause(300);
           if (stop.aborted) return;
-          this.faults.push(`${trade.service}: ${error instanceof Error ? error.message : error}`);
+          this.faults.push(`${this.name}: ${error instanceof Error ? error.message : error}`);
           if (error instanceof LostError) this.lost += error.bytes;
         }
         this.#readLog();
       }
     };
     await Promise.all([
-      ...Array.from({ length: CORRECT }, () => again(() => trade.play(port, random, this.tally))),
-      ...Array.from({ length: BAD }, () =>
+      ...Array.from({ length: correct }, () => again(() => trade.play(place, random, this.tally))),
+      ...Array.from({ length: bad }, () =>
         again(async () => {
-          await misbehave(trade, port, random, this.done);
+          await misbehave(trade, place, random, this.done);
           await pause(random() * 100);
         })),
     ]);
   }
 
   /** Waits until nothing is left of the clients, and looks what the server takes up. */
-  async measure(moment: "before" | "after"): Promise<void> {
+  async measure(moment: "before" | "after"): Promise<Footprint> {
     const until = performance.now() + QUIET_WITHIN;
-    let last: Footprint | undefined;
-    for (;;) {
+    const most = this.before?.descriptors ?? Infinity;
+    for (let last = NaN;;) {
       const now = await footprintOf(this.server.process.pid);
       this.#readLog();
-      const quiet = this.open === 0 && this.members === 0 && now.descriptors === last?.descriptors;
-      const back = moment === "before" || now.descriptors === this.before?.descriptors;
-      if (quiet && back || performance.now() > until) {
-        this[moment] = now;
-        return;
-      }
-      last = now;
-      await pause(500);
+      const { descriptors = 0 } = now;
+      const isQuiet = descriptors === last && descriptors <= most;
+      if (isQuiet || performance.now() > until) return this[moment] = now;
+      last = descriptors;
+      await pause(LOOK_EVERY);
     }
   }
 
-  /** What is wrong, after all. */
-  verdict(tolerance: number): string[] {
-    const { trade: { service }, lost, before, after, open, members } = this;
+  /** Lists faults, once the server has ended; memory may have grown by `tolerance` MB. */
+  verdict(tolerance: number, mostOpen = 0): string[] {
+    const { name, lost, before, after, open = 0 } = this;
     const faults = [...this.faults, ...this.server.strays];
-    const wrong = (words: string) => faults.push(`${service}: ${words}`);
+    const wrong = (words: string) => faults.push(`${name}: ${words}`);
     if (lost > 0) wrong(`${lost} bytes were lost`);
     if (before === undefined || after === undefined) return faults;
-    if (open !== 0 || members !== 0) wrong(`${open} connections are open and ${members} members there`);
-    if (before.descriptors !== after.descriptors) {
+    if (open > mostOpen) wrong(`${open} connections were open when all clients had gone`);
+    if ((after.descriptors ?? 0) > (before.descriptors ?? 0)) {
       wrong(`${before.descriptors} descriptors became ${after.descriptors}`);
     }
     const growth = (after.memory ?? 0) - (before.memory ?? 0);
@@ -124,21 +126,18 @@ export class Station implements AsyncDisposable {
   }
 
   #readLog(): void {
-    for (const record of this.server.log.splice(0)) this.#readRecord(record);
+    for (const { level, message, finished, cut, counts } of this.server.log.splice(0)) {
+      if (level === "error") this.faults.push(`${this.name}: ${message}`);
+      else if (message.startsWith("Stopped: ")) this.open = Number(finished) + Number(cut);
+      else if (message.startsWith("Connections closed since the start: ")) this.closed = String(counts);
+    }
   }
+}
 
-  #readRecord({ level, message, peer, reason }: LogRecord): void {
-    if (level === "error") this.faults.push(`${this.trade.service}: ${message}`);
-    // What is said between peers is logged as well, without this field.
-    if (peer === undefined) return;
-    if (message === `${peer} connected`) this.#connected++;
-    else if (message.startsWith(`${peer} closed: `)) this.#close(String(reason));
-    else if (message.endsWith(` joined from ${peer}`)) this.#joined++;
-    else if (message.endsWith(` left from ${peer}`)) this.#left++;
-  }
-
-  #close(reason: string): void {
-    this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
-    if (reason === "refused") this.#connected++;
-  }
+/** The arguments for a server over TLS or at a Unix socket, and where its clients find it. */
+function wayOf({ service, over }: Trade, { args, ca }: Certificates): { args: string[]; place: Omit<Place, "port"> } {
+  if (over === "TLS") return { args, place: { ca } };
+  if (over === undefined) return { args: [], place: {} };
+  const path = `/tmp/wirebench-${service}.sock`;
+  return { args: ["--unix", path], place: { path } };
 }

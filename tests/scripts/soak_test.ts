@@ -1,5 +1,8 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TextLineStream } from "@std/streams/text-line-stream";
+import { timingFaults } from "../../scripts/soak/attacked.ts";
+import { ATTACKS, payloadOf, pipeline, repeat } from "../../scripts/soak/attackers.ts";
+import { bytes, fakeServer, ServerProcess } from "../harness.ts";
 
 function soak(...args: string[]): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
@@ -16,15 +19,81 @@ async function output(...args: string[]): Promise<{ code: number; stdout: string
 }
 
 Deno.test("soak says its seed, what came of each service and of a chat with a slow member, and that all is well", async () => {
-  const { code, stdout, stderr } = await output("--minutes", "0.04", "--seed", "7", "--service", "chat");
+  const { code, stdout, stderr } = await output(
+    "--minutes",
+    "0.04",
+    "--seed",
+    "7",
+    "--service",
+    "chat",
+    "--attack",
+    "none",
+  );
   assertEquals([code, stderr], [0, ""], stdout);
   assertMatch(stdout, /^Seed 7$/m);
   assertMatch(stdout, /^service +clients +answers +bytes +lost /m);
-  assertMatch(stdout, /^chat +[1-9]\d* +[1-9][\d,]* +[\d,]+ +0 .* yes$/m);
+  for (const chat of ["chat", "chat over Unix"]) {
+    assertMatch(stdout, new RegExp(`^${chat} +[1-9]\\d* +[1-9][\\d,]* +[\\d,]+ +0 +[1-9]\\d* +0 .* yes$`, "m"));
+    assertMatch(stdout, new RegExp(`^${chat} ended .*\\d+ finished`, "m"));
+  }
   for (const policy of ["disconnect", "drop-oldest", "wait"]) {
     assertMatch(stdout, new RegExp(`^${policy} +[\\d,]+ `, "m"));
   }
   assertMatch(stdout, /^Every answer was right, and all are back where they were; seed 7$/m);
+});
+
+Deno.test("soak reports the latency of others while a server is attacked, and how soon it stops", async () => {
+  const { stdout } = await output("--minutes", "0.001", "--service", "exchange", "--attack", "end-at-once");
+  const time = "\\d+\\.\\d";
+  const waits = [time, time, time, time];
+  const columns = ["exchange", "end-at-once", "[1-9][\\d,]*", "0", "[1-9][\\d,]*", ...waits, "\\d+%", "[0-6]\\.\\d"];
+  assertMatch(stdout, /^1 of 1 attacks, and the latency of others, in milliseconds$/m);
+  assertMatch(stdout, new RegExp(`^${columns.join(" +")} `, "m"));
+  // The latency is not judged here: the machine may be busy.
+  const faults = stdout.split("\n").filter((line) => line.startsWith("exchange: "));
+  assertEquals(faults.filter((fault) => !fault.includes("latency")), []);
+});
+
+Deno.test("the latency under attack and the time to stop are faults above their bounds, which a busy machine widens", () => {
+  const answers = { answers: 9, lost: 0 };
+  const name = "lines";
+  const baseline = { ...answers, median: 30, worst: 400 };
+  const good = { name, others: { ...answers, median: 49, worst: 640 }, baseline, stoppedIn: 5200 };
+  assertEquals(timingFaults(good), []);
+  assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, stoppedIn: 7100 }), [
+    "lines: median latency of others 21 ms over the baseline, expected 20 at the most",
+    "lines: worst latency of others 260 ms over the baseline, expected 250 at the most",
+    "lines: took 7.1 s to stop, expected 7 at the most",
+  ]);
+  assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, share: 0.9 }), []);
+  assertEquals(timingFaults({ ...good, others: { answers: 0, lost: 0, median: 0, worst: 0 } }), [
+    "lines: others got no answer",
+  ]);
+});
+
+for (const attack of ATTACKS.filter(({ transport }) => transport === "TCP")) {
+  Deno.test(`${attack.name} attacks until it is told to stop, and leaves nothing behind`, async () => {
+    await using server = await ServerProcess.start("delimited", { quiet: true });
+    const traffic = { connections: 0, sent: 0, received: 0 };
+    const end = new AbortController();
+    const { port } = server;
+    const payload = payloadOf(attack, "delimited")!;
+    const attacking = attack.attacker({ port }, payload, end.signal, traffic);
+    const writes = payload.bytes.length > 0;
+    while (traffic.connections === 0 || writes && traffic.sent === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    end.abort();
+    await attacking;
+    assert(attack.name !== "never-read" || traffic.received === 0);
+  });
+}
+
+Deno.test("an attacker ends by itself when nobody listens any more", async () => {
+  const server = fakeServer((peer) => peer.receive(5));
+  const attacking = pipeline({ port: server.port }, { bytes: repeat(bytes("\n"), 1000) }, new AbortController().signal);
+  await server[Symbol.asyncDispose]();
+  await attacking;
 });
 
 Deno.test("soak ends at Ctrl-C with its table", async () => {
@@ -43,7 +112,9 @@ Deno.test("soak ends at Ctrl-C with its table", async () => {
 Deno.test("soak says what it expected", async () => {
   for (
     const [args, words] of [
-      [["--service", "telegrams"], /--service: expected one of echo, fixed, .*, got "telegrams"/],
+      [["--service", "telegrams"], /--service: expected one of echo, .*, got "telegrams"/],
+      [["--attack", "rudeness"], /--attack: expected one of pipeline-tiny, .*, none, got "rudeness"/],
+      [["--attack", "flood", "--service", "echo"], /--attack: this service cannot be attacked so/],
       [["--minutes", "0"], /--minutes: expected minutes above 0, got "0"/],
     ] as const
   ) {
