@@ -1,7 +1,9 @@
 import { PickleFloat, PickleTuple, type PickleValue } from "../../lib/framing/mod.ts";
+import { Inside, type Parts, PIECE, pieces, textPieces } from "./pieces.ts";
 
-/** Characters that Python does not print as they are. */
-const UNPRINTABLE = /[\p{C}\p{Z}]/u;
+/** Characters that Python does not print as they are, and those that end a text or escape. */
+const ESCAPED_IN_TEXT = /[\\'"]|(?! )[\p{C}\p{Z}]/gu;
+const ESCAPED_IN_BYTES = /[\\'"]|[^ -~]/g;
 
 /** More digits than this are not written out: turning a long integer to decimal takes time that grows with its square. */
 const MAX_DIGITS = 4300;
@@ -13,20 +15,60 @@ const MAX_DIGITS = 4300;
  * @returns One line; an int of more than 4,300 digits, which Python refuses to write, is written in hexadecimal.
  */
 export function repr(value: PickleValue): string {
+  return Array.from(reprPieces(value)).join("");
+}
+
+/** Does the same a piece at a time; see {@linkcode pieces}. */
+export function reprPieces(value: PickleValue): Iterable<string> {
+  return pieces(value, partsOf);
+}
+
+function partsOf(value: PickleValue): Parts<PickleValue> {
+  if (value instanceof Array) return sequence("[", value, "]");
+  if (value instanceof PickleTuple) return sequence("(", value.items, value.items.length === 1 ? ",)" : ")");
+  if (value instanceof Map) return dict(value);
+  if (value instanceof Uint8Array) return quoted("b", latin1(value), ESCAPED_IN_BYTES);
+  if (typeof value === "string") return quoted("", value, ESCAPED_IN_TEXT);
+  return textPieces(typeof value === "bigint" ? reprInteger(value) : word(value)!);
+}
+
+function* sequence(opening: string, items: readonly PickleValue[], end: string): Parts<PickleValue> {
+  let before = opening;
+  for (const item of items) {
+    yield part(before, item);
+    before = ", ";
+  }
+  yield items.length === 0 ? opening + end : end;
+}
+
+function* dict(entries: Map<PickleValue, PickleValue>): Parts<PickleValue> {
+  let before = "{";
+  for (const [key, item] of entries) {
+    yield part(before, key);
+    yield part(": ", item);
+    before = ", ";
+  }
+  yield entries.size === 0 ? "{}" : "}";
+}
+
+function part(before: string, value: PickleValue): string | Inside<PickleValue> {
+  const written = word(value);
+  return written === undefined ? new Inside(before, value) : before + written;
+}
+
+/** Writes what is short; `undefined` for anything else. */
+function word(value: PickleValue): string | undefined {
   if (value === null) return "None";
   if (value === true) return "True";
   if (value === false) return "False";
   if (typeof value === "number") {
     return Number.isInteger(value) && !Object.is(value, -0) ? String(value) : reprFloat(value);
   }
-  if (typeof value === "bigint") return reprInteger(value);
-  if (typeof value === "string") return reprText(value);
-  if (value instanceof PickleFloat) return reprFloat(value.value);
-  if (value instanceof Uint8Array) return `b${quoted(Array.from(value, (byte) => String.fromCharCode(byte)), isAscii)}`;
-  if (value instanceof Array) return `[${value.map(repr).join(", ")}]`;
-  if (value instanceof Map) return `{${Array.from(value, ([key, item]) => `${repr(key)}: ${repr(item)}`).join(", ")}}`;
-  const items = (value as PickleTuple).items.map(repr);
-  return items.length === 1 ? `(${items[0]},)` : `(${items.join(", ")})`;
+  if (typeof value === "string" && value.length <= PIECE) {
+    const quote = quoteOf(value);
+    return quote + escapedIn(value, quote, ESCAPED_IN_TEXT) + quote;
+  }
+  return value instanceof PickleFloat ? reprFloat(value.value) : undefined;
 }
 
 /**
@@ -56,29 +98,36 @@ function reprInteger(value: bigint): string {
   return hex.length * 1.21 > MAX_DIGITS ? hex.replace(/^-?/, "$&0x") : String(value);
 }
 
-function reprText(text: string): string {
-  return quoted([...text], (character) => character === " " || !UNPRINTABLE.test(character));
-}
-
-function isAscii(character: string): boolean {
-  return character >= " " && character <= "~";
+function* quoted(prefix: string, text: string, escaped: RegExp): Generator<string, void, void> {
+  const quote = quoteOf(text);
+  yield prefix + quote;
+  for (const piece of textPieces(text)) yield escapedIn(piece, quote, escaped);
+  yield quote;
 }
 
 /** Python's quotes are single ones, unless only that would need escaping. */
-function quoted(characters: string[], isPrinted: (character: string) => boolean): string {
-  const quote = characters.includes("'") && !characters.includes('"') ? '"' : "'";
-  const escaped = characters.map((character) => {
-    if (character === quote || character === "\\") return `\\${character}`;
-    return isPrinted(character) ? character : escape(character);
-  });
-  return `${quote}${escaped.join("")}${quote}`;
+function quoteOf(text: string): string {
+  return text.includes("'") && !text.includes('"') ? '"' : "'";
 }
 
-function escape(character: string): string {
+function escapedIn(text: string, quote: string, escaped: RegExp): string {
+  return text.replace(escaped, (character) => escape(character, quote));
+}
+
+function escape(character: string, quote: string): string {
+  if (character === quote || character === "\\") return `\\${character}`;
+  if (character === "'" || character === '"') return character;
   const short = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character];
   if (short !== undefined) return short;
   const code = character.codePointAt(0)!;
   const hex = code.toString(16);
   if (code <= 0xff) return `\\x${hex.padStart(2, "0")}`;
   return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
+}
+
+/** The text whose characters have the bytes' values. */
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += PIECE) text += String.fromCharCode(...bytes.subarray(at, at + PIECE));
+  return text;
 }
