@@ -20,21 +20,21 @@ interface Entry {
   sealed: boolean;
   /** The parts of a tuple. */
   parts: readonly Entry[] | undefined;
-  /** A short text that it shares with the keys that Python holds equal to it, once it is known; `null` if there are none. */
+  /** A short text that is the same for all keys that Python holds equal, once it was needed; `null` if nothing is equal. */
   name: string | null | undefined;
-  /** Those of a dict's keys that stand for another that a Map would tell apart from them, under that other. */
+  /** Of a dict, the keys that a Map would tell apart from others that Python holds equal, as `true` from 1. */
   aliases: Map<PickleValue, PickleValue> | undefined;
-  /** How many keys of a large dict there are in each slot of its Map. */
+  /** Of a large dict, how many keys came to each slot of its Map. */
   slots: Uint32Array | undefined;
 }
 
-/** A Map compares texts character by character: of longer ones, all that are equal are made one. */
+/** Longer texts that are equal become one text when they are keys: a Map would compare them each time. */
 const SHORT_TEXT = 255;
-/** A longer name of a key is replaced by a number, since it becomes part of the names of tuples. */
+/** Longer names are replaced by a number: they become part of the names of tuples. */
 const SHORT_NAME = 64;
-/** Smaller dicts cost next to nothing, however their keys are chosen. */
+/** In smaller dicts, keys of one slot cost next to nothing. */
 const LARGE_DICT = 256;
-/** How often keys of large dicts may be compared, for each byte of the pickle. */
+/** How many comparisons of keys in large dicts each byte of the pickle allows. */
 const COMPARISONS_PER_BYTE = 64;
 
 /**
@@ -57,16 +57,15 @@ export class Unpickler {
   readonly #marks: Entry[][] = [];
   /** How many entries are on the stack below the last mark. */
   #below = 0;
-  /** An array, since anybody can choose numbers that would be slow to find in a Map. */
+  /** An array, which V8 seeds the hashes of: in a Map, a stranger's numbers could be slow to find. */
   readonly #memo: Entry[] = [];
   #stored = 0;
-  /** What long names are replaced by. */
+  /** What replaces long names. */
   readonly #numbers = new Map<string, string>();
-  /** Of the values of one name, the first. */
+  /** The first value of each name. */
   readonly #firsts = new Map<string, PickleValue>();
-  /** How often keys of large dicts were compared. */
   #comparisons = 0;
-  /** How many bytes there were in long ints as keys, which are compared digit by digit. */
+  /** How many bytes the ints beyond 2^53 had each time they were keys: a Map compares them digit by digit. */
   #comparedSize = 0;
 
   constructor(bytes: Uint8Array, limits: PickleLimits) {
@@ -272,7 +271,7 @@ export class Unpickler {
     return key.value;
   }
 
-  /** What stands, in all dicts, for the keys that Python holds equal to this one: a Map tells it apart as Python does. */
+  /** One value for all keys that Python holds equal, such as a Map tells apart from all others. */
   #unify(key: Entry): PickleValue {
     const { value } = key;
     if (typeof value === "bigint") this.#checkSize(this.#comparedSize += key.size);
@@ -287,7 +286,7 @@ export class Unpickler {
     return first ?? value;
   }
 
-  /** Looks at a value once, however often it is a key, or part of keys. */
+  /** Names a key. A value is looked at once, however often it is a key or part of one. */
   #name(key: Entry): string | null {
     if (key.name !== undefined) return key.name;
     const name = key.parts === undefined ? pythonKey(key.value) : tupleKey(key.parts.map((part) => this.#name(part)));
@@ -297,7 +296,7 @@ export class Unpickler {
     return key.name = number;
   }
 
-  /** Counts with how many keys of its dict a key is compared. */
+  /** Counts the keys of a dict with which its Map compares another. */
   #checkSlot(dict: Entry, key: PickleValue): void {
     const slot = slotOf(key);
     if (slot < 0) return;

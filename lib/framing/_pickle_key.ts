@@ -5,8 +5,8 @@ import { PickleFloat, PickleTuple, type PickleValue } from "./pickle_value.ts";
  * key, two equal bytes or tuples are.
  *
  * @param key What can be a key: no list, no dict.
- * @returns The text, or `null` for what Python holds equal to nothing: NaN, and a tuple with a NaN in it. It is never one
- * of digits alone: of those, {@linkcode slotOf} says that a Map may be slow to find them.
+ * @returns The text, or `null` for what Python holds equal to nothing: NaN, and a tuple with a NaN in it. No text is of
+ * digits alone, for which V8's hashes have no seed.
  */
 export function pythonKey(key: PickleValue): string | null {
   if (key === null) return "None";
@@ -16,7 +16,7 @@ export function pythonKey(key: PickleValue): string | null {
   const number = key instanceof PickleFloat ? key.value : key;
   if (Number.isNaN(number)) return null;
   if (typeof number === "number" && !Number.isInteger(number)) return String(number);
-  // In hexadecimal, since the time that decimal takes grows faster than the number.
+  // Decimal digits take time that grows faster than their number.
   return `i${BigInt(number as number | bigint | boolean).toString(16)}`;
 }
 
@@ -36,12 +36,12 @@ export const SLOTS = 4096;
 const halves = new DataView(new ArrayBuffer(8));
 
 /**
- * Tells in which slot of a large Map a key comes to stand. Keys of one slot are compared with each other. V8 seeds the
- * hashes of texts and objects, but not those of numbers, bigints and array indices: of these, anybody can find thousands
- * that fall into one slot.
+ * Tells to which slot of a Map V8 sends a key, as far as a stranger can know. A Map compares a key with all others in its
+ * slot. The hashes of most texts and of objects have a seed; those of numbers, bigints and texts of digits have none, so
+ * that it is easy to make thousands of keys for one slot.
  *
- * @param key What is a key of a Map.
- * @returns The slot from 0 to 4095, or -1 if nobody can choose it.
+ * @param key The key.
+ * @returns The slot in a table of 4096, or -1 if a stranger cannot know it.
  */
 export function slotOf(key: PickleValue): number {
   if (typeof key === "string") return /^\d{1,10}$/.test(key) ? Number(key) % SLOTS : -1;

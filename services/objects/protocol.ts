@@ -9,8 +9,7 @@ import {
   withCodec,
 } from "../../lib/framing/mod.ts";
 import { type Connection, framed } from "../../lib/net/mod.ts";
-import { jsonPieces } from "./json.ts";
-import { reprPieces } from "./repr.ts";
+import { reprPieces, textPieces } from "./repr.ts";
 
 /** The tutorial's is 1234, which chat has. */
 export const PORT = 1236;
@@ -65,5 +64,5 @@ function serialisation<Value>(
 /** Python's own serialisation, and one for everybody, in which keys are text. */
 export const FORMATS: Readonly<Record<Format, Serialisation>> = {
   pickle: serialisation(pickle, new Map<PickleValue, PickleValue>([[1, "Hey"], [2, "There"]]), reprPieces),
-  json: serialisation<JsonValue>(json, { 1: "Hey", 2: "There" }, jsonPieces),
+  json: serialisation<JsonValue>(json, { 1: "Hey", 2: "There" }, (value) => textPieces(JSON.stringify(value))),
 };

@@ -1,5 +1,7 @@
 import { PickleFloat, PickleTuple, type PickleValue } from "../../lib/framing/mod.ts";
-import { Inside, type Parts, PIECE, pieces, textPieces } from "./pieces.ts";
+
+/** How much of a text is written at once, in UTF-16 code units. */
+export const PIECE = 4096;
 
 /** Characters that Python does not print as they are, and those that end a text or escape. */
 const ESCAPED_IN_TEXT = /[\\'"]|(?! )[\p{C}\p{Z}]/gu;
@@ -18,12 +20,53 @@ export function repr(value: PickleValue): string {
   return Array.from(reprPieces(value)).join("");
 }
 
-/** Does the same a piece at a time; see {@linkcode pieces}. */
-export function reprPieces(value: PickleValue): Iterable<string> {
-  return pieces(value, partsOf);
+/**
+ * Writes a value as {@linkcode repr} does, a piece at a time. What is not asked for costs nothing: one thing may be part of
+ * a value a million times.
+ *
+ * @param value Plain data.
+ * @returns The pieces, as they are asked for.
+ */
+export function* reprPieces(value: PickleValue): Generator<string, void, void> {
+  const open = [partsOf(value)];
+  for (let innermost; (innermost = open.at(-1)) !== undefined;) {
+    const { done, value: part } = innermost.next();
+    if (done) {
+      open.pop();
+    } else if (part instanceof Inside) {
+      yield part.before;
+      open.push(partsOf(part.value));
+    } else {
+      yield part;
+    }
+  }
 }
 
-function partsOf(value: PickleValue): Parts<PickleValue> {
+/** Gives a text in pieces, none of which ends inside a surrogate pair. */
+export function* textPieces(text: string): Generator<string, void, void> {
+  for (let start = 0; start < text.length;) {
+    const last = text.codePointAt(start + PIECE - 1) ?? 0;
+    const end = start + PIECE + (last > 0xffff ? 1 : 0);
+    yield text.slice(start, end);
+    start = end;
+  }
+}
+
+/** A value inside another that is yet to be written, and the text before it. */
+class Inside {
+  readonly before: string;
+  readonly value: PickleValue;
+
+  constructor(before: string, value: PickleValue) {
+    this.before = before;
+    this.value = value;
+  }
+}
+
+/** One level of a value: text, and the values inside. */
+type Parts = Generator<string | Inside, void, void>;
+
+function partsOf(value: PickleValue): Parts {
   if (value instanceof Array) return sequence("[", value, "]");
   if (value instanceof PickleTuple) return sequence("(", value.items, value.items.length === 1 ? ",)" : ")");
   if (value instanceof Map) return dict(value);
@@ -32,7 +75,7 @@ function partsOf(value: PickleValue): Parts<PickleValue> {
   return textPieces(typeof value === "bigint" ? reprInteger(value) : word(value)!);
 }
 
-function* sequence(opening: string, items: readonly PickleValue[], end: string): Parts<PickleValue> {
+function* sequence(opening: string, items: readonly PickleValue[], end: string): Parts {
   let before = opening;
   for (const item of items) {
     yield part(before, item);
@@ -41,7 +84,7 @@ function* sequence(opening: string, items: readonly PickleValue[], end: string):
   yield items.length === 0 ? opening + end : end;
 }
 
-function* dict(entries: Map<PickleValue, PickleValue>): Parts<PickleValue> {
+function* dict(entries: Map<PickleValue, PickleValue>): Parts {
   let before = "{";
   for (const [key, item] of entries) {
     yield part(before, key);
@@ -51,7 +94,7 @@ function* dict(entries: Map<PickleValue, PickleValue>): Parts<PickleValue> {
   yield entries.size === 0 ? "{}" : "}";
 }
 
-function part(before: string, value: PickleValue): string | Inside<PickleValue> {
+function part(before: string, value: PickleValue): string | Inside {
   const written = word(value);
   return written === undefined ? new Inside(before, value) : before + written;
 }
