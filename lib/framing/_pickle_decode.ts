@@ -2,7 +2,7 @@ import { looksLikeOrText } from "./_describe.ts";
 import { Opcode, opcodeName } from "./_pickle_opcodes.ts";
 import { MalformedMessageError } from "./errors.ts";
 import { decodeText } from "./text.ts";
-import { pythonKey } from "./_pickle_key.ts";
+import { pythonKey, slotOf, SLOTS, tupleKey } from "./_pickle_key.ts";
 import { PickleFloat, type PickleLimits, PickleTuple, type PickleValue } from "./pickle_value.ts";
 
 /** A value on the stack, with what it comes to when everything in it is counted as often as it occurs. */
@@ -16,13 +16,26 @@ interface Entry {
   depth: number;
   /** Whether it can be a key, which Python asks of what cannot change. */
   hashable: boolean;
-  /** A dict's keys, by what Python holds equal. */
-  keys: Map<string, PickleValue>;
   /** Whether it is part of another value by now: what is part of something else changes no more. */
   sealed: boolean;
+  /** The parts of a tuple. */
+  parts: readonly Entry[] | undefined;
+  /** A short text that is the same for all keys that Python holds equal, once it was needed; `null` if nothing is equal. */
+  name: string | null | undefined;
+  /** Of a dict, the keys that a Map would tell apart from others that Python holds equal, as `true` from 1. */
+  aliases: Map<PickleValue, PickleValue> | undefined;
+  /** Of a large dict, how many keys came to each slot of its Map. */
+  slots: Uint32Array | undefined;
 }
 
-const NO_KEYS: Map<string, PickleValue> = new Map();
+/** Longer texts that are equal become one text when they are keys: a Map would compare them each time. */
+const SHORT_TEXT = 255;
+/** Longer names are replaced by a number: they become part of the names of tuples. */
+const SHORT_NAME = 64;
+/** In smaller dicts, keys of one slot cost next to nothing. */
+const LARGE_DICT = 256;
+/** How many comparisons of keys in large dicts each byte of the pickle allows. */
+const COMPARISONS_PER_BYTE = 64;
 
 /**
  * Reads one pickle. A machine with a stack and a memo, as Python's, but its values can only be plain data: no opcode
@@ -44,9 +57,15 @@ export class Unpickler {
   readonly #marks: Entry[][] = [];
   /** How many entries are on the stack below the last mark. */
   #below = 0;
-  readonly #memo = new Map<number, Entry>();
-  /** How much there was in the keys of all dicts. */
-  #comparedItems = 0;
+  /** An array, which V8 seeds the hashes of: in a Map, a stranger's numbers could be slow to find. */
+  readonly #memo: Entry[] = [];
+  #stored = 0;
+  /** What replaces long names. */
+  readonly #numbers = new Map<string, string>();
+  /** The first value of each name. */
+  readonly #firsts = new Map<string, PickleValue>();
+  #comparisons = 0;
+  /** How many bytes the ints beyond 2^53 had each time they were keys: a Map compares them digit by digit. */
   #comparedSize = 0;
 
   constructor(bytes: Uint8Array, limits: PickleLimits) {
@@ -136,7 +155,7 @@ export class Unpickler {
         this.#stack = [];
         return this.#checkStack();
       case Opcode.MEMOIZE:
-        return this.#put(this.#memo.size);
+        return this.#put(this.#stored);
       case Opcode.BINPUT:
         return this.#put(this.#byte());
       case Opcode.LONG_BINPUT:
@@ -156,8 +175,7 @@ export class Unpickler {
 
   #push(value: PickleValue, size = 0, hashable = true): void {
     const depth = value instanceof Array || value instanceof Map ? 1 : 0;
-    const keys = value instanceof Map ? new Map<string, PickleValue>() : NO_KEYS;
-    this.#pushEntry({ value, items: 1, size, depth, hashable, keys, sealed: false });
+    this.#pushEntry(entryOf(value, size, depth, hashable));
   }
 
   #pushEntry(entry: Entry): void {
@@ -209,15 +227,7 @@ export class Unpickler {
   }
 
   #tuple(parts: Entry[]): void {
-    const tuple: Entry = {
-      value: new PickleTuple(parts.map(({ value }) => value)),
-      items: 1,
-      size: 0,
-      depth: 1,
-      hashable: true,
-      keys: NO_KEYS,
-      sealed: false,
-    };
+    const tuple = entryOf(new PickleTuple(parts.map(({ value }) => value)), 0, 1, true, parts);
     for (const part of parts) {
       this.#add(part, tuple);
       if (!part.hashable) tuple.hashable = false;
@@ -249,25 +259,51 @@ export class Unpickler {
 
   /** The key that stands for another in a dict: of those that Python holds equal, the first. */
   #keyIn(dict: Entry, key: Entry): PickleValue {
-    // To compare a key is to look at all of it, so what is compared has the limits of what is kept.
-    this.#comparedItems += key.items;
-    this.#comparedSize += key.size;
-    if (this.#comparedItems > this.#limits.maxItems) {
-      throw this.#malformed(`at most ${this.#limits.maxItems} items in keys`);
-    }
-    this.#checkSize(this.#comparedSize);
-    const same = pythonKey(key.value);
-    if (same === undefined) {
-      const nan = typeof key.value === "number";
-      if (nan && (dict.value as Map<PickleValue, PickleValue>).has(NaN)) {
-        throw this.#malformed("keys that a Map can tell apart, not NaN twice");
-      }
-      return key.value;
-    }
-    const first = dict.keys.get(same);
-    if (first !== undefined) return first;
-    dict.keys.set(same, key.value);
+    const map = dict.value as Map<PickleValue, PickleValue>;
+    const same = this.#unify(key);
+    if (map.size >= LARGE_DICT) this.#checkSlot(dict, same);
+    if (Number.isNaN(same) && map.has(NaN)) throw this.#malformed("keys that a Map can tell apart, not NaN twice");
+    const alias = dict.aliases?.get(same);
+    if (alias !== undefined) return alias;
+    if (same === key.value || map.has(same)) return same;
+    dict.aliases ??= new Map();
+    dict.aliases.set(same, key.value);
     return key.value;
+  }
+
+  /** One value for all keys that Python holds equal, such as a Map tells apart from all others. */
+  #unify(key: Entry): PickleValue {
+    const { value } = key;
+    if (typeof value === "bigint") this.#checkSize(this.#comparedSize += key.size);
+    if (typeof value === "boolean") return Number(value);
+    if (value instanceof PickleFloat) return Number.isSafeInteger(value.value) ? value.value : BigInt(value.value);
+    if (typeof value === "string" ? value.length <= SHORT_TEXT : !(value instanceof Object)) return value;
+    const name = this.#name(key);
+    if (name === null) return value;
+    const first = this.#firsts.get(name);
+    if (first === undefined) this.#firsts.set(name, value);
+    else if (typeof value === "string") key.value = first;
+    return first ?? value;
+  }
+
+  /** Names a key. A value is looked at once, however often it is a key or part of one. */
+  #name(key: Entry): string | null {
+    if (key.name !== undefined) return key.name;
+    const name = key.parts === undefined ? pythonKey(key.value) : tupleKey(key.parts.map((part) => this.#name(part)));
+    if (name === null || name.length <= SHORT_NAME) return key.name = name;
+    const number = this.#numbers.get(name) ?? `#${this.#numbers.size}`;
+    this.#numbers.set(name, number);
+    return key.name = number;
+  }
+
+  /** Counts the keys of a dict with which its Map compares another. */
+  #checkSlot(dict: Entry, key: PickleValue): void {
+    const slot = slotOf(key);
+    if (slot < 0) return;
+    dict.slots ??= new Uint32Array(SLOTS);
+    this.#comparisons += dict.slots[slot]!++;
+    const most = COMPARISONS_PER_BYTE * this.#bytes.length;
+    if (this.#comparisons > most) throw this.#malformed(`keys that a Map tells apart with at most ${most} comparisons`);
   }
 
   /** Counts a value as part of a container; neither may be part of itself. */
@@ -297,14 +333,15 @@ export class Unpickler {
 
   #put(index: number): void {
     const entry = this.#top("a value to store");
-    if (this.#memo.size >= this.#limits.maxItems) {
+    if (this.#stored >= this.#limits.maxItems) {
       throw this.#malformed(`at most ${this.#limits.maxItems} stored values`);
     }
-    this.#memo.set(index, entry);
+    if (this.#memo[index] === undefined) this.#stored++;
+    this.#memo[index] = entry;
   }
 
   #get(index: number): void {
-    const entry = this.#memo.get(index);
+    const entry = this.#memo[index];
     if (entry === undefined) throw this.#malformed(`an index that was stored, not ${index}`);
     this.#pushEntry(entry);
   }
@@ -368,4 +405,19 @@ export class Unpickler {
     // In the middle of a pickle, anything may stand.
     return new MalformedMessageError(expected, at, bytes, (at === 0 && looksLikeOrText(bytes)) || "");
   }
+}
+
+function entryOf(value: PickleValue, size: number, depth: number, hashable: boolean, parts?: readonly Entry[]): Entry {
+  return {
+    value,
+    items: 1,
+    size,
+    depth,
+    hashable,
+    sealed: false,
+    parts,
+    name: undefined,
+    aliases: undefined,
+    slots: undefined,
+  };
 }

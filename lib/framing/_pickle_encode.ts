@@ -80,10 +80,10 @@ export class Pickler {
     this.#inBatches([...dict], Opcode.SETITEM, Opcode.SETITEMS, ([key, value]) => {
       if (!isHashable(key)) throw new TypeError("Cannot pickle a dict whose key can change: an array or a Map");
       const same = pythonKey(key);
-      if (same !== undefined && keys.size === keys.add(same).size) {
+      if (same !== null && keys.size === keys.add(same).size) {
         throw new TypeError("Cannot pickle a dict with two keys that Python holds equal, as 1 and true");
       }
-      if (same === undefined && !(key instanceof PickleTuple) && keys.size === keys.add("NaN").size) {
+      if (same === null && !(key instanceof PickleTuple) && keys.size === keys.add("NaN").size) {
         throw new TypeError("Cannot pickle a dict with two keys that are NaN, which a Map could not tell apart");
       }
       this.#save(key);

@@ -10,6 +10,9 @@ import { DEFAULT_PICKLE_LIMITS, type PickleLimits, type PickleValue } from "./pi
  * In Python, unpickling runs whatever the sender wants. Here every opcode that could name or call anything, and every
  * other kind of value, is refused by its name. Data that is part of itself is refused too.
  *
+ * Time and memory grow with the bytes that came, whatever they are: about 2 µs and 500 bytes for each at the most. For
+ * that, a dict is refused if thousands of its keys are numbers, or texts of digits, whose hashes V8 makes end alike.
+ *
  * @param bytes The whole pickle.
  * @param limits What is different from {@linkcode DEFAULT_PICKLE_LIMITS}.
  * @returns The value.

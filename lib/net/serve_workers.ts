@@ -7,8 +7,6 @@ import type { DrainReport, ServeTcpOptions } from "./serve_tcp.ts";
 import type { Server } from "./server.ts";
 import { after } from "./timer.ts";
 
-/** How long a worker may take to notice that it is cut, in milliseconds, and to say what became of its connections. */
-const CUT_TIMEOUT = 1500;
 /** How much longer than it has to drain a worker may take, in milliseconds, before it is taken to hang. */
 const DRAIN_GRACE = 3000;
 

@@ -16,6 +16,7 @@ import {
   PickleTuple,
   type PickleValue,
 } from "../../lib/framing/mod.ts";
+import { reprPieces } from "../../services/objects/repr.ts";
 import { code } from "./code.ts";
 
 /** The longest that anything here may take, in milliseconds: thousands of times what it takes. */
@@ -24,6 +25,12 @@ const PATIENCE = 5000;
 const SPARE_MEMORY = 256 * 1024;
 /** How often what came may be in memory: chunks, buffers that double, messages, copies nobody has collected yet. */
 const COPIES = 32;
+
+/** How many times as long as plain data any data of its length may take, and how many milliseconds besides. */
+const COSTLIER = 30;
+const SPARE_TIME = 100;
+/** How many characters are shown for each byte, as objects:client does. */
+const SHOWN_PER_BYTE = 16;
 
 /** A framing of anything. */
 export type AnyFraming = Framing<unknown, never>;
@@ -124,6 +131,32 @@ export function pickleIsReadOrRefused(bytes: Uint8Array, limits: Partial<PickleL
   expectSame(decodePickle(encodePickle(value)), value);
 }
 
+/** A pickle takes about as long to read and to show as plain data of its length: what it costs is bytes. */
+export function pickleTakesItsTime(
+  bytes: Uint8Array,
+  take: (bytes: Uint8Array) => void = readAndShow,
+): void {
+  const plain = encodePickle(new Array(bytes.length).fill(null));
+  // Somebody else may need the processor for a while, but not each time.
+  for (let tries = 3; tries > 0; tries--) {
+    const [usual, took] = [plain, bytes].map((one) => timeOf(() => take(one))) as [number, number];
+    if (took <= COSTLIER * usual + SPARE_TIME) return;
+    if (tries === 1) throw new Error(`${bytes.length} bytes took ${took} ms, as many plain ones ${usual} ms`);
+  }
+}
+
+function readAndShow(bytes: Uint8Array): void {
+  try {
+    let left = SHOWN_PER_BYTE * bytes.length;
+    for (const piece of reprPieces(decodePickle(bytes))) {
+      left -= piece.length;
+      if (left < 0) break;
+    }
+  } catch (error) {
+    if (!(error instanceof MalformedMessageError)) throw error;
+  }
+}
+
 /** How many values there are, how much text and bytes, how many levels: shared ones each time they occur. */
 function extentOf(value: PickleValue): { items: number; size: number; depth: number } {
   if (typeof value === "string") return { items: 1, size: new TextEncoder().encode(value).length, depth: 0 };
@@ -173,6 +206,13 @@ function thrownBy(run: () => unknown): string {
 function expectSame(actual: unknown, expected: unknown): void {
   const [one, other] = [code(actual), code(expected)];
   if (one !== other) throw new Error(`Expected ${other}, got ${one}`);
+}
+
+/** How many milliseconds something takes. */
+function timeOf(run: () => void): number {
+  const began = performance.now();
+  run();
+  return Math.round(performance.now() - began);
 }
 
 function inTime<Value>(run: () => Value): Value {

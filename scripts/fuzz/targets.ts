@@ -21,11 +21,13 @@ import {
   text,
 } from "../../lib/framing/mod.ts";
 import { code } from "./code.ts";
+import { apart, KINDS, sharing, USES, WRAPS } from "./costly.ts";
 import {
   comesBack,
   comesBackFromStream,
   pickleComesBack,
   pickleIsReadOrRefused,
+  pickleTakesItsTime,
   sameAsStream,
   sameHoweverCut,
 } from "./properties.ts";
@@ -42,7 +44,12 @@ export interface Case {
 export interface Target {
   name: string;
   cases: fc.Arbitrary<Case>;
+  /** Whether a case takes a hundred times as long as another's, or, once found, longer than anybody waits. */
+  isSlow?: boolean;
 }
+
+/** By how much a slow target has fewer cases than another. */
+export const SLOWER = 40;
 
 /** What came of some cases. */
 export interface Result {
@@ -52,13 +59,19 @@ export interface Result {
   found?: { words: string; test: string; path: string };
 }
 
-/** Tries some cases of a target, the same ones for the same seed. */
+/** Tries some cases of a target, the same ones for the same seed. Of what is slow, it tries few and makes none small. */
 export async function tryTarget(
-  { name, cases }: Target,
+  { name, cases, isSlow = false }: Target,
   { seed, runs, path }: { seed: number; runs: number; path?: string },
 ): Promise<Result> {
   const property = fc.asyncProperty(cases, async (one) => await one.run());
-  const details = await fc.check(property, { seed, numRuns: runs, ...(path === undefined ? {} : { path }) });
+  const numRuns = isSlow ? Math.ceil(runs / SLOWER) : runs;
+  const details = await fc.check(property, {
+    seed,
+    numRuns,
+    endOnFailure: isSlow,
+    ...(path === undefined ? {} : { path }),
+  });
   if (!details.failed) return { cases: details.numRuns };
   const { counterexample, counterexamplePath, errorInstance } = details;
   const words = errorInstance instanceof Error ? `${errorInstance.name}: ${errorInstance.message}` : "no case at all";
@@ -311,6 +324,29 @@ function pickled(value: PickleValue): Uint8Array | undefined {
   }
 }
 
+const costly: fc.Arbitrary<Case> = fc.oneof(
+  fc.record({
+    thing: fc.tuple(
+      fc.constantFrom(0x8b, 0x58, 0x42),
+      fc.constantFrom(0, 0x31, 0x61, 0x7f),
+      fc.constantFrom(10, 1000, 50_000),
+    ),
+    wraps: fc.array(fc.constantFrom(...keysOf(WRAPS)), { maxLength: 12 }),
+    uses: fc.array(fc.constantFrom(...keysOf(USES)), { minLength: 1, maxLength: 3 }),
+  }).map((shared) => ({
+    run: () => pickleTakesItsTime(sharing(shared)),
+    code: `pickleTakesItsTime(sharing(${code(shared)}))`,
+  })),
+  fc.tuple(fc.constantFrom(...keysOf(KINDS)), fc.nat(100)).map(([kind, shift]) => ({
+    run: () => pickleTakesItsTime(apart(kind, shift)),
+    code: `pickleTakesItsTime(apart(${code(kind)}, ${shift}))`,
+  })),
+);
+
+function keysOf<Table extends object>(table: Table): (keyof Table)[] {
+  return Object.keys(table) as (keyof Table)[];
+}
+
 /** Everything that is fuzzed. */
 export const TARGETS: readonly Target[] = [
   framingTarget("fixed", fixedFramings),
@@ -334,4 +370,5 @@ export const TARGETS: readonly Target[] = [
       code: `pickleIsReadOrRefused(${code(bytes)}, ${code(limits)})`,
     })),
   },
+  { name: "pickle-cost", cases: costly, isSlow: true },
 ];

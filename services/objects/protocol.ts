@@ -1,7 +1,15 @@
 import { choice, type Option } from "../../lib/cli/mod.ts";
-import { decimalHeader, type Framing, json, type JsonValue, pickle, type PickleValue } from "../../lib/framing/mod.ts";
+import {
+  decimalHeader,
+  type Framing,
+  json,
+  type JsonValue,
+  pickle,
+  type PickleValue,
+  withCodec,
+} from "../../lib/framing/mod.ts";
 import { type Connection, framed } from "../../lib/net/mod.ts";
-import { repr } from "./repr.ts";
+import { reprPieces, textPieces } from "./repr.ts";
 
 /** The tutorial's is 1234, which chat has. */
 export const PORT = 1236;
@@ -18,23 +26,43 @@ export interface Serialisation {
   readonly message: Uint8Array;
   /** The object in words. */
   readonly words: string;
-  /** Waits for an object, and puts it in words; `undefined` if none comes. */
-  receive(connection: Connection): Promise<string | undefined>;
+  /** Waits for an object; `undefined` if none comes. */
+  receive(connection: Connection): Promise<ReceivedObject | undefined>;
 }
 
-function serialisation<Value>(framing: Framing<Value>, object: Value, show: (value: Value) => string): Serialisation {
+/** An object that came. */
+export interface ReceivedObject {
+  /** The object in words, which are made as they are asked for. */
+  readonly words: Iterable<string>;
+  /** How many bytes came. */
+  readonly length: number;
+}
+
+function serialisation<Value>(
+  codec: (framing: Framing<Uint8Array>) => Framing<Value>,
+  object: Value,
+  show: (value: Value) => Iterable<string>,
+): Serialisation {
   return {
-    message: framing.encode(object),
-    words: show(object),
+    message: codec(decimalHeader()).encode(object),
+    words: Array.from(show(object)).join(""),
     async receive(connection) {
-      const value = await framed(connection, framing).receive();
-      return value === undefined ? undefined : show(value);
+      let length = 0;
+      const counted = withCodec<Uint8Array>(decimalHeader(), {
+        decode(bytes) {
+          length += bytes.length;
+          return bytes;
+        },
+        encode: (bytes) => bytes,
+      });
+      const value = await framed(connection, codec(counted)).receive();
+      return value === undefined ? undefined : { words: show(value), length };
     },
   };
 }
 
 /** Python's own serialisation, and one for everybody, in which keys are text. */
 export const FORMATS: Readonly<Record<Format, Serialisation>> = {
-  pickle: serialisation(pickle(decimalHeader()), new Map<PickleValue, PickleValue>([[1, "Hey"], [2, "There"]]), repr),
-  json: serialisation<JsonValue>(json(decimalHeader()), { 1: "Hey", 2: "There" }, (value) => JSON.stringify(value)),
+  pickle: serialisation(pickle, new Map<PickleValue, PickleValue>([[1, "Hey"], [2, "There"]]), reprPieces),
+  json: serialisation<JsonValue>(json, { 1: "Hey", 2: "There" }, (value) => textPieces(JSON.stringify(value))),
 };

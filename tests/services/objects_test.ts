@@ -1,7 +1,9 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { encodePickle } from "@wirebench/wirebench/framing";
-import { bytes, fakeServer, headed, runClient, ServerProcess } from "../harness.ts";
+import { command } from "../../scripts/processes.ts";
+import { PIECE, repr, textPieces } from "../../services/objects/repr.ts";
+import { bytes, fakeServer, headed, type RawPeer, runClient, ServerProcess, within } from "../harness.ts";
 
 const PICKLE = "80049517000000000000007d94284b018c03486579944b028c05546865726594752e";
 
@@ -57,4 +59,81 @@ Deno.test("objects:client says what it got instead, and fails without an object"
   await using empty = fakeServer(() => Promise.resolve());
   const nothing = await runClient("objects", ["--port", String(empty.port)]);
   assertEquals(nothing, { code: 1, stdout: "", stderr: "objects:client: The server ended without an object\n" });
+});
+
+/** A server that sends one message, and closes when its client does. */
+function serving(payload: Uint8Array): ReturnType<typeof fakeServer> {
+  return fakeServer(async (peer: RawPeer) => {
+    await peer.send(headed(payload));
+    await peer.receiveAll();
+  });
+}
+
+/** A list of something and of more things, each of which may refer to it. */
+function listOf(thing: number[], more: number[], times: number): Uint8Array {
+  const rest = new Array<number[]>(times).fill(more);
+  return Uint8Array.from([[0x80, 4, 0x5d, 0x28], thing, [0x94], rest, [0x65, 0x2e]].flat(2));
+}
+
+/** A long text, bytes or int: an opcode, a length of four bytes, and so often a byte. */
+function long(opcode: number, length: number, byte: number): number[] {
+  return [opcode, ...new Uint8Array(Uint32Array.of(length).buffer), ...new Array<number>(length).fill(byte)];
+}
+
+Deno.test("objects:client shows what it gets in time that grows with its bytes, up to 16 characters for each of them", async () => {
+  const cases: [what: string, format: string, payload: Uint8Array, isCut: boolean][] = [
+    [
+      "an int of 1 MB that is the key of 60 dicts",
+      "pickle",
+      listOf(long(0x8b, 1_040_000, 0x7f), [0x7d, 0x68, 0, 0x4e, 0x73], 60),
+      true,
+    ],
+    ["a text of control characters 560 times", "pickle", listOf(long(0x58, 119_000, 0), [0x68, 0], 560), true],
+    ["bytes 560 times", "pickle", listOf(long(0x42, 119_000, 0), [0x68, 0], 560), true],
+    ["a text of control characters", "pickle", encodePickle("\0".repeat(1_000_000)), false],
+    ["lists 500,000 deep", "json", bytes("[".repeat(500_000) + "]".repeat(500_000)), false],
+    ["a text of characters that are not shown", "json", bytes(`"${"\x7f".repeat(1_000_000)}"`), false],
+  ];
+  for (const [what, format, payload, isCut] of cases) {
+    await using server = serving(payload);
+    const began = performance.now();
+    const { code, stdout, stderr } = await runClient("objects", ["--port", String(server.port), "--format", format]);
+    const took = performance.now() - began;
+    assert(took < 10_000, `${what} took ${took} ms`);
+    assert(stdout.length <= 16 * payload.length + "...\n".length, `${what}: ${stdout.length} characters`);
+    assertEquals([code, stdout.endsWith("...\n")], [isCut ? 1 : 0, isCut], what);
+    if (isCut) {
+      assertMatch(
+        stderr,
+        /^objects:client: The object is cut: expected at most \d+ characters for \d+ bytes, got more\n$/,
+      );
+    } else assertEquals(stderr, "");
+  }
+});
+
+Deno.test("objects:client ends at a signal, also when nobody reads what it shows, and when nobody can", async () => {
+  await using server = serving(encodePickle("\0".repeat(1_000_000)));
+  for (const signal of ["SIGINT", "SIGTERM", undefined] as const) {
+    const process = command("objects", "client", { args: ["--port", String(server.port)] }, []).spawn();
+    await process.stdin.close();
+    const output = process.stdout.getReader();
+    // It has begun to show the object, of which a pipe holds no more than a part.
+    assertEquals((await output.read()).done, false);
+    if (signal === undefined) await output.cancel();
+    else process.kill(signal);
+    const { code } = await within(process.status, "the client's end");
+    const stderr = await new Response(process.stderr).text();
+    const words = signal === undefined ? "Standard output was closed before everything was written" : "Interrupted";
+    assertEquals([code, stderr], [1, `objects:client: ${words}\n`]);
+    await output.cancel();
+  }
+});
+
+Deno.test("an object in pieces is the object in words, wherever a piece ends", () => {
+  for (let length = PIECE - 3; length < PIECE + 3; length++) {
+    const text = "a".repeat(length) + "\u{1f600}".repeat(PIECE);
+    assertEquals(repr(text), `'${text}'`);
+    for (const piece of textPieces(text)) assert(piece.isWellFormed());
+    assertEquals(Array.from(textPieces(text)).join(""), text);
+  }
 });
