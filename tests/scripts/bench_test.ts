@@ -292,7 +292,7 @@ Deno.test("bench: a polite client's median and longest round trip are judged, un
   const outcome = judge(workload, [figure("wirebench", "Wirebench", 0), bare]);
   const text = report([outcome], false);
   assertMatch(text, /^ +median ms +worst ms .*greedy\/s/m);
-  assertMatch(text, /^Wirebench +2\.5 +300 .* 8,000 /m);
+  assertMatch(text, /^Wirebench +2\.5 +300 .* 8,000$/m);
   assertStringIncludes(text, "reached median ms: 2.50, at most 20\nMISSED worst ms: 300.00, at most 250\n");
   assertStringIncludes(chart([outcome], ""), "echo, a polite client beside 200 greedy: median ms, less is better");
   const { verdicts } = judge(workload, [figure("wirebench", "Wirebench", 0.3), bare]);
