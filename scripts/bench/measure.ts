@@ -33,6 +33,7 @@ export interface Figure {
   competitor: Competitor["name"];
   title: string;
   rounds: Sample[];
+  /** The best round's value; of round trips the median round's, for a client that mostly starves has a lucky round. */
   best: number;
   median: number;
   /** Between the best round and the worst, as a share of the median. */
@@ -155,7 +156,7 @@ function figureOf(workload: Workload, { name, title }: Competitor, rounds: Sampl
     competitor: name,
     title,
     rounds,
-    best: workload.measure === "rate" ? most : least,
+    best: { rate: most, latency: median, memory: least, start: least }[workload.measure],
     median,
     spread: (most - least) / median,
     ...(worst.length === 0 ? {} : { worst: Math.max(...worst) }),

@@ -69,10 +69,10 @@ export function judge(workload: Workload, figures: Figure[]): Outcome {
     }
   }
   if (own !== undefined && own.rounds.length > 0) {
-    add(workload.unit, own.best, workload.most, false, false);
     // Other programs can make a round trip longer, never shorter.
-    const late = own.worst !== undefined && workload.worst !== undefined && own.worst > workload.worst;
-    add("worst ms", own.worst, workload.worst, false, late && own.rounds.some(hadOthers));
+    const disturbed = (value = 0, most = 0) => value > most && own.rounds.some(hadOthers);
+    add(workload.unit, own.best, workload.most, false, disturbed(own.best, workload.most));
+    add("worst ms", own.worst, workload.worst, false, disturbed(own.worst, workload.worst));
     const shares = own.rounds.flatMap(({ perConnection }) => perConnection === undefined ? [] : [perConnection])
       .map(({ min, median }) => median === 0 ? 0 : min / median);
     if (shares.length > 0) add("slowest connection to median", Math.min(...shares), workload.fairness, true, false);
