@@ -24,7 +24,12 @@ const CHART = new URL("../docs/bench.svg", import.meta.url);
 const QUICK = { rounds: 1, seconds: 300 };
 
 const options = {
-  only: list("NAME,...", "Only these workloads, or all of those that begin so", WORKLOAD_NAMES, WORKLOAD_NAMES),
+  only: list(
+    "NAME,...",
+    "Only these workloads, or all of those that begin so, as echo, chat or fair",
+    WORKLOAD_NAMES,
+    WORKLOAD_NAMES,
+  ),
   against: list("NAME,...", "Only these competitors", COMPETITORS, COMPETITORS),
   rounds: integer("N", "How often each is measured, after a round that warms up", 5, { least: 1, most: 1000 }),
   seconds: seconds("How long a round lasts", 1000),
@@ -90,7 +95,12 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
 
 if (import.meta.main) {
   await runTask(
-    { name: "bench", summary: "Measures the services beside the same services in other languages.", options },
+    {
+      name: "bench",
+      summary: "Measures the services beside the same services in other languages: how much they do, and how long a " +
+        "polite client waits beside greedy ones.",
+      options,
+    },
     "warning",
     ({ values, requests: { stop } }) => main(values, stop),
   );

@@ -3,7 +3,7 @@
 import { requireRead } from "./_require_read.ts";
 import type { RelayedRecord } from "../log/log.ts";
 import type { ListenAddress } from "./address.ts";
-import type { ServerWorker, StartWorker, WorkerOptions, WorkerReport } from "./serve_workers.ts";
+import type { StartWorker, WorkerOptions, WorkerReport } from "./serve_workers.ts";
 import { after } from "./timer.ts";
 
 /** How long a cut thread has to report its connections before it is terminated, in milliseconds. */

@@ -86,10 +86,10 @@ export async function findCompetitors(
       title: TITLES[name],
       version,
       serves: ({ service, measure }) => {
-        if (name === "bare") return service === "echo" || service === "uppercase";
+        if (name === "bare") return service === "echo" || service === "uppercase" || service === "lines";
         if (name === "streams") return service === "delimited";
         if (name === "loop") return service === "uppercase" || measure === "start";
-        return true;
+        return service !== "lines";
       },
       start: (service) => PeerProcess.start([...(pinning?.server ?? []), ...command, service]),
     });

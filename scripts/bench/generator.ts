@@ -14,6 +14,8 @@ export interface Round {
   min: number;
   median: number;
   max: number;
+  /** How long the polite connection's round trips took, in milliseconds. */
+  polite?: { median: number; worst: number };
 }
 
 /** The generator as a program of its own: in C where it can be compiled, or it would be what is measured. */
@@ -38,8 +40,12 @@ export class Generator {
     return new Generator(`in Deno, which is slower than a server in C (${fault})`, [...before, ...deno], stop);
   }
 
-  #spawn({ kind, connections, size, inFlight, talkers = 0 }: Load, port: number, seconds: number): Deno.ChildProcess {
-    const numbers = [port, connections, size, inFlight, seconds, talkers];
+  #spawn(
+    { kind, connections, size, inFlight, talkers = 0, polite = false }: Load,
+    port: number,
+    seconds: number,
+  ): Deno.ChildProcess {
+    const numbers = [port, connections, size, inFlight, seconds, talkers, Number(polite)];
     const [program, ...args] = [...this.#command, kind, ...numbers.map(String)];
     const cwd = new URL("../../..", PEERS);
     const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;

@@ -3,30 +3,31 @@
 import process from "node:process";
 import { tapesOf } from "../load/answers.ts";
 import type { Plan } from "../load/plan.ts";
-import { runLoad } from "../load/run.ts";
+import { type Result, runLoad } from "../load/run.ts";
 import { Tally } from "../load/tally.ts";
 import { TcpFlow } from "../load/tcp.ts";
 import { runChat } from "./chat_load.ts";
+import type { Round } from "./generator.ts";
 import type { Load } from "./workloads.ts";
 
 /** How long an answer may take, in milliseconds; a datagram without one is lost. */
 const PATIENCE = { tcp: 20_000, udp: 250 };
 
 const [kind = "", ...numbers] = Deno.args;
-const [port = 0, connections = 1, size = 1, inFlight = 1, seconds = 1, talkers = 0] = numbers.map(Number);
+const [port = 0, connections = 1, size = 1, inFlight = 1, seconds = 1, talkers = 0, polite = 0] = numbers.map(Number);
 const load = { kind: kind as Load["kind"], connections, size, inFlight, talkers };
 const transport = kind === "uppercase" ? "udp" : "tcp";
 const plan: Plan = {
   hostname: "127.0.0.1",
   port,
   transport,
-  framing: kind === "lines" ? "lines" : "raw",
+  framing: kind === "lines" || kind === "newlines" ? "lines" : "raw",
   connections,
   size,
   inFlight,
   duration: seconds * 1000,
   timeout: PATIENCE[transport],
-  expect: kind === "uppercase" ? "uppercase" : "echo",
+  expect: kind === "uppercase" ? "uppercase" : kind === "newlines" ? "any" : "echo",
   connectEach: kind === "connect",
   rate: Infinity,
 };
@@ -45,11 +46,23 @@ async function hold(): Promise<void> {
   for (const flow of flows) flow.close();
 }
 
-async function measure(): Promise<void> {
+async function run(plan: Plan): Promise<Result> {
   const result = await runLoad(plan, new AbortController().signal);
   if (result.firstError !== undefined) throw new Error(result.firstError);
+  return result;
+}
+
+/** The polite connection's round trips, from when the others are at it. They include how long this program is busy. */
+async function runPolite(): Promise<Pick<Round, "polite">> {
+  await new Promise((resolve) => setTimeout(resolve, plan.duration / 4));
+  const { latency } = await run({ ...plan, connections: 1, inFlight: 1, duration: plan.duration / 2 });
+  return { polite: { median: latency.p50, worst: latency.max } };
+}
+
+async function measure(): Promise<void> {
+  const [result, beside] = await Promise.all([run(plan), polite ? runPolite() : {}]);
   const { answered: operations, seconds, cpu, lost, perConnection } = result;
-  console.log(JSON.stringify({ operations, seconds, cpu, lost, ...perConnection }));
+  console.log(JSON.stringify({ operations, seconds, cpu, lost, ...perConnection, ...beside }));
 }
 
 async function chat(): Promise<void> {

@@ -12,7 +12,7 @@ const WARMING = 100;
 
 /** One round of one competitor. */
 export interface Sample {
-  /** Operations a second, kilobytes or milliseconds. */
+  /** Operations a second, milliseconds or kilobytes. */
   value: number;
   /** The server's time on the processor for one operation, in microseconds. */
   cpuPerOperation?: number;
@@ -23,6 +23,9 @@ export interface Sample {
   othersCpu?: number;
   lost?: number;
   perConnection?: { min: number; median: number; max: number };
+  /** The polite connection's longest round trip, in milliseconds, and the operations a second of the greedy ones. */
+  worst?: number;
+  greedy?: number;
 }
 
 /** What came of a workload for one competitor. */
@@ -30,10 +33,13 @@ export interface Figure {
   competitor: Competitor["name"];
   title: string;
   rounds: Sample[];
+  /** The best round's value; of round trips the median round's, for a client that mostly starves has a lucky round. */
   best: number;
   median: number;
   /** Between the best round and the worst, as a share of the median. */
   spread: number;
+  /** The longest round trip of a polite connection in any round, in milliseconds. */
+  worst?: number;
   /** What went wrong, if it could not be measured. */
   fault?: string;
 }
@@ -64,8 +70,8 @@ export async function measure(workload: Workload, competitors: Competitor[], set
       const which = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
       await onProgress(`${workload.title}: ${which}, ${contest.competitor.title}`);
       try {
-        if (workload.measure === "rate" && contest.server === undefined) {
-          contest.server = servers.use(await contest.competitor.start(workload.service));
+        if (workload.measure === "rate" || workload.measure === "latency") {
+          contest.server ??= servers.use(await contest.competitor.start(workload.service));
         }
         const sample = await sampleOf(workload, contest.competitor, contest.server, setting, round === 0);
         if (sample !== undefined) contest.samples.push(sample);
@@ -85,7 +91,8 @@ async function sampleOf(
   warming: boolean,
 ): Promise<Sample | undefined> {
   switch (workload.measure) {
-    case "rate": {
+    case "rate":
+    case "latency": {
       const [before, busy] = [await cpuTimeOf(server!.pid), await busyTime()];
       const began = performance.now();
       const round = await generator.run(workload.load, server!.port, warming ? seconds / 2 : seconds);
@@ -93,7 +100,7 @@ async function sampleOf(
       const elapsed = (performance.now() - began) / 1000;
       const serverTime = await cpuTimeOf(server!.pid) - before;
       const others = await busyTime() - busy - serverTime - round.cpu * round.seconds;
-      return { ...rateOf(round, serverTime), othersCpu: others / elapsed / 2 };
+      return { ...sampleFrom(round, serverTime), othersCpu: others / elapsed / 2 };
     }
     case "memory":
       return warming ? undefined : { value: await memoryOfEach(workload, competitor, generator) };
@@ -106,9 +113,10 @@ async function sampleOf(
   }
 }
 
-function rateOf({ operations, seconds, cpu, lost, min, median, max }: Round, serverTime: number): Sample {
+function sampleFrom({ operations, seconds, cpu, lost, min, median, max, polite }: Round, serverTime: number): Sample {
+  const rate = operations / seconds;
   return {
-    value: operations / seconds,
+    ...(polite === undefined ? { value: rate } : { value: polite.median, worst: polite.worst, greedy: rate }),
     cpuPerOperation: serverTime / operations * 1e6,
     serverCpu: serverTime / seconds,
     generatorCpu: cpu,
@@ -143,13 +151,15 @@ function figureOf(workload: Workload, { name, title }: Competitor, rounds: Sampl
   const values = rounds.map(({ value }) => value);
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const median = medianOf(values);
+  const worst = rounds.flatMap(({ worst = [] }) => worst);
   return {
     competitor: name,
     title,
     rounds,
-    best: workload.measure === "rate" ? most : least,
+    best: { rate: most, latency: median, memory: least, start: least }[workload.measure],
     median,
     spread: (most - least) / median,
+    ...(worst.length === 0 ? {} : { worst: Math.max(...worst) }),
     ...(fault === undefined ? {} : { fault }),
   };
 }

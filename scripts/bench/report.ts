@@ -21,10 +21,12 @@ const HEADS = [
 /** What was measured, as a table for each workload, and the targets under it. */
 export function report(outcomes: Outcome[], colors: boolean): string {
   const parts = outcomes.map(({ workload, figures, verdicts }) => {
-    const heads = HEADS.with(1, workload.measure === "rate" ? `${workload.unit}/s` : workload.unit);
+    const { measure, unit } = workload;
+    const named = HEADS.with(1, measure === "rate" ? `${unit}/s` : unit);
+    const heads = measure === "latency" ? named.with(2, "worst ms").with(6, "greedy/s") : named;
     const rows = figures.map((figure) => rowOf(figure, figures));
     const title = colors ? bold(workload.title) : workload.title;
-    const lines = [title, table(heads, rows, { right: [1, 2, 3, 4, 5, 7, 8, 9], colors }).replace(/ +$/gm, "")];
+    const lines = [title, table(heads, rows, { right: [1, 2, 3, 4, 5, 6, 7, 8, 9], colors }).replace(/ +$/gm, "")];
     for (const { title, fault } of figures) if (fault !== undefined) lines.push(`FAILED ${title}: ${fault}`);
     for (const verdict of verdicts) lines.push(words(verdict, colors));
     if (figures.some(isBound)) {
@@ -52,23 +54,25 @@ export function report(outcomes: Outcome[], colors: boolean): string {
 }
 
 function rowOf(figure: Figure, figures: Figure[]): string[] {
-  const { title, rounds, best, median, spread } = figure;
+  const { title, rounds, best, median, spread, worst } = figure;
   if (rounds.length === 0) return [title, ...HEADS.slice(1).map(() => "-")];
   const top = bestOf(figure)!;
   const own = bestOf(figures.find(({ competitor }) => competitor === OWN));
   const percent = (share: number | undefined) => share === undefined ? "" : `${Math.round(share * 100)} %`;
   const cpu = top.cpuPerOperation ?? NaN;
-  const { perConnection } = top;
+  const { perConnection, greedy } = top;
   const lost = rounds.reduce((sum, { lost = 0 }) => sum + lost, 0);
   const to = ratio(figures, figure);
   return [
     title + (lost > 0 ? ` (${whole(lost)} lost)` : ""),
     number(best),
-    number(median),
+    number(worst ?? median),
     percent(spread),
     Number.isNaN(cpu) ? "" : percent(top.serverCpu) + (isDisturbed(figure) ? " ~" : ""),
     Number.isNaN(cpu) ? "" : `${cpu.toPrecision(3)} µs`,
-    perConnection === undefined
+    greedy !== undefined
+      ? whole(greedy)
+      : perConnection === undefined
       ? ""
       : `${whole(perConnection.min)} / ${whole(perConnection.median)} / ${whole(perConnection.max)}`,
     percent(top.generatorCpu) + (isBound(figure) ? " *" : ""),

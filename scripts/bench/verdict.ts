@@ -32,7 +32,11 @@ export function bestOf(figure: Figure | undefined): Sample | undefined {
 
 /** Whether something else had the cores in the best round. */
 export function isDisturbed(figure: Figure): boolean {
-  return (bestOf(figure)?.othersCpu ?? 0) > DISTURBED;
+  return hadOthers(bestOf(figure));
+}
+
+function hadOthers(round: Sample | undefined): boolean {
+  return (round?.othersCpu ?? 0) > DISTURBED;
 }
 
 /** The ratio of this project's figure to another's, from the best rounds: whatever else runs only makes one slower. */
@@ -65,7 +69,10 @@ export function judge(workload: Workload, figures: Figure[]): Outcome {
     }
   }
   if (own !== undefined && own.rounds.length > 0) {
-    add(workload.unit, own.best, workload.most, false, false);
+    // Other programs can make a round trip longer, never shorter.
+    const disturbed = (value = 0, most = 0) => value > most && own.rounds.some(hadOthers);
+    add(workload.unit, own.best, workload.most, false, disturbed(own.best, workload.most));
+    add("worst ms", own.worst, workload.worst, false, disturbed(own.worst, workload.worst));
     const shares = own.rounds.flatMap(({ perConnection }) => perConnection === undefined ? [] : [perConnection])
       .map(({ min, median }) => median === 0 ? 0 : min / median);
     if (shares.length > 0) add("slowest connection to median", Math.min(...shares), workload.fairness, true, false);

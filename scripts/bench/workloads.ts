@@ -1,11 +1,11 @@
 import type { CompetitorName } from "./competitors.ts";
 
 /** A service that the peers speak too. */
-export type Service = "echo" | "delimited" | "uppercase" | "chat";
+export type Service = "echo" | "delimited" | "lines" | "uppercase" | "chat";
 
 /** What the generator does, in its own words. */
 export interface Load {
-  kind: "echo" | "lines" | "connect" | "uppercase" | "chat" | "idle";
+  kind: "echo" | "lines" | "newlines" | "connect" | "uppercase" | "chat" | "idle";
   connections: number;
   /** Bytes of a message, its framing not counted. */
   size: number;
@@ -13,6 +13,8 @@ export interface Load {
   inFlight: number;
   /** Chat: how many of the members talk. */
   talkers?: number;
+  /** Whether one more connection does one round trip after the other beside the greedy ones, and is what is timed. */
+  polite?: boolean;
 }
 
 /** Something that is measured, and what is to be reached. */
@@ -22,9 +24,12 @@ export interface Workload {
   title: string;
   service: Service;
   load: Load;
-  /** What is told: how many a second, memory of a connection, or the time until the first answer. */
-  measure: "rate" | "memory" | "start";
-  /** What is counted, for `rate`. */
+  /**
+   * What is told: how many a second, the median round trip of the polite connection, memory of a connection, or the time
+   * until the first answer.
+   */
+  measure: "rate" | "latency" | "memory" | "start";
+  /** What is counted, for `rate`; what it is told in otherwise. */
   unit: string;
   /** The ratio to each that is to be reached: at least, where more is better, else at most. */
   targets: Partial<Record<CompetitorName, number>>;
@@ -32,6 +37,8 @@ export interface Workload {
   fairness?: number;
   /** The most that the figure itself may be. */
   most?: number;
+  /** The most milliseconds that any round trip of the polite connection may take. */
+  worst?: number;
 }
 
 function echo(
@@ -63,7 +70,7 @@ function uppercase(name: string, title: string, size: number, c: number): Worklo
 function chat(
   name: string,
   title: string,
-  load: Required<Omit<Load, "kind">>,
+  load: Required<Omit<Load, "kind" | "polite">>,
   targets: Workload["targets"],
 ): Workload {
   return {
@@ -74,6 +81,22 @@ function chat(
     measure: "rate",
     unit: "deliveries",
     targets,
+  };
+}
+
+/** Greedy connections, for each of which there is always something to do, and a polite one beside them. */
+function fair(service: "echo" | "lines", connections: number): Workload {
+  const [kind, size] = service === "echo" ? ["echo", 64] as const : ["newlines", 0] as const;
+  return {
+    name: `fair-${service}-${connections}`,
+    title: `${service}, a polite client beside ${connections} greedy`,
+    service,
+    load: { kind, connections, size, inFlight: 4096, polite: true },
+    measure: "latency",
+    unit: "median ms",
+    targets: {},
+    most: 20,
+    worst: 250,
   };
 }
 
@@ -122,6 +145,10 @@ export const WORKLOADS: readonly Workload[] = [
   chat("chat-16", "chat, 2 talk to 16, 10 KiB", { connections: 16, talkers: 2, size: 10_240, inFlight: 16 }, {
     c: 0.85,
   }),
+  fair("echo", 1),
+  fair("echo", 200),
+  fair("lines", 1),
+  fair("lines", 200),
   echo("idle", "idle connections, 5000", { connections: 5000, size: 64, inFlight: 1 }, {}, {
     load: { kind: "idle", connections: 5000, size: 64, inFlight: 1 },
     measure: "memory",

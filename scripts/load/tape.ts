@@ -109,7 +109,7 @@ function messageOf(number: number, size: number): Uint8Array<ArrayBuffer> {
   const digits = Math.min(size, DIGITS);
   const head = (number % distinct(size)).toString(BASE).toUpperCase().padStart(digits, "0");
   const message = new Uint8Array(size);
-  message.set(encodeText(head));
+  if (size > 0) message.set(encodeText(head));
   // A linear congruential generator (Numerical Recipes, 7.1): the same load every time, and no two messages alike.
   for (let at = digits, state = number + 1; at < size; at++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -5,7 +5,7 @@ import { type Competitor, COMPETITORS, findCompetitors, own } from "../../script
 import type { Figure } from "../../scripts/bench/measure.ts";
 import { report } from "../../scripts/bench/report.ts";
 import { temporaryFolder } from "../../scripts/bench/system.ts";
-import { judge } from "../../scripts/bench/verdict.ts";
+import { judge, type Outcome } from "../../scripts/bench/verdict.ts";
 import { WORKLOADS } from "../../scripts/bench/workloads.ts";
 import {
   bytes,
@@ -58,6 +58,21 @@ Deno.test({
   },
 });
 
+Deno.test("bench: a polite client's round trips are timed beside greedy ones, whose rate is told", async () => {
+  const only = ["fair-echo-200", "fair-lines-1"];
+  const args = ["--rounds", "1", "--seconds", "0.2", "--against", "bare", "--only", only.join(",")];
+  const { code, stdout, stderr } = await bench("--json", ...args);
+  assertEquals(code, 0, stderr);
+  for (const { workload, figures, verdicts } of JSON.parse(stdout).outcomes as Outcome[]) {
+    assertEquals(figures.map(({ competitor }) => competitor), ["wirebench", "bare"]);
+    assertEquals(verdicts.map(({ against }) => against), ["median ms", "worst ms"]);
+    for (const { rounds, best, worst } of figures) {
+      assert(0 < best && best <= worst! && worst === rounds[0]!.worst, workload.name);
+      assert(rounds[0]!.greedy! > 0, workload.name);
+    }
+  }
+});
+
 Deno.test("bench: every peer that can run here speaks what the services speak", async (t) => {
   await using folder = await temporaryFolder();
   const { present, missing } = await findCompetitors(COMPETITORS, folder.path, undefined);
@@ -69,10 +84,13 @@ Deno.test("bench: every peer that can run here speaks what the services speak", 
   }
 });
 
+/** A workload of each service. */
+const SPOKEN = ["echo-64", "delimited", "uppercase-64", "chat-16", "fair-lines-1"];
+
 /** Has a server of each kind say what the service says. */
 async function speaks(competitor: Competitor): Promise<void> {
   for (
-    const workload of WORKLOADS.filter(({ name }) => ["echo-64", "delimited", "uppercase-64", "chat-16"].includes(name))
+    const workload of WORKLOADS.filter(({ name }) => SPOKEN.includes(name))
   ) {
     if (!competitor.serves(workload)) continue;
     await using server = await competitor.start(workload.service);
@@ -97,6 +115,12 @@ async function speaks(competitor: Competitor): Promise<void> {
       }
       await peer.end();
       assertEquals(await peer.receiveAll(), "three\n\nfive\n", what);
+    } else if (workload.service === "lines") {
+      await peer.send("one\ntw");
+      assertEquals(await peer.receive(12), "Hello Node!\n", what);
+      await peer.send("o\n\n");
+      await peer.end();
+      assertEquals(await peer.receiveAll(), "Hello Node!\nHello Node!\n", what);
     } else {
       using other = await RawPeer.connect(server.port);
       await peer.send(headed("alice"));
@@ -122,6 +146,8 @@ Deno.test("bench: the generator in Deno does what the one in C does", async () =
       ["echo", "echo", 3, 64, 2, 0.1],
       ["echo", "connect", 3, 64, 1, 0.1],
       ["delimited", "lines", 3, 64, 8, 0.1],
+      ["echo", "echo", 3, 64, 8, 0.1, 0, 1],
+      ["lines", "newlines", 3, 0, 8, 0.1, 0, 1],
       ["uppercase", "uppercase", 3, 64, 1, 0.1],
       ["chat", "chat", 5, 64, 4, 0.1, 2],
       ["chat", "chat", 3, 10_240, 16, 0.1, 3],
@@ -130,8 +156,11 @@ Deno.test("bench: the generator in Deno does what the one in C does", async () =
     await using server = await ServerProcess.start(service);
     const { code, stdout, stderr } = await generate(kind, server.port, ...load);
     assertEquals([code, stderr], [0, ""], `${service} ${kind}`);
-    const { operations, seconds, min, max } = JSON.parse(stdout);
+    const { operations, seconds, min, max, polite } = JSON.parse(stdout);
     assert(operations > 0 && seconds > 0 && min <= max && max <= operations);
+    const [, , , , , timed] = load;
+    assertEquals(polite !== undefined, timed === 1);
+    if (timed) assert(0 < polite.median && polite.median <= polite.worst);
   }
   await using server = await ServerProcess.start("echo");
   assertEquals((await generate("idle", server.port, 50, 64, 1, 0)).stdout, "ready\n");
@@ -246,4 +275,26 @@ Deno.test("bench: a target is judged by the best rounds, and a missed one is nam
   assertEquals(drawn.match(/<rect class="bar own"/g)!.length, 1);
   assertEquals(drawn.match(/<rect class="bar"/g)!.length, 1);
   assertStringIncludes(drawn, "here &amp; now");
+});
+
+Deno.test("bench: a polite client's median and longest round trip are judged, unless others had the cores", () => {
+  const workload = WORKLOADS.find(({ name }) => name === "fair-echo-200")!;
+  const figure = (competitor: Figure["competitor"], title: string, othersCpu: number): Figure => ({
+    competitor,
+    title,
+    rounds: [{ value: 30, worst: 40, greedy: 7000 }, { value: 2.5, worst: 300, greedy: 8000, othersCpu }],
+    best: 2.5,
+    median: 30,
+    spread: 1,
+    worst: 300,
+  });
+  const bare = figure("bare", "Deno, bare", 0);
+  const outcome = judge(workload, [figure("wirebench", "Wirebench", 0), bare]);
+  const text = report([outcome], false);
+  assertMatch(text, /^ +median ms +worst ms .*greedy\/s/m);
+  assertMatch(text, /^Wirebench +2\.5 +300 .* 8,000$/m);
+  assertStringIncludes(text, "reached median ms: 2.50, at most 20\nMISSED worst ms: 300.00, at most 250\n");
+  assertStringIncludes(chart([outcome], ""), "echo, a polite client beside 200 greedy: median ms, less is better");
+  const { verdicts } = judge(workload, [figure("wirebench", "Wirebench", 0.3), bare]);
+  assertEquals(verdicts.map(({ reached }) => reached), [true, undefined]);
 });

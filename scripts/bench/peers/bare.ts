@@ -1,18 +1,31 @@
-// What the runtime alone can do: bare.ts echo|uppercase prints its port. No limit, no deadline, no log.
+// What the runtime alone can do: bare.ts echo|lines|uppercase prints its port. No limit, no deadline, no log.
 
-async function echo(socket: Deno.TcpConn): Promise<void> {
+const MOST = 262_144;
+const ANSWER = "Hello Node!\n";
+
+async function serve(socket: Deno.TcpConn, reply: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>) {
   socket.setNoDelay(true);
   let buffer = new Uint8Array(1024);
   try {
     for (let length; (length = await socket.read(buffer)) !== null;) {
-      let rest = buffer.subarray(0, length);
+      let rest = reply(buffer.subarray(0, length));
       while (rest.length > 0) rest = rest.subarray(await socket.write(rest));
-      if (length === buffer.length && length < 262_144) buffer = new Uint8Array(4 * length);
+      if (length === buffer.length && length < MOST) buffer = new Uint8Array(4 * length);
     }
   } catch {
     // The client broke it off.
   }
   socket.close();
+}
+
+/** As many answers as there are newlines, all in one write. */
+function answerLines(): (bytes: Uint8Array) => Uint8Array<ArrayBuffer> {
+  const answers = new TextEncoder().encode(ANSWER.repeat(MOST));
+  return (bytes) => {
+    let lines = 0;
+    for (let at = 0; at < bytes.length; at++) if (bytes[at] === 10) lines++;
+    return answers.subarray(0, lines * ANSWER.length);
+  };
 }
 
 if (Deno.args[0] === "uppercase") {
@@ -28,7 +41,8 @@ if (Deno.args[0] === "uppercase") {
     await socket.send(datagram, from);
   }
 } else {
+  const reply = Deno.args[0] === "lines" ? answerLines() : (bytes: Uint8Array<ArrayBuffer>) => bytes;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 511 });
   console.log(listener.addr.port);
-  for (;;) echo(await listener.accept());
+  for (;;) serve(await listener.accept(), reply);
 }

@@ -1,5 +1,5 @@
 // The bench's load generator: one epoll loop, every answer compared byte for byte with what should have come.
-// load echo|lines|connect|uppercase|chat|idle PORT CONNECTIONS SIZE IN_FLIGHT SECONDS [TALKERS]
+// load echo|lines|newlines|connect|uppercase|chat|idle PORT CONNECTIONS SIZE IN_FLIGHT SECONDS [TALKERS [POLITE]]
 // prints one line of JSON; for a wrong answer, one line on standard error, with exit code 1.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -18,12 +18,13 @@
 #include <unistd.h>
 
 enum { EVENTS = 512, BUFFER = 256 * 1024, SHORTEST_TAPE = 16 * 1024, NUMBER = 4, NAME = 8, HEADER = 10 };
+static const char ANSWER[] = "Hello Node!\n"; // to each newline
 static const double LOST_AFTER = 0.25, PATIENCE = 20;
 
 // What is sent and what should come back: messages that all differ, one after the other, again and again.
 typedef struct {
   char *sent, *expected;
-  size_t length, messages, sent_each, expected_each;
+  size_t messages, sent_each, expected_each, sent_length, expected_length;
 } Tape;
 
 typedef struct {
@@ -41,7 +42,9 @@ typedef struct {
 static struct sockaddr_in server;
 static int poller, is_datagram;
 static size_t size, in_flight, count, talkers;
-static Connection *connections;
+static Connection *connections, *polite; // one more, which does one round trip after the other
+static double *round_trips;              // how long each of these took, in milliseconds
+static size_t round_trip_count;
 static char buffer[BUFFER];
 static uint64_t operations, lost;
 static int over;
@@ -73,17 +76,21 @@ static void fill(char *to, size_t length, unsigned number, unsigned seed, char f
   }
 }
 
-static Tape make_tape(int lines, int lower) {
-  Tape tape = {.sent_each = size + lines, .expected_each = size + lines};
+static Tape make_tape(const char *kind) {
+  int answers = strcmp(kind, "newlines") == 0, lines = answers || strcmp(kind, "lines") == 0;
+  Tape tape = {.sent_each = size + lines, .expected_each = answers ? sizeof ANSWER - 1 : size + lines};
   tape.messages = 2 * in_flight + 1;
   if (tape.messages * tape.sent_each < SHORTEST_TAPE) tape.messages = SHORTEST_TAPE / tape.sent_each + 1;
-  tape.length = tape.messages * tape.sent_each;
-  tape.sent = malloc(tape.length);
-  tape.expected = malloc(tape.length);
+  tape.sent_length = tape.messages * tape.sent_each;
+  tape.expected_length = tape.messages * tape.expected_each;
+  tape.sent = malloc(tape.sent_length);
+  tape.expected = malloc(tape.expected_length);
   for (size_t at = 0; at < tape.messages; at++) {
-    fill(tape.sent + at * tape.sent_each, size, at, 1, lower ? 'a' : 'A');
-    fill(tape.expected + at * tape.sent_each, size, at, 1, 'A');
-    if (lines) tape.sent[(at + 1) * tape.sent_each - 1] = tape.expected[(at + 1) * tape.sent_each - 1] = '\n';
+    char *sent = tape.sent + at * tape.sent_each, *expected = tape.expected + at * tape.expected_each;
+    fill(sent, size, at, 1, is_datagram ? 'a' : 'A');
+    fill(expected, size, at, 1, 'A');
+    if (lines) sent[size] = expected[size] = '\n';
+    if (answers) memcpy(expected, ANSWER, tape.expected_each);
   }
   return tape;
 }
@@ -138,7 +145,7 @@ static ssize_t receive(Connection *connection, char *to, size_t most) {
 
 static void check(const Tape *tape, Connection *connection, const char *bytes, size_t length) {
   while (length > 0) {
-    size_t at = connection->received % tape->length, part = tape->length - at;
+    size_t at = connection->received % tape->expected_length, part = tape->expected_length - at;
     if (part > length) part = length;
     if (memcmp(bytes, tape->expected + at, part) != 0) die("wrong answer after %zu bytes", connection->received);
     connection->received += part;
@@ -158,6 +165,29 @@ static void on_stream(const Tape *tape, Connection *connection) {
     connection->goal += more * tape->sent_each;
     flush(connection);
   }
+}
+
+static void end_round_trip(void) {
+  // Room for twice as many at each power of two.
+  if ((round_trip_count & (round_trip_count - 1)) == 0) {
+    round_trips = realloc(round_trips, (round_trip_count * 2 + 1) * sizeof *round_trips);
+  }
+  round_trips[round_trip_count++] = (now() - polite->asked_at) * 1000;
+}
+
+static void ask_politely(const Tape *tape) {
+  polite->asked_at = now();
+  polite->goal += tape->sent_each;
+  flush(polite);
+}
+
+static void on_polite(const Tape *tape) {
+  ssize_t length = receive(polite, buffer, BUFFER);
+  if (length == 0) return;
+  check(tape, polite, buffer, length);
+  if ((polite->received - polite->begun) % tape->expected_each > 0 || over) return;
+  end_round_trip();
+  ask_politely(tape);
 }
 
 static void ask_datagram(const Tape *tape, Connection *connection) {
@@ -277,6 +307,9 @@ static int poll_once(const char *kind, const Tape *tape, int milliseconds) {
   int ready = epoll_wait(poller, events, EVENTS, milliseconds);
   for (int at = 0; at < ready; at++) {
     Connection *connection = events[at].data.ptr;
+    // Its answer is looked for before whatever the others want, so that only the server can be late with it.
+    if (polite != NULL) on_polite(tape);
+    if (connection == polite) continue;
     if (kind[0] == 'u') on_datagram(tape, connection);
     else if (strcmp(kind, "connect") == 0) on_connecting(tape, connection, events[at].events);
     else {
@@ -318,12 +351,25 @@ static int by_count(const void *one, const void *other) {
   return a < b ? -1 : a > b;
 }
 
+static int by_time(const void *one, const void *other) {
+  double a = *(const double *)one, b = *(const double *)other;
+  return a < b ? -1 : a > b;
+}
+
 static void print(double seconds, double cpu) {
   uint64_t *counts = calloc(count, sizeof *counts);
   for (size_t at = 0; at < count; at++) counts[at] = connections[at].answered;
   qsort(counts, count, sizeof *counts, by_count);
-  printf("{\"operations\":%lu,\"seconds\":%.6f,\"cpu\":%.4f,\"lost\":%lu,\"min\":%lu,\"median\":%lu,\"max\":%lu}\n",
+  printf("{\"operations\":%lu,\"seconds\":%.6f,\"cpu\":%.4f,\"lost\":%lu,\"min\":%lu,\"median\":%lu,\"max\":%lu",
          operations, seconds, cpu / seconds, lost, counts[0], counts[count / 2], counts[count - 1]);
+  if (polite != NULL) {
+    // The last one, which is still under way, counts for as long as it has taken.
+    end_round_trip();
+    qsort(round_trips, round_trip_count, sizeof *round_trips, by_time);
+    printf(",\"polite\":{\"median\":%.4f,\"worst\":%.4f}", round_trips[round_trip_count / 2],
+           round_trips[round_trip_count - 1]);
+  }
+  printf("}\n");
 }
 
 static double cpu_time(void) {
@@ -345,7 +391,8 @@ int main(int argc, char **argv) {
   int chat = strcmp(kind, "chat") == 0, connecting = strcmp(kind, "connect") == 0, idle = strcmp(kind, "idle") == 0;
   is_datagram = strcmp(kind, "uppercase") == 0;
   poller = epoll_create1(0);
-  connections = calloc(count, sizeof *connections);
+  connections = calloc(count + 1, sizeof *connections);
+  if (argc > 8 && atoi(argv[8])) polite = &connections[count];
   struct rlimit files;
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
@@ -353,10 +400,10 @@ int main(int argc, char **argv) {
 
   Tape tape = {0};
   if (chat) make_chat();
-  else tape = make_tape(strcmp(kind, "lines") == 0, is_datagram);
+  else tape = make_tape(kind);
   if (chat) join_all();
   else if (!connecting) {
-    for (size_t at = 0; at < count; at++) {
+    for (size_t at = 0; at < count + (polite != NULL); at++) {
       open_connection(&connections[at], 1, 0);
       watch(&connections[at], EPOLL_CTL_ADD, EPOLLIN);
     }
@@ -376,12 +423,18 @@ int main(int argc, char **argv) {
       flush(connection);
     } else {
       // Connections begin at different places, so that none can take another's answer for its own.
-      connection->sent = connection->received = connection->begun = at % tape.messages * tape.sent_each;
-      connection->goal = connection->begun + in_flight * tape.sent_each;
+      connection->sent = at % tape.messages * tape.sent_each;
+      connection->received = connection->begun = at % tape.messages * tape.expected_each;
+      connection->goal = connection->sent + in_flight * tape.sent_each;
       connection->out = tape.sent;
-      connection->out_length = tape.length;
+      connection->out_length = tape.sent_length;
       flush(connection);
     }
+  }
+  if (polite != NULL) {
+    polite->out = tape.sent;
+    polite->out_length = tape.sent_length;
+    ask_politely(&tape);
   }
 
   if (idle) {
@@ -403,6 +456,6 @@ int main(int argc, char **argv) {
   print(time - began, cpu_time() - cpu);
   // What is still under way is waited for, or the server would meet resets.
   over = 1;
-  while (poll_once(kind, &tape, 50) > 0 && now() - time < 1) {}
+  while (poll_once(kind, &tape, 50) > 0 && now() - time < 5) {}
   return 0;
 }
