@@ -1,22 +1,22 @@
 import { after } from "./timer.ts";
 
 /**
- * How long connections may run before the event loop is asked to turn, and again before they wait for it, in
- * milliseconds. Others wait about three times as long: for the work under way, the turn, and one that goes first.
+ * Time that connections may run before the event loop is asked to turn, and again before they wait for it, in
+ * milliseconds. Other connections wait about three times as long.
  */
 const QUANTUM = 1;
-/** How much time a connection that goes on may use before it is asked to wait again, in milliseconds. */
+/** Time that a connection may use each time it goes on, in milliseconds. A small request fits in. */
 const GRANT = 0.25;
-/** How long the loop may be kept from turning by connections that have not used their grants, in milliseconds. */
+/** Time after which even connections with time left wait for the turn, in milliseconds. */
 const LONGEST = 3;
-/** How many of those that wait are let go at once. Each asks again, so that no more go on than there is time for. */
+/** Number of waiting connections released at each turn. Each asks again, so only as many go on as there is time for. */
 const RELEASED = 16;
 
-/** Since when the loop is known to have turned, and since when it has been asked to, as `performance.now()` tells. */
+/** Times of the last known turn and of the request for the next one, on the clock of `performance.now()`. */
 let turnedAt = -Infinity;
 let askedAt = Infinity;
 let cancel = () => {};
-/** How many shares there are: after the last one, no timer is left. */
+/** Number of open shares. When the last one closes, so does the timer. */
 let shares = 0;
 
 interface Waiting {
@@ -24,37 +24,37 @@ interface Waiting {
   goOn: () => void;
 }
 
-/** Those that wait, from `next` on: the one that has used least first. */
+/** Shares that wait, from `next` on, sorted by the time that they have used. */
 let waiting: Waiting[] = [];
 let next = 0;
-/** Those that have come since the last turn. */
+/** Shares that began to wait since the last turn. */
 let arrived: Waiting[] = [];
-/** What the one that had used least had used when the loop turned. */
+/** The least time used by any waiting share at the last turn. */
 let least = 0;
-/** Counts the times of contention: what was used while nobody waited took nothing from anybody. */
+/** Counts periods of contention. Time used while no share waited is not held against anyone. */
 let contention = 0;
 
 /**
- * One connection's share of the event loop, which keeps it from starving the others. An operation on a socket that is
- * ready completes without a turn of the loop, so a client that always has something ready would be served alone, for
- * seconds. Every loop that reads, writes or handles batches asks its share before it goes on:
+ * One connection's share of the event loop: a fair scheduler. An operation on a ready socket completes without a turn of
+ * the event loop, so a client that keeps its socket ready could starve all others for seconds. Every loop that reads,
+ * writes or handles batches asks its share before it goes on:
  *
  *     for (let turn; (turn = share.request(performance.now())) !== undefined;) await turn;
  *
- * The loop is asked to turn, by a timer, well before anybody waits for it. Under most loads it turns by itself meanwhile,
- * and nobody waits. By the time somebody does, the timer is due, so the loop does not idle.
+ * A timer asks the loop to turn before any connection has to wait. Under most loads the loop turns by itself meanwhile,
+ * and no connection waits. When one does, the timer is already due, so the loop does not idle.
  *
- * Those that wait go on in the order of the time that they have used, the least first, as in a fair queue: among a
- * thousand busy connections, one that says little is served at the next turn.
+ * Waiting connections go on in the order of the time that they have used, least first, as in fair queuing. Among a
+ * thousand busy connections, a quiet one is served at the next turn.
  */
 export class LoopShare {
-  /** Time used in milliseconds, counted from what had used least when this one began to wait. */
+  /** Time used in milliseconds, at least that of the waiting share that had used least. */
   used = 0;
-  /** When it went on last. */
+  /** When the share last went on. */
   #since = 0;
-  /** How much time its work since then may have taken. */
+  /** Upper bound of the time that its work has taken since then. */
   #work = 0;
-  /** Up to which time used it need not wait. */
+  /** Value of `used` up to which the share need not wait. */
   #granted = 0;
   #contention = -1;
 
@@ -62,7 +62,7 @@ export class LoopShare {
     shares++;
   }
 
-  /** Gives the share back, when its connection has ended. */
+  /** Closes the share. Its connection has ended. */
   close(): void {
     if (--shares > 0 || askedAt === Infinity) return;
     cancel();
@@ -72,8 +72,8 @@ export class LoopShare {
   /**
    * Asks to go on.
    *
-   * @param now The present, as `performance.now()` tells.
-   * @returns What to wait for before asking again, or `undefined` to go on.
+   * @param now The current time, as `performance.now()` returns it.
+   * @returns `undefined` to go on, or a promise to await before asking again.
    */
   request(now: number): Promise<void> | undefined {
     this.used += Math.min(this.#work, now - this.#since);
@@ -91,10 +91,10 @@ export class LoopShare {
   }
 
   /**
-   * Says what it has done since it went on. It is charged for the time that has passed until it asks again, but for no
-   * more than this: others run in between, and so does the garbage collector.
+   * Reports work done since the share went on. The share is charged for the time until its next request, but at most for
+   * the work reported: other connections and the garbage collector run in between.
    *
-   * @param most How long that takes at the most, in milliseconds.
+   * @param most Upper bound of the time that the work takes, in milliseconds.
    */
   work(most: number): void {
     this.#work += most;
@@ -118,7 +118,7 @@ function turned(): void {
   least = waiting[0]!.share.used;
   arrived = [];
   next = 0;
-  // After the last connection has ended, there is nobody to be fair to.
+  // After the last connection has closed, fairness no longer matters.
   const released = shares > 0 ? RELEASED : Infinity;
   while (next < waiting.length && next < released) waiting[next++]!.goOn();
 }

@@ -1,20 +1,20 @@
 import { after } from "./timer.ts";
 
-/** Deadlines are looked at this often at the most, in milliseconds, so that thousands of them need few timers. */
+/** Timer resolution in milliseconds. Coarse, so that thousands of deadlines share few timers. */
 const STEP = 10;
 
-/** Who waits for which step, and what cancels its timer. */
+/** The watchdogs of each step, and a function that cancels its timer. */
 const steps = new Map<number, { waiting: Set<Watchdog>; cancel: () => void }>();
 
 /**
- * The deadlines of one connection's pending read and pending write. Deadlines move with every read, so the step at which
- * they are looked at is not: it is the earliest that was ever needed, and then the next one is chosen.
+ * The deadlines of one connection's pending read and pending write. Deadlines move with every read; the timer does not. It
+ * fires at the earliest deadline ever set and is then re-armed.
  */
 export class Watchdog {
   readonly #expire: (what: "read" | "write") => void;
   #readBy = Infinity;
   #writeBy = Infinity;
-  /** The step it waits for; infinite for none, and the other infinity once it is stopped. */
+  /** The step of its timer: `Infinity` for none, `-Infinity` once it is stopped. */
   #step = Infinity;
 
   constructor(expire: (what: "read" | "write") => void) {
@@ -24,7 +24,7 @@ export class Watchdog {
   reading(now: number, timeout: number): void {
     if (timeout === Infinity) return;
     this.#readBy = now + timeout;
-    if (this.#readBy < this.#step * STEP) this.#waitFor(this.#readBy);
+    if (this.#readBy < this.#step * STEP) this.#arm(this.#readBy);
   }
 
   hasRead(): void {
@@ -34,7 +34,7 @@ export class Watchdog {
   writing(now: number, timeout: number): void {
     if (timeout === Infinity) return;
     this.#writeBy = now + timeout;
-    if (this.#writeBy < this.#step * STEP) this.#waitFor(this.#writeBy);
+    if (this.#writeBy < this.#step * STEP) this.#arm(this.#writeBy);
   }
 
   hasWritten(): void {
@@ -46,17 +46,17 @@ export class Watchdog {
     this.#step = -Infinity;
   }
 
-  /** Called at its step. */
-  look(): void {
-    if (this.#step === -Infinity) return; // Stopped by another one of this step.
+  /** Called when the timer of its step fires. */
+  check(): void {
+    if (this.#step === -Infinity) return; // Another watchdog of this step has stopped it.
     this.#step = Infinity;
     const now = performance.now();
     if (this.#readBy <= now) this.#expire("read");
     else if (this.#writeBy <= now) this.#expire("write");
-    else this.#waitFor(Math.min(this.#readBy, this.#writeBy));
+    else this.#arm(Math.min(this.#readBy, this.#writeBy));
   }
 
-  #waitFor(at: number): void {
+  #arm(at: number): void {
     const step = Math.ceil(at / STEP);
     if (step >= this.#step) return;
     this.#leave();
@@ -64,7 +64,7 @@ export class Watchdog {
     this.#step = step;
     let due = steps.get(step);
     if (due === undefined) {
-      const cancel = after(step * STEP - performance.now(), () => goOff(step));
+      const cancel = after(step * STEP - performance.now(), () => fire(step));
       due = { waiting: new Set(), cancel };
       steps.set(step, due);
     }
@@ -81,8 +81,8 @@ export class Watchdog {
   }
 }
 
-function goOff(step: number): void {
+function fire(step: number): void {
   const { waiting } = steps.get(step)!;
   steps.delete(step);
-  for (const watchdog of waiting) watchdog.look();
+  for (const watchdog of waiting) watchdog.check();
 }

@@ -1,79 +1,83 @@
 import type { Connection } from "./connection.ts";
 import { checkLimit } from "./limits.ts";
 
-/** What may become of a subscriber that reads less fast than others publish. */
+/** Policies for a subscriber that reads more slowly than others publish. */
 export const SLOW_POLICIES = ["disconnect", "drop-oldest", "wait"] as const;
 
 /**
- * What becomes of a subscriber that reads less fast than others publish:
+ * How a broadcast treats a subscriber that reads more slowly than others publish:
  *
- * - `disconnect`: it is closed as too slow when it is further behind than it may be; publishers that `settle` wait a
- *   second at the most for one that reads.
- * - `drop-oldest`: it goes without the oldest messages that it has not got. Nobody waits.
- * - `wait`: publishers that `settle` wait for it, for as long as it reads at all: the slowest sets the pace. One that
- *   reads nothing is closed by its connection's `writeTimeout`.
+ * - `disconnect`: closes it as too slow once it lags by more than `maxLag`. Publishers that await `ready()` wait at most
+ *   a second for a subscriber that still reads.
+ * - `drop-oldest`: drops the oldest messages that it has not received. Publishers never wait.
+ * - `wait`: publishers that await `ready()` wait for it as long as it reads, so the slowest subscriber sets the pace. A
+ *   subscriber that reads nothing is closed by its connection's `writeTimeout`.
  */
 export type SlowPolicy = typeof SLOW_POLICIES[number];
 
 /** Options of {@linkcode Broadcast}. */
 export interface BroadcastOptions {
   /**
-   * What becomes of subscribers that are too slow.
+   * How to treat subscribers that are too slow.
    *
    * @default {"disconnect"}
    */
   slow?: SlowPolicy | undefined;
   /**
-   * How many bytes a subscriber may be behind. The log is shared, so this bounds the memory of the whole broadcast,
-   * not of each subscriber. With `wait` it is a quarter of it, and what each publisher publishes between two `settle`.
+   * Number of bytes by which a subscriber may lag. The log is shared, so this bounds the memory of the whole broadcast, not
+   * of each subscriber. With `wait` the bound is a quarter of it, plus what each publisher publishes between two calls of
+   * `ready()`.
    *
-   * @default {16777216}
+   * @default {DEFAULT_MAX_LAG}
    */
   maxLag?: number | undefined;
   /**
-   * The size of the log's segments in bytes. With segments of 64 KiB, messages of 10 KiB cost more than twice as much.
+   * Size of the log's segments in bytes. With segments of 64 KiB, messages of 10 KiB cost more than twice as much.
    *
    * @default {1048576}
    */
   segmentSize?: number | undefined;
 }
 
-/** From what part of `maxLag` on publishers should wait for a subscriber. The rest is for what is on its way. */
-const BEHIND = 1 / 4;
-/** The longest run written at once, so that a subscriber's progress shows. */
+/** Bytes by which a subscriber may lag by default: 16 MiB. */
+export const DEFAULT_MAX_LAG: number = 16 * 1024 * 1024;
+
+/** Fraction of `maxLag` from which on publishers should wait for a subscriber. The rest is for bytes on their way. */
+const LAGGING = 1 / 4;
+/** Maximum length of one write, so that a slow subscriber still shows progress. */
 const LONGEST_RUN = 256 * 1024;
-/** Runs are gathered into one write up to this length: copying them costs less than writing twice. */
+/** Length up to which runs are gathered into one write. Copying so many bytes costs less than a second write. */
 const GATHERED = 16 * 1024;
-/** How long publishers wait for a subscriber that reads, but too slowly, before it is on its own, in milliseconds. */
+/** Time that publishers wait for a subscriber that reads too slowly, in milliseconds. */
 const PATIENCE = 1000;
 /**
- * After how long without taking anything a subscriber is not waited for at all, in milliseconds. The system asks for more
- * only when a good part of its buffer, a megabyte or so, has been read.
+ * Time after which publishers no longer wait for a subscriber that has taken nothing, in milliseconds. The operating system
+ * takes more only when a good part of its buffer, about a megabyte, has been read.
  */
-const DEAF_AFTER = 500;
-/** How often a publisher that waits looks again, in milliseconds. */
-const LOOK_AGAIN = 5;
+const STALLED_AFTER = 500;
+/** Interval at which a waiting publisher checks again, in milliseconds. */
+const CHECK_EVERY = 5;
 
-/** A stretch of the log. Subscribers hold the one they read, so those that all have read are collected. */
+/** A segment of the log. Subscribers hold the one that they read, so segments that all have read are collected. */
 interface Segment {
   readonly bytes: Uint8Array;
-  /** Where it begins, counted from the beginning of the log. */
+  /** Offset of its first byte in the log. */
   readonly start: number;
   length: number;
   next: Segment | undefined;
 }
 
-/** A stretch of the log that its subscriber is not to get, and the one after it. */
-interface Stretch {
+/** A range of the log that its subscriber skips, and the next such range. */
+interface Range {
   start: number;
   end: number;
-  next: Stretch | undefined;
+  next: Range | undefined;
 }
 
 /**
- * One message to many connections. Each message is appended once to a shared log; every subscriber has a place in it
- * and writes from there what it has not sent yet, in as few writes as there are stretches without a message of its
- * own. Publishing never waits and copies nothing per subscriber: 16 to 40 times faster than a write for each.
+ * Sends each message to many connections. A message is appended once to a shared log. Every subscriber has a position in
+ * the log and writes from there, skipping its own messages, in few large writes. Publishing never waits and copies
+ * nothing per subscriber: 16 to 40 times faster than a write for each.
  *
  * @example Everybody but the sender
  * ```ts
@@ -85,7 +89,7 @@ interface Stretch {
  * await using server = serveTcp({ port: 0 }, async (connection) => {
  *   const member = room.subscribe(connection);
  *   joined.resolve();
- *   await connection.readChunk(); // Says nothing, so this is its end.
+ *   await connection.readChunk(); // Waits for the end.
  *   await member.leave();
  * });
  * using connection = await connectTcp({ port: server.addr.port });
@@ -99,90 +103,91 @@ export class Broadcast {
   readonly #maxLag: number;
   readonly #segmentSize: number;
   readonly #subscribers = new Set<Subscriber>();
-  /** Those that were far behind when the last segment began, since when, and whether they were told so. */
-  readonly #behind = new Map<Subscriber, { since: number; told: boolean }>();
+  /** Subscribers that lagged when the last segment began, since when, and whether they were notified. */
+  readonly #lagging = new Map<Subscriber, { since: number; notified: boolean }>();
   #last: Segment;
   #waking = false;
 
   /**
-   * Starts a broadcast without subscribers.
+   * Creates a broadcast without subscribers.
    *
-   * @param options How far behind a subscriber may be, what becomes of it then, and the size of segments.
+   * @param options The policy for slow subscribers, and the sizes of the log.
    * @throws {RangeError} If `maxLag` is not a number of bytes above 0.
    */
   constructor(options: BroadcastOptions = {}) {
     this.#slow = options.slow ?? "disconnect";
-    this.#maxLag = checkLimit("maxLag", options.maxLag ?? 16 * 1024 * 1024);
-    // Who is behind is found out when a segment is full, so there are several of them in the lag allowed.
+    this.#maxLag = checkLimit("maxLag", options.maxLag ?? DEFAULT_MAX_LAG);
+    // Lagging subscribers are found when a segment is full, so `maxLag` spans several segments.
     this.#segmentSize = Math.min(options.segmentSize ?? 1024 * 1024, Math.max(1, this.#maxLag >> 2));
-    // Nothing is taken for a broadcast that nobody uses.
+    // An unused broadcast takes no memory.
     this.#last = { bytes: new Uint8Array(), start: 0, length: 0, next: undefined };
   }
 
-  /** How many subscribers there are. */
+  /** Number of subscribers. */
   get size(): number {
     return this.#subscribers.size;
   }
 
   /**
-   * Sends what is published from now on to a connection, until it leaves or ends.
+   * Sends everything that is published from now on to a connection, until it leaves or ends.
    *
-   * @param connection Where to; nobody else may write to it meanwhile.
-   * @param onSlow Called when it does not keep up: by `drop-oldest` with the number of bytes that it goes without, by
-   * `wait` with 0 when others have waited for it for a second.
-   * @returns The subscriber, to leave with and to publish as.
+   * @param connection The connection. Nothing else may write to it meanwhile.
+   * @param onSlow Called when the subscriber is too slow: with the number of dropped bytes by `drop-oldest`, with 0 by
+   * `wait` once publishers have waited for a second.
+   * @returns The subscriber.
    */
   subscribe(connection: Connection, onSlow: (dropped: number) => void = () => {}): Subscriber {
     const forget = () => {
       this.#subscribers.delete(subscriber);
-      this.#behind.delete(subscriber);
+      this.#lagging.delete(subscriber);
     };
-    const subscriber = new Subscriber(connection, this.#last, forget, onSlow);
+    const subscriber = new Subscriber(this, connection, this.#last, forget, onSlow);
     this.#subscribers.add(subscriber);
     return subscriber;
   }
 
   /**
-   * Sends bytes to all subscribers, together in one write unless a connection's buffer is full.
+   * Sends bytes to all subscribers, in one write unless a connection's buffer is full.
    *
-   * @param parts What to send, one after the other; copied.
-   * @param sender The subscriber that does not get them.
+   * @param chunks The bytes, in order. They are copied.
+   * @returns The range of the log that they take.
    */
-  publish(parts: readonly Uint8Array[], sender?: Subscriber): void {
+  publish(chunks: readonly Uint8Array[]): { start: number; end: number } {
     let length = 0;
-    for (const part of parts) length += part.length;
+    for (const chunk of chunks) length += chunk.length;
     if (this.#last.length + length > this.#last.bytes.length) {
       this.#addSegment(length);
-      this.#findLaggards();
+      this.#findLagging();
     }
     const segment = this.#last;
     const start = segment.start + segment.length;
-    for (const part of parts) {
-      segment.bytes.set(part, segment.length);
-      segment.length += part.length;
+    for (const chunk of chunks) {
+      segment.bytes.set(chunk, segment.length);
+      segment.length += chunk.length;
     }
-    sender?.skip(start, start + length);
-    if (this.#waking) return;
-    this.#waking = true;
-    // Once for all that is published in this turn.
-    queueMicrotask(() => {
-      this.#waking = false;
-      for (const subscriber of this.#subscribers) subscriber.wake();
-    });
-  }
-
-  /** Whether a subscriber is so far behind that publishers should `settle` before they go on. */
-  get crowded(): boolean {
-    return this.#behind.size > 0;
+    if (!this.#waking) {
+      this.#waking = true;
+      // Once for everything that is published in this turn.
+      queueMicrotask(() => {
+        this.#waking = false;
+        for (const subscriber of this.#subscribers) subscriber.wake();
+      });
+    }
+    return { start, end: start + length };
   }
 
   /**
-   * Waits for subscribers that read, but less fast than others publish, as the policy says: by `disconnect`, so that one
-   * who talks fast does not cost others their connection. One who does not read is not waited for then; one who reads
-   * too slowly is for a second.
+   * Backpressure for publishers: tells whether subscribers lag, and lets publishers wait for them as the policy says. With
+   * `disconnect` a fast publisher then does not cost subscribers that keep reading their connection.
+   *
+   * @returns `undefined` if no subscriber lags, or a promise that resolves when publishing should go on.
    */
-  async settle(): Promise<void> {
-    while (this.#mustWait()) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+  ready(): Promise<void> | undefined {
+    return this.#lagging.size === 0 ? undefined : this.#waitForLagging();
+  }
+
+  async #waitForLagging(): Promise<void> {
+    while (this.#mustWait()) await new Promise((resolve) => setTimeout(resolve, CHECK_EVERY));
   }
 
   #addSegment(atLeast: number): void {
@@ -191,56 +196,64 @@ export class Broadcast {
     this.#last = this.#last.next = { bytes, start: start + length, length: 0, next: undefined };
   }
 
-  #findLaggards(): void {
+  #findLagging(): void {
     for (const subscriber of this.#subscribers) {
       const lag = this.#last.start - subscriber.position;
       if (this.#slow === "drop-oldest") {
         if (lag > this.#maxLag) subscriber.dropUpTo(this.#last.start - this.#maxLag / 2);
       } else if (this.#slow === "disconnect" && lag > this.#maxLag) subscriber.closeAsTooSlow(lag);
-      else if (lag > this.#maxLag * BEHIND && !this.#behind.has(subscriber)) {
-        this.#behind.set(subscriber, { since: performance.now(), told: false });
+      else if (lag > this.#maxLag * LAGGING && !this.#lagging.has(subscriber)) {
+        this.#lagging.set(subscriber, { since: performance.now(), notified: false });
       }
     }
   }
 
-  /** Whether there is somebody to wait for; forgets those who have caught up. */
+  /** Whether publishers must wait. Forgets subscribers that have caught up. */
   #mustWait(): boolean {
     const now = performance.now();
     let waiting = false;
-    for (const [subscriber, behind] of this.#behind) {
+    for (const [subscriber, lagging] of this.#lagging) {
       const lag = this.#last.start + this.#last.length - subscriber.position;
-      const patience = now - behind.since < PATIENCE;
-      if (lag <= this.#maxLag * BEHIND) this.#behind.delete(subscriber);
-      else if (this.#slow === "wait" || patience && now - subscriber.wroteAt < DEAF_AFTER) waiting = true;
-      if (this.#slow !== "wait" || patience || behind.told) continue;
-      behind.told = true;
-      subscriber.isWaitedFor();
+      const patience = now - lagging.since < PATIENCE;
+      if (lag <= this.#maxLag * LAGGING) this.#lagging.delete(subscriber);
+      else if (this.#slow === "wait" || patience && now - subscriber.wroteAt < STALLED_AFTER) waiting = true;
+      if (this.#slow !== "wait" || patience || lagging.notified) continue;
+      lagging.notified = true;
+      subscriber.notifyWaiting();
     }
     return waiting;
   }
 }
 
-/** A connection's place in a {@linkcode Broadcast}. */
+/** A connection that receives a {@linkcode Broadcast}. */
 export class Subscriber implements Disposable {
+  readonly #room: Broadcast;
   readonly #connection: Connection;
   readonly #forget: () => void;
   readonly #onSlow: (dropped: number) => void;
   #segment: Segment;
-  /** How much of the segment has been written. */
+  /** Number of bytes of the segment that have been written. */
   #offset: number;
-  /** This subscriber's own messages, as places in the whole log: those not yet skipped. */
-  #own: Stretch | undefined;
-  #lastOwn: Stretch | undefined;
-  /** For runs that are written together; only one write is under way at a time. */
+  /** Ranges of the log with this subscriber's own messages, not yet skipped. */
+  #own: Range | undefined;
+  #lastOwn: Range | undefined;
+  /** Buffer for runs that are written together. Only one write is under way at a time. */
   #gathered: Uint8Array | undefined;
-  /** Where a subscriber that leaves stops. */
+  /** Position at which a leaving subscriber stops. */
   #end = Infinity;
   #writing = false;
   #wroteAt = performance.now();
   #left: PromiseWithResolvers<void> | undefined;
 
   /** Use {@linkcode Broadcast.subscribe}. */
-  constructor(connection: Connection, segment: Segment, forget: () => void, onSlow: (dropped: number) => void) {
+  constructor(
+    room: Broadcast,
+    connection: Connection,
+    segment: Segment,
+    forget: () => void,
+    onSlow: (dropped: number) => void,
+  ) {
+    this.#room = room;
     this.#connection = connection;
     this.#segment = segment;
     this.#offset = segment.length;
@@ -248,18 +261,23 @@ export class Subscriber implements Disposable {
     this.#onSlow = onSlow;
   }
 
-  /** How much of the log has been handed to the connection, in bytes from its beginning. */
+  /** Position in the log up to which bytes have been handed to the connection. */
   get position(): number {
     return this.#segment.start + this.#offset;
   }
 
-  /** When it last took something, as `performance.now()` tells. */
+  /** Time of the last completed write, on the clock of `performance.now()`. */
   get wroteAt(): number {
     return this.#wroteAt;
   }
 
-  /** Keeps a stretch of the log from this subscriber. */
-  skip(start: number, end: number): void {
+  /**
+   * Sends bytes to all other subscribers; see {@linkcode Broadcast.publish}.
+   *
+   * @param chunks The bytes, in order. They are copied.
+   */
+  publish(chunks: readonly Uint8Array[]): void {
+    const { start, end } = this.#room.publish(chunks);
     if (this.#own === undefined) {
       this.#own = this.#lastOwn = { start, end, next: undefined };
     } else if (this.#lastOwn!.end === start) {
@@ -269,20 +287,20 @@ export class Subscriber implements Disposable {
     }
   }
 
-  /** Writes what is new, unless that is going on already. */
+  /** Writes what is new, unless a write is under way. */
   wake(): void {
     if (this.#writing) return;
     const run = this.#gather();
     if (run === undefined) return;
     this.#writing = true;
-    this.#connection.hold();
+    this.#connection.beginWork();
     this.#write(run);
   }
 
   /**
-   * Stops following the broadcast.
+   * Unsubscribes.
    *
-   * @returns When everything published until now is written, or the connection has ended.
+   * @returns Resolves when everything published until now is written, or the connection has ended.
    */
   leave(): Promise<void> {
     this.#left ??= Promise.withResolvers();
@@ -294,33 +312,32 @@ export class Subscriber implements Disposable {
     return this.#left.promise;
   }
 
-  /** Stops following the broadcast at once, whatever is not written yet. */
+  /** Unsubscribes at once. Bytes not yet written are dropped. */
   [Symbol.dispose](): void {
     this.#detach();
   }
 
-  /** Ends the connection of a subscriber that does not read. */
+  /** Closes the connection of a subscriber that lags too far. */
   closeAsTooSlow(lag: number): void {
     this.#detach();
     this.#connection.close("too slow", `The peer is ${lag} bytes behind`);
   }
 
   /**
-   * Goes without what is between the segment it reads and a place further on. Segments begin with a message and end
-   * with one, so none comes in half.
+   * Drops the segments between the current one and a position. Segments hold whole messages, so none is sent in half.
    */
-  dropUpTo(place: number): void {
+  dropUpTo(position: number): void {
     let next = this.#segment.next;
     const from = next?.start ?? Infinity;
-    while (next?.next !== undefined && next.start < place) next = next.next;
+    while (next?.next !== undefined && next.start < position) next = next.next;
     if (next === undefined || next.start <= from) return;
-    // A copy: the segment itself leads others to those left out.
+    // A copy, since other subscribers still follow the segment to the dropped ones.
     this.#segment = { ...this.#segment, next };
     this.#onSlow(next.start - from);
   }
 
-  /** Says that others wait for it. */
-  isWaitedFor(): void {
+  /** Reports that publishers wait for this subscriber. */
+  notifyWaiting(): void {
     this.#onSlow(0);
   }
 
@@ -331,7 +348,7 @@ export class Subscriber implements Disposable {
       if (next === undefined) this.#stopWriting();
       else this.#write(next);
     }, () => {
-      // The connection has ended; whoever reads from it is told why.
+      // The connection has ended. Its reads throw the reason.
       this.#detach();
       this.#stopWriting();
     });
@@ -339,20 +356,20 @@ export class Subscriber implements Disposable {
 
   #stopWriting(): void {
     this.#writing = false;
-    this.#connection.release();
+    this.#connection.endWork();
     if (this.#left !== undefined) this.#detach();
   }
 
-  /** Only now: until it has written the last byte, one that leaves may fall behind like any other. */
+  /** Not before the last byte is written: a leaving subscriber may lag like any other. */
   #detach(): void {
     this.#forget();
-    // A segment leads to all those after it, which nobody would let go of.
+    // A segment keeps all later segments alive.
     this.#segment = { ...this.#segment, bytes: new Uint8Array(), next: undefined };
     this.#end = 0;
     this.#left?.resolve();
   }
 
-  /** The next bytes to write: one run, or several short ones, as around this subscriber's own messages. */
+  /** The next bytes to write: one run, or several short ones gathered. */
   #gather(): Uint8Array | undefined {
     const first = this.#nextRun(LONGEST_RUN);
     if (first === undefined || first.length >= GATHERED) return first;
@@ -369,7 +386,7 @@ export class Subscriber implements Disposable {
     return gathered.subarray(0, length);
   }
 
-  /** A stretch of the next bytes to write, up to a message of this subscriber's own or the end of a segment. */
+  /** The next run of bytes to write, up to an own message or the end of a segment. */
   #nextRun(longest: number): Uint8Array | undefined {
     while (this.position < this.#end) {
       const segment = this.#segment;
@@ -388,7 +405,7 @@ export class Subscriber implements Disposable {
         this.#offset = end;
         return run;
       }
-      // A stretch may go on in the next segment.
+      // A range may continue in the next segment.
       this.#offset = Math.min(own!.end - segment.start, segment.length);
       if (this.position === own!.end) this.#own = own!.next;
       else own!.start = this.position;

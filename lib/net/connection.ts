@@ -9,25 +9,25 @@ import { LoopShare } from "./_loop.ts";
 import { after } from "./timer.ts";
 import { Watchdog } from "./_watchdog.ts";
 
-/** A connection's first read buffer in bytes: all that an idle connection costs. Sizes and factor as measured. */
+/** Size of the first read buffer in bytes, all that an idle connection costs. The fastest in the echo benchmark. */
 const FIRST_BUFFER = 1024;
-/** The largest a read buffer becomes. */
+/** Maximum size of a read buffer in bytes. Larger buffers were no faster in the echo benchmark. */
 const LARGEST_BUFFER = 256 * 1024;
-/** By how much it grows when a read fills it. */
+/** Factor by which a buffer grows when a read fills it. */
 const GROWTH = 4;
-/** After this many reads in a row that a buffer of one step less would have held, it shrinks by that step. */
+/** Number of consecutive small reads after which a buffer shrinks by one step. */
 const SMALL_READS = 64;
 
-/** About what reading or writing takes, and each byte of it, in milliseconds. */
+/** Time that one read or write takes, and each of its bytes, in milliseconds: an upper bound, as measured. */
 const CALL_COST = 0.01;
 const BYTE_COST = 1e-6;
 
-/** What a wait for the peer that came to nothing is called. */
+/** Why waiting for the peer timed out. */
 export type LateReason = "idle" | "too slow";
 
 /**
- * One connection over TCP, TLS or a Unix socket, on either side: reading and writing with deadlines, one writer at a
- * time, an end for one reason.
+ * Either side of a connection over TCP, TLS or a Unix socket. Reads and writes have deadlines, concurrent writes never
+ * interleave, and the connection ends for exactly one reason.
  */
 export class Connection implements Disposable {
   /** The deadlines in force, in milliseconds. */
@@ -37,7 +37,7 @@ export class Connection implements Disposable {
   readonly #maxQueue: number;
   #remote: string | undefined;
   readonly #log: Log | undefined;
-  /** Its share of the event loop; for the library's own loops. */
+  /** Share of the event loop. Loops that handle batches ask it before each batch. */
   readonly share = new LoopShare();
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
@@ -47,29 +47,30 @@ export class Connection implements Disposable {
   #lateAfter = 0;
 
   #writing: Promise<void> | undefined;
-  #waiting: { pieces: Uint8Array[]; length: number; written: PromiseWithResolvers<void> } | undefined;
+  #waiting: { chunks: Uint8Array[]; length: number; written: PromiseWithResolvers<void> } | undefined;
   #closingWrite: Promise<void> | undefined;
-  /** Whether the peer has ended its side, so that closing is all that is left. */
+  /** Whether the peer has ended its side. */
   #peerEnded = false;
 
   #reason: CloseReason | undefined;
   #words = "";
-  /** Why it ended as an error, once somebody needs it: making one costs a stack trace. */
+  /** Why the connection ended. Created on first use, since an error captures a stack trace. */
   #error: ConnectionError | undefined;
-  /** Set while closing, when all that can still go wrong is the peer's goodbye. */
+  /** Set while lingering. Errors of the peer no longer change the reason then. */
   #finishing: CloseReason | undefined;
   #abort: AbortController | undefined;
   #endingSoon: AbortController | undefined;
   #draining = false;
-  #holds = 1;
+  /** Number of things under way that a drain waits for. */
+  #work = 1;
 
   /**
    * Takes over a socket.
    *
-   * @param socket An open connection, which belongs to this object from now on.
-   * @param options How long the peer may take, and how much may wait for it.
-   * @param remote What the peer is called, where its address does not say: the client of a Unix socket has none.
-   * @param log Where each read and write is told, at the level debug.
+   * @param socket An open socket. This object owns it from now on.
+   * @param options Deadlines, and the limit of the write queue.
+   * @param remote Name of the peer. Needed for clients of a Unix socket, which have no address.
+   * @param log Logs each read and write at level debug.
    * @throws {RangeError} If an option is out of range.
    */
   constructor(socket: Socket, options: ConnectionOptions | Limits = {}, remote?: string, log?: Log) {
@@ -79,7 +80,7 @@ export class Connection implements Disposable {
     this.#log = log?.isEnabledFor("debug") ? log : undefined;
     this.deadlines = limits;
     this.#maxQueue = limits.maxQueue;
-    // Nagle's algorithm holds a small write back until the one before is acknowledged: up to 405 times slower.
+    // Nagle's algorithm delays a small write until the previous one is acknowledged: up to 405 times slower.
     socket.setNoDelay?.(true);
   }
 
@@ -98,7 +99,7 @@ export class Connection implements Disposable {
     return this.#reason;
   }
 
-  /** Aborted, with the {@linkcode ConnectionError}, when the connection ends. */
+  /** Aborts when the connection ends. Its reason is the {@linkcode ConnectionError}. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
@@ -107,7 +108,7 @@ export class Connection implements Disposable {
     return this.#abort.signal;
   }
 
-  /** Aborted when the connection is to come to its end: its server drains, or it has ended. */
+  /** Aborts when the connection should end: its server drains, or the connection has ended. */
   get ending(): AbortSignal {
     if (this.#endingSoon === undefined) {
       this.#endingSoon = new AbortController();
@@ -117,10 +118,10 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Shakes hands, where the connection is an encrypted one that has not yet. The first read or write would do it too,
-   * but under its own deadline.
+   * Completes the TLS handshake. Does nothing on a plain connection. Without this call the first read or write completes
+   * it, under its own deadline.
    *
-   * @throws {ConnectionError} If the two sides cannot agree, or not within `handshakeTimeout`.
+   * @throws {ConnectionError} If the handshake fails or takes longer than `handshakeTimeout`.
    */
   async handshake(): Promise<void> {
     if (this.#socket.handshake === undefined) return;
@@ -138,13 +139,13 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Reads what has come, at least one byte.
+   * Reads at least one byte into a buffer.
    *
-   * @param buffer Where to put it.
-   * @param timeout How long to wait, in milliseconds.
-   * @param late What it is called when nothing comes in that time.
-   * @returns How many bytes came, or `null` at the end of the stream.
-   * @throws {ConnectionError} If the connection ended in another way, or nothing came in time.
+   * @param buffer The buffer.
+   * @param timeout Time to wait in milliseconds.
+   * @param late The reason of the error if the time runs out.
+   * @returns The number of bytes read, or `null` at the end of the stream.
+   * @throws {ConnectionError} If the connection ended in another way, or the time ran out.
    */
   async read(
     buffer: Uint8Array,
@@ -164,9 +165,9 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Moves the deadline of the read that is pending, if one is: the peer now owes what it did not owe before.
+   * Moves the deadline of the pending read. Does nothing if no read is pending.
    *
-   * @param timeout How long it may take from now, in milliseconds.
+   * @param timeout Time from now in milliseconds.
    */
   expectWithin(timeout: number): void {
     if (!this.#reading) return;
@@ -175,19 +176,19 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Reads what has come into a buffer of the connection's own, which grows while reads fill it: the fastest way
-   * to read, and the one that costs an idle connection least.
+   * Reads a chunk into the connection's own buffer, which grows while reads fill it. This is the fastest way to read, and
+   * the one that costs an idle connection least.
    *
-   * @param timeout How long to wait, in milliseconds.
-   * @param late What it is called when nothing comes in that time.
-   * @returns The bytes, valid until the next read, or `null` at the end of the stream.
-   * @throws {ConnectionError} If the connection ended in another way, or nothing came in time.
+   * @param timeout Time to wait in milliseconds.
+   * @param late The reason of the error if the time runs out.
+   * @returns The chunk, valid until the next read, or `null` at the end of the stream.
+   * @throws {ConnectionError} If the connection ended in another way, or the time ran out.
    */
   async readChunk(
     timeout: number = this.deadlines.idleTimeout,
     late: LateReason = "idle",
   ): Promise<Uint8Array | null> {
-    // Not by way of read(): one more function that waits would cost each connection a part of what it costs at all.
+    // Does not call read(): one more async function would add to the memory of each idle connection.
     let now = performance.now();
     for (let turn; (turn = this.share.request(now)) !== undefined; now = performance.now()) await turn;
     this.#beginRead(now, timeout, late);
@@ -205,66 +206,66 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Writes all of the bytes. One write is under way at a time; those called for meanwhile are joined into the next.
-   * Wait for each: what is written without waiting is held in memory, up to `maxQueue`.
+   * Writes all of the bytes. Calls made while a write is under way are joined into the next write. Await each call: bytes
+   * written without waiting stay in memory, up to `maxQueue`.
    *
-   * @param bytes What to write; not to be changed until it is written.
-   * @returns When the operating system has taken the bytes.
-   * @throws {ConnectionError} If the connection ended, the peer read nothing for as long as it may, or more than
+   * @param bytes The bytes. Do not change them before the promise resolves.
+   * @returns Resolves when the operating system has taken the bytes.
+   * @throws {ConnectionError} If the connection ended, the peer read nothing within `writeTimeout`, or more than
    * `maxQueue` bytes would wait.
    */
   write(bytes: Uint8Array): Promise<void> {
     if (this.#reason !== undefined || this.#closingWrite !== undefined) return Promise.reject(this.#writeClosed());
     if (this.#writing === undefined) return this.#writing = this.#writeAndGoOn(bytes);
-    const waiting = this.#waiting ??= { pieces: [], length: 0, written: Promise.withResolvers() };
+    const waiting = this.#waiting ??= { chunks: [], length: 0, written: Promise.withResolvers() };
     waiting.length += bytes.length;
     if (waiting.length > this.#maxQueue) {
       this.close("too slow", `More than ${this.#maxQueue} bytes wait for the peer to read`);
     }
-    waiting.pieces.push(bytes);
+    waiting.chunks.push(bytes);
     return waiting.written.promise;
   }
 
-  /** Ends this side once everything is written; the peer can still send. Does nothing the second time. */
+  /** Half-closes: ends this side once everything is written. The peer can still send. The second call does nothing. */
   closeWrite(): Promise<void> {
     return this.#closingWrite ??= this.#closeWrite();
   }
 
-  /** Counts one more thing under way, which a drain waits for; see {@linkcode Connection.release}. */
-  hold(): void {
-    this.#holds++;
+  /** Begins work that a drain waits for; {@linkcode Connection.endWork} ends it. */
+  beginWork(): void {
+    this.#work++;
   }
 
-  /** Counts one thing less under way. A connection with nothing under way ends its side when its server drains. */
-  release(): void {
-    this.#holds--;
-    this.#endWhenAtRest();
+  /** Ends work that was begun. A draining connection ends its side when no work is left. */
+  endWork(): void {
+    this.#work--;
+    this.#endWhenIdle();
   }
 
-  /** Asks the connection to end as soon as nothing is under way. */
+  /** Ends this side as soon as no work is under way. */
   drain(): void {
     this.#draining = true;
     this.#endingSoon?.abort();
-    this.#endWhenAtRest();
+    this.#endWhenIdle();
   }
 
   /**
-   * Makes sure that everything is written, and ends this side, unless closing does: the peer has ended its own.
+   * Writes everything that waits, and ends this side unless the peer has ended its own, since closing then ends both.
    *
    * @throws {ConnectionError} If not everything could be written.
    */
-  async settle(): Promise<void> {
+  async flush(): Promise<void> {
     if (!this.#peerEnded) return await this.closeWrite();
     while (this.#writing !== undefined) await this.#writing;
     if (this.#reason !== undefined) throw this.#asError();
   }
 
   /**
-   * Closes the connection so that nothing written is lost: ends this side, reads and drops what the peer still
-   * sends until it ends its own, and closes, all within `lingerTimeout`. A socket closed with bytes unread
-   * resets the connection, which can destroy the last answer on its way (RFC 1122, 4.2.2.13).
+   * Closes the connection without losing what was written: ends this side, drops what the peer still sends until the
+   * peer ends its side, then closes, all within `lingerTimeout`. Closing a socket with unread bytes resets the
+   * connection, which can destroy the last answer on its way (RFC 1122, 4.2.2.13).
    *
-   * @param reason Why it ends.
+   * @param reason Why the connection ends.
    */
   async finish(reason: CloseReason = "finished"): Promise<void> {
     if (this.#reason !== undefined) return;
@@ -275,7 +276,7 @@ export class Connection implements Disposable {
       this.#finishing = reason;
       while (await this.readChunk(Infinity) !== null) { /* dropped */ }
     } catch {
-      // The end is what was wanted, and the reason for it is known.
+      // The connection has ended, as intended.
     } finally {
       cancel();
       this.close(reason);
@@ -283,10 +284,10 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Closes the connection at once. Only the first reason counts.
+   * Closes the connection at once. Later calls do nothing.
    *
-   * @param reason Why.
-   * @param message The words for it, for whoever still reads or writes.
+   * @param reason Why the connection ends.
+   * @param message Message of the error that pending reads and writes throw.
    */
   close(reason: CloseReason = "finished", message: string = "The connection is closed"): void {
     this.#end({ reason, message });
@@ -313,7 +314,7 @@ export class Connection implements Disposable {
   #took(length: number | null): number | null {
     this.share.work(CALL_COST + (length ?? 0) * BYTE_COST);
     if (this.#log !== undefined) this.#tell(length === null ? "The end from" : "Read {size} from", length ?? 0);
-    // An encrypted connection says goodbye all the same (RFC 8446, 6.1).
+    // Over TLS this side still has to send close_notify (RFC 8446, 6.1).
     if (length === null) this.#peerEnded = this.#socket.handshake === undefined;
     return length;
   }
@@ -322,7 +323,7 @@ export class Connection implements Disposable {
     this.#log?.debug(`${what} {peer}`, { size: plural(bytes, "byte"), peer: this.remote });
   }
 
-  /** Makes the buffer larger when a read has filled it, and smaller after many that a smaller one would have held. */
+  /** Grows the buffer when a read has filled it, and shrinks it after many small reads. */
   #fitBuffer(length: number): void {
     const size = this.#buffer.length;
     if (length === size) {
@@ -356,7 +357,7 @@ export class Connection implements Disposable {
       this.#waiting = undefined;
       this.#writing = undefined;
       if (next !== undefined) {
-        this.#writing = this.#writeAndGoOn(next.pieces.length === 1 ? next.pieces[0]! : concat(next.pieces));
+        this.#writing = this.#writeAndGoOn(next.chunks.length === 1 ? next.chunks[0]! : concat(next.chunks));
         this.#writing.then(next.written.resolve, next.written.reject);
       }
     }
@@ -371,9 +372,9 @@ export class Connection implements Disposable {
     }
   }
 
-  #endWhenAtRest(): void {
-    // A failure to end is the connection's end, which whoever reads from it is told.
-    if (this.#draining && this.#holds === 0) this.closeWrite().catch(() => {});
+  #endWhenIdle(): void {
+    // If this fails the connection has ended, and its reads throw.
+    if (this.#draining && this.#work === 0) this.closeWrite().catch(() => {});
   }
 
   #writeClosed(): ConnectionError {
@@ -394,7 +395,7 @@ export class Connection implements Disposable {
     }
   }
 
-  /** Ends the connection for an error of its socket; returns why it ended, which may have been something else before. */
+  /** Ends the connection for an error of its socket. Returns why it ended, which may be an earlier reason. */
   #fail(error: unknown): ConnectionError {
     if (this.#reason === undefined) this.#end(toConnectionError(error));
     return this.#asError();

@@ -3,39 +3,39 @@ import type { Decoder, Framing } from "../framing/framing.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
 
-/** Most messages in the first batch of a chunk, and in any: handled and answered, that many take about a millisecond. */
+/** Number of messages in the first batch of a chunk, and in any batch. Handling that many takes about a millisecond. */
 const FIRST_BATCH = 64;
 const LARGEST_BATCH = 512;
-/** What it takes at the most to decode, handle and answer a message, and each byte of it, in milliseconds. */
+/** Time that decoding, handling and answering a message takes, and each of its bytes, in milliseconds: an upper bound. */
 const MESSAGE_COST = 5e-3;
 const BYTE_COST = 5e-5;
-/** Most bytes given at once to a decoder that cannot stop after a number of messages. */
+/** Number of bytes pushed at once into a decoder that cannot stop after a number of messages. */
 const SLICE = 1024;
-/** Views cost too much to be made anew for nothing. */
+/** Shared, since creating a view costs 26 ns. */
 const NOTHING = new Uint8Array();
-/** How many bytes of a stream tell what it is. */
+/** Number of bytes at the beginning of a stream from which another protocol is recognised. */
 const OPENING = 32;
 
 /**
- * A connection that carries messages: what {@linkcode framed} returns. Iterating over it gives each message until
- * the peer ends its side.
+ * A connection that carries messages; {@linkcode framed} creates it. Iterating over it yields each message until the peer
+ * ends its side.
  *
- * The first message must begin within the connection's `firstMessageTimeout`, the next ones within `idleTimeout`,
- * and one that has begun must end within `messageTimeout`.
+ * The first message must begin within the connection's `firstMessageTimeout`, later ones within `idleTimeout`, and every
+ * message must end within `messageTimeout` of its first byte.
  */
 export class Framed<Received, Sent = Received> {
   /** The connection underneath. */
   readonly connection: Connection;
   readonly #framing: Framing<Received, Sent>;
   readonly #decoder: Decoder<Received>;
-  /** Messages that came in one read and were not asked for yet, from `#next` on. */
+  /** Decoded messages. Those from `#next` on have not been received yet. */
   #batch: Received[] = [];
   #next = 0;
-  /** What has been read and not been looked at; valid until the next read. */
+  /** Bytes that have been read and not decoded. Valid until the next read. */
   #unread: Uint8Array = NOTHING;
   #most = FIRST_BATCH;
   #first = true;
-  /** How the stream begins, until there is a message. */
+  /** The first bytes of the stream, kept until the first message. */
   #opening: Uint8Array | undefined = new Uint8Array();
   #ended = false;
 
@@ -49,10 +49,10 @@ export class Framed<Received, Sent = Received> {
   /**
    * Waits for the next message.
    *
-   * @param timeout How long it may take to begin, in milliseconds; the connection's deadlines apply without it.
+   * @param timeout Time until the message begins, in milliseconds. Defaults to the connection's deadlines.
    * @returns The message, or `undefined` when the peer has ended its side.
-   * @throws {FramingError} If what came cannot be understood, after every message before it has been received.
-   * @throws {ConnectionError} If the connection ended in another way, or the message did not come in time.
+   * @throws {FramingError} If the stream is malformed. Messages before the error are received first.
+   * @throws {ConnectionError} If the connection ended in another way, or the time ran out.
    */
   async receive(timeout?: number): Promise<Received | undefined> {
     if (this.#next >= this.#batch.length) {
@@ -63,9 +63,9 @@ export class Framed<Received, Sent = Received> {
   }
 
   /**
-   * Waits for messages, and gives all that have come, some thousands at the most: for those who answer many in one write.
+   * Waits for messages and returns those that have arrived, at most 512, so that a server can answer them in one write.
    *
-   * @param timeout As {@linkcode Framed.receive}.
+   * @param timeout As for {@linkcode Framed.receive}.
    * @returns At least one message, or none when the peer has ended its side.
    * @throws As {@linkcode Framed.receive}.
    */
@@ -86,12 +86,12 @@ export class Framed<Received, Sent = Received> {
           chunk = await this.connection.readChunk(Math.max(0, messageBy - now), "too slow");
         } else {
           const { firstMessageTimeout, idleTimeout } = this.connection.deadlines;
-          // Between messages nothing is owed, so a server that drains may end here.
-          this.connection.release();
+          // The connection is idle between messages, so a draining server may end it here.
+          this.connection.endWork();
           try {
             chunk = await this.connection.readChunk(timeout ?? (this.#first ? firstMessageTimeout : idleTimeout));
           } finally {
-            this.connection.hold();
+            this.connection.beginWork();
           }
           this.#first = false;
         }
@@ -116,7 +116,7 @@ export class Framed<Received, Sent = Received> {
    * Sends one message.
    *
    * @param message The message.
-   * @returns When the operating system has taken it; messages sent without waiting are joined into few writes.
+   * @returns Resolves when the operating system has taken it. Messages sent without waiting are joined into few writes.
    * @throws {FramingError} If the framing refuses the message.
    * @throws {ConnectionError} If the connection has ended, or the peer does not read.
    */
@@ -128,7 +128,7 @@ export class Framed<Received, Sent = Received> {
    * Sends several messages in one write.
    *
    * @param messages The messages, in order.
-   * @returns When the operating system has taken them.
+   * @returns Resolves when the operating system has taken them.
    * @throws As {@linkcode Framed.send}.
    */
   async sendAll(messages: readonly Sent[]): Promise<void> {
@@ -136,11 +136,11 @@ export class Framed<Received, Sent = Received> {
   }
 
   /**
-   * Sends a message and waits for the one that answers it.
+   * Sends a message and waits for the next one, its answer.
    *
    * @param message The message.
    * @returns The answer.
-   * @throws {ConnectionError} If the peer ends without an answer, or it does not come in time.
+   * @throws {ConnectionError} If the peer ends without an answer, or the time runs out.
    * @throws As {@linkcode Framed.send}, and as {@linkcode Framed.receive}.
    */
   async request(message: Sent): Promise<Received> {
@@ -150,7 +150,7 @@ export class Framed<Received, Sent = Received> {
     return answer;
   }
 
-  /** Gives each message until the peer ends its side. */
+  /** Yields each message until the peer ends its side. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Received, void, void> {
     for (;;) {
       if (this.#next >= this.#batch.length) {
@@ -168,7 +168,7 @@ export class Framed<Received, Sent = Received> {
       if (messages.length > 0) this.#opening = undefined;
       return messages;
     } catch (error) {
-      // A stranger is recognised by how it begins, of which the decoder may have needed a byte.
+      // The decoder may have dropped bytes of the opening by which another protocol is recognised.
       if (this.#opening !== undefined) this.#decoder.failure?.recognise(this.#opening);
       throw error;
     }
@@ -178,7 +178,7 @@ export class Framed<Received, Sent = Received> {
     const decoder = this.#decoder;
     const chunk = decoder.taken === undefined ? this.#unread.subarray(0, SLICE) : this.#unread;
     const messages = decoder.push(chunk, this.#most);
-    // As the first batches are small, a thousand clients that all begin to send at once do not keep others waiting.
+    // Batches start small, so that a thousand clients that start sending at once do not delay others.
     this.#most = messages.length < this.#most ? FIRST_BATCH : Math.min(2 * this.#most, LARGEST_BATCH);
     const taken = decoder.taken ?? chunk.length;
     this.#unread = taken === this.#unread.length ? NOTHING : this.#unread.subarray(taken);
@@ -187,11 +187,11 @@ export class Framed<Received, Sent = Received> {
 }
 
 /**
- * Lays a framing over a connection.
+ * Sends and receives messages over a connection.
  *
  * @param connection An open connection.
- * @param framing How messages are told apart.
- * @returns Messages in and messages out.
+ * @param framing How messages are framed.
+ * @returns The messages of the connection.
  *
  * @example A server that counts the characters of lines
  * ```ts

@@ -253,7 +253,7 @@ class TcpService implements TcpServer {
     try {
       await connection.handshake();
       await this.#handler(connection);
-      await connection.settle();
+      await connection.flush();
     } catch (error) {
       reason = reasonOf(error);
       const ours = reason === "failed" && !(error instanceof ConnectionError);

@@ -79,8 +79,9 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
           start = end;
           if (member === undefined) member = new Member(room, connection, message, log);
           else member.say(message);
-          // Many messages can come in one read, and others are to have them before more are said.
-          if (room.crowded) await room.settle();
+          // Wait for members that lag before reading on.
+          const ready = room.ready();
+          if (ready !== undefined) await ready;
         }
       }
       await member?.leave();
@@ -95,7 +96,6 @@ class Member implements Disposable {
   /** The name under its header, as it stands before everything that this member says. */
   readonly #name: Uint8Array;
   readonly #subscriber: Subscriber;
-  readonly #room: Broadcast;
   readonly #log: Log;
   readonly #who: { name: string; peer: string };
 
@@ -103,7 +103,6 @@ class Member implements Disposable {
     const name = textOf(message);
     checkName(name);
     this.#name = new Uint8Array(message);
-    this.#room = room;
     this.#log = log;
     this.#who = { name: quoteText(name), peer: connection.remote };
     this.#subscriber = room.subscribe(connection, (dropped) => {
@@ -116,7 +115,7 @@ class Member implements Disposable {
   /** Passes a message on to all the others, as it came. */
   say(message: Uint8Array): void {
     // Name and text in one write: the tutorial's client loses its place when they come apart.
-    this.#room.publish([this.#name, message], this.#subscriber);
+    this.#subscriber.publish([this.#name, message]);
     if (this.#log.showsMessages) this.#log.said(this.#who.peer, "Server", message.subarray(HEADER_LENGTH));
   }
 
