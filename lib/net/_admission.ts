@@ -4,18 +4,18 @@ import { blockOf, isLoopback } from "./address.ts";
 import type { CloseReason } from "./errors.ts";
 import { checkLimit } from "./limits.ts";
 
-/** How many connections one address may have, unless something else is given. This machine's own are not counted then. */
+/** Default limit of connections from one address. It does not hold for loopback addresses. */
 const DEFAULT_PER_ADDRESS = 100;
-/** How many counters threads share for addresses: two addresses have the same one once in so many pairs. */
+/** Number of counters that threads share for addresses. Two addresses share one with a chance of 1 in 65,536. */
 const SHARED_COUNTERS = 65_536;
 
-/** Why somebody is not let in. */
+/** Why a client is refused. */
 interface Refusal {
   reason: CloseReason;
   detail: string;
 }
 
-/** Who may have a connection, and how many of them. */
+/** Decides which clients may connect: the allow list, and the limits in all and for each address. */
 export class Admission {
   readonly #allows: ((hostname: string) => boolean) | undefined;
   readonly #most: number;
@@ -37,10 +37,10 @@ export class Admission {
     this.#counts = sharedCounts === undefined ? new OwnCounts() : new SharedCounts(sharedCounts);
   }
 
-  /** Lets somebody in, who has to `leave` then, or says why not. The client of a Unix socket has no address. */
+  /** Counts a client in, or returns why it is refused. Call `leave` at the end. Clients of Unix sockets have no address. */
   enter(hostname: string | undefined): Refusal | undefined {
     if (hostname !== undefined && this.#allows?.(hostname) === false) {
-      return { reason: "not allowed", detail: "The address is none of those that may connect" };
+      return { reason: "not allowed", detail: "The address is not in the allow list" };
     }
     const block = hostname === undefined ? undefined : blockOf(hostname);
     const open = this.#counts.add(1);
@@ -63,7 +63,7 @@ export class Admission {
   }
 }
 
-/** How many connections are open, in all and for each block of addresses. Adding gives the new number. */
+/** Numbers of open connections, in all and for each block of addresses. Both methods return the new number. */
 interface Counts {
   add(change: 1 | -1): number;
   addFor(block: string, change: 1 | -1): number;
@@ -85,30 +85,30 @@ class OwnCounts implements Counts {
   }
 }
 
-/** Counts that several threads share, a row for each: what one that failed had counted can be taken away. */
+/** Counters shared by threads. Each thread has its own row, so that the counts of a failed thread can be cleared. */
 export interface CountsRow {
   /** The memory of all rows. */
   memory: SharedArrayBuffer;
-  /** Which row is one's own, from 0. */
+  /** Index of the own row, from 0. */
   row: number;
-  /** A secret of all rows, without which strangers could choose addresses that share a counter. */
+  /** Secret seed of the hash, so that strangers cannot choose addresses that share a counter. */
   seed: number;
 }
 
-/** How many counters a row has: of all connections, and of each block's. */
+/** Number of counters in a row: one for all connections, the others for blocks of addresses. */
 const ROW = 1 + SHARED_COUNTERS;
 
-/** Makes memory for so many threads. */
+/** Allocates the counters of so many threads. */
 export function makeSharedCounts(rows: number): SharedArrayBuffer {
   return new SharedArrayBuffer(rows * ROW * Int32Array.BYTES_PER_ELEMENT);
 }
 
-/** How many connections are open in all. */
+/** Number of open connections in all threads. */
 export function openConnections(memory: SharedArrayBuffer): number {
   return sumOf(new Int32Array(memory), 0);
 }
 
-/** Forgets what a thread that failed had counted. */
+/** Clears the counts of a thread that failed. */
 export function clearCounts({ memory, row }: Pick<CountsRow, "memory" | "row">): void {
   new Int32Array(memory).fill(0, row * ROW, (row + 1) * ROW);
 }
@@ -138,14 +138,14 @@ class SharedCounts implements Counts {
     return this.#addAt(1 + hash(block, this.#seed) % SHARED_COUNTERS, change);
   }
 
-  /** Adds first and sums then, so that two who come at once may both be refused, but never both let in. */
+  /** Adds before it sums: two concurrent clients may both be refused, but never both exceed the limit. */
   #addAt(place: number, change: 1 | -1): number {
     Atomics.add(this.#counts, this.#row * ROW + place, change);
     return sumOf(this.#counts, place);
   }
 }
 
-/** FNV-1a (Fowler, Noll, Vo), 32 bits, from a secret beginning. */
+/** FNV-1a (Fowler, Noll, Vo), 32 bits, with a secret seed. */
 function hash(text: string, seed: number): number {
   let value = 0x811c9dc5 ^ seed;
   for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);

@@ -1,15 +1,14 @@
-/** How many senders are remembered. Whoever comes first beyond that is forgotten first. */
+/** Maximum number of senders remembered. The oldest is forgotten first. */
 const MAX_SENDERS = 10_000;
 
-/** What a sender may still send, and when that was true. */
+/** The tokens of one sender, and the time of the last refill. */
 interface Bucket {
   left: number;
   at: number;
 }
 
 /**
- * So many things a second from each sender, and as many at once: a token bucket for each. Memory is bounded whatever
- * addresses are made up.
+ * Limits each sender to a rate, with a token bucket each. Memory is bounded, also when a stranger makes up addresses.
  */
 export class RateLimit {
   readonly #perSecond: number;
@@ -19,7 +18,7 @@ export class RateLimit {
     this.#perSecond = perSecond;
   }
 
-  /** Whether one more is within the limit. */
+  /** Takes a token. Returns whether there was one. */
   take(sender: string, now: number = performance.now()): boolean {
     const bucket = this.#buckets.get(sender);
     if (bucket === undefined) {

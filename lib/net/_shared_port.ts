@@ -1,10 +1,10 @@
-/** How long the exclusive listener stays open, in milliseconds. */
+/** Time that the exclusive listener stays open, in milliseconds. */
 const EXCLUSIVE = 10;
-/** How much time may pass between the two listeners, in milliseconds: too little for another program's exclusive one. */
+/** Maximum time between the two listeners, in milliseconds: shorter than another program's exclusive one stays open. */
 const GAP = EXCLUSIVE / 2;
 
 /**
- * Listens as the first of several that share a port.
+ * Opens the first of several listeners that share a port.
  *
  * Linux shares a port among all listeners that ask for it, and refuses it to an exclusive listener while there are any.
  * So an exclusive listener comes first, and the shared one right after it. If another program opens its own exclusive

@@ -6,20 +6,20 @@ export interface HostPort {
   port: number;
 }
 
-/** Where a server listens: at a host and a port, or at the path of a Unix socket, which has neither (`""` and 0). */
+/** Address that a server listens at: a host and a port, or the path of a Unix socket (host `""`, port 0). */
 export interface ListenAddress extends HostPort {
-  /** The path of the Unix socket, if it is one. */
+  /** Path of the Unix socket, if the server listens at one. */
   path?: string;
 }
 
-/** What a listener on `::` makes of an IPv4 peer's address, in its normal form (RFC 4291, 2.5.5.2). */
+/** Normal form of the IPv4-mapped address that a listener on `::` reports for an IPv4 peer (RFC 4291, 2.5.5.2). */
 const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/;
 
 /**
- * Shows an address in the one form in which addresses are shown and compared here: `127.0.0.1:80`, `[::1]:80`,
- * a path for a Unix socket, and an IPv4 address as itself also when it came over an IPv6 socket.
+ * Formats an address in the form used everywhere here for display and comparison: `127.0.0.1:80`, `[::1]:80`, or the path
+ * of a Unix socket. An IPv4-mapped address is formatted as IPv4.
  *
- * @param address What a socket says of itself or its peer, or a host and a port.
+ * @param address The address of a socket, or a host and a port.
  * @returns The address as text.
  *
  * @example Both families
@@ -39,9 +39,9 @@ export function formatAddress(address: Deno.Addr | ListenAddress): string {
 }
 
 /**
- * Brings an address into its normal form: the shortest for IPv6 (RFC 5952), and the IPv4 address for one that is mapped.
+ * Normalises an address: the shortest form for IPv6 (RFC 5952), and IPv4 for an IPv4-mapped address.
  *
- * @param hostname An address, or a name, which stays as it is.
+ * @param hostname An address. A name is returned unchanged.
  * @returns The normal form, without brackets.
  */
 export function normalHost(hostname: string): string {
@@ -49,15 +49,15 @@ export function normalHost(hostname: string): string {
   const address = URL.parse(`http://[${hostname}]`)?.hostname.slice(1, -1) ?? hostname;
   const [, high, low] = MAPPED_IPV4.exec(address) ?? [];
   if (high === undefined || low === undefined) return address;
-  return [high, low].flatMap((part) => [parseInt(part, 16) >> 8, parseInt(part, 16) & 0xff]).join(".");
+  return [high, low].flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 0xff]).join(".");
 }
 
 /**
- * Names whoever an address belongs to, for limits that hold for each: an IPv4 address as it is, an IPv6 address by its
- * first 64 bits, since one machine has all of the rest to itself (RFC 6177).
+ * Returns the block of an address, for limits on each client: the IPv4 address itself, or the first 64 bits of an IPv6
+ * address, since one machine owns all of the rest (RFC 6177).
  *
  * @param hostname An address in any form.
- * @returns A key to count by.
+ * @returns The block, as a key.
  */
 export function blockOf(hostname: string): string {
   const host = normalHost(hostname);
@@ -69,7 +69,7 @@ export function blockOf(hostname: string): string {
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
-/** Whether an address can only be reached from this machine. */
+/** Whether an address is a loopback address, reachable from this machine only. */
 export function isLoopback(hostname: string): boolean {
   const host = normalHost(hostname);
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);

@@ -1,14 +1,14 @@
 import { normalHost } from "./address.ts";
 
-/** What an address range looks like, for error messages. */
+/** The expected form, for error messages. */
 const EXPECTED = 'an address or a range like "192.168.0.0/16" or "2001:db8::/32"';
 
 /**
- * Makes a test for addresses out of ranges in CIDR notation (RFC 4632, RFC 4291).
+ * Creates a predicate for addresses from ranges in CIDR notation (RFC 4632, RFC 4291).
  *
  * @param ranges Addresses or ranges, `10.0.0.0/8` or `::1`; an IPv4 range also holds for clients of an IPv6 listener.
- * @returns Tells whether an address is in one of them.
- * @throws {RangeError} If one of them is not a range.
+ * @returns A function that tells whether an address is in one of the ranges.
+ * @throws {RangeError} If one of the texts is neither an address nor a range.
  *
  * @example
  * ```ts
@@ -20,7 +20,7 @@ const EXPECTED = 'an address or a range like "192.168.0.0/16" or "2001:db8::/32"
  * ```
  */
 export function allowList(ranges: readonly string[]): (hostname: string) => boolean {
-  // Loaded only where it is needed: it takes 13 ms, as long as all else that a server does before its first answer.
+  // Loaded on demand: loading takes 13 ms, as long as everything else before the first answer of a server.
   const { BlockList, isIP } = process.getBuiltinModule("node:net");
   const list = new BlockList();
   for (const range of ranges) {
@@ -32,7 +32,7 @@ export function allowList(ranges: readonly string[]): (hostname: string) => bool
     list.addSubnet(address, prefix, version === 6 ? "ipv6" : "ipv4");
   }
   return (hostname) => {
-    // A zone says through which interface a link-local address is reached, not whose it is (RFC 4007).
+    // A zone names the interface of a link-local address and is not part of the address (RFC 4007).
     const host = normalHost(hostname.replace(/%.*$/, ""));
     return list.check(host, host.includes(":") ? "ipv6" : "ipv4");
   };

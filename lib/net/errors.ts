@@ -4,15 +4,15 @@ import type { FramingError, FramingFault } from "../framing/errors.ts";
  * Why a connection ended: one of this list, and only one.
  *
  * - `finished`: both sides said what they had to say.
- * - `idle`: nothing came for as long as may pass between messages, or before the first.
- * - `too slow`: a message begun was not ended in time, or what was written was not read.
+ * - `idle`: no message began within `idleTimeout`, or the first within `firstMessageTimeout`.
+ * - `too slow`: a message did not end in time, or the peer did not read what was written.
  * - `malformed`, `too long`, `truncated`: the peer broke the framing.
  * - `reset`: the peer, or the network, broke the connection off.
- * - `refused`: there were too many connections, in all or from that address.
- * - `not allowed`: the peer's address is none of those that may connect.
+ * - `refused`: the limit of connections was reached, in all or from that address.
+ * - `not allowed`: the peer's address is not in the allow list.
  * - `handshake failed`: the peer did not speak TLS, or the two sides could not agree.
  * - `shutdown`: this side stopped before the connection had finished.
- * - `failed`: a mistake on this side.
+ * - `failed`: an error on this side.
  */
 export type CloseReason =
   | "finished"
@@ -26,24 +26,24 @@ export type CloseReason =
   | "shutdown"
   | "failed";
 
-/** A connection that ended while something was still to be read or written. */
+/** Thrown when a connection ends while something is still to be read or written. */
 export class ConnectionError extends Error {
   /** The class's name. */
   override name = "ConnectionError";
 
   /**
-   * Says how the connection ended.
+   * Creates the error.
    *
    * @param reason Why it ended.
    * @param message What happened, in words.
-   * @param options The error it came from, if there was one.
+   * @param options The cause, if there is one.
    */
   constructor(readonly reason: CloseReason, message: string, options?: ErrorOptions) {
     super(message, options);
   }
 }
 
-/** What the operating system says when the other side, or the way to it, is gone. */
+/** Errors of the operating system that mean that the peer, or the way to it, is gone. */
 const GONE = [
   Deno.errors.ConnectionReset,
   Deno.errors.ConnectionAborted,
@@ -54,7 +54,7 @@ const GONE = [
   Deno.errors.NetworkUnreachable,
 ];
 
-/** Tells what an error of a socket means for its connection. */
+/** Converts an error of a socket. */
 export function toConnectionError(error: unknown): ConnectionError {
   if (error instanceof ConnectionError) return error;
   if (GONE.some((gone) => error instanceof gone)) {
@@ -67,24 +67,24 @@ export function toConnectionError(error: unknown): ConnectionError {
   return new ConnectionError("failed", message, { cause: error });
 }
 
-/** What an error of a TLS handshake means, in words that say which side is wrong. */
+/** Converts an error of a TLS handshake, with a message that says which side is wrong. */
 export function toHandshakeError(error: unknown): ConnectionError {
   if (error instanceof ConnectionError) return error;
-  const said = error instanceof Error ? error.message : Deno.inspect(error);
-  const meant = /InvalidContentType|InvalidMessage/.test(said)
+  const message = error instanceof Error ? error.message : Deno.inspect(error);
+  const cause = /InvalidContentType|InvalidMessage/.test(message)
     ? "what the peer sent is not TLS"
-    : /unable to (verify|get)|self.signed/.test(said)
+    : /unable to (verify|get)|self.signed/.test(message)
     ? "none of the certificate authorities trusted here has signed the peer's certificate"
     : error instanceof Deno.errors.UnexpectedEof || GONE.some((gone) => error instanceof gone)
     ? "the peer broke it off"
-    : said;
-  return new ConnectionError("handshake failed", `The TLS handshake failed: ${meant}`, { cause: error });
+    : message;
+  return new ConnectionError("handshake failed", `The TLS handshake failed: ${cause}`, { cause: error });
 }
 
-/** The reason for which an error, thrown by whoever handled a connection, ends it. */
+/** Returns the close reason for an error that a handler threw. */
 export function reasonOf(error: unknown): CloseReason {
   if (error instanceof ConnectionError) return error.reason;
-  // By its field, not its class: net knows what a framing is, not how one is made.
+  // By its field, not its class: lib/net does not import framings.
   const fault = error instanceof Error ? (error as Partial<FramingError>).reason : undefined;
   return fault === "malformed" || fault === "too long" || fault === "truncated"
     ? fault

@@ -10,22 +10,22 @@ import { after, sleep } from "./timer.ts";
 import { type Certificate, encryptServer, serverContext, type Socket } from "./_tls.ts";
 import { type Listener, listenUnix } from "./unix.ts";
 
-/** How long a handler may take to notice that its connection was cut, in milliseconds, before it is given up. */
+/** Time that a handler has to return after its connection was aborted, in milliseconds. The server then ends without it. */
 const GIVE_UP_AFTER = 1000;
-/** How long to wait before accepting again when the process has no descriptor left, in milliseconds. */
+/** Pause before the next accept when the process has no file descriptor left, in milliseconds. */
 const NO_DESCRIPTOR_PAUSE = 100;
 
 /** Options of {@linkcode serveTcp}. */
 export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
   /**
-   * The path of a Unix socket to listen at, instead of a host and a port. The file is made for its owner alone (mode
-   * 600), and gone at the end; see {@linkcode removeStaleSocket} for one that is there already.
+   * Path of a Unix socket to listen at, instead of a host and a port. Only the owner can use the file (mode 600), and the
+   * server removes it at the end. {@linkcode removeStaleSocket} removes one that a killed server left behind.
    */
   path?: string;
-  /** Encrypts every connection with TLS. Not for a Unix socket. */
+  /** Certificate to encrypt every connection with TLS. Not for a Unix socket. */
   tls?: Certificate;
   /**
-   * How many connections the operating system keeps waiting to be accepted.
+   * Length of the queue in which the operating system keeps connections until they are accepted.
    *
    * @default {511}
    */
@@ -38,59 +38,59 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
    */
   reusePort?: boolean | "first";
   /**
-   * How many connections may be open at once. One more is accepted and closed at once: a client left in the backlog
-   * could not tell a full server from a slow network, and a flood would fill the backlog for everybody.
+   * Maximum number of open connections. The server accepts and closes one more at once: a client left in the backlog could
+   * not tell a full server from a slow network, and a flood would fill the backlog for everyone.
    *
    * @default {1000}
    */
   maxConnections?: number;
   /**
-   * How many of them may come from one address, which for IPv6 is a network of 64 bits. Unless it is given, loopback
-   * addresses may have any number.
+   * Maximum number of open connections from one address; for IPv6, from one network of 64 bits. Loopback addresses are
+   * unlimited unless this is given.
    *
    * @default {100}
    */
   maxConnectionsPerAddress?: number;
   /**
-   * Where servers in several threads count their connections, so that limits hold for all of them together;
-   * {@linkcode serveWorkers} makes it.
+   * Counters shared by servers in several threads, so that limits hold for all of them together. Created by
+   * {@linkcode serveWorkers}.
    */
   sharedCounts?: CountsRow;
   /**
-   * How long `shutdown` lets connections finish, in milliseconds.
+   * Time that `shutdown` lets connections finish, in milliseconds.
    *
    * @default {5000}
    */
   drainTimeout?: number;
 }
 
-/** What became of the connections that were open when a server was shut down. */
+/** How the connections ended that were open when a server was shut down. */
 export interface DrainReport {
-  /** How many ended by themselves in time. */
+  /** Number of connections that ended in time. */
   finished: number;
-  /** How many were cut off. */
+  /** Number of connections that were aborted. */
   cut: number;
 }
 
 /** A running TCP server. */
 export interface TcpServer extends Server {
   /**
-   * Stops accepting, lets connections finish until `drainTimeout`, then cuts what is left.
+   * Stops accepting, lets connections finish until `drainTimeout`, then aborts the rest.
    *
-   * @returns What became of the connections; the same for every call.
+   * @returns How the connections ended. Every call returns the same report.
    */
   shutdown(): Promise<DrainReport>;
-  /** How many connections are open. */
+  /** Number of open connections. */
   readonly connections: number;
-  /** How many connections have ended so far, for each reason. */
+  /** Number of connections that have ended, by reason. */
   readonly closed: ReadonlyMap<CloseReason, number>;
 }
 
 /**
- * Serves TCP connections, in the shape of `Deno.serve`: any number at once, none in the way of another.
+ * Serves TCP connections concurrently, in the shape of `Deno.serve`. No connection delays another.
  *
- * A connection is closed when its handler is done: gracefully, so that the last answer arrives, whatever the
- * handler's end. An error ends that one connection and is logged with its reason.
+ * When the handler returns or throws, the server closes the connection gracefully, so that the last answer arrives. An
+ * error ends that one connection and is logged with its reason.
  *
  * @param options Where to listen, and limits.
  * @param handler Serves one connection.
@@ -120,7 +120,7 @@ export function serveTcp(
   return new TcpService(options, handler);
 }
 
-/** Listens for what the options say. */
+/** Opens the listener that the options ask for. */
 function listen(options: ServeTcpOptions): Listener {
   const { hostname = "127.0.0.1", port = 0, path, tls, allow, backlog = 511, reusePort = false } = options;
   if (path === undefined) {
@@ -151,10 +151,10 @@ class TcpService implements TcpServer {
   readonly #drainTimeout: number;
   readonly #log: Log;
   readonly #open = new Map<Connection, Promise<void>>();
-  /** How many clients have come, to tell those apart that have no address. */
+  /** Number of accepted clients. It names the clients of a Unix socket, which have no address. */
   #came = 0;
   readonly #stopped = new AbortController();
-  /** How connections have ended, from the beginning of a drain on. */
+  /** How connections have ended since the drain began. */
   #ended: DrainReport = { finished: 0, cut: 0 };
   readonly #givenUp = Promise.withResolvers<void>();
   #cancelGivingUp: () => void = () => {};
@@ -208,14 +208,14 @@ class TcpService implements TcpServer {
         if (!this.#stopped.signal.aborted) await this.#notAccepted(error);
       }
     }
-    // A handler that waits for something else than its connection may never end, and nothing waits for that.
+    // A blocked handler may never finish.
     await Promise.race([Promise.all(this.#open.values()), this.#givenUp.promise]);
     this.#cancelGivingUp();
     this.#ended.cut += this.#open.size;
   }
 
   #take(socket: Deno.Conn): void {
-    if (this.#stopped.signal.aborted) return socket.close(); // It came in the very moment of the stop.
+    if (this.#stopped.signal.aborted) return socket.close(); // Accepted while the server was stopping.
     let hostname: string | undefined;
     let connection: Connection | undefined;
     try {
@@ -231,14 +231,14 @@ class TcpService implements TcpServer {
       } catch {
         this.#admission.leave(hostname);
       }
-    } catch { /* It has no address any more. */ }
-    if (connection === undefined) return socket.close(); // Reset before it could be looked at.
+    } catch { /* The socket has lost its address. */ }
+    if (connection === undefined) return socket.close(); // Reset before it was accepted.
     if (this.#log.isEnabledFor("info")) this.#log.info("{peer} connected", { peer: connection.remote });
-    // In the list before its handler runs, which may stop the server in its first turn.
+    // Added before the handler runs, since the handler may stop the server at once.
     this.#open.set(connection, this.#serve(connection, hostname));
   }
 
-  /** A client that is gone before it was accepted, or no descriptor to accept it with: neither ends the server. */
+  /** Survives clients that reset before they are accepted, and a process without file descriptors. */
   async #notAccepted(error: unknown): Promise<void> {
     const gone = error instanceof Deno.errors.NotConnected || error instanceof Deno.errors.ConnectionAborted ||
       error instanceof Deno.errors.ConnectionReset;
@@ -259,7 +259,7 @@ class TcpService implements TcpServer {
       const ours = reason === "failed" && !(error instanceof ConnectionError);
       detail = error instanceof Error ? (ours ? error.stack : error.message) : Deno.inspect(error);
     }
-    // Said and counted before the goodbye, which is the peer's to delay.
+    // Logged and counted before lingering, which the peer can delay.
     this.#count(connection, reason, detail);
     await connection.finish(reason);
     this.#open.delete(connection);

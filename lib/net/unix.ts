@@ -1,18 +1,18 @@
 import { after } from "./timer.ts";
 
-/** What only the owner may do: connect. Unix systems ask for the right to write to the file. */
+/** File mode: only the owner may connect, which requires write permission on the file. */
 const OWNER_ONLY = 0o600;
 
-/** How long a path can be in bytes: the field for it in Linux's `sockaddr_un`, without its zero; macOS has 103. */
+/** Maximum length of a path in bytes: the field in `sockaddr_un` without its terminating zero. */
 const LONGEST_PATH = Deno.build.os === "linux" ? 107 : 103;
 
-/** How long a server that starts may take from one step to the next, in milliseconds: it does nothing in between. */
+/** Time that a starting server may need between two steps, in milliseconds. */
 const PAUSE = 100;
 
-/** What {@linkcode serveTcp} needs of a listener. */
+/** The methods of a listener that {@linkcode serveTcp} uses. */
 export type Listener = Pick<Deno.Listener<Deno.Conn>, "addr" | "accept" | "close">;
 
-/** Listens at the path of a Unix socket, which only its owner can connect to. */
+/** Listens at the path of a Unix socket. Only its owner can connect. */
 export function listenUnix(path: string): Listener {
   const { length } = new TextEncoder().encode(path);
   if (length > LONGEST_PATH) {
@@ -28,7 +28,7 @@ export function listenUnix(path: string): Listener {
   return listener;
 }
 
-/** A Unix listener that removes its own file alone. The runtime's listener removes any file at its path. */
+/** A Unix listener that removes only its own file. The runtime's listener removes any file at its path. */
 class OwnListener implements Listener {
   readonly #listener: Deno.UnixListener;
   readonly #isInPlace: () => boolean;
@@ -52,7 +52,7 @@ class OwnListener implements Listener {
 
   close(): void {
     if (this.#isInPlace()) return this.#listener.close();
-    // No client can reach this listener any more. It stays open, since to close it is to remove another file.
+    // No client can reach this listener any more. It stays open, since closing it would remove another file.
     this.#listener.unref();
     addEventListener("unload", exit);
     this.#stopAccepting(new Deno.errors.BadResource("The listener is closed"));
@@ -67,8 +67,8 @@ function exit(): never {
 /**
  * Remembers the file at a path by its device and inode.
  *
- * @param path Where a socket has just been bound: nobody else's file has the same inode while that is open.
- * @returns Tells whether the same file is still there.
+ * @param path The path of a socket that has just been bound. Its inode is not reused while the socket is open.
+ * @returns A function that tells whether the same file is still at the path.
  */
 export function rememberFile(path: string): () => boolean {
   const made = fileAt(path);
@@ -77,20 +77,20 @@ export function rememberFile(path: string): () => boolean {
       const found = fileAt(path);
       return made !== undefined && found?.ino === made.ino && found.dev === made.dev;
     } catch {
-      return false; // The folder cannot be looked into any more.
+      return false; // The folder can no longer be read.
     }
   };
 }
 
 /**
- * Removes the file of a Unix socket that a program left behind when it was killed: one at which nobody answers. A file
- * of another kind, and a socket that somebody listens at, stay; listening there then fails with `AddrInUse`. Of several
- * programs that do this at once, one then listens. It takes 0.2 s if there is such a file.
+ * Removes the file of a Unix socket that a killed program left behind, at which nobody answers. A file of another kind and
+ * a socket in use stay; listening there then fails with `AddrInUse`. If several programs call this at once, exactly one of
+ * them then listens. Takes 0.2 s if there is such a file.
  *
  * @param path The path of the socket.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
  *
- * @example It needs to read, write and listen at the path
+ * @example Requires permission to read, write and listen at the path
  * ```ts ignore
  * import { removeStaleSocket, serveTcp } from "@wirebench/wirebench/net";
  *
@@ -102,7 +102,7 @@ export function rememberFile(path: string): () => boolean {
 export async function removeStaleSocket(path: string): Promise<void> {
   const isInPlace = rememberFile(path);
   if (!fileAt(path)?.isSocket || await isAnswered(path)) return;
-  // A server that starts at this moment has bound its socket, and listens to it a little later.
+  // A server that is just starting has bound its socket and will listen a moment later.
   await pause();
   if (await isAnswered(path)) return;
   try {
@@ -110,7 +110,7 @@ export async function removeStaleSocket(path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  // Another server may be between these two steps, and would remove a socket that takes the place at once.
+  // Another server may be between these two steps and would remove a new socket at this path.
   await pause();
 }
 

@@ -408,8 +408,8 @@ export const TRADES: readonly Trade[] = [
   ...(Deno.build.os === "linux"
     ? [
       echoes("echo", ["--workers", "2"]),
-      echoes("dispatch", ["--mode", "workers", "--parts", "2"]),
-      echoes("dispatch", ["--mode", "processes", "--parts", "2"]),
+      echoes("dispatch", ["--mode", "workers", "--workers", "2"]),
+      echoes("dispatch", ["--mode", "processes", "--workers", "2"]),
     ]
     : []),
   echoes("dispatch"),
