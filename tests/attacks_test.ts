@@ -376,7 +376,7 @@ Deno.test("exchange:server told to stop in the middle of a request reads it to i
   await peer.send(half);
   await peer.end();
   assertEquals(await peer.receiveAll(), "received 1000000 bytes\n");
-  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 cut/);
+  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 aborted/);
   assertEquals((await server.process.status).code, 0);
 });
 
@@ -392,7 +392,7 @@ Deno.test("exchange:server told to stop twice, half a second apart, cuts a reque
   const began = performance.now();
   server.process.kill("SIGTERM");
   assertEquals(await peer.receiveAll(), "");
-  await server.logged(/Stopped; connections open at SIGTERM: 0 finished, 1 cut/);
+  await server.logged(/Stopped; connections open at SIGTERM: 0 finished, 1 aborted/);
   assertEquals((await server.process.status).code, 0);
   assert(performance.now() - began < 4000, "not at the drain's end");
   assertMatch(String((await server.logged(/since the start/)).counts), /1 shutdown/);
@@ -419,6 +419,6 @@ for (
     await peer.send(rest);
     assert(await peer.receiveAll() === all, "every answer, byte for byte");
     peer.close();
-    await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 cut/);
+    await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 aborted/);
   });
 }

@@ -185,11 +185,13 @@ async function untilStopped(server: Server, { stop }: StopRequests, log: Log): P
   const stopping = server.shutdown();
   if (connections !== 0) {
     const open = Number.isNaN(connections) ? "connections" : plural(connections, "connection");
-    log.info(`{signal}: letting ${open} finish; a second signal cuts`, { signal: stop.reason, connections });
+    log.info(`{signal}: letting ${open} finish; a second signal aborts`, { signal: stop.reason, connections });
   }
   const report = (await stopping ?? {}) as Partial<DrainReport & { memory: number }>;
-  const { finished = 0, cut = 0, memory: bytes } = report;
-  const drained = finished + cut === 0 ? "" : "; connections open at {signal}: {finished} finished, {cut} cut";
+  const { finished = 0, aborted = 0, memory: bytes } = report;
+  const drained = finished + aborted === 0
+    ? ""
+    : "; connections open at {signal}: {finished} finished, {aborted} aborted";
   const memory = bytes === undefined ? "" : `; ${Math.round(bytes / 1e6)} MB of memory`;
   log.info(`Stopped${drained}${memory}`, { ...report, signal: stop.reason });
   sayCounts(log, "Connections closed since the start: {counts}", closed);

@@ -1,8 +1,8 @@
 /**
- * Makes sure that all of some files and folders may be read, and names all of them if not: a grant on the command line
- * replaces those of a sandbox, so that naming one at a time would lead in circles.
+ * Checks permission to read several paths, and names all of them in the error: a grant on the command line replaces those
+ * of the permission set, so that naming one path at a time would lead in circles.
  *
- * @param paths What is to be read.
+ * @param paths The files and folders.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow all of it.
  */
 export async function requireRead(paths: readonly string[]): Promise<void> {

@@ -1,47 +1,47 @@
-// Node's modules are loaded when they are needed: they take as long as all else that a server does before it answers.
+// Loads Node's modules on demand: loading them takes as long as everything else before the first answer of a server.
 import type { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
 
-/** How much is written at once, so that progress shows. */
+/** Maximum length of one write in bytes, so that a slow peer still shows progress. */
 const LONGEST_WRITE = 64 * 1024;
-/** How much is read of what is encrypted at once: a record and its overhead (RFC 8446, 5.2), several times. */
+/** Size of a read of encrypted bytes: several records with their overhead (RFC 8446, 5.2). */
 const READ_SIZE = 64 * 1024;
 
-/** What a connection needs of a socket. */
+/** The methods of a socket that a connection uses. */
 export type Socket = Pick<Deno.Conn, "localAddr" | "remoteAddr" | "read" | "write" | "closeWrite" | "close"> & {
-  /** Where it is encrypted. */
+  /** Completes the TLS handshake. Present on encrypted sockets. */
   handshake?(): Promise<unknown>;
-  /** Where it is a TCP one. */
+  /** Turns Nagle's algorithm off. Present on TCP sockets. */
   setNoDelay?(noDelay: boolean): void;
 };
 
-/** What a server shows its clients to be trusted: both in PEM (RFC 7468). */
+/** Certificate and key of a server, both in PEM (RFC 7468). */
 export interface Certificate {
-  /** Its own certificate, followed by those between it and a certificate authority that clients trust. */
+  /** The server's certificate, followed by the intermediate certificates. */
   cert: string;
-  /** Its private key. */
+  /** The private key. */
   key: string;
 }
 
-/** What a client checks a server's certificate against. */
+/** How a client verifies the server's certificate. */
 export interface Trust {
-  /** The certificates of the only certificate authorities that are trusted, in PEM; unless given, what everybody trusts. */
+  /** The only trusted certificate authorities, in PEM. Defaults to those that the runtime trusts. */
   caCerts?: string[];
-  /** The name or address that the certificate must be for; the one connected to unless given. */
+  /** Name or address that the certificate must contain. Defaults to the host connected to. */
   serverName?: string;
 }
 
-/** Refuses what is no certificate in PEM with a `RangeError`. */
+/** Parses a certificate in PEM, or throws a `RangeError`. */
 export function checkCertificate(pem: string): X509Certificate {
   const { X509Certificate } = process.getBuiltinModule("node:crypto");
   return readPem("certificate", () => new X509Certificate(pem));
 }
 
 /**
- * Makes ready to encrypt connections as a server.
+ * Creates the TLS context of a server.
  *
- * @throws {RangeError} If the certificate or the key is none, or they do not belong together.
+ * @throws {RangeError} If the certificate or the key cannot be parsed, or they do not match.
  */
 export function serverContext({ cert, key }: Certificate): SecureContext {
   const { createPrivateKey } = process.getBuiltinModule("node:crypto");
@@ -64,7 +64,7 @@ function readPem<Value>(what: string, read: () => Value): Value {
 export function encryptServer(socket: Deno.Conn, secureContext: SecureContext): Socket {
   const options = { isServer: true, secureContext, allowHalfOpen: true };
   const { TLSSocket } = process.getBuiltinModule("node:tls");
-  // Any duplex stream will do, which the types do not say.
+  // Accepts any duplex stream, although the types ask for a socket.
   return new TlsSocket(socket, (plain) => new TLSSocket(plain as never, options), "secure");
 }
 
@@ -74,7 +74,7 @@ export function encryptClient(socket: Deno.Conn, serverName: string, ca: string[
   const { isIP } = process.getBuiltinModule("node:net");
   const options = {
     host: serverName,
-    // The name is asked for only where it is one (RFC 6066, 3).
+    // Server name indication is for names only, not for addresses (RFC 6066, 3).
     servername: isIP(serverName) === 0 ? serverName : "",
     allowHalfOpen: true,
     ...(ca === undefined ? {} : { ca }),
@@ -83,8 +83,8 @@ export function encryptClient(socket: Deno.Conn, serverName: string, ca: string[
 }
 
 /**
- * An encrypted connection. The runtime's own, from `Deno.listenTls`, stays open when it is closed before its handshake
- * has ended, for as long as the peer likes; and it leaves Nagle's algorithm on.
+ * A TLS connection over an accepted socket. `Deno.listenTls` is not used: its connections stay open when they are closed
+ * during the handshake, and cannot turn Nagle's algorithm off.
  */
 class TlsSocket implements Socket {
   readonly localAddr: Deno.Addr;
@@ -95,9 +95,9 @@ class TlsSocket implements Socket {
   #rest: Uint8Array = new Uint8Array();
   #ended = false;
   #error: Error | undefined;
-  /** Wakes whoever reads what has been decrypted. */
+  /** Wakes the pending read. */
   #wake: () => void = () => {};
-  /** Goes on reading what is encrypted. */
+  /** Resumes reading from the socket. */
   #readOn: () => void = () => {};
 
   constructor(socket: Socket, encrypt: (plain: Duplex) => TLSSocket, secureEvent: "secure" | "secureConnect") {
@@ -114,7 +114,7 @@ class TlsSocket implements Socket {
       this.#wake();
     });
     stream.on("error", (error) => this.#fail(error));
-    // What a server cannot decrypt once the handshake is done is told in this way alone.
+    // The only event for bytes that cannot be decrypted after the handshake.
     stream.on("_tlsError", (error: Error) => this.#fail(error));
     stream.on("close", () => this.#fail(new Deno.errors.Interrupted("The connection is closed")));
   }
@@ -165,7 +165,7 @@ class TlsSocket implements Socket {
     this.#socket.setNoDelay?.(noDelay);
   }
 
-  /** The socket as the stream that TLS is laid over, which hears of the socket's errors only that it has closed. */
+  /** The socket as the stream underneath TLS. TLS learns of the socket's errors only that it has closed. */
   #plain(): Duplex {
     const socket = this.#socket;
     const fail = (error: Error) => {
@@ -192,7 +192,7 @@ class TlsSocket implements Socket {
     return plain;
   }
 
-  /** Reads more, or `null` at the end: not before somebody wants it, since TLS itself never stops asking. */
+  /** Reads the next bytes, or `null` at the end. Waits while decrypted bytes are unread: TLS itself has no backpressure. */
   async #readPlain(): Promise<Uint8Array | null> {
     while (!this.#stream.destroyed && this.#stream.readableLength >= READ_SIZE) {
       await new Promise<void>((resolve) => this.#readOn = resolve);
@@ -214,7 +214,7 @@ async function writeAll(socket: Socket, bytes: Uint8Array): Promise<void> {
   while (bytes.length > 0) bytes = bytes.subarray(await socket.write(bytes));
 }
 
-/** An error of Node's as the one that the runtime's own sockets throw. */
+/** Converts an error of Node's TLS to the error that the runtime's sockets throw. */
 function runtimeError(error: Error & { code?: string }): Error {
   const { code = "", message } = error;
   if (error instanceof Deno.errors.BadResource) return new Deno.errors.Interrupted(message);

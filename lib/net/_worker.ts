@@ -7,18 +7,19 @@ import type { Level, RelayedRecord } from "../log/log.ts";
 import type { FromThread, ToThread } from "./worker_threads.ts";
 import type { ServeTcpOptions, TcpServer } from "./serve_tcp.ts";
 
-/** The program of one thread: a server of its own, at a port that it shares. */
+// The program of one thread: a server at a port that it shares with other threads. Started by worker_threads.ts.
+
 let server: TcpServer | undefined;
-const cut = new AbortController();
+const aborting = new AbortController();
 
 function tell(message: FromThread): void {
   self.postMessage(message);
 }
 
-/** How many records may wait until the other thread has written those before. */
+/** Maximum number of log records that wait for the main thread. */
 const MAX_RECORDS = 10_000;
 
-/** Hands the log over to the thread that writes it, which says when it has: then come the next records. */
+/** Sends log records to the main thread, the next ones only after it has acknowledged those before. */
 class RecordSender {
   #queued: RelayedRecord[] = [];
   #dropped = 0;
@@ -29,8 +30,8 @@ class RecordSender {
     [Symbol.asyncDispose]: () => this.#sending ? (this.#drained = Promise.withResolvers()).promise : Promise.resolve(),
   });
 
-  /** The other thread has taken what was sent. */
-  taken(): void {
+  /** Called when the main thread has taken the records that were sent. */
+  acknowledged(): void {
     this.#sending = false;
     if (this.#dropped > 0) this.#add(note(`${plural(this.#dropped, "log record")} dropped: they came too fast`));
     this.#dropped = 0;
@@ -47,7 +48,7 @@ class RecordSender {
 
   #send(): void {
     this.#sending = true;
-    // Together, what is logged in one turn.
+    // Sends everything that is logged in one turn together.
     queueMicrotask(() => tell({ records: this.#queued.splice(0) }));
   }
 }
@@ -56,13 +57,13 @@ const records = new RecordSender();
 let log: AsyncDisposable | undefined;
 
 self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
-  if (data === "logged") return records.taken();
-  if (data === "cut") cut.abort();
-  if (data === "cut" || data === "shutdown") {
-    const { finished, cut } = await server!.shutdown();
+  if (data === "logged") return records.acknowledged();
+  if (data === "abort") aborting.abort();
+  if (data === "abort" || data === "shutdown") {
+    const { finished, aborted } = await server!.shutdown();
     await log![Symbol.asyncDispose]();
-    // All workers have the memory of one process, which counts once.
-    return tell({ report: { finished, cut, memory: 0, closed: [...server!.closed] } });
+    // Threads share the memory of their process, which is counted once.
+    return tell({ report: { finished, aborted, memory: 0, closed: [...server!.closed] } });
   }
   const { program, options: { level, ...options } } = data;
   try {
@@ -70,7 +71,7 @@ self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
     const module: Record<string, (options: ServeTcpOptions) => TcpServer | Promise<TcpServer>> = await import(
       program.module
     );
-    server = await module[program.serve]!({ ...options, signal: cut.signal });
+    server = await module[program.serve]!({ ...options, signal: aborting.signal });
     tell({ addr: server.addr });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(Deno.inspect(error));

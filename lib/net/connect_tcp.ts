@@ -14,32 +14,32 @@ export interface ConnectTcpOptions extends ConnectionOptions {
    * @default {"127.0.0.1"}
    */
   hostname?: string;
-  /** The port, 1 to 65535; not for a Unix socket. */
+  /** Port, 1 to 65535. Not for a Unix socket. */
   port?: number;
-  /** The path of a Unix socket to connect to, whatever the host and the port. */
+  /** Path of a Unix socket. Takes precedence over host and port. */
   path?: string | undefined;
-  /** Encrypts the connection with TLS: `true`, or what to check the server's certificate against. */
+  /** Encrypts the connection with TLS. An object says how to verify the server's certificate. */
   tls?: boolean | Trust;
   /**
-   * How long connecting may take, in milliseconds.
+   * Time that connecting may take, in milliseconds.
    *
    * @default {10000}
    */
   connectTimeout?: number;
-  /** Gives up connecting, and closes the connection, when it is aborted. */
+  /** Aborts connecting, or closes the connection. */
   signal?: AbortSignal;
-  /** Where it is told which address this side has, at the level info, and each read and write, at debug. */
+  /** Logs the local address at level info, and each read and write at debug. */
   log?: Log;
 }
 
 /**
  * Connects to a server over TCP, TLS or a Unix socket.
  *
- * @param options Where to, and the deadlines of the connection.
- * @returns The open connection, which has shaken hands if it is encrypted.
- * @throws {ConnectionError} If nobody answered in time, or the server is not to be trusted.
- * @throws {Deno.errors.ConnectionRefused} If nobody listens there.
- * @throws {Deno.errors.NotFound} If there is no Unix socket.
+ * @param options The server, and the deadlines of the connection.
+ * @returns The open connection, after the TLS handshake if there is one.
+ * @throws {ConnectionError} If the server did not answer in time, or its certificate is not trusted.
+ * @throws {Deno.errors.ConnectionRefused} If no server listens there.
+ * @throws {Deno.errors.NotFound} If there is no Unix socket at the path.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
  * @throws {RangeError} If an option is out of range.
  * @throws The signal's reason, if it was aborted.
@@ -75,7 +75,7 @@ export async function connectTcp(options: ConnectTcpOptions): Promise<Connection
   return connection;
 }
 
-/** Connects, or gives up at the deadline or the signal. */
+/** Connects until the deadline or the signal. */
 async function open(options: ConnectTcpOptions): Promise<Deno.Conn> {
   const { hostname = "127.0.0.1", port, path, connectTimeout = 10_000, signal, tls } = options;
   if (port === undefined && path === undefined) throw new RangeError("Cannot connect: expected a port or a path");
@@ -103,12 +103,12 @@ function trustOf({ tls }: ConnectTcpOptions): Trust {
   return typeof tls === "object" ? tls : {};
 }
 
-/** The runtime passes over what is no certificate, and nobody would be trusted then. */
+/** Checks the certificates. The runtime ignores invalid ones and would then trust no server. */
 function checkTrust(options: ConnectTcpOptions): void {
   for (const pem of trustOf(options).caCerts ?? []) checkCertificate(pem);
 }
 
-/** A connection that is reset as soon as it is made is a connection that ended, not one that could not be made. */
+/** Wraps the socket. A connection that is reset immediately counts as ended, not as refused. */
 function take(socket: Deno.Conn, options: ConnectTcpOptions): Connection {
   try {
     if (!options.tls) return new Connection(socket, options, undefined, options.log);

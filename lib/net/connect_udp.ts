@@ -5,7 +5,7 @@ import { resolveUdp, UdpSocket } from "./udp_socket.ts";
 /** Options of {@linkcode connectUdp}. */
 export interface ConnectUdpOptions {
   /**
-   * The host to speak with.
+   * Host of the peer.
    *
    * @default {"127.0.0.1"}
    */
@@ -14,13 +14,13 @@ export interface ConnectUdpOptions {
   port: number;
   /** Closes the socket when it is aborted. */
   signal?: AbortSignal;
-  /** Where it is told which address this side has, at the level info, and each datagram's size, at debug. */
+  /** Logs the local address at level info, and the size of each datagram at debug. */
   log?: Log;
 }
 
 /**
- * A UDP socket that speaks with one peer only: what `connect()` on a datagram socket is in other languages. Deno
- * has none, so the sender of each datagram is compared here, and others' datagrams are never seen.
+ * A UDP socket for one peer, like a datagram socket after `connect()` in other languages. Deno has no such call, so this
+ * class compares the sender of each datagram and drops those of other peers.
  */
 export class UdpPeer implements Disposable {
   /** The peer's resolved address, as {@linkcode formatAddress} shows it. */
@@ -36,8 +36,8 @@ export class UdpPeer implements Disposable {
   }
 
   /**
-   * Sends the peer one datagram, and forgets what has come from it so far: so wait for the answer to one before sending
-   * the next. That nobody listens there shows only in no answer coming.
+   * Sends one datagram to the peer, and drops datagrams not received yet. Wait for the answer before sending the next one.
+   * If no program listens there, no error is reported and no answer comes.
    *
    * @param data At most 65,507 bytes over IPv4; may be empty.
    * @throws {RangeError} If the datagram is longer than one can be.
@@ -50,9 +50,9 @@ export class UdpPeer implements Disposable {
   /**
    * Waits for a datagram from the peer.
    *
-   * @param timeout How long, in milliseconds. When it has passed the socket is closed.
-   * @returns The bytes; the receiver's own.
-   * @throws {ConnectionError} If none came in time, or the socket is closed.
+   * @param timeout Time to wait in milliseconds. The socket is closed when it runs out.
+   * @returns The bytes, a copy.
+   * @throws {ConnectionError} If the time ran out or the socket is closed.
    */
   async receive(timeout: number = 10_000): Promise<Uint8Array<ArrayBuffer>> {
     return await this.#socket.receiveFrom(this.remote, timeout);
@@ -72,8 +72,8 @@ export class UdpPeer implements Disposable {
 /**
  * Opens a UDP socket for one peer.
  *
- * @param options Whom to speak with.
- * @returns The open socket. Nothing has been sent: UDP knows no connection.
+ * @param options The peer.
+ * @returns The open socket. Nothing has been sent, since UDP has no connections.
  * @throws {ConnectionError} If the host does not resolve.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
  *

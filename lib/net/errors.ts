@@ -7,7 +7,7 @@ import type { FramingError, FramingFault } from "../framing/errors.ts";
  * - `idle`: no message began within `idleTimeout`, or the first within `firstMessageTimeout`.
  * - `too slow`: a message did not end in time, or the peer did not read what was written.
  * - `malformed`, `too long`, `truncated`: the peer broke the framing.
- * - `reset`: the peer, or the network, broke the connection off.
+ * - `reset`: the peer, or the network, reset the connection.
  * - `refused`: the limit of connections was reached, in all or from that address.
  * - `not allowed`: the peer's address is not in the allow list.
  * - `handshake failed`: the peer did not speak TLS, or the two sides could not agree.

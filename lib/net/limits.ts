@@ -1,44 +1,44 @@
-/** How long a connection may take over what it owes, in milliseconds; `Infinity` sets no limit. */
+/** Deadlines of a connection in milliseconds. `Infinity` means no limit. */
 export interface Deadlines {
   /**
-   * From the beginning of a TLS handshake to its end.
+   * Time for the TLS handshake.
    *
    * @default {10000}
    */
   handshakeTimeout?: number;
   /**
-   * From the beginning to the first bytes of the first message.
+   * Time until the first message begins.
    *
    * @default {10000}
    */
   firstMessageTimeout?: number;
   /**
-   * Between bytes of a stream, or between messages.
+   * Time between messages, or between chunks of a stream.
    *
    * @default {300000}
    */
   idleTimeout?: number;
   /**
-   * From the first byte of a message to its last.
+   * Time from the first byte of a message to its last.
    *
    * @default {30000}
    */
   messageTimeout?: number;
   /**
-   * While something waits to be written and the peer reads none of it.
+   * Time that a write may wait while the peer reads nothing.
    *
    * @default {30000}
    */
   writeTimeout?: number;
   /**
-   * From the end of this side to the end of the peer's, when a connection is being closed.
+   * Time that the peer has to end its side when this side closes the connection.
    *
    * @default {2000}
    */
   lingerTimeout?: number;
 }
 
-/** Deadlines that are safe on the open internet: nobody can hold a connection for nothing. */
+/** Default deadlines, safe on the open internet: no client can hold a connection without using it. */
 export const DEFAULT_DEADLINES: Readonly<Required<Deadlines>> = {
   handshakeTimeout: 10_000,
   firstMessageTimeout: 10_000,
@@ -49,11 +49,11 @@ export const DEFAULT_DEADLINES: Readonly<Required<Deadlines>> = {
 };
 
 /**
- * Fills the deadlines that were not given.
+ * Fills in the default deadlines.
  *
- * @param given Some of the deadlines; other properties are ignored.
- * @returns All of them. Where only `idleTimeout` is given, the first message may not take longer to begin,
- * nor any to end, than it; the handshake, writes and the goodbye keep their own.
+ * @param given Some of the deadlines. Other properties are ignored.
+ * @returns All deadlines. If `idleTimeout` is given, it also bounds the defaults of `firstMessageTimeout` and
+ * `messageTimeout`.
  * @throws {RangeError} If one is not a number of milliseconds above 0.
  */
 export function deadlinesOf(given: Deadlines): Required<Deadlines> {
@@ -73,27 +73,26 @@ export function deadlinesOf(given: Deadlines): Required<Deadlines> {
   return deadlines;
 }
 
-/** What a connection may take up, besides time. */
+/** Options of a connection: its deadlines, and the limit of its write queue. */
 export interface ConnectionOptions extends Deadlines {
   /**
-   * How many bytes may wait for a write that is under way, before the peer is too slow. Whoever waits for each write
-   * never gets near it.
+   * Maximum number of bytes that wait to be written. A program that awaits each write never reaches it.
    *
    * @default {16777216}
    */
   maxQueue?: number;
 }
 
-/** All limits of a connection, checked. */
+/** Checked limits of a connection. */
 export type Limits = Readonly<Required<Deadlines & { maxQueue: number }>>;
 
 const checked = new WeakSet<Limits>();
 
 /**
- * Fills the limits that were not given, and checks them: once for all connections of a server.
+ * Fills in the default limits and checks them, once for all connections of a server.
  *
- * @param given Some of the limits, or what this returned before; other properties are ignored.
- * @returns All of them.
+ * @param given Some of the limits, or limits already checked. Other properties are ignored.
+ * @returns All limits.
  * @throws {RangeError} If one is out of range.
  */
 export function limitsOf(given: ConnectionOptions | Limits): Limits {
@@ -103,11 +102,11 @@ export function limitsOf(given: ConnectionOptions | Limits): Limits {
   return limits;
 }
 
-/** How many bytes may wait to be written, unless something else is given. */
+/** Default maximum number of bytes that wait to be written: 16 MiB. */
 export const DEFAULT_MAX_QUEUE: number = 16 * 1024 * 1024;
 
 /**
- * Checks a limit on a number of things.
+ * Checks that an option is a valid count.
  *
  * @param name The option's name.
  * @param value The limit.

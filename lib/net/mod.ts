@@ -1,6 +1,6 @@
 /**
- * Sockets: listening, connecting, limits, deadlines, draining. Knows no message; {@linkcode framed} lays any framing
- * over a connection.
+ * Sockets: listening, connecting, limits, deadlines, fairness, draining. A connection carries bytes; {@linkcode framed}
+ * sends and receives messages over it.
  *
  * ```ts
  * import { connectTcp, serveTcp } from "@wirebench/wirebench/net";

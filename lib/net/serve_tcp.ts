@@ -69,7 +69,7 @@ export interface DrainReport {
   /** Number of connections that ended in time. */
   finished: number;
   /** Number of connections that were aborted. */
-  cut: number;
+  aborted: number;
 }
 
 /** A running TCP server. */
@@ -155,7 +155,7 @@ class TcpService implements TcpServer {
   #came = 0;
   readonly #stopped = new AbortController();
   /** How connections have ended since the drain began. */
-  #ended: DrainReport = { finished: 0, cut: 0 };
+  #ended: DrainReport = { finished: 0, aborted: 0 };
   readonly #givenUp = Promise.withResolvers<void>();
   #cancelGivingUp: () => void = () => {};
   #report: Promise<DrainReport> | undefined;
@@ -176,14 +176,14 @@ class TcpService implements TcpServer {
     this.#encrypt = context === undefined ? (socket) => socket : (socket) => encryptServer(socket, context);
     this.#listener = listen(options);
     this.addr = addressOf(this.#listener.addr);
-    const cut = () => this.#cut();
-    signal?.addEventListener("abort", cut);
-    this.finished = this.#accept().finally(() => signal?.removeEventListener("abort", cut));
+    const abort = () => this.#abort();
+    signal?.addEventListener("abort", abort);
+    this.finished = this.#accept().finally(() => signal?.removeEventListener("abort", abort));
     log.info("Listening at {address}", { address: formatAddress(this.addr) });
     try {
       options.onListen?.(this.addr);
     } catch (error) {
-      this.#cut();
+      this.#abort();
       throw error;
     }
   }
@@ -211,7 +211,7 @@ class TcpService implements TcpServer {
     // A blocked handler may never finish.
     await Promise.race([Promise.all(this.#open.values()), this.#givenUp.promise]);
     this.#cancelGivingUp();
-    this.#ended.cut += this.#open.size;
+    this.#ended.aborted += this.#open.size;
   }
 
   #take(socket: Deno.Conn): void {
@@ -264,7 +264,7 @@ class TcpService implements TcpServer {
     await connection.finish(reason);
     this.#open.delete(connection);
     this.#admission.leave(hostname);
-    this.#ended[reason === "shutdown" ? "cut" : "finished"]++;
+    this.#ended[reason === "shutdown" ? "aborted" : "finished"]++;
   }
 
   #count({ remote }: { remote: string }, reason: CloseReason, detail?: string): void {
@@ -279,15 +279,15 @@ class TcpService implements TcpServer {
 
   async #drain(): Promise<DrainReport> {
     this.#stop();
-    this.#ended = { finished: 0, cut: 0 };
+    this.#ended = { finished: 0, aborted: 0 };
     for (const connection of this.#open.keys()) connection.drain();
-    const cancel = after(this.#drainTimeout, () => this.#cut());
+    const cancel = after(this.#drainTimeout, () => this.#abort());
     await this.finished;
     cancel();
     return this.#ended;
   }
 
-  #cut(): void {
+  #abort(): void {
     this.#stop();
     for (const connection of this.#open.keys()) connection.close("shutdown", "The server is shutting down");
     this.#cancelGivingUp();

@@ -7,33 +7,33 @@ import { checkLimit } from "./limits.ts";
 import { LoopShare } from "./_loop.ts";
 import type { ServeOptions, Server } from "./server.ts";
 
-/** More than a datagram can carry (65,507 bytes over IPv4, 65,527 over IPv6), so that none is cut. */
+/** Receive buffer in bytes. Larger than any datagram (65,507 bytes over IPv4, 65,527 over IPv6), so none is truncated. */
 export const LARGEST_DATAGRAM: number = 65_536;
 
-/** How long to wait before receiving again after an error, in milliseconds. */
+/** Pause before the next receive after an error, in milliseconds. */
 const ERROR_PAUSE = 100;
 
-/** What receiving, handling and answering a datagram takes at the most, in milliseconds. */
+/** Upper bound of the time that receiving, handling and answering a datagram takes, in milliseconds. */
 const DATAGRAM_COST = 0.05;
 
-/** How many datagrams a second one address may send, unless something else is given. */
+/** Default limit of datagrams a second from one address. */
 const DEFAULT_RATE = 100;
-/** How often it is said that datagrams were dropped, at the most, in milliseconds: a flood must not flood the log. */
+/** Minimum interval between log records about dropped datagrams, in milliseconds. */
 const REPORT_EVERY = 1000;
 
 /** Options of {@linkcode serveUdp}. */
 export interface ServeUdpOptions extends ServeOptions {
   /**
-   * How many datagrams a second are taken from one address, and as many at once; for IPv6 from a network of 64 bits.
-   * The others are dropped: the sender's address may be made up, and its owner is not to be flooded with answers.
-   * Unless it is given, loopback addresses may send any number.
+   * Maximum number of datagrams a second from one address, also the maximum burst; for IPv6, from one network of 64 bits.
+   * More are dropped: the source address may be forged, and its owner must not be flooded with answers. Loopback
+   * addresses are unlimited unless this is given.
    *
    * @default {100}
    */
   maxRate?: number;
   /**
-   * By how many bytes an answer may be longer than its question. A longer one is not sent, so that nobody can make
-   * the server throw more at somebody else than they send themselves.
+   * Number of bytes by which an answer may be longer than its question. A longer answer is dropped, so that the server
+   * cannot be used to amplify traffic to a forged address.
    *
    * @default {0}
    */
@@ -45,15 +45,14 @@ export type DropReason = "too many" | "not allowed" | "too long an answer";
 
 /** A running UDP server. */
 export interface UdpServer extends Server {
-  /** How many datagrams have been dropped so far, for each reason. */
+  /** Number of datagrams dropped, by reason. */
   readonly dropped: ReadonlyMap<DropReason, number>;
   /**
-   * Sends a datagram from the server's own address.
+   * Sends a datagram from the server's address.
    *
    * @param datagram At most 65,507 bytes over IPv4; may be empty.
-   * @param to Whom to.
-   * @returns When the operating system has taken it, or refused it, which is logged: nobody can know what became of
-   * a datagram.
+   * @param to The receiver.
+   * @returns Resolves when the operating system has taken the datagram or refused it, which is logged.
    */
   send(datagram: Uint8Array, to: Deno.NetAddr): Promise<void>;
   /** Stops receiving and closes the socket. */
@@ -61,11 +60,11 @@ export interface UdpServer extends Server {
 }
 
 /**
- * Serves datagrams: one in, at most one out, each for itself.
+ * Serves UDP: for each datagram at most one answer.
  *
  * @param options Where to listen, and limits.
- * @param handler Takes a datagram, valid until it returns or its promise is fulfilled, and may change it in place;
- * returns the answer, or nothing. An error in it is logged and answers nothing.
+ * @param handler Handles a datagram, which is valid until the handler returns or its promise resolves. It may change the
+ * datagram in place. Returns the answer, or nothing. An error is logged, and no answer is sent.
  * @returns The server, already listening.
  * @throws {Deno.errors.AddrInUse} If another program listens there.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
@@ -104,7 +103,7 @@ class UdpService implements UdpServer {
   readonly #maxGrowth: number;
   #last = { hostname: "", isAllowed: false, isLimited: true };
   readonly dropped = new Map<DropReason, number>();
-  /** How many were dropped since it was last said, and when it was. */
+  /** Number of datagrams dropped since the last log record, and the time of that record. */
   #unreported = 0;
   #reportedAt = -Infinity;
   readonly #closed = Promise.withResolvers<void>();
@@ -129,7 +128,7 @@ class UdpService implements UdpServer {
     this.addr = this.#socket.addr as Deno.NetAddr;
     const stop = () => this.#stop();
     signal?.addEventListener("abort", stop);
-    // Not when the last handler is done: one that waits for something else may never be.
+    // Does not wait for handlers. A blocked handler may never finish.
     this.finished = this.#closed.promise.finally(() => signal?.removeEventListener("abort", stop));
     this.#receive();
     log.info("Listening at {address}", { address: formatAddress(this.addr) });
@@ -164,7 +163,7 @@ class UdpService implements UdpServer {
   }
 
   async #receive(): Promise<void> {
-    // One buffer for all datagrams; the iterator form makes one each and is 1.8 times slower.
+    // One buffer for all datagrams. The iterator form allocates one each and is 1.8 times slower.
     const buffer = new Uint8Array(LARGEST_DATAGRAM);
     while (!this.#stopped) {
       for (let turn; (turn = this.#share.request(performance.now())) !== undefined;) await turn;
@@ -210,7 +209,7 @@ class UdpService implements UdpServer {
   }
 
   #refuse(hostname: string): DropReason | undefined {
-    // Most datagrams come from where the last one did.
+    // Usually the same address as for the previous datagram.
     if (hostname !== this.#last.hostname) {
       const isAllowed = this.#allows?.(hostname) !== false;
       this.#last = { hostname, isAllowed, isLimited: this.#limitsLoopback || !isLoopback(hostname) };

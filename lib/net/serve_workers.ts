@@ -7,70 +7,70 @@ import type { DrainReport, ServeTcpOptions } from "./serve_tcp.ts";
 import type { Server } from "./server.ts";
 import { after } from "./timer.ts";
 
-/** How much longer than it has to drain a worker may take, in milliseconds, before it is taken to hang. */
+/** Time after its drain deadline at which a worker is considered blocked, in milliseconds. */
 const DRAIN_GRACE = 3000;
 
-/** What a worker of a server says at its end. */
+/** Report of a worker that has ended. */
 export interface WorkerReport extends DrainReport {
-  /** How much memory it has, in bytes; 0 for a worker that shares it with another. */
+  /** Resident memory in bytes; 0 for a thread, which shares the memory of its process. */
   memory: number;
-  /** How many of its connections ended for each reason, where it says so. */
+  /** Number of its connections that ended, by reason. */
   closed?: [reason: CloseReason, count: number][];
 }
 
-/** One of several that serve the same port. */
+/** A thread or process that serves a port together with others. */
 export interface ServerWorker {
   /** Where it listens. */
   readonly addr: ListenAddress;
-  /** Fulfilled when it has ended, rejected if it ended by itself. */
+  /** Resolves when the worker was asked to end and has ended. Rejects if it ended by itself. */
   readonly finished: Promise<void>;
-  /** Ends it gently. */
+  /** Drains it. */
   shutdown(): Promise<WorkerReport>;
-  /** Ends it without letting anything finish. */
-  cut(): void;
+  /** Aborts all of its connections and ends it. */
+  abort(): void;
 }
 
-/** What a worker is given: what can be handed over to a thread or a process. */
+/** Options of a worker: those that can be sent to a thread or a process. */
 export interface WorkerOptions extends Omit<ServeTcpOptions, "log" | "signal" | "onListen" | "path"> {
-  /** The port; 0 for the first worker alone. */
+  /** The port. Only the first worker may get 0. */
   port: number;
-  /** The least important level of its log that is wanted. */
+  /** The least important level that it logs. */
   level: Level;
 }
 
-/** Starts a worker; what it logs is passed on. */
+/** Starts a worker. It calls `logged` with each record of the worker's log. */
 export type StartWorker = (options: WorkerOptions, logged: (record: RelayedRecord) => void) => Promise<ServerWorker>;
 
-/** A server of several workers. */
+/** A server that runs in several workers. */
 export interface WorkersServer extends Server {
-  /** How many connections are open, or NaN where only the processes know. */
+  /** Number of open connections; NaN for processes. */
   readonly connections: number;
-  /** How many connections have ended, for each reason: known once the server has been shut down. */
+  /** Number of connections that have ended, by reason. Known after the shutdown. */
   readonly closed: ReadonlyMap<CloseReason, number>;
-  /** Ends all workers gently, and gives their reports as one. */
+  /** Drains all workers and returns the sum of their reports. */
   shutdown(): Promise<WorkerReport>;
 }
 
-/** What several workers are. */
+/** Options of {@linkcode serveWorkers}. */
 export interface ServeWorkersOptions extends ServeTcpOptions {
-  /** How many there are, 1 or more. */
+  /** Number of workers, 1 or more. */
   workers: number;
-  /** What they are: threads of this process, or processes. */
+  /** Whether the workers are threads of this process or processes. */
   called: "workers" | "processes";
-  /** Starts one of them. */
+  /** Starts one worker. */
   start: StartWorker;
 }
 
 /**
- * Serves one port with several workers, threads or processes, between which Linux shares the connections out. One that
- * ends by itself is logged, and the others go on without it. Limits on connections hold for all threads together, since
- * they share the counts; for each process by itself.
+ * Serves one port with several workers: threads or processes, among which Linux distributes the connections. If a worker
+ * ends by itself, that is logged and the others go on. Limits on connections hold for all threads together, since they
+ * share their counters, and for each process separately.
  *
- * It is for more cores than one loop can fill: on one core, each worker more costs some of the rate.
+ * Use it for more cores than one event loop can fill. On one core each additional worker costs some throughput.
  *
- * @param options Where to listen, limits, and the workers. Port 0 is a free one, the same for all of them.
- * @returns The server, all workers of which listen.
- * @throws {RangeError} If an option is out of range, or the system shares no port.
+ * @param options Where to listen, limits, and the workers. Port 0 chooses a free port for all of them.
+ * @returns The server. All of its workers listen.
+ * @throws {RangeError} If an option is out of range, or the operating system cannot share a port.
  * @throws {Deno.errors.AddrInUse} If another program listens there.
  */
 export async function serveWorkers(options: ServeWorkersOptions): Promise<WorkersServer> {
@@ -98,9 +98,9 @@ export async function serveWorkers(options: ServeWorkersOptions): Promise<Worker
   };
   const workers = await startAll(count, each.port, startOne, signal);
   const { addr } = workers[0]!;
-  const cut = () => workers.forEach((worker) => worker.cut());
+  const abort = () => workers.forEach((worker) => worker.abort());
   for (const worker of workers) worker.finished.catch((error) => log.error("{error}", { error: error.message }));
-  signal?.addEventListener("abort", cut);
+  signal?.addEventListener("abort", abort);
   const closed = new Map<CloseReason, number>();
   let report: Promise<WorkerReport> | undefined;
   const server: WorkersServer = {
@@ -109,7 +109,7 @@ export async function serveWorkers(options: ServeWorkersOptions): Promise<Worker
     get connections() {
       return called === "workers" ? openConnections(memory) : NaN;
     },
-    finished: allEnded(workers).finally(() => signal?.removeEventListener("abort", cut)),
+    finished: allEnded(workers).finally(() => signal?.removeEventListener("abort", abort)),
     shutdown: () => report ??= shutDown(workers, closed, (limits.drainTimeout ?? 5000) + DRAIN_GRACE),
     async [Symbol.asyncDispose]() {
       await server.shutdown();
@@ -125,10 +125,10 @@ export async function serveWorkers(options: ServeWorkersOptions): Promise<Worker
   return server;
 }
 
-/** Starts the worker of a row at a port. */
+/** Starts the worker that counts in a row of the shared counters. */
 type StartRow = (row: number, port: number) => Promise<ServerWorker>;
 
-/** Starts the first, which finds a port, then the others; none is left behind if one cannot start. */
+/** Starts the first worker, which chooses the port, then the others. If one fails to start, all are aborted. */
 async function startAll(
   count: number,
   port: number,
@@ -144,11 +144,11 @@ async function startAll(
     else errors.push(started.reason);
   }
   if (errors.length === 0 && !signal?.aborted) return workers;
-  for (const worker of workers) worker.cut();
+  for (const worker of workers) worker.abort();
   throw errors[0] ?? signal?.reason;
 }
 
-/** Waits for the last of them; it is an error if every one ended by itself. */
+/** Waits for all workers. Rejects if every one of them ended by itself. */
 async function allEnded(workers: ServerWorker[]): Promise<void> {
   const ends = await Promise.allSettled(workers.map((worker) => worker.finished));
   const errors = ends.filter((end) => end.status === "rejected").map(({ reason }) => reason);
@@ -160,11 +160,11 @@ async function shutDown(
   closed: Map<CloseReason, number>,
   patience: number,
 ): Promise<WorkerReport> {
-  const sum: WorkerReport = { finished: 0, cut: 0, memory: Deno.memoryUsage().rss };
-  const cancel = after(patience, () => workers.forEach((worker) => worker.cut()));
+  const sum: WorkerReport = { finished: 0, aborted: 0, memory: Deno.memoryUsage().rss };
+  const cancel = after(patience, () => workers.forEach((worker) => worker.abort()));
   for (const report of await Promise.all(workers.map((worker) => worker.shutdown()))) {
     sum.finished += report.finished;
-    sum.cut += report.cut;
+    sum.aborted += report.aborted;
     sum.memory += report.memory;
     for (const [reason, count] of report.closed ?? []) closed.set(reason, (closed.get(reason) ?? 0) + count);
   }
@@ -172,9 +172,9 @@ async function shutDown(
   return sum;
 }
 
-/** Passes on what a worker logs of its connections, and what goes wrong; of beginning and end, the whole server speaks. */
+/** Logs what workers log about connections and errors. The server itself logs its start and end. */
 function passOn(record: RelayedRecord, log: Log): void {
   const { level, properties } = record;
-  const isOfAConnection = "peer" in properties || "text" in properties || "omitted" in properties;
-  if (level !== "info" || isOfAConnection) log.relay(record);
+  const isAboutConnections = "peer" in properties || "text" in properties || "omitted" in properties;
+  if (level !== "info" || isAboutConnections) log.relay(record);
 }

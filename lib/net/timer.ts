@@ -1,12 +1,12 @@
-/** The longest a timer of the runtime can run: 2^31 - 1 ms, or 24 days. Any longer one would go off at once. */
+/** Longest delay of a timer: 2^31 - 1 ms, about 24 days. The runtime fires longer ones at once. */
 const LONGEST = 0x7fff_ffff;
 
 /**
- * Runs something later, unless it is cancelled before.
+ * Calls a function later.
  *
- * @param milliseconds How much later; `Infinity` for never, and 24 days at the most otherwise.
- * @param run What to run.
- * @returns Cancels it.
+ * @param milliseconds The delay; `Infinity` for never, otherwise 24 days at most.
+ * @param run The function.
+ * @returns A function that cancels the call.
  *
  * @example
  * ```ts
@@ -23,13 +23,13 @@ export function after(milliseconds: number, run: () => void): () => void {
 }
 
 /**
- * Waits.
+ * Waits for a time or a signal.
  *
- * @param milliseconds How long; `Infinity` for as long as the signal lets it.
- * @param signal Ends the wait when it is aborted.
- * @returns When the time has passed or the signal is aborted.
+ * @param milliseconds The time; `Infinity` waits for the signal alone.
+ * @param signal Ends the wait when it aborts.
+ * @returns Resolves when the time has passed or the signal has aborted.
  *
- * @example A wait that is cut short
+ * @example A wait that a signal ends
  * ```ts
  * import { sleep } from "@wirebench/wirebench/net";
  *

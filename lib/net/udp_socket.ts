@@ -5,21 +5,21 @@ import { ConnectionError } from "./errors.ts";
 import { LARGEST_DATAGRAM } from "./serve_udp.ts";
 import { after } from "./timer.ts";
 
-/** How many datagrams are kept that nobody has asked for. */
+/** Maximum number of datagrams kept until they are received. */
 const MAX_QUEUED = 64;
 
-/** A datagram and where it came from. */
+/** A datagram and its sender. */
 export interface Datagram {
-  /** The bytes; the receiver's own. */
+  /** The bytes, a copy. */
   data: Uint8Array<ArrayBuffer>;
   /** The sender, as {@linkcode formatAddress} shows it. */
   from: string;
 }
 
-/** A UDP socket that speaks with anybody: the sender's address comes with each datagram. */
+/** A UDP socket for any number of peers. Each datagram comes with its sender's address. */
 export class UdpSocket implements Disposable {
   readonly #socket: Deno.DatagramConn;
-  /** What has come and was not asked for yet. */
+  /** Datagrams not received yet. */
   #queue: Datagram[] = [];
   #arrived: PromiseWithResolvers<void> | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -32,7 +32,7 @@ export class UdpSocket implements Disposable {
    *
    * @param hostname The address to send from.
    * @param signal Closes the socket when it is aborted.
-   * @param log Where it is told which address the socket has, at the level info, and each datagram's size, at debug.
+   * @param log Logs the socket's address at level info, and the size of each datagram at debug.
    * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
    */
   constructor(hostname: string, signal?: AbortSignal, log?: Log) {
@@ -45,7 +45,8 @@ export class UdpSocket implements Disposable {
   }
 
   /**
-   * Opens a socket that can reach all of some addresses: on the loopback interface if they are there, else on all.
+   * Opens a socket that can reach several addresses: on the loopback interface if all of them are loopback addresses,
+   * otherwise on all interfaces.
    *
    * @param addresses Resolved addresses of one family.
    * @param signal Closes the socket when it is aborted.
@@ -64,14 +65,14 @@ export class UdpSocket implements Disposable {
     return new UdpSocket(hostname, signal, log);
   }
 
-  /** This socket's own address. */
+  /** The socket's own address. */
   get local(): string {
     return formatAddress(this.#socket.addr);
   }
 
   /**
-   * Forgets what has come so far: an answer to the next question cannot be among it, but a second copy of the last
-   * answer can.
+   * Drops the datagrams not received yet. Call it before asking the next question: a duplicate of the last answer may be
+   * among them, an answer to the next question cannot.
    */
   forget(): void {
     this.#queue = [];
@@ -94,12 +95,12 @@ export class UdpSocket implements Disposable {
   }
 
   /**
-   * Waits for a datagram from anybody.
+   * Waits for a datagram from any peer.
    *
-   * @param timeout How long, in milliseconds. When it has passed the socket is closed.
-   * @param late The words for that.
+   * @param timeout Time to wait in milliseconds. The socket is closed when it runs out.
+   * @param late Message of the error then.
    * @returns The datagram and its sender.
-   * @throws {ConnectionError} If none came in time, or the socket is closed.
+   * @throws {ConnectionError} If the time ran out or the socket is closed.
    */
   async receive(timeout: number, late: string = `No answer within ${timeout / 1000} s`): Promise<Datagram> {
     const cancel = after(timeout, () => this.close("idle", late));
@@ -119,10 +120,10 @@ export class UdpSocket implements Disposable {
    * Waits for a datagram from one sender.
    *
    * @param remote The sender, as {@linkcode formatAddress} shows it.
-   * @param timeout How long, in milliseconds, whatever others send meanwhile. When it has passed the socket is closed.
-   * @param stranger Called with the address of anybody else who sends something.
-   * @returns The bytes; the receiver's own.
-   * @throws {ConnectionError} If none came in time, or the socket is closed.
+   * @param timeout Time to wait in milliseconds, whatever other peers send. The socket is closed when it runs out.
+   * @param stranger Called with the address of each other sender.
+   * @returns The bytes, a copy.
+   * @throws {ConnectionError} If the time ran out or the socket is closed.
    */
   async receiveFrom(
     remote: string,
@@ -141,8 +142,8 @@ export class UdpSocket implements Disposable {
   /**
    * Closes the socket.
    *
-   * @param reason Why.
-   * @param message The words for it, for whoever still waits.
+   * @param reason Why the socket is closed.
+   * @param message Message of the error that pending calls throw.
    */
   close(reason: ConnectionError["reason"] = "finished", message: string = "The socket is closed"): void {
     if (this.#closed !== undefined) return;
@@ -171,7 +172,7 @@ export class UdpSocket implements Disposable {
           size: plural(data.length, "byte"),
           peer: formatAddress(from),
         });
-        // Like the system's own buffer, what nobody takes out has an end.
+        // Bounded, like the receive buffer of the operating system.
         if (this.#queue.length >= MAX_QUEUED) continue;
         this.#queue.push({ data: new Uint8Array(data), from: formatAddress(from) });
         this.#wake();
@@ -183,10 +184,10 @@ export class UdpSocket implements Disposable {
 }
 
 /**
- * Resolves a host to the address datagrams will really go to, so that answers can be compared with it.
+ * Resolves a host to the address that datagrams are sent to, to compare the senders of answers with it.
  *
  * @param target A host name or address, and a port.
- * @returns The first address the system's resolver gives.
+ * @returns The first address that the resolver of the operating system returns.
  * @throws {ConnectionError} If the host does not resolve.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow the host.
  *

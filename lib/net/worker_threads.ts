@@ -1,4 +1,4 @@
-// The hidden import of this module: a thread runs ./_worker.ts, which is named by its URL and imports the types below.
+// A circle that the imports do not show: a thread started here runs ./_worker.ts, which imports the message types below.
 
 import { requireRead } from "./_require_read.ts";
 import type { RelayedRecord } from "../log/log.ts";
@@ -6,25 +6,25 @@ import type { ListenAddress } from "./address.ts";
 import type { StartWorker, WorkerOptions, WorkerReport } from "./serve_workers.ts";
 import { after } from "./timer.ts";
 
-/** How long a cut thread has to report its connections before it is terminated, in milliseconds. */
-const CUT_TIMEOUT = 1500;
+/** Time that an aborted thread has to report its connections before it is terminated, in milliseconds. */
+const ABORT_TIMEOUT = 1500;
 
-/** A module, and which function of it serves: what a thread runs. */
+/** The module that a thread runs, and its function that serves. */
 export interface WorkerProgram {
-  /** The module's URL: `import.meta.url`. */
+  /** URL of the module: `import.meta.url`. */
   module: string;
-  /** The name of its function that takes {@linkcode ServeTcpOptions} and returns a server. */
+  /** Name of its function that takes {@linkcode ServeTcpOptions} and returns a server. */
   serve: string;
 }
 
-/** The folders that a worker reads: this library's, and the program's own. */
+/** Folders that a thread reads: those of this library and of the program. */
 export function sourcesOf({ module }: WorkerProgram): string[] {
   return [new URL("../", import.meta.url), new URL(".", module)].map(({ pathname }) => pathname);
 }
 
-/** What is said to a worker. */
-export type ToThread = { program: WorkerProgram; options: WorkerOptions } | "shutdown" | "cut" | "logged";
-/** What a worker says. */
+/** Messages to a thread. */
+export type ToThread = { program: WorkerProgram; options: WorkerOptions } | "shutdown" | "abort" | "logged";
+/** Messages from a thread. */
 export type FromThread =
   | { addr: ListenAddress }
   | { report: WorkerReport }
@@ -32,14 +32,14 @@ export type FromThread =
   | { records: RelayedRecord[] };
 
 /**
- * Starts threads that serve: they share the process, not the data.
+ * Creates a function that starts a thread as a worker of {@linkcode serveWorkers}.
  *
- * @param program What each of them runs.
- * @returns Starts one.
+ * @param program The program that the thread runs.
+ * @returns The function.
  */
 export function startThread(program: WorkerProgram): StartWorker {
   return async (options, logged) => {
-    // A worker reads its own program; of what it may not read, the runtime tells in many lines.
+    // Asked here, since the runtime reports a missing grant of the thread in many lines.
     await requireRead(sourcesOf(program));
     const worker = new Worker(new URL("./_worker.ts", import.meta.url), { type: "module" });
     const listening = Promise.withResolvers<ListenAddress>();
@@ -47,7 +47,7 @@ export function startThread(program: WorkerProgram): StartWorker {
     const reported = Promise.withResolvers<WorkerReport>();
     function end(error?: Error): void {
       worker.terminate();
-      reported.resolve({ finished: 0, cut: 0, memory: 0 });
+      reported.resolve({ finished: 0, aborted: 0, memory: 0 });
       if (error === undefined) return finished.resolve();
       listening.reject(error);
       finished.reject(error);
@@ -56,7 +56,7 @@ export function startThread(program: WorkerProgram): StartWorker {
       if ("addr" in data) listening.resolve(data.addr);
       else if ("records" in data) {
         for (const record of data.records) logged(record);
-        // Only now may it say more: a port between threads keeps any number of messages.
+        // The thread sends more records only after this, since message ports have no backpressure.
         worker.postMessage("logged" satisfies ToThread);
       } else if ("failed" in data) end(errorOf(data.failed));
       else {
@@ -65,11 +65,11 @@ export function startThread(program: WorkerProgram): StartWorker {
       }
     };
     worker.onerror = (event) => {
-      event.preventDefault(); // It would end the whole program.
+      event.preventDefault(); // Otherwise the error ends the whole program.
       end(new Error(`A worker failed: ${event.message}`));
     };
     worker.postMessage({ program, options } satisfies ToThread);
-    finished.promise.catch(() => {}); // One that never listened is told of by `listening` alone.
+    finished.promise.catch(() => {}); // A thread that fails to start rejects `listening`.
     return {
       addr: await listening.promise,
       finished: finished.promise,
@@ -77,16 +77,16 @@ export function startThread(program: WorkerProgram): StartWorker {
         worker.postMessage("shutdown" satisfies ToThread);
         return reported.promise;
       },
-      cut() {
-        worker.postMessage("cut" satisfies ToThread);
-        const cancel = after(CUT_TIMEOUT, () => end());
+      abort() {
+        worker.postMessage("abort" satisfies ToThread);
+        const cancel = after(ABORT_TIMEOUT, () => end());
         finished.promise.catch(() => {}).then(cancel);
       },
     };
   };
 }
 
-/** An error of the kind it was on the other side. */
+/** Recreates an error of another thread, with its class. */
 function errorOf({ name, message }: { name: string; message: string }): Error {
   const kinds: Record<string, new (message: string) => Error> = { ...Deno.errors, RangeError };
   return new (kinds[name] ?? Error)(message);

@@ -126,9 +126,9 @@ export class Station implements AsyncDisposable {
   }
 
   #readLog(): void {
-    for (const { level, message, finished, cut, counts } of this.server.log.splice(0)) {
+    for (const { level, message, finished, aborted, counts } of this.server.log.splice(0)) {
       if (level === "error") this.faults.push(`${this.name}: ${message}`);
-      else if (typeof finished === "number" && typeof cut === "number") this.open = finished + cut;
+      else if (typeof finished === "number" && typeof aborted === "number") this.open = finished + aborted;
       else if (message.startsWith("Connections closed since the start: ")) this.closed = String(counts);
     }
   }

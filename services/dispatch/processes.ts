@@ -11,8 +11,8 @@ import {
   type WorkerReport,
 } from "../../lib/net/mod.ts";
 
-/** How long a process may take to notice that it is cut, in milliseconds. */
-const CUT_TIMEOUT = 1500;
+/** Time that an aborted process has to end before it is killed, in milliseconds. */
+const ABORT_TIMEOUT = 1500;
 
 /** JSON has no `Infinity`, which limits that are off are set to. */
 const NO_LIMIT = "Infinity";
@@ -44,7 +44,7 @@ export const startProcess: StartWorker = async (options, logged) => {
   const stdin = process.stdin.getWriter();
   await stdin.write(encodeText(formatWorkerOptions(options) + "\n"));
   const listening = Promise.withResolvers<ListenAddress>();
-  let report: WorkerReport = { finished: 0, cut: 0, memory: 0 };
+  let report: WorkerReport = { finished: 0, aborted: 0, memory: 0 };
   let asked = false;
   const finished = (async () => {
     let last = "";
@@ -74,10 +74,10 @@ export const startProcess: StartWorker = async (options, logged) => {
       await finished.catch(() => {});
       return report;
     },
-    cut() {
+    abort() {
       asked = true;
       stop(process); // The second request, which it does not drain for.
-      const cancel = after(CUT_TIMEOUT, () => stop(process, "SIGKILL"));
+      const cancel = after(ABORT_TIMEOUT, () => stop(process, "SIGKILL"));
       finished.catch(() => {}).then(cancel);
     },
   };

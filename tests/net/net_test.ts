@@ -121,7 +121,7 @@ Deno.test("an error in a handler ends its connection alone", async () => {
   assertEquals(server.closed.get("failed"), 1);
 });
 
-Deno.test("shutdown() cuts after its deadline what does not finish, and reports it", async () => {
+Deno.test("shutdown() aborts after its deadline what does not finish, and reports it", async () => {
   const server = serveTcp({ drainTimeout: 100 }, async (connection) => {
     while (await connection.readChunk() !== null) { /* reads to the end */ }
   });
@@ -132,8 +132,8 @@ Deno.test("shutdown() cuts after its deadline what does not finish, and reports 
   while (server.connections < 2) await new Promise((resolve) => setTimeout(resolve, 1));
   const report = server.shutdown();
   await leaving.end();
-  assertEquals(await report, { finished: 1, cut: 1 });
-  assertEquals(await server.shutdown(), { finished: 1, cut: 1 });
+  assertEquals(await report, { finished: 1, aborted: 1 });
+  assertEquals(await server.shutdown(), { finished: 1, aborted: 1 });
   assertEquals(await staying.receiveAll(), "");
   await server.finished;
 });
@@ -429,7 +429,7 @@ Deno.test("shutdown() does not wait for ever for a handler that does", async () 
   const stuck = serveTcp({ drainTimeout: 50 }, () => new Promise(() => {}));
   using _peer = await RawPeer.connect(stuck.addr.port);
   while (stuck.connections < 1) await new Promise((resolve) => setTimeout(resolve, 1));
-  assertEquals(await within(stuck.shutdown(), "the server's end"), { finished: 0, cut: 1 });
+  assertEquals(await within(stuck.shutdown(), "the server's end"), { finished: 0, aborted: 1 });
   const called = Promise.withResolvers<void>();
   const silent = serveUdp({}, () => {
     called.resolve();
@@ -452,7 +452,7 @@ Deno.test("shutdown() reports what was open when it was called, and nothing from
   while (!server.closed.has("finished") || server.connections > 0) {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  assertEquals(await server.shutdown(), { finished: 0, cut: 0 });
+  assertEquals(await server.shutdown(), { finished: 0, aborted: 0 });
 });
 
 Deno.test("after() bears waits longer than a timer can", async () => {

@@ -169,7 +169,7 @@ Deno.test("chat:server lets everybody go when it is told to stop", async () => {
   assertEquals([await alice.receiveAll(), await bob.receiveAll()], ["", ""]);
   alice.close();
   bob.close();
-  await server.logged(/Stopped; connections open at SIGTERM: 2 finished, 0 cut/);
+  await server.logged(/Stopped; connections open at SIGTERM: 2 finished, 0 aborted/);
 });
 
 Deno.test("chat:client says what is piped in, and shows what others say as it comes", async () => {

@@ -109,7 +109,7 @@ Deno.test("clock:server lets listeners go when it is told to stop", async () => 
   server.process.kill("SIGTERM");
   assertEquals(await peer.receiveAll(), "");
   peer.close();
-  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 cut/);
+  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 aborted/);
 });
 
 Deno.test("clock:client prints what it hears, and leaves after --count", async () => {

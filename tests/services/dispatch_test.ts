@@ -45,9 +45,9 @@ for (const mode of MODES) {
       assertEquals(await peer.receive(10), " and after");
       await peer.end();
       assertEquals(await peer.receiveAll(), "");
-      const { finished, cut } = await server.logged(/^Stopped/);
+      const { finished, aborted } = await server.logged(/^Stopped/);
       assert(Number(finished) >= 1);
-      assertEquals(cut, 0);
+      assertEquals(aborted, 0);
     },
   });
 }

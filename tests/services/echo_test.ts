@@ -119,7 +119,7 @@ Deno.test("echo:server finishes what is under way when it is told to stop, and s
   await peer.send("after");
   await peer.end();
   assertEquals(await peer.receiveAll(), "after");
-  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 cut/);
+  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 aborted/);
   assertEquals((await server.process.status).code, 0);
 });
 
@@ -137,7 +137,7 @@ Deno.test("echo:server takes two signals within a moment for one, as Ctrl-C unde
   await new Promise((resolve) => setTimeout(resolve, 600));
   server.process.kill("SIGINT");
   assertEquals(await peer.receiveAll(), "");
-  await server.logged(/Stopped; connections open at SIGINT: 0 finished, 1 cut/);
+  await server.logged(/Stopped; connections open at SIGINT: 0 finished, 1 aborted/);
   assertEquals((await server.process.status).code, 0);
 });
 

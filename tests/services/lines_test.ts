@@ -69,7 +69,7 @@ Deno.test("lines:server ends connections between lines when it is told to stop",
   server.process.kill("SIGTERM");
   assertEquals(await peer.receiveAll(), "");
   peer.close();
-  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 cut/);
+  await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 aborted/);
 });
 
 Deno.test("lines:client says the greeting, or its lines in turn", async () => {

@@ -55,7 +55,7 @@ Deno.test({
       await peer.end();
       assertEquals(await peer.receiveAll(), "last");
     }
-    await server.logged(/^Stopped; connections open at SIGTERM: 5 finished, 0 cut/);
+    await server.logged(/^Stopped; connections open at SIGTERM: 5 finished, 0 aborted/);
     const { counts } = await server.logged(/since the start/);
     assertMatch(String(counts), /\b6 finished\b/);
     assertMatch(String(counts), /\b([7-9]|\d\d+) refused\b/);
