@@ -3,28 +3,28 @@ import { escapeText } from "../log/escape.ts";
 import { printLine, Stdin } from "./stdio.ts";
 import type { StopRequests } from "./signals.ts";
 
-/** Lines from a person or a pipe on one side, lines to show at any moment on the other. */
+/** Reads lines from a person or a pipe while lines are shown at any moment. */
 export interface Conversation extends Disposable {
-  /** What stands before the line that is being typed; nothing on a pipe. */
+  /** The prompt; not shown on a pipe. */
   prompt: string;
-  /** Asks for one line: shows a person the question, takes the next line of a pipe; `undefined` after the last. */
+  /** Asks for one line: shows the question on a terminal, reads the next line of a pipe. `undefined` after the last. */
   ask(question: string): Promise<string | undefined>;
-  /** What is typed or piped in, a line at a time, until it ends. */
+  /** The lines of standard input until its end. */
   lines(): AsyncIterable<string>;
-  /** Shows a line at once; what has been typed so far stays as it is. */
+  /** Shows a line at once. The line being typed stays unchanged. */
   show(line: string): Promise<void>;
 }
 
-/** Whether a person sits at both ends: there is somebody to prompt. */
+/** Whether standard input and output are a terminal, so that there is a person to prompt. */
 export function isInteractive(): boolean {
   return Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
 }
 
 /**
- * Opens standard input and output for a conversation: with a prompt and line editing for a person, plain on a pipe.
+ * Opens standard input and output for a conversation: with a prompt and line editing on a terminal, plain on a pipe.
  *
- * @param requests Where Ctrl-C is to be reported, which a terminal that is being edited on does not turn into a signal.
- * @returns The conversation; dispose of it to let go of both.
+ * @param requests Receives Ctrl-C, which a terminal in line-editing mode does not turn into a signal.
+ * @returns The conversation. Disposing of it releases both.
  */
 export function openConversation(requests: StopRequests): Conversation {
   return isInteractive() ? new TerminalConversation(requests) : new PipeConversation();
@@ -55,7 +55,7 @@ class PipeConversation implements Conversation {
 
 class TerminalConversation implements Conversation {
   prompt = "";
-  /** Loaded for a person alone: a server is to answer before it has read what it does not need. */
+  /** Loaded on demand, so that servers start faster. */
   readonly #readline = process.getBuiltinModule("node:readline");
   readonly #terminal: readline.Interface;
   readonly #typed: ReadableStreamDefaultReader<string>;
@@ -81,7 +81,7 @@ class TerminalConversation implements Conversation {
   }
 
   show(line: string): Promise<void> {
-    // What is being typed may take several rows, with the cursor in any of them.
+    // The line being typed may take several rows, with the cursor in any of them.
     const { rows } = this.#terminal.getCursorPos();
     this.#readline.moveCursor(process.stdout, 0, -rows);
     this.#readline.cursorTo(process.stdout, 0);
@@ -103,7 +103,7 @@ class TerminalConversation implements Conversation {
   }
 
   [Symbol.dispose](): void {
-    // What comes next on the terminal does not belong behind the prompt.
+    // Leave the prompt's line.
     if (this.#prompted) process.stdout.write("\n");
     this.#prompted = false;
     this.#terminal.close();

@@ -1,4 +1,4 @@
-/** A failure whose message says all that the user of a command needs to know. */
+/** A failure whose message is written for the user of a command. */
 export class CommandError extends Error {
   /** The class's name. */
   override name = "CommandError";
@@ -11,9 +11,9 @@ export class UsageError extends Error {
 }
 
 /**
- * Runs what checks a command line, and turns any error into wrong usage.
+ * Calls a function that checks the command line, and converts its errors to wrong usage.
  *
- * @param check Reads or checks what was given.
+ * @param check The function.
  * @returns Its result.
  * @throws {UsageError} With the message of the error that it threw.
  *
@@ -33,13 +33,13 @@ export function orUsage<Value>(check: () => Value): Value {
   }
 }
 
-/** Errors whose message was written for the user of a command. */
+/** Errors whose message is written for the user of a command. */
 const PLAIN = [UsageError, CommandError, RangeError, TypeError];
 
 /**
- * Says in one line what went wrong.
+ * Formats an error as one line.
  *
- * @param error What was thrown.
+ * @param error The error.
  * @returns One line, without a stack trace.
  */
 export function explainError(error: unknown): string {

@@ -1,6 +1,6 @@
 /**
- * The command line: options described once, help, exit codes, signals that drain, standard input that does not keep
- * a finished program alive.
+ * Command lines: options described once in a table, help, exit codes, signals, and standard input that does not keep a
+ * finished program alive.
  *
  * ```ts
  * import { helpText, port } from "@wirebench/wirebench/cli";

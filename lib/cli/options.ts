@@ -1,19 +1,19 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "./errors.ts";
 
-/** One option of a command, described once: parsing, checking and help come from it. */
+/** One option of a command. Parsing, checking and help are derived from it. */
 export interface Option<Value> {
-  /** What stands for its value in the help, `PORT`; without one the option is a flag. */
+  /** Placeholder of its value in the help, `PORT`. An option without one is a flag. */
   readonly placeholder?: string;
-  /** What it does, a few words without a full stop. */
+  /** What it does, in a few words without a full stop. */
   readonly help: string;
-  /** The value without the option. */
+  /** Value if the option is not given. */
   readonly default: Value;
-  /** Whether it may be given more than once; the value is then an array. */
+  /** Whether it may be given more than once. Its value is then an array. */
   readonly repeats?: boolean;
-  /** Reads one value, or throws an `Error` whose message says what was expected. */
+  /** Parses one value, or throws an `Error` whose message says what was expected. */
   readonly parse?: (text: string) => unknown;
-  /** The default as the help shows it, where the value itself would not do. */
+  /** The default as the help shows it, if not the value itself. */
   readonly shown?: string;
 }
 
@@ -25,31 +25,31 @@ export type Values<Table extends Options> = {
   -readonly [Name in keyof Table]: Table[Name] extends Option<infer Value> ? Value : never;
 };
 
-/** What a command line takes besides options. */
+/** Operands of a command: arguments that are not options. */
 export interface Operands {
-  /** How the usage line shows them: `[MESSAGE]`. */
+  /** Their form in the usage line: `[MESSAGE]`. */
   readonly usage: string;
-  /** What they are. */
+  /** Their description. */
   readonly help: string;
-  /** How many there may be. */
+  /** Maximum number. */
   readonly most: number;
 }
 
-/** What a command is called and takes. */
+/** Name, options and operands of a command. */
 export interface Command<Table extends Options = Options> {
-  /** The task's name, `echo:server`. */
+  /** Name of the task, `echo:server`. */
   readonly name: string;
   /** What it does, one sentence. */
   readonly summary: string;
-  /** What it takes besides options; nothing unless given. */
+  /** Its operands. None by default. */
   readonly operands?: Operands;
-  /** The options it takes. */
+  /** Its options. */
   readonly options: Table;
-  /** A command line worth showing, and what it is for: `deno task proxy ...`. */
+  /** An example for the help: what it is for, and the command line. */
   readonly example?: readonly [words: string, command: string];
 }
 
-/** Anything not empty. */
+/** Text that is not empty. */
 export function text(placeholder: string, help: string, value: string): Option<string> {
   return {
     placeholder,
@@ -59,7 +59,7 @@ export function text(placeholder: string, help: string, value: string): Option<s
   };
 }
 
-/** A host name or an address; one in brackets is taken out of them. */
+/** A host name or an address, in brackets or not. */
 export function host(help: string, value: string = "127.0.0.1"): Option<string> {
   return {
     placeholder: "HOST",
@@ -73,7 +73,7 @@ export function host(help: string, value: string = "127.0.0.1"): Option<string> 
   };
 }
 
-/** A port, from 1 or from 0, which takes a free one. */
+/** A port. The least may be 0, which stands for a free port. */
 export function port(help: string, value: number, least: 0 | 1): Option<number> {
   return integer("PORT", help, value, { least, most: 65_535 });
 }
@@ -98,7 +98,7 @@ export function integer(
   };
 }
 
-/** A time in seconds, fractions allowed; the value is in milliseconds. Where `zero` is given, 0 means that. */
+/** A time in seconds, fractions allowed. The value is in milliseconds. `zero` is the value that 0 stands for. */
 export function seconds(help: string, milliseconds: number, { zero }: { zero?: number } = {}): Option<number> {
   return {
     placeholder: "SECONDS",
@@ -123,7 +123,7 @@ export function choice<Word extends string>(help: string, words: readonly Word[]
   };
 }
 
-/** Some of several words, with commas in between. */
+/** A comma-separated list of words. */
 export function list<Word extends string>(
   placeholder: string,
   help: string,
@@ -147,12 +147,12 @@ export function flag(help: string): Option<boolean> {
   return { help, default: false };
 }
 
-/** The same option without a default: `undefined` unless it is given. */
+/** The same option without a default. Its value is `undefined` unless it is given. */
 export function optional<Value>(option: Option<Value>): Option<Value | undefined> {
   return { ...option, default: undefined, shown: "" };
 }
 
-/** A share of a hundred, fractions allowed. */
+/** A percentage, fractions allowed. */
 export function percent(help: string, value: number): Option<number> {
   return {
     placeholder: "PERCENT",
@@ -165,7 +165,7 @@ export function percent(help: string, value: number): Option<number> {
   };
 }
 
-/** Integers from `N` to `M`, written `N-M`, or just `N`; not given unless it is. */
+/** A range of integers, `N-M`, or one integer `N`. Without a default. */
 export function range(
   placeholder: string,
   help: string,
@@ -174,7 +174,7 @@ export function range(
   return rangeOf(placeholder, help, /^(\d+)(?:-(\d+))?$/, 1, `N or N-M, integers of ${least} or more`, least);
 }
 
-/** Times from `N` to `M` seconds, written `N-M`, or just `N`, fractions allowed; the values are in milliseconds. */
+/** A range of times in seconds, `N-M`, or one time `N`, fractions allowed. The values are in milliseconds. */
 export function secondsRange(help: string): Option<readonly [least: number, most: number] | undefined> {
   const form = /^(\d+\.?\d*|\.\d+)(?:-(\d+\.?\d*|\.\d+))?$/;
   return rangeOf("SECONDS", help, form, 1000, "seconds, as 0.5 or 0.01-0.05", 0);
@@ -201,29 +201,29 @@ function rangeOf(
   };
 }
 
-/** Checks a value that an option was given. */
+/** Returns the value of an option, or throws what was expected instead. */
 export function expect<Value>(good: boolean, value: Value, expected: string, given: string): Value {
   if (!good) throw new UsageError(`expected ${expected}, got "${given}"`);
   return value;
 }
 
-/** A command line, read. */
+/** A parsed command line. */
 export interface CommandLine<Table extends Options> {
-  /** The options' values, the defaults filled in. */
+  /** Values of the options, with defaults filled in. */
   values: Values<Table>;
-  /** What was given besides options. */
+  /** The operands. */
   operands: string[];
-  /** Whether help was asked for; nothing else has been checked then. */
+  /** Whether `--help` was given. Nothing else has been checked then. */
   help: boolean;
 }
 
 /**
  * Reads a command line.
  *
- * @param command What the command takes.
+ * @param command The options and operands of the command.
  * @param args The arguments.
- * @returns The values, the defaults filled in.
- * @throws {UsageError} If an argument is unknown, lacks its value or is not what was expected.
+ * @returns The values, with defaults filled in.
+ * @throws {UsageError} If an option is unknown, has no value or an invalid one.
  *
  * @example
  * ```ts
@@ -242,7 +242,7 @@ export function parseCommandLine<Table extends Options>(command: Command<Table>,
     string: ["_", ...[...names.keys()].filter((name) => !flags.includes(name))],
     boolean: ["help", ...flags],
     collect: [...names.keys()].filter((name) => !flags.includes(name)),
-    // Typed here too: a program that imports this does not see lib/std.d.ts.
+    // Typed here, since programs that import this do not see lib/std.d.ts.
     unknown(argument: string, key?: string) {
       if (key === undefined) return true;
       unknown.push(argument);
@@ -262,8 +262,8 @@ export function parseCommandLine<Table extends Options>(command: Command<Table>,
 }
 
 /**
- * Ties options to their values before they are parsed: the word after a flag is not its value, `-5` after another
- * option is, and `-hat` is not `-h`.
+ * Joins options with their values before they are parsed: the word after a flag is not its value, `-5` after another option
+ * is, and `-hat` is not `-h`.
  */
 function explicit(args: string[], flags: string[]): string[] {
   const tied: string[] = [];
@@ -314,11 +314,11 @@ function nameOf(key: string): string {
 }
 
 /**
- * Writes the help of a command.
+ * Formats the help of a command.
  *
- * @param command What the command takes.
- * @param heading Makes a heading stand out.
- * @returns Several lines of text.
+ * @param command The options and operands of the command.
+ * @param heading Emphasises a heading.
+ * @returns The help, several lines.
  */
 export function helpText(command: Command, heading: (text: string) => string = String): string {
   const rows = Object.entries(command.options).map(([key, option]) => {

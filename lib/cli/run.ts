@@ -4,33 +4,33 @@ import { explainError, UsageError } from "./errors.ts";
 import { choice, type Command, helpText, type Option, type Options, parseCommandLine, type Values } from "./options.ts";
 import { type StopRequests, stopRequests } from "./signals.ts";
 
-/** How long a command that is done may stay alive because of something forgotten, in milliseconds. */
+/** Time after which a finished command exits even if something keeps it alive, in milliseconds. */
 const EXIT_TIMEOUT = 1000;
 
-/** The options every command has: how it writes its log. */
+/** Options of every command: how it writes its log. */
 interface LogTable extends Options {
   log: Option<"text" | "json">;
   logLevel: Option<Level>;
 }
 
-/** What a command's own part gets. */
+/** Arguments of the function that a command runs. */
 export interface Run<Table extends Options> {
-  /** The options' values, the defaults filled in. */
+  /** Values of the options, with defaults filled in. */
   values: Values<Table>;
-  /** What was given besides options. */
+  /** The operands. */
   operands: string[];
   /** Requests to stop. */
   requests: StopRequests;
 }
 
 /**
- * Runs a command: reads its command line, sets up its log, and turns what is thrown into one line on standard error
- * and an exit code: 0 done, 1 failed, 2 wrong usage.
+ * Runs a command: parses its command line, configures its log, and reports an error in one line on standard error. Sets the
+ * exit code: 0 success, 1 failure, 2 wrong usage.
  *
- * @param command What the command takes.
- * @param level The least important level it logs unless asked otherwise.
- * @param main What it does.
- * @param explain Says in one line what went wrong, from what was thrown.
+ * @param command The options and operands of the command.
+ * @param level Default of `--log-level`.
+ * @param main The command itself.
+ * @param explain Formats an error as one line.
  * @param args The arguments.
  */
 export async function run<Table extends Options>(
@@ -60,10 +60,10 @@ export async function run<Table extends Options>(
   } catch (error) {
     code = error instanceof UsageError ? 2 : 1;
     const advice = code === 2 ? `; see deno task ${command.name} --help` : "";
-    // What a peer said may be part of it.
+    // The message may contain text of a peer.
     console.error(`${command.name}: ${escapeText(explain(error))}${advice}`);
   }
-  await requests?.settled();
+  await requests?.debounced();
   Deno.exitCode = code;
   Deno.unrefTimer(setTimeout(() => Deno.exit(code), EXIT_TIMEOUT));
 }

@@ -1,23 +1,23 @@
-/** Ctrl-C under a task comes twice within a millisecond; only a signal this much later is a second request. */
+/** Ctrl-C under `deno task` arrives twice within a millisecond. Only a signal this much later is a second request. */
 const SECOND_REQUEST = 500;
-/** How long after the first signal a program that is done still listens: the second would kill it as it ends. */
+/** Time after the first signal at which a program may exit. An earlier repeat of the signal would kill it. */
 const REPEATED_WITHIN = 50;
 
 const SIGNALS: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** Requests to stop, from the terminal or the system. */
 export interface StopRequests {
-  /** Aborted, with the signal's name as its reason, by the first request. */
+  /** Aborts at the first request. Its reason is the name of the signal. */
   readonly stop: AbortSignal;
-  /** Aborted by a second request, half a second later or more: stop at once. */
+  /** Aborts at a second request, half a second later or more. */
   readonly stopNow: AbortSignal;
-  /** Makes a request, as if a signal had come. */
+  /** Makes a request, as a signal does. */
   request(name: string): void;
-  /** Waits, at the end of a program that was told to stop, until the same signal cannot come a second time. */
-  settled(): Promise<void>;
+  /** Waits until the repeat of a signal has arrived. Call it before the program ends. */
+  debounced(): Promise<void>;
 }
 
-/** Listens for SIGINT, SIGTERM and SIGHUP, to the end of the program. Listening does not keep it alive. */
+/** Listens for SIGINT, SIGTERM and SIGHUP until the program ends. Does not keep the program alive. */
 export function stopRequests(): StopRequests {
   const first = new AbortController();
   const second = new AbortController();
@@ -31,9 +31,9 @@ export function stopRequests(): StopRequests {
     }
   }
   for (const name of SIGNALS) Deno.addSignalListener(name, () => request(name));
-  async function settled(): Promise<void> {
+  async function debounced(): Promise<void> {
     const left = firstAt + REPEATED_WITHIN - performance.now();
     if (first.signal.aborted && left > 0) await new Promise((resolve) => setTimeout(resolve, left));
   }
-  return { stop: first.signal, stopNow: second.signal, request, settled };
+  return { stop: first.signal, stopNow: second.signal, request, debounced };
 }

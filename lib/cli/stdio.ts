@@ -6,7 +6,7 @@ import { CommandError } from "./errors.ts";
 /**
  * Writes all of the bytes to standard output.
  *
- * @throws {CommandError} If whoever read it has gone.
+ * @throws {CommandError} If standard output has been closed.
  */
 export async function writeStdout(bytes: Uint8Array): Promise<void> {
   try {
@@ -18,9 +18,9 @@ export async function writeStdout(bytes: Uint8Array): Promise<void> {
 }
 
 /**
- * Where a peer's byte stream goes: standard output as it is, or on a terminal with whatever could steer it escaped.
+ * Creates a function that writes a peer's byte stream to standard output: unchanged, or escaped on a terminal.
  *
- * @returns Writes a chunk; a character that comes in two of them is shown whole.
+ * @returns The function. A character split over two chunks is written whole.
  */
 export function streamToStdout(): (chunk: Uint8Array) => Promise<void> {
   if (!Deno.stdout.isTerminal()) return writeStdout;
@@ -28,16 +28,16 @@ export function streamToStdout(): (chunk: Uint8Array) => Promise<void> {
   return (chunk) => writeStdout(encodeText(escapeText(decoder.decode(chunk, { stream: true }), "\n\r\t")));
 }
 
-/** Writes a peer's message to standard output as one line that cannot pass for two, nor steer a terminal. */
+/** Writes a peer's message to standard output as one line, escaped. */
 export async function printLine(message: string): Promise<void> {
   await writeStdout(encodeText(escapeText(message, "\t") + "\n"));
 }
 
-/** Standard input, which is let go of when it is disposed of: a pending read would keep the program alive. */
+/** Standard input. Disposing of it cancels a pending read, which would keep the program alive. */
 export class Stdin implements Disposable {
   readonly #reader = Deno.stdin.readable.getReader();
 
-  /** The bytes as they come. */
+  /** The chunks until the end. */
   async *chunks(): AsyncGenerator<Uint8Array, void, void> {
     for (;;) {
       const { done, value } = await this.#reader.read();
@@ -46,7 +46,7 @@ export class Stdin implements Disposable {
     }
   }
 
-  /** Lines of UTF-8 text. Throws a `FramingError` for a line of more than 1 MiB, or one that is not UTF-8. */
+  /** The lines until the end. Throws a `FramingError` for a line of more than 1 MiB or invalid UTF-8. */
   async *lines(): AsyncGenerator<string, void, void> {
     const decoder = text(lines()).decoder();
     for await (const chunk of this.chunks()) yield* decoder.push(chunk);
@@ -54,12 +54,12 @@ export class Stdin implements Disposable {
     if (decoder.failure !== undefined) throw decoder.failure;
   }
 
-  /** Ends what is being read. */
+  /** Cancels reading. */
   close(): void {
     this.#reader.cancel().catch(() => {});
   }
 
-  /** Ends what is being read. */
+  /** Cancels reading. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -3,7 +3,7 @@ import { CommandError } from "../cli/errors.ts";
 /**
  * Reads a file that an option names.
  *
- * @param option The option, for what is said when there is none.
+ * @param option The option, for the error message.
  * @param path The file.
  * @returns Its text.
  * @throws {CommandError} If it cannot be read.

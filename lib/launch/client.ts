@@ -5,19 +5,23 @@ import { readPem } from "./_read_pem.ts";
 import { flag, host, type Operands, type Options, port, seconds, text, type Values } from "../cli/options.ts";
 import { runTask } from "./run.ts";
 import type { StopRequests } from "../cli/signals.ts";
-import { UsageError } from "../cli/errors.ts";
+import { CommandError, UsageError } from "../cli/errors.ts";
+import { after } from "../net/timer.ts";
 
-/** What a service's client command says of itself. */
+/** Time that a client has to end after a request to stop, in milliseconds. */
+const STOP_TIMEOUT = 1000;
+
+/** Description of a service's client command. */
 export interface ClientCommand<Table extends Options> {
-  /** The service's name with hyphens: the task is `NAME:client`. */
+  /** Name of the service, with hyphens. The task is `NAME:client`. */
   name: string;
-  /** What it does, one sentence. */
+  /** What it does, in one sentence. */
   summary: string;
-  /** The server's default port. */
+  /** Default port of the server. */
   port: number;
-  /** What it takes besides options. */
+  /** Its operands. */
   operands?: Operands;
-  /** Options of its own. */
+  /** Its own options. */
   options?: Table;
   /**
    * What it speaks over.
@@ -27,27 +31,27 @@ export interface ClientCommand<Table extends Options> {
   transport?: "tcp" | "udp";
 }
 
-/** What a client's own part gets. */
+/** Arguments of a client's main function. */
 export interface ClientRun<Table extends Options> extends HostPort {
-  /** The options' values, the defaults filled in. */
+  /** Values of the options, with defaults filled in. */
   values: Values<Table>;
-  /** What was given besides options. */
+  /** The operands. */
   operands: string[];
-  /** How long to wait for anything that is owed, in milliseconds. */
+  /** Time to wait for anything that the server owes, in milliseconds. */
   timeout: number;
-  /** Options for `connectTcp`: where to, every deadline at `timeout`, and what stops it. */
+  /** Options for `connectTcp`: the server, every deadline set to `timeout`, the signal and the log. */
   target: ConnectTcpOptions & HostPort;
-  /** Requests to stop; the connection of `target` closes by itself. */
+  /** Requests to stop. The connection of `target` closes by itself. */
   requests: StopRequests;
-  /** The client's log. */
+  /** Log of the client. */
   log: Log;
 }
 
 /**
  * Runs a client as a command.
  *
- * @param command What it is called and takes.
- * @param main What it does. What it throws is said in one line, and the exit code is 1.
+ * @param command The description of the client.
+ * @param main The client itself. An error that it throws is reported in one line, with exit code 1.
  */
 export async function runClient<Table extends Options = Record<never, never>>(
   command: ClientCommand<Table>,
@@ -87,7 +91,17 @@ export async function runClient<Table extends Options = Record<never, never>>(
       signal: requests.stop,
       log,
     };
-    await main({ values: values as Values<Table>, operands, hostname, port, timeout, target, requests, log });
+    const running = main({ values: values as Values<Table>, operands, hostname, port, timeout, target, requests, log });
+    await Promise.race([running, interrupted(requests.stop)]);
+  });
+}
+
+/** Rejects some time after a request to stop. A write to a standard output that nobody reads may never finish. */
+function interrupted(stop: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const giveUp = () => after(STOP_TIMEOUT, () => reject(new CommandError("Interrupted")));
+    if (stop.aborted) giveUp();
+    else stop.addEventListener("abort", giveUp);
   });
 }
 

@@ -2,21 +2,21 @@ import { explainError } from "../cli/errors.ts";
 import { FramingError } from "../framing/errors.ts";
 import { ConnectionError, toConnectionError } from "../net/errors.ts";
 
-/** What a command was doing, so that an error can say what to do instead. */
+/** What a command was attempting, so that an error message can give advice. */
 export interface Attempt {
-  /** The task's name, `echo:server`. */
+  /** Name of the task, `echo:server`. */
   task: string;
   /** The address it listens at or connects to. */
   address?: string;
-  /** The option that says where it listens; `--port` unless given. */
+  /** Option that sets the address; `--port` by default. */
   option?: string;
 }
 
 /**
- * Says in one line what went wrong and what to do about it.
+ * Formats an error as one line that says what went wrong and what to do about it.
  *
- * @param error What was thrown.
- * @param attempt What the command was doing.
+ * @param error The error.
+ * @param attempt What the command was attempting.
  * @returns One line, without a stack trace.
  */
 export function explain(error: unknown, { task, address = "the address", option = "--port" }: Attempt): string {
@@ -57,18 +57,18 @@ function startServer(task: string): string {
   return `start the server with deno task ${task.replace(":client", ":server")}`;
 }
 
-/** Which grant is missing, and the command that gives it: exposing a service is a decision somebody types. */
+/** Names the missing grant and the command that adds it. Exposing a service takes an explicit command. */
 function sandboxed(message: string, task: string, address: string): string {
   const wanted = /^Requires (\w+) access to "([^"]+)"/.exec(message);
-  // A service of one side is a task of its own name; a tool that is no service has no command to give.
+  // The proxy has no client. Tools are not services, so there is no command to suggest.
   const [service, side] = task === "proxy" ? [task, "server"] : task.split(":");
   if (wanted === null || side === undefined) return message;
   const [, kind, what] = wanted;
-  // A Unix socket is a file and an address.
+  // A Unix socket needs grants for its file and its address.
   const asked = what === address && isPath(address) ? [`unix:${what}`] : what!.split(",");
   const paths = asked.filter((one) => one.startsWith("unix:")).map((one) => one.slice("unix:".length));
   const files = paths.length === 0 ? "" : `--allow-read=${paths} --allow-write=${paths} `;
-  // A socket on a free port speaks with other addresses too.
+  // A socket on a free port also exchanges data with other ports.
   const grant = /:0(,|$)/.test(what!) ? `--allow-${kind}` : `--allow-${files === "" ? kind : "net"}=${asked}`;
   const set = task.replace(":", "-");
   const command = `deno run -P=${set} ${files}${grant} services/${service!.replaceAll("-", "_")}/${side}.ts`;

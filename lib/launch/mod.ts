@@ -1,5 +1,5 @@
 /**
- * Runs a service's server or client as a command: joins the command line and the sockets.
+ * Runs a service's server or client as a command. Joins command lines (`cli`) and sockets (`net`).
  *
  * ```ts ignore
  * import { runTcpServer } from "@wirebench/wirebench/launch";

@@ -3,7 +3,7 @@ import { type HostPort, parseHostPort } from "../net/address.ts";
 import { allowList } from "../net/allow_list.ts";
 import { type Endpoint, parseEndpoint } from "../net/endpoint.ts";
 
-/** `HOST:PORT`, any number of times; an IPv6 address stands in brackets. */
+/** `HOST:PORT`, repeatable. An IPv6 address is in brackets. */
 export function addresses(help: string): Option<HostPort[]> {
   return {
     placeholder: "HOST:PORT",
@@ -17,7 +17,7 @@ export function addresses(help: string): Option<HostPort[]> {
   };
 }
 
-/** An address or a range of them in CIDR notation, any number of times. */
+/** An address or a range in CIDR notation, repeatable. */
 export function ranges(help: string): Option<string[]> {
   return {
     placeholder: "CIDR",
@@ -31,7 +31,7 @@ export function ranges(help: string): Option<string[]> {
   };
 }
 
-/** Where something listens, as {@linkcode parseEndpoint} reads it; not given unless it is. */
+/** An endpoint; see {@linkcode parseEndpoint}. Without a default. */
 export function endpoint(help: string): Option<Endpoint | undefined> {
   return { placeholder: "ADDRESS", help, default: undefined, shown: "", parse: parseEndpoint };
 }

@@ -3,18 +3,18 @@ import { type Run, run } from "../cli/run.ts";
 import type { Level } from "../log/mod.ts";
 import { type Attempt, explain } from "./explain.ts";
 
-/** What a task's own part gets. */
+/** Arguments of a task's main function. */
 export interface TaskRun<Table extends Options> extends Run<Table> {
-  /** Says what is being attempted, for the words of an error. */
+  /** What the task attempts, for error messages. */
   attempt: Attempt;
 }
 
 /**
- * Runs a task of this project: a command whose errors of sockets and sandboxes are explained.
+ * Runs a task of this project: a command that explains errors of sockets and permissions.
  *
- * @param command What the task takes.
- * @param level The least important level it logs unless asked otherwise.
- * @param main What it does.
+ * @param command The options and operands of the task.
+ * @param level Default of `--log-level`.
+ * @param main The task itself.
  */
 export async function runTask<Table extends Options>(
   command: Command<Table>,

@@ -18,19 +18,19 @@ import type { StopRequests } from "../cli/signals.ts";
 import { UsageError } from "../cli/errors.ts";
 import { ranges } from "./options.ts";
 
-/** What a service's server command says of itself. */
+/** Description of a service's server command. */
 export interface ServerCommand<Table extends Options> {
-  /** The service's name with hyphens: the task is `NAME:server`. */
+  /** Name of the service, with hyphens. The task is `NAME:server`. */
   name: string;
-  /** What it does, one sentence. */
+  /** What it does, in one sentence. */
   summary: string;
-  /** Its default port. */
+  /** Default port. */
   port: number;
-  /** Options of its own; their values are given to the serve function under the same names. */
+  /** Its own options. The serve function receives their values under the same names. */
   options?: Table;
 }
 
-/** What a TCP service's server command says of itself. */
+/** Description of a TCP service's server command. */
 export interface TcpServerCommand<Table extends Options> extends ServerCommand<Table> {
   /**
    * Whether there are messages, whose longest `--max-message` sets: `maxMessage` of the serve function.
@@ -44,13 +44,13 @@ export interface TcpServerCommand<Table extends Options> extends ServerCommand<T
    * @default {300000}
    */
   idleTimeout?: number | false;
-  /** Where the service keeps nothing that its connections share: what several threads of it run, for `--workers`. */
+  /** The program that worker threads run, for `--workers`. Only for services whose connections share no state. */
   workers?: WorkerProgram;
 }
 
 const WORKERS_HELP = "Serve with so many threads, for more cores than one (Linux)";
 const IDLE_HELP = "Close a connection after so long without a message, 0 for never";
-/** What a limit shows as its default that only strangers are held to. */
+/** Default of a limit that does not hold for loopback addresses, as the help shows it. */
 const STRANGERS = "any number from this machine, 100 from elsewhere";
 
 function listenOptions(defaultPort: number) {
@@ -85,10 +85,10 @@ function udpOptions(defaultPort: number) {
 }
 
 /**
- * Runs a TCP service as a command, until it is told to stop.
+ * Runs a TCP service as a command until it is told to stop.
  *
- * @param command What it is called and takes.
- * @param serve Starts it.
+ * @param command The description of the server.
+ * @param serve Starts the server.
  */
 export async function runTcpServer<Table extends Options = Record<never, Option<never>>>(
   command: TcpServerCommand<Table>,
@@ -100,12 +100,12 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
   const shared = tcpOptions(command);
   await runServer(command, shared, async (values, options, requests) => {
     const { unix, tlsCert, tlsKey, maxPerAddress, ...rest } = values;
-    // A service without worker threads may have an option of that name for something else.
+    // dispatch has an option of the same name with another meaning.
     const workers = command.workers === undefined ? 1 : (values as { workers?: number }).workers ?? 1;
     const folders = workers === 1 ? [] : sourcesOf(command.workers!);
     await requireRead([...[tlsCert, tlsKey].filter((path) => path !== ""), ...folders]);
     const tls = await readCertificate(tlsCert, tlsKey);
-    // What means nothing at a Unix socket should not look as if it did.
+    // Refuse options that have no effect on a Unix socket.
     const others = {
       "--tls-cert": tls,
       "--allow": options.allow,
@@ -128,10 +128,10 @@ export async function runTcpServer<Table extends Options = Record<never, Option<
 }
 
 /**
- * Runs a UDP service as a command, until it is told to stop.
+ * Runs a UDP service as a command until it is told to stop.
  *
- * @param command What it is called and takes.
- * @param serve Starts it.
+ * @param command The description of the server.
+ * @param serve Starts the server.
  */
 export async function runUdpServer<Table extends Options = Record<never, Option<never>>>(
   command: ServerCommand<Table>,
@@ -174,11 +174,11 @@ async function runServer<Shared extends ReturnType<typeof listenOptions>, Table 
   });
 }
 
-/** Waits for the server's end, or for a request to stop, which it then drains for. */
+/** Waits until the server ends. Drains it when a request to stop comes. */
 async function untilStopped(server: Server, { stop }: StopRequests, log: Log): Promise<void> {
   const requested = Promise.withResolvers<void>();
   stop.addEventListener("abort", () => requested.resolve());
-  // It may have been told to stop before it had begun.
+  // The request may have come before the server started.
   if (!stop.aborted) await Promise.race([server.finished, requested.promise]);
   if (!stop.aborted) return;
   const { connections = 0, closed, dropped } = server as Partial<TcpServer & UdpServer>;

@@ -1,29 +1,29 @@
-/** How many records of a kind are written in a second: more than a person reads, and 15 ms of work, as measured. */
+/** Number of records of one kind written in a second: more than a person reads, and about 15 ms of work. */
 const RECORDS = 1000;
-/** The period that they are counted over, in milliseconds. */
+/** Length of the period in milliseconds. */
 const PERIOD = 1000;
 
-/** Budgets that have not said yet what was left out. */
+/** Budgets that have omitted records and not reported them yet. */
 const owing = new Set<Budget>();
 
 /**
- * How many records of one kind a log writes in a second. A client that sends as fast as it can would have the program
- * write about it and do nothing else. Records over the budget are counted, and the count is written when the second
- * has passed.
+ * Limits the records of one kind that a log writes in a second. Without it, a client that sends as fast as it can would
+ * keep the program busy with its log. Records over the budget are counted, and the count is reported when the second has
+ * passed.
  */
 export class Budget {
-  readonly #report: (omitted: number) => void;
+  readonly #write: (omitted: number) => void;
   #began = -Infinity;
   #records = 0;
   #omitted = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param report Writes how many records were left out. */
+  /** @param report Writes the number of records omitted. */
   constructor(report: (omitted: number) => void) {
-    this.#report = report;
+    this.#write = report;
   }
 
-  /** Whether one more record may be written; counts it if not. */
+  /** Whether one more record may be written. Counts it as omitted if not. */
   take(): boolean {
     if (this.#omitted > 0) {
       this.#omitted++;
@@ -40,29 +40,29 @@ export class Budget {
     }
     this.#omitted = 1;
     owing.add(this);
-    const timer = setTimeout(() => this.settle(), this.#began + PERIOD - now);
+    const timer = setTimeout(() => this.report(), this.#began + PERIOD - now);
     Deno.unrefTimer(timer);
     this.#timer = timer;
     return false;
   }
 
-  /** Counts records that are not written, after one has been refused. */
+  /** Counts more records as omitted, after `take` has returned `false`. */
   omit(count: number): void {
     if (this.#omitted > 0) this.#omitted += count;
   }
 
-  /** Writes how many records were left out, and begins a new period. */
-  settle(): void {
+  /** Reports the number of records omitted, and begins a new period. */
+  report(): void {
     clearTimeout(this.#timer);
     owing.delete(this);
     const omitted = this.#omitted;
     this.#omitted = 0;
     this.#began = -Infinity;
-    this.#report(omitted);
+    this.#write(omitted);
   }
 }
 
-/** Writes what every budget has left out, at the end of a program. */
-export function settleBudgets(): void {
-  for (const budget of owing) budget.settle();
+/** Reports what every budget has omitted, at the end of a program. */
+export function reportBudgets(): void {
+  for (const budget of owing) budget.report();
 }

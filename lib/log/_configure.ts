@@ -1,10 +1,10 @@
 import { configure, dispose, type LogLevel, type Sink } from "@logtape/logtape";
-import { settleBudgets } from "./_budget.ts";
+import { reportBudgets } from "./_budget.ts";
 
-/** The category all of this project's loggers stand under, for a program that configures LogTape itself. */
+/** Category of all loggers of this library, for programs that configure LogTape themselves. */
 export const LOG_CATEGORY = "wirebench";
 
-/** Sends the log of everything here to a sink. Disposing of what it returns writes what is still to be written. */
+/** Sends the log of this library to a sink. Disposing of the result writes everything that is queued. */
 export async function configureSink(sink: Sink & AsyncDisposable, level: LogLevel): Promise<AsyncDisposable> {
   await configure({
     sinks: { sink },
@@ -16,7 +16,7 @@ export async function configureSink(sink: Sink & AsyncDisposable, level: LogLeve
   });
   return {
     async [Symbol.asyncDispose]() {
-      settleBudgets();
+      reportBudgets();
       await dispose();
     },
   };

@@ -1,17 +1,17 @@
 /**
- * What must not reach a terminal or a log as it is: control characters, line and paragraph separators, invisible
- * format characters (those that turn the direction of writing among them), halves of surrogate pairs. The two
- * joiners that emoji and several scripts need (U+200C, U+200D) stay.
+ * Characters that must not reach a terminal or a log unescaped: control characters, line and paragraph separators,
+ * invisible format characters (also those that change the direction of writing), lone surrogates. The two joiners that
+ * emoji and several scripts need (U+200C, U+200D) stay.
  */
 const UNSAFE = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /**
- * Makes text from a stranger safe to show on one line: nothing in it can move a cursor, start a line or hide.
+ * Escapes untrusted text for display on one line. Nothing in the result moves a cursor, starts a line or is invisible.
  *
  * @param text Any text.
- * @param keep Characters left as they are although they would be escaped.
+ * @param keep Characters to leave unescaped.
  * @returns The text with `\n`, `\xNN` or `\u{N}` in place of each unsafe character.
  *
  * @example A message that would clear the screen
@@ -27,12 +27,12 @@ export function escapeText(text: string, keep: string = ""): string {
 }
 
 /**
- * Puts text from a stranger in quotes, where it stands inside a sentence and could pass for part of it.
+ * Quotes untrusted text, so that it cannot pass for part of the sentence around it.
  *
  * @param text Any text.
- * @returns The text on one line, escaped as by {@linkcode escapeText}, its own quotes too.
+ * @returns The text on one line in quotes, escaped as by {@linkcode escapeText}. Quotes inside are escaped too.
  *
- * @example A name that would read as something else
+ * @example A misleading name
  * ```ts
  * import { quoteText } from "@wirebench/wirebench/log";
  * import { assertEquals } from "@std/assert";
@@ -52,11 +52,11 @@ function escapeCharacter(character: string): string {
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * Shows bytes from a stranger as text: UTF-8 where they are UTF-8, `\xNN` for each byte above ASCII where they
- * are not, escaped as by {@linkcode escapeText}.
+ * Escapes untrusted bytes for display on one line: decodes them as UTF-8, or writes each byte above ASCII as `\xNN` if
+ * they are not UTF-8, and escapes the text as {@linkcode escapeText} does.
  *
  * @param bytes Any bytes.
- * @param keep Characters left as they are although they would be escaped.
+ * @param keep Characters to leave unescaped.
  * @returns One line of text.
  *
  * @example Bytes that are not UTF-8
@@ -71,7 +71,7 @@ export function escapeBytes(bytes: Uint8Array, keep: string = ""): string {
   return escapeText(decodeBytes(bytes), keep);
 }
 
-/** Decodes UTF-8; of bytes that are not UTF-8, decodes ASCII and writes the others as `\xNN`. Escapes nothing. */
+/** Decodes UTF-8, or ASCII with every other byte as `\xNN` if the bytes are not UTF-8. Escapes nothing. */
 export function decodeBytes(bytes: Uint8Array): string {
   try {
     return strict.decode(bytes);

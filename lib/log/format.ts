@@ -2,7 +2,7 @@ import type { LogRecord, TextFormatter } from "@logtape/logtape";
 import { blue, dim, red, yellow } from "@std/fmt/colors";
 import { escapeText } from "./escape.ts";
 
-/** Keys of the facts that make a record a message on the wire, as {@linkcode Log.said} writes it. */
+/** Facts of a record about a message on the wire; see {@linkcode Log.said}. */
 interface Said {
   from: string;
   to: string;
@@ -10,15 +10,15 @@ interface Said {
 }
 
 /**
- * The transcript: who says what, and who said what to whom (the dash is U+2013).
+ * Formats the transcript: log lines, and messages with sender and receiver (the dash is U+2013).
  *
  *     [10:53:16 – Server]: Listening at 127.0.0.1:1060
  *     [10:53:19 – 127.0.0.1:51234 -> Server]:
  *     Hello server!
  *
- * A peer's text that begins like a line of the log has its bracket escaped, so that no peer can write one.
+ * The bracket of a peer's text that looks like a log line is escaped, so that no peer can forge one.
  *
- * @param colors Whether to colour it, for a terminal.
+ * @param colors Whether to use colours, for a terminal.
  * @returns A formatter for LogTape.
  */
 export function transcriptFormatter(colors: boolean): TextFormatter {
@@ -42,8 +42,8 @@ export function transcriptFormatter(colors: boolean): TextFormatter {
 }
 
 /**
- * JSON, a record a line: `time` (RFC 3339), `level`, `who`, `message`, and the record's facts under their own names.
- * Whatever could steer a terminal is written as a JSON escape, which a parser turns back.
+ * Formats JSON lines: `time` (RFC 3339), `level`, `who`, `message`, and the facts of the record under their names.
+ * Characters that could control a terminal are written as JSON escapes, which a parser restores.
  *
  * @returns A formatter for LogTape.
  */
@@ -59,12 +59,12 @@ function saidIn({ properties }: LogRecord): Said | undefined {
   return "from" in properties && "to" in properties && "text" in properties ? properties as unknown as Said : undefined;
 }
 
-/** Escapes the bracket that a line of the log begins with: at the beginning, and before anything like its time. */
+/** Escapes brackets that look like the beginning of a log line: at the start of the text, and before a time. */
 function unlikeALine(text: string): string {
   return escapeText(text).replace(/^\[|\[(?=\d\d:\d\d:\d\d)/g, "\\x5b");
 }
 
-/** The JSON escape of each UTF-16 unit. */
+/** Escapes each UTF-16 unit for JSON. */
 function escapeUnits(character: string): string {
   return character.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
 }

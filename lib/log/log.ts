@@ -8,25 +8,25 @@ import type { LogWriter } from "./writer.ts";
 
 export { LOG_CATEGORY };
 
-/** How much of a message is shown, in bytes: the log is for reading, the wire for the rest. */
+/** Number of bytes of a message that are shown. */
 const SHOWN_BYTES = 1024;
 
-/** How many kinds of records have a budget of their own; all others share one. */
+/** Maximum number of kinds of records with a budget of their own. All others share one. */
 const MAX_KINDS = 100;
 
-/** The levels a log can be set to, the most talkative first. */
+/** Levels of the log, the most verbose first. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const satisfies readonly LogLevel[];
 
 /** One of {@linkcode LOG_LEVELS}. */
 export type Level = typeof LOG_LEVELS[number];
 
-/** A record that another thread or process has made: what can be handed over to another one. */
+/** A log record of another thread or process. Structured cloning can copy it. */
 export interface RelayedRecord {
-  /** How important it is. */
+  /** The level. */
   readonly level: Level;
-  /** When it was made, in milliseconds since the epoch. */
+  /** Time of the record in milliseconds since the epoch. */
   readonly timestamp: number;
-  /** The text, its facts filled in, in one piece or several. */
+  /** The text with its facts filled in, in one or more strings. */
   readonly message: readonly unknown[];
   /** The text before its facts were filled in. */
   readonly rawMessage: string;
@@ -35,10 +35,10 @@ export interface RelayedRecord {
 }
 
 /**
- * What a part of the program writes its log with. Nothing is written until a program configures the log.
+ * Writes a log. Nothing is written until the program configures the log.
  *
- * Of each kind of record a thousand are written in a second, so that a client that sends as fast as it can does not keep
- * the program busy with its log. The rest is counted: `... and 12,345 more messages`.
+ * At most a thousand records of each kind are written in a second, so that a fast client does not keep the program busy
+ * with its log. The rest are counted: `... and 12,345 more messages`.
  */
 export class Log {
   readonly #logger: Logger;
@@ -49,43 +49,43 @@ export class Log {
       messages: omitted === 1 ? "message" : "messages",
     })
   );
-  /** The budget of each kind of record: of each text, before its facts are filled in. */
+  /** Budgets by the text of the record, before its facts are filled in. */
   readonly #budgets = new Map<string, Budget>();
 
   /**
-   * Opens a log for somebody.
+   * Creates a log.
    *
-   * @param who Who speaks: `Server`, `Client`.
-   * @param saidLevel The level of messages on the wire.
+   * @param who Name in front of each record: `Server`, `Client`.
+   * @param saidLevel Level of messages on the wire.
    */
   constructor(who: string, saidLevel: Level = "info") {
     this.#logger = getLogger([LOG_CATEGORY, who]);
     this.#saidLevel = saidLevel;
   }
 
-  /** Whether messages on the wire are written, for a caller that would have to prepare them. */
+  /** Whether messages on the wire are written. Check it before preparing them. */
   get showsMessages(): boolean {
     return this.#logger.isEnabledFor(this.#saidLevel);
   }
 
-  /** Whether a level is written, for a caller that would have to prepare what is said. */
+  /** Whether a level is written. Check it before preparing facts. */
   isEnabledFor(level: Level): boolean {
     return this.#logger.isEnabledFor(level);
   }
 
   /**
-   * Writes a message on the wire.
+   * Logs a message on the wire.
    *
-   * @param from Who sent it.
-   * @param to Who gets it.
-   * @param message What it says, or makes it if it is to be written; anything beyond 1 KiB is counted, not shown.
-   * @returns Whether it is written: not if its level is not, nor if too many have been in this second.
+   * @param from The sender.
+   * @param to The receiver.
+   * @param message The message, or a function that returns it if it is to be written. At most 1 KiB of it is shown.
+   * @returns Whether the message is written: not if its level is disabled or the budget of this second is used up.
    */
   said(from: string, to: string, message: string | Uint8Array | (() => string)): boolean {
     if (!this.showsMessages || !this.#messages.take()) return false;
     if (typeof message === "function") message = message();
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message;
-    // Decoding a cut character would show it as bytes, so the cut moves back to where a character begins.
+    // Do not split a character: move the end back to where one begins.
     let end = Math.min(bytes.length, SHOWN_BYTES);
     while (end > 0 && end < bytes.length && (bytes[end]! & 0xc0) === 0x80) end--;
     const more = bytes.length > end ? ` (and ${bytes.length - end} bytes more)` : "";
@@ -95,35 +95,35 @@ export class Log {
   }
 
   /**
-   * Counts messages on the wire that are not written, after {@linkcode Log.said} has returned `false`.
+   * Counts messages as omitted, after {@linkcode Log.said} has returned `false`.
    *
-   * @param count How many.
+   * @param count The number of messages.
    */
   omit(count: number): void {
     if (this.showsMessages) this.#messages.omit(count);
   }
 
-  /** Writes what a developer of the program wants to know. Facts stand in the message as `{name}`. */
+  /** Logs what a developer of the program wants to know. `{name}` in the message stands for a fact. */
   debug(message: string, facts?: Record<string, unknown>): void {
     this.#write("debug", message, facts);
   }
 
-  /** Writes what its user wants to know. */
+  /** Logs what a user of the program wants to know. */
   info(message: string, facts?: Record<string, unknown>): void {
     this.#write("info", message, facts);
   }
 
-  /** Writes what a peer did wrong, or what the machine lacks for a moment. */
+  /** Logs an error of a peer, or a temporary lack of resources. */
   warn(message: string, facts?: Record<string, unknown>): void {
     this.#write("warning", message, facts);
   }
 
-  /** Writes what went wrong in the program itself. */
+  /** Logs an error of the program itself. */
   error(message: string, facts?: Record<string, unknown>): void {
     this.#write("error", message, facts);
   }
 
-  /** Writes a record that another thread or process has made, within its own budget. */
+  /** Writes a record of another thread or process, which has its own budget. */
   relay(record: RelayedRecord): void {
     if (this.isEnabledFor(record.level)) this.#logger.emit(record);
   }
@@ -146,10 +146,10 @@ export class Log {
   }
 }
 
-/** How a program's log is written. */
+/** Options of {@linkcode configureLog}. */
 export interface LogOptions {
   /**
-   * For people, or a JSON object a line for machines.
+   * Text for people, or JSON lines for programs.
    *
    * @default {"text"}
    */
@@ -161,13 +161,13 @@ export interface LogOptions {
    */
   level?: Level;
   /**
-   * Where it goes.
+   * Where the log is written.
    *
    * @default {Deno.stderr}
    */
   writer?: LogWriter;
   /**
-   * Whether the text form is coloured.
+   * Whether text is coloured.
    *
    * @default {true} on a terminal, unless NO_COLOR is set
    */
@@ -175,10 +175,10 @@ export interface LogOptions {
 }
 
 /**
- * Sends the log of everything here to standard error. A program calls it once; a library never does.
+ * Configures the log. A program calls this once; a library never does.
  *
- * @param options Form, level and where to.
- * @returns What to dispose of at the end of the program, so that nothing of the log is lost.
+ * @param options Format, level and writer. By default the log goes to standard error.
+ * @returns Dispose of it at the end of the program, so that no record is lost.
  *
  * @example A log as JSON lines
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * What a person or a machine reads about a program: a transcript of who said what to whom, or JSON lines.
- * Built on LogTape, so nothing is written until a program says where to.
+ * The log: a transcript for people, with every message on the wire, or JSON lines for programs. Built on LogTape, so nothing
+ * is written until the program configures it.
  *
  * ```ts
  * import { configureLog, Log } from "@wirebench/wirebench/log";
@@ -12,7 +12,7 @@
  * @module
  */
 
-export * from "./escape.ts";
-export * from "./log.ts";
+export { decodeBytes, escapeBytes, escapeText, quoteText } from "./escape.ts";
+export { configureLog, type Level, Log, LOG_CATEGORY, LOG_LEVELS, type LogOptions, type RelayedRecord } from "./log.ts";
 export { plural } from "./plural.ts";
 export { type LogWriter, writeAll } from "./writer.ts";

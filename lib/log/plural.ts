@@ -1,9 +1,9 @@
 /**
- * Writes a number with its noun.
+ * Formats a number with its noun.
  *
- * @param count How many, 0 or more.
- * @param noun The noun in the singular; an `s` makes it plural.
- * @returns Both, the noun in the form that goes with the number.
+ * @param count The number, 0 or more.
+ * @param noun The noun in the singular. Its plural ends in `s`.
+ * @returns The number and the noun, in the plural unless the number is 1.
  *
  * @example
  * ```ts

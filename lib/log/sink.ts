@@ -2,19 +2,19 @@ import type { LogRecord, Sink, TextFormatter } from "@logtape/logtape";
 import { plural } from "./plural.ts";
 import { type LogWriter, writeAll } from "./writer.ts";
 
-/** What a log may hold back while nobody reads it. */
+/** Maximum size of the queue while nobody reads the log, in UTF-16 units. */
 const MAX_QUEUED = 16 * 1024 * 1024;
-/** How long the end of a program waits for a reader of its log, in milliseconds. */
+/** Time that the end of a program waits for the log to be read, in milliseconds. */
 const DISPOSE_TIMEOUT = 2000;
 
 /**
- * A LogTape sink that keeps the order, joins what is logged at once into few writes, and never makes the program
- * wait: a pipe that nobody reads holds up its writer, and with it every client of a server. Once 16 MiB wait to be
- * written, further records are counted instead of kept, and the count is written when the log flows again.
+ * Creates a LogTape sink that keeps the order of records, joins them into few writes, and never blocks the program. A pipe
+ * that nobody reads blocks its writer, and would block every client of a server with it. Once 16 MiB are queued, further
+ * records are dropped and counted. The count is written when the pipe is read again.
  *
- * @param writer Where the lines go.
- * @param format Makes lines of a record, the last newline included.
- * @returns The sink; disposing of it writes what is still queued, for two seconds at most.
+ * @param writer Where the lines are written.
+ * @param format Formats a record, with the final newline.
+ * @returns The sink. Disposing of it writes what is queued, for at most two seconds.
  */
 export function writerSink(writer: LogWriter, format: TextFormatter): Sink & AsyncDisposable {
   const encoder = new TextEncoder();
@@ -33,7 +33,7 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
         await writeAll(writer, encoder.encode(lines.join("")));
       }
     } catch {
-      // A log whose reader is gone is no reason to stop: what it would have said is lost, the program is not.
+      // The reader of the log has gone. The program goes on without it.
       queued = [];
       size = 0;
     } finally {
@@ -62,7 +62,7 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
   return Object.assign(sink, { [Symbol.asyncDispose]: dispose });
 }
 
-/** A record of the log's own. */
+/** Creates a warning of the log itself. */
 export function note(message: string): LogRecord {
   const properties = {};
   return {

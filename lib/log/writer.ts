@@ -1,17 +1,17 @@
-/** How long to wait before trying again to write to a pipe that is full and does not block, in milliseconds. */
+/** Pause before the next write to a non-blocking pipe that is full, in milliseconds. */
 const FULL_PIPE_PAUSE = 5;
 
-/** Where a log is written: `Deno.stderr`, or anything else with its `write`. */
+/** A writer such as `Deno.stderr`. */
 export interface LogWriter {
-  /** Writes some of the bytes and says how many. */
+  /** Writes some of the bytes and returns their number. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
 /**
  * Writes all of the bytes, in as many writes as it takes.
  *
- * @param writer Where to: standard output, standard error. A pipe that somebody made non-blocking is waited for.
- * @param bytes What to write.
+ * @param writer The writer, such as standard output. Waits for a non-blocking pipe that is full.
+ * @param bytes The bytes.
  */
 export async function writeAll(writer: LogWriter, bytes: Uint8Array): Promise<void> {
   while (bytes.length > 0) {
