@@ -22,8 +22,11 @@ const SMALL_READS = 64;
 const CALL_COST = 0.01;
 const BYTE_COST = 1e-6;
 
-/** Why waiting for the peer timed out. */
-export type LateReason = "idle" | "too slow";
+/**
+ * What a read waits for, which decides its deadline: the first message, the next message or chunk, or the rest of a message
+ * that began at a time on the clock of `performance.now()`.
+ */
+export type ReadWait = "first message" | "idle" | { messageBegan: number };
 
 /**
  * Either side of a connection over TCP, TLS or a Unix socket. Reads and writes have deadlines, concurrent writes never
@@ -43,8 +46,9 @@ export class Connection implements Disposable {
   #buffer = new Uint8Array(FIRST_BUFFER);
   #smallReads = 0;
   #reading = false;
-  #lateReason: LateReason = "idle";
-  #lateAfter = 0;
+  /** Whether the pending read waits for the rest of a message. */
+  #inMessage = false;
+  #readTimeout = 0;
 
   #writing: Promise<void> | undefined;
   #waiting: { chunks: Uint8Array[]; length: number; written: PromiseWithResolvers<void> } | undefined;
@@ -142,19 +146,17 @@ export class Connection implements Disposable {
    * Reads at least one byte into a buffer.
    *
    * @param buffer The buffer.
-   * @param timeout Time to wait in milliseconds.
-   * @param late The reason of the error if the time runs out.
+   * @param wait What the read waits for, or the time to wait in milliseconds.
    * @returns The number of bytes read, or `null` at the end of the stream.
    * @throws {ConnectionError} If the connection ended in another way, or the time ran out.
    */
   async read(
     buffer: Uint8Array,
-    timeout: number = this.deadlines.idleTimeout,
-    late: LateReason = "idle",
+    wait: ReadWait | number = "idle",
   ): Promise<number | null> {
     let now = performance.now();
     for (let turn; (turn = this.share.request(now)) !== undefined; now = performance.now()) await turn;
-    this.#beginRead(now, timeout, late);
+    this.#beginRead(now, wait);
     try {
       return this.#took(await this.#socket.read(buffer));
     } catch (error) {
@@ -171,7 +173,7 @@ export class Connection implements Disposable {
    */
   expectWithin(timeout: number): void {
     if (!this.#reading) return;
-    this.#lateAfter = timeout;
+    this.#readTimeout = timeout;
     this.#watchdog.reading(performance.now(), timeout);
   }
 
@@ -179,19 +181,15 @@ export class Connection implements Disposable {
    * Reads a chunk into the connection's own buffer, which grows while reads fill it. This is the fastest way to read, and
    * the one that costs an idle connection least.
    *
-   * @param timeout Time to wait in milliseconds.
-   * @param late The reason of the error if the time runs out.
+   * @param wait What the read waits for, or the time to wait in milliseconds.
    * @returns The chunk, valid until the next read, or `null` at the end of the stream.
    * @throws {ConnectionError} If the connection ended in another way, or the time ran out.
    */
-  async readChunk(
-    timeout: number = this.deadlines.idleTimeout,
-    late: LateReason = "idle",
-  ): Promise<Uint8Array | null> {
+  async readChunk(wait: ReadWait | number = "idle"): Promise<Uint8Array | null> {
     // Does not call read(): one more async function would add to the memory of each idle connection.
     let now = performance.now();
     for (let turn; (turn = this.share.request(now)) !== undefined; now = performance.now()) await turn;
-    this.#beginRead(now, timeout, late);
+    this.#beginRead(now, wait);
     const buffer = this.#buffer;
     try {
       const length = this.#took(await this.#socket.read(buffer));
@@ -298,12 +296,19 @@ export class Connection implements Disposable {
     this.close();
   }
 
-  #beginRead(now: number, timeout: number, late: LateReason): void {
+  #beginRead(now: number, wait: ReadWait | number): void {
     if (this.#reason !== undefined) throw this.#asError();
     this.#reading = true;
-    this.#lateReason = late;
-    this.#lateAfter = timeout;
-    this.#watchdog.reading(now, timeout);
+    this.#inMessage = typeof wait === "object";
+    this.#readTimeout = this.#timeoutOf(wait, now);
+    this.#watchdog.reading(now, this.#readTimeout);
+  }
+
+  #timeoutOf(wait: ReadWait | number, now: number): number {
+    if (typeof wait === "number") return wait;
+    const { firstMessageTimeout, idleTimeout, messageTimeout } = this.deadlines;
+    if (typeof wait === "object") return Math.max(0, wait.messageBegan + messageTimeout - now);
+    return wait === "idle" ? idleTimeout : firstMessageTimeout;
   }
 
   #endRead(): void {
@@ -388,10 +393,10 @@ export class Connection implements Disposable {
     if (what === "write") {
       const seconds = this.deadlines.writeTimeout / 1000;
       this.close("too slow", `The peer read nothing for ${seconds} s while it had something to read`);
-    } else if (this.#lateReason === "idle") {
-      this.close("idle", `Nothing came for ${this.#lateAfter / 1000} s`);
-    } else {
+    } else if (this.#inMessage) {
       this.close("too slow", `A message begun did not end within ${this.deadlines.messageTimeout / 1000} s`);
+    } else {
+      this.close("idle", `Nothing came for ${this.#readTimeout / 1000} s`);
     }
   }
 

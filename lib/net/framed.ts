@@ -75,21 +75,18 @@ export class Framed<Received, Sent = Received> {
       this.#next = this.#batch.length;
       return rest;
     }
-    let messageBy: number | undefined;
+    let messageBegan: number | undefined;
     while (!this.#ended) {
       if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
       if (this.#unread.length === 0) {
         let chunk: Uint8Array | null;
         if (this.#decoder.pending) {
-          const now = performance.now();
-          messageBy ??= now + this.connection.deadlines.messageTimeout;
-          chunk = await this.connection.readChunk(Math.max(0, messageBy - now), "too slow");
+          chunk = await this.connection.readChunk({ messageBegan: messageBegan ??= performance.now() });
         } else {
-          const { firstMessageTimeout, idleTimeout } = this.connection.deadlines;
           // The connection is idle between messages, so a draining server may end it here.
           this.connection.endWork();
           try {
-            chunk = await this.connection.readChunk(timeout ?? (this.#first ? firstMessageTimeout : idleTimeout));
+            chunk = await this.connection.readChunk(timeout ?? (this.#first ? "first message" : "idle"));
           } finally {
             this.connection.beginWork();
           }

@@ -27,7 +27,7 @@ export {
 } from "./broadcast.ts";
 export { connectTcp, type ConnectTcpOptions } from "./connect_tcp.ts";
 export { connectUdp, type ConnectUdpOptions, type UdpPeer } from "./connect_udp.ts";
-export { Connection, type LateReason } from "./connection.ts";
+export { Connection, type ReadWait } from "./connection.ts";
 export { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
 export { type CloseReason, ConnectionError } from "./errors.ts";
 export { type Framed, framed } from "./framed.ts";
