@@ -2,6 +2,7 @@ import { Log } from "../log/log.ts";
 import { Admission, type CountsRow } from "./_admission.ts";
 import { formatAddress, type ListenAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
+import { LoopShare } from "./_loop.ts";
 import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
 import { type ConnectionOptions, type Limits, limitsOf } from "./limits.ts";
 import type { ServeOptions, Server } from "./server.ts";
@@ -14,6 +15,8 @@ import { type Listener, listenUnix } from "./unix.ts";
 const GIVE_UP_AFTER = 1000;
 /** Pause before the next accept when the process has no file descriptor left, in milliseconds. */
 const NO_DESCRIPTOR_PAUSE = 100;
+/** Upper bound of the time that accepting, serving and closing a connection takes besides its messages, in milliseconds. */
+const ACCEPT_COST = 0.2;
 
 /** Options of {@linkcode serveTcp}. */
 export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
@@ -157,6 +160,8 @@ class TcpService implements TcpServer {
   /** How connections have ended since the drain began. */
   #ended: DrainReport = { finished: 0, aborted: 0 };
   readonly #givenUp = Promise.withResolvers<void>();
+  /** Share of accepting, so that a flood of new connections does not delay open ones. */
+  readonly #share = new LoopShare();
   #cancelGivingUp: () => void = () => {};
   #report: Promise<DrainReport> | undefined;
 
@@ -202,8 +207,11 @@ class TcpService implements TcpServer {
 
   async #accept(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
+      for (let turn; (turn = this.#share.request(performance.now())) !== undefined;) await turn;
       try {
-        this.#take(await this.#listener.accept());
+        const socket = await this.#listener.accept();
+        this.#share.work(ACCEPT_COST);
+        this.#take(socket);
       } catch (error) {
         if (!this.#stopped.signal.aborted) await this.#notAccepted(error);
       }
@@ -297,6 +305,7 @@ class TcpService implements TcpServer {
   #stop(): void {
     if (this.#stopped.signal.aborted) return;
     this.#stopped.abort();
+    this.#share.close();
     this.#listener.close();
   }
 }

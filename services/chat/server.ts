@@ -146,7 +146,7 @@ const options = {
 };
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "chat",
     summary: "Sends every message on to all the other clients.",
     port: PORT,

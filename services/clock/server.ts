@@ -108,7 +108,7 @@ function ignore(connection: Connection): { ended: boolean } {
 }
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "clock",
     summary: "Tells every client the time, again and again.",
     port: PORT,

@@ -74,7 +74,7 @@ function countLines(block: Uint8Array): number {
 }
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "delimited",
     summary: "Sends back every line.",
     port: PORT,

@@ -107,7 +107,7 @@ const options = {
 };
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "dispatch",
     summary: "Serves echo with one loop, several workers or several processes.",
     port: PORT,

@@ -41,7 +41,7 @@ export function serveEcho(options: ServeTcpOptions = {}): TcpServer {
 }
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "echo",
     summary: "Sends back what it gets, byte for byte.",
     port: PORT,

@@ -44,7 +44,7 @@ export function serveExchange(options: ServeTcpOptions = {}): TcpServer {
 }
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "exchange",
     summary: "Reads to the end, and answers how many bytes there were.",
     port: PORT,

@@ -58,7 +58,7 @@ export function serveFixed(options: ServeFixedOptions = {}): TcpServer {
 }
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "fixed",
     summary: "Sends back every message of a fixed length.",
     port: PORT,

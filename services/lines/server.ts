@@ -73,7 +73,7 @@ function repeat(bytes: Uint8Array, times: number): Uint8Array {
 }
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "lines",
     summary: `Answers every line with "${ANSWER}"; ${STOP} ends the connection.`,
     port: PORT,

@@ -51,7 +51,7 @@ export function serveObjects(options: ServeObjectsOptions = {}): TcpServer {
 }
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "objects",
     summary: "Sends every client an object.",
     port: PORT,

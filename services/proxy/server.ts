@@ -289,7 +289,8 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
 }
 
 if (import.meta.main) {
-  await runTask(
+  // Not awaited; see runTcpServer().
+  runTask(
     {
       name: "proxy",
       summary: "Passes everything on between clients and a server, and does to it what networks do: faults on demand.",

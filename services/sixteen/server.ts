@@ -44,7 +44,7 @@ export function serveSixteen(options: ServeTcpOptions = {}): TcpServer {
 }
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "sixteen",
     summary: `Reads 16 bytes, and answers the 16 of "${FAREWELL}".`,
     port: PORT,

@@ -48,7 +48,7 @@ export function serveTagged(options: ServeTcpOptions = {}): TcpServer {
 }
 
 if (import.meta.main) {
-  await runTcpServer({
+  runTcpServer({
     name: "tagged",
     summary: "Sends back every message, whose type decides its length.",
     port: PORT,

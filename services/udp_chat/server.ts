@@ -58,7 +58,7 @@ const options = {
 };
 
 if (import.meta.main) {
-  await runUdpServer({
+  runUdpServer({
     name: "udp-chat",
     summary: "Takes turns with whoever writes.",
     port: PORT,

@@ -39,7 +39,7 @@ export function serveUppercase(options: ServeUdpOptions = {}): UdpServer {
 }
 
 if (import.meta.main) {
-  await runUdpServer({
+  runUdpServer({
     name: "uppercase",
     summary: "Answers each datagram with its text in upper case.",
     port: PORT,

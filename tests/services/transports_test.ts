@@ -436,3 +436,48 @@ Deno.test("what cannot be decrypted ends a connection as malformed, and a reset 
     await new Promise<void>((resolve) => relay.close(() => resolve()));
   }
 });
+
+/** Ten encrypted connections that send as fast as they can and read what comes back, until the program is ended. */
+const GREEDY = `
+  const [port, folder] = Deno.args;
+  const caCerts = [Deno.readTextFileSync(folder + "/ca.pem")];
+  const block = new Uint8Array(262_144).fill(0x61);
+  for (let count = 0; count < 10; count++) {
+    const socket = await Deno.connectTls({ hostname: "127.0.0.1", port: Number(port), caCerts });
+    socket.readable.pipeTo(new WritableStream());
+    (async () => {
+      while (true) await socket.write(block);
+    })();
+  }
+  console.log("sending");
+`;
+
+Deno.test("clients that send all the time over TLS do not starve the others", async () => {
+  using folder = temporaryFolder();
+  const { serverArgs } = certificatesIn(folder.path);
+  await using server = await ServerProcess.start("echo", {
+    args: serverArgs,
+    permissions: ["-P=echo-server", `--allow-read=${folder.path}`],
+  });
+  const greedy = new Deno.Command(Deno.execPath(), {
+    args: ["eval", GREEDY, String(server.port), folder.path],
+    stdout: "piped",
+  }).spawn();
+  try {
+    const reader = greedy.stdout.getReader();
+    await within(reader.read(), "greedy clients");
+    using client = await connectTcp({ port: server.port, tls: { caCerts: [ca] } });
+    const began = performance.now();
+    for (let trip = 0; trip < 60; trip++) {
+      await client.write(bytes("Hey"));
+      assertEquals(await client.readChunk(), bytes("Hey"));
+    }
+    const took = performance.now() - began;
+    assert(took < 8000, `60 round trips took ${Math.round(took)} ms`);
+    reader.releaseLock();
+  } finally {
+    greedy.kill("SIGKILL");
+    await greedy.stdout.cancel();
+    await greedy.status;
+  }
+});
