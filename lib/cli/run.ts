@@ -5,7 +5,7 @@ import { choice, type Command, helpText, type Option, type Options, parseCommand
 import { type StopRequests, stopRequests } from "./signals.ts";
 
 /** Time after which a finished command exits even if something keeps it alive, in milliseconds. */
-const EXIT_TIMEOUT = 1000;
+const EXIT_TIMEOUT = 250;
 
 /** Options of every command: how it writes its log. */
 interface LogTable extends Options {

@@ -4,7 +4,7 @@ import { type LogWriter, writeAll } from "./writer.ts";
 
 /** Maximum size of the queue while nobody reads the log, in UTF-16 units. */
 const MAX_QUEUED = 16 * 1024 * 1024;
-/** Time that the end of a program waits for the log to be read, in milliseconds. */
+/** Time for which the log may be stalled at the end of a program, in milliseconds. */
 const DISPOSE_TIMEOUT = 2000;
 
 /**
@@ -14,7 +14,7 @@ const DISPOSE_TIMEOUT = 2000;
  *
  * @param writer Where the lines are written.
  * @param format Formats a record, with the final newline.
- * @returns The sink. Disposing of it writes what is queued, for at most two seconds.
+ * @returns The sink. Disposing of it writes what is queued, unless nobody has read it for two seconds.
  */
 export function writerSink(writer: LogWriter, format: TextFormatter): Sink & AsyncDisposable {
   const encoder = new TextEncoder();
@@ -22,6 +22,16 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
   let size = 0;
   let dropped = 0;
   let writing: Promise<void> | undefined;
+  /** When the reader last took something, on the clock of `performance.now()`. */
+  let readAt = performance.now();
+
+  const watched: LogWriter = {
+    async write(bytes) {
+      const count = await writer.write(bytes);
+      readAt = performance.now();
+      return count;
+    },
+  };
 
   async function flush(): Promise<void> {
     try {
@@ -30,7 +40,8 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
         const lines = queued;
         queued = [];
         size = dropped = 0;
-        await writeAll(writer, encoder.encode(lines.join("")));
+        readAt = performance.now();
+        await writeAll(watched, encoder.encode(lines.join("")));
       }
     } catch {
       // The reader of the log has gone. The program goes on without it.
@@ -54,7 +65,9 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
 
   async function dispose(): Promise<void> {
     let timer;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, DISPOSE_TIMEOUT));
+    // A reader that has been stalled for that long will not read on now.
+    const patience = Math.max(0, readAt + DISPOSE_TIMEOUT - performance.now());
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, patience));
     while (writing !== undefined && await Promise.race([writing.then(() => true), late])) { /* written */ }
     clearTimeout(timer);
   }
