@@ -41,7 +41,7 @@ export class Connection implements Disposable {
   #remote: string | undefined;
   readonly #log: Log | undefined;
   /** Share of the event loop. Loops that handle batches ask it before each batch. */
-  readonly share = new LoopShare();
+  readonly share: LoopShare;
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
   #smallReads = 0;
@@ -86,6 +86,7 @@ export class Connection implements Disposable {
     this.#maxQueue = limits.maxQueue;
     // Nagle's algorithm delays a small write until the previous one is acknowledged: up to 405 times slower.
     socket.setNoDelay?.(true);
+    this.share = new LoopShare(); // Last: a constructor that throws must not leave a share open.
   }
 
   /** The peer's address, as {@linkcode formatAddress} shows it. */

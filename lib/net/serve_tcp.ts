@@ -160,8 +160,6 @@ class TcpService implements TcpServer {
   /** How connections have ended since the drain began. */
   #ended: DrainReport = { finished: 0, aborted: 0 };
   readonly #givenUp = Promise.withResolvers<void>();
-  /** Share of accepting, so that a flood of new connections does not delay open ones. */
-  readonly #share = new LoopShare();
   #cancelGivingUp: () => void = () => {};
   #report: Promise<DrainReport> | undefined;
 
@@ -206,16 +204,19 @@ class TcpService implements TcpServer {
   }
 
   async #accept(): Promise<void> {
+    // A flood of new connections must not delay open ones.
+    const share = new LoopShare();
     while (!this.#stopped.signal.aborted) {
-      for (let turn; (turn = this.#share.request(performance.now())) !== undefined;) await turn;
+      for (let turn; (turn = share.request(performance.now())) !== undefined;) await turn;
       try {
         const socket = await this.#listener.accept();
-        this.#share.work(ACCEPT_COST);
+        share.work(ACCEPT_COST);
         this.#take(socket);
       } catch (error) {
         if (!this.#stopped.signal.aborted) await this.#notAccepted(error);
       }
     }
+    share.close();
     // A blocked handler may never finish.
     await Promise.race([Promise.all(this.#open.values()), this.#givenUp.promise]);
     this.#cancelGivingUp();
@@ -305,7 +306,6 @@ class TcpService implements TcpServer {
   #stop(): void {
     if (this.#stopped.signal.aborted) return;
     this.#stopped.abort();
-    this.#share.close();
     this.#listener.close();
   }
 }

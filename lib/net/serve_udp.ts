@@ -108,7 +108,6 @@ class UdpService implements UdpServer {
   #reportedAt = -Infinity;
   readonly #closed = Promise.withResolvers<void>();
   #stopped = false;
-  readonly #share = new LoopShare();
 
   constructor(
     options: ServeUdpOptions,
@@ -163,10 +162,16 @@ class UdpService implements UdpServer {
   }
 
   async #receive(): Promise<void> {
+    const share = new LoopShare();
+    await this.#receiveWith(share);
+    share.close();
+  }
+
+  async #receiveWith(share: LoopShare): Promise<void> {
     // One buffer for all datagrams. The iterator form allocates one each and is 1.8 times slower.
     const buffer = new Uint8Array(LARGEST_DATAGRAM);
     while (!this.#stopped) {
-      for (let turn; (turn = this.#share.request(performance.now())) !== undefined;) await turn;
+      for (let turn; (turn = share.request(performance.now())) !== undefined;) await turn;
       let datagram, from;
       try {
         [datagram, from] = await this.#socket.receive(buffer) as [Uint8Array, Deno.NetAddr];
@@ -185,7 +190,7 @@ class UdpService implements UdpServer {
       try {
         const longest = datagram.length + this.#maxGrowth;
         const answer = this.#handler(datagram, from);
-        this.#share.work(DATAGRAM_COST);
+        share.work(DATAGRAM_COST);
         const bytes = answer instanceof Promise ? await answer : answer;
         if (bytes === undefined) continue;
         if (bytes.length > longest) {
@@ -234,7 +239,6 @@ class UdpService implements UdpServer {
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#share.close();
     this.#socket.close();
     this.#closed.resolve();
   }
