@@ -53,7 +53,7 @@ Deno.test("every service has its files, tasks, permission sets, export, place in
   assert(services.length >= 14);
   for (const folder of services) {
     const name = folder.replaceAll("_", "-");
-    assertEquals(config.exports[`./${name}`], `./services/${folder}/server.ts`);
+    assertEquals(config.exports[`./${name}`], `./services/${folder}/server.ts`, `export of ${name}`);
     assertMatch(read(`services/${folder}/server.ts`), /^export (async )?function serve[A-Z]/m);
     assert(all.includes(`tests/services/${folder}_test.ts`), `tests of ${name}`);
     // The one service that speaks no protocol: it stands between any client and its server, so it has no client, and
@@ -72,6 +72,7 @@ Deno.test("every service has its files, tasks, permission sets, export, place in
       assertEquals(
         config.tasks[`${name}:${side}`]?.command,
         `deno run -q --no-prompt -P=${name}-${side} ${dispatching ? "--allow-run " : ""}services/${folder}/${side}.ts`,
+        `task ${name}:${side}`,
       );
       assertEquals(config.permissions[`${name}-${side}`], setOf(name, side), `permissions of ${name}:${side}`);
       assert(readme.includes(`deno task ${name}:${side}`), `${name}:${side} in the README`);
@@ -133,16 +134,41 @@ Deno.test("every dependency is pinned to one version", () => {
   }
 });
 
-Deno.test("what the README refers to exists", () => {
-  const readme = read("README.md");
-  const links = [...readme.matchAll(/\]\(([^)#]+)\)/g)].map(([, target]) => target!).filter((target) =>
-    !/^https?:/.test(target)
-  );
-  assert(links.length > 10);
-  for (const target of links) Deno.statSync(new URL(target, root));
-  for (const [, name] of readme.matchAll(/deno(?:@[\d.]+)? task ([\w:-]+)/g)) {
-    assert(name! in config.tasks, `task ${name}`);
+const DOCUMENTS = [...Deno.readDirSync(root)].map(({ name }) => name).filter((name) => name.endsWith(".md")).sort();
+
+Deno.test("the documents link to files and headings that exist, and name tasks that exist", () => {
+  assertEquals(DOCUMENTS, [
+    "ARCHITECTURE.md",
+    "BENCHMARKS.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "SECURITY.md",
+  ]);
+  for (const document of DOCUMENTS) {
+    const text = read(document);
+    for (const [, target] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
+      const [path, heading] = target!.split("#");
+      Deno.statSync(new URL(path || document, root));
+      const headings = read(path?.endsWith(".md") ? path : document).matchAll(/^#+ (.+)$/gm);
+      const anchors = [...headings].map(([, words]) =>
+        words!.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-")
+      );
+      assert(heading === undefined || anchors.includes(heading), `${target} in ${document}`);
+    }
+    for (const [, name] of text.matchAll(/deno(?:@[\d.]+)? task ([a-z][\w:-]*)/g)) {
+      assert(name! in config.tasks, `task ${name} in ${document}`);
+    }
   }
+});
+
+Deno.test("ARCHITECTURE.md shows who may import whom, and CHANGELOG.md begins with this version", () => {
+  const rows = read("ARCHITECTURE.md").matchAll(/^\| `(lib\/\w+|services)` +\|[^|]+\| ([^|]+) \|$/gm);
+  const shown = [...rows].map((
+    [, layer, others],
+  ) => [layer!, [...others!.matchAll(/`([^`]+)`/g)].map(([, name]) => name)]);
+  assertEquals(Object.fromEntries(shown), MAY_IMPORT);
+  assertEquals(/^## \[([\d.]+)\]/m.exec(read("CHANGELOG.md"))?.[1], config.version);
 });
 
 Deno.test("every promise in SECURITY.md names a test that exists", () => {
