@@ -91,8 +91,8 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
     const received = this.#body.length;
     const bytes = concat([this.#header.bytes ?? new Uint8Array(), this.#body.take()]);
     // Behind a header that is one, or a message, anything may stand.
-    const recognise = inHeader || this.#headerBytes === 0 ? looksLike : protocolOf;
-    const guess = bytes.length === this.#offset ? recognise(bytes) : "";
+    const describe = inHeader || this.#headerBytes === 0 ? looksLike : protocolOf;
+    const guess = bytes.length === this.#offset ? describe(bytes) : "";
     throw inHeader
       ? new TruncatedMessageError("header", this.#header.size, this.#headerBytes, guess)
       : new TruncatedMessageError("message", this.#bodyLength, received, guess ?? "");

@@ -28,7 +28,7 @@ export abstract class FramingError extends Error {
    *
    * @param opening The first bytes of the stream.
    */
-  recognise(opening: Uint8Array): void {
+  addHint(opening: Uint8Array): void {
     if (this.#guess !== undefined && this.#guess !== TEXT) return;
     const guess = this.reason === "truncated" ? looksLike(opening) : looksLikeOrText(opening);
     this.message = this.#words + looks(guess ?? this.#guess);

@@ -169,7 +169,7 @@ export class Framed<Received, Sent = Received> {
       return messages;
     } catch (error) {
       // A stranger is recognised by how it begins, of which the decoder may have needed a byte.
-      if (this.#opening !== undefined) this.#decoder.failure?.recognise(this.#opening);
+      if (this.#opening !== undefined) this.#decoder.failure?.addHint(this.#opening);
       throw error;
     }
   }

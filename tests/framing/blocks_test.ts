@@ -5,9 +5,9 @@ import {
   decimalHeader,
   type Framing,
   FramingError,
-  type HeadedBlock,
-  headedBlocks,
-  lineBlocks,
+  type HeadedBatch,
+  headedBatches,
+  lineBatches,
   lines,
   text,
 } from "@wirebench/wirebench/framing";
@@ -88,8 +88,8 @@ function perhapsBroken(stream: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Arra
 
 const cuts = fc.array(fc.nat(), { maxLength: 5 });
 
-Deno.test("lineBlocks() passes on what lines of text come to, however the stream is cut", () => {
-  const blocks = lineBlocks({ maxLength: LIMIT });
+Deno.test("lineBatches() passes on what lines of text come to, however the stream is cut", () => {
+  const blocks = lineBatches({ maxLength: LIMIT });
   const reference = text(lines({ maxLength: LIMIT }));
   fc.assert(
     fc.property(perhapsBroken(lineBytes), cuts, (stream, places) => {
@@ -100,8 +100,8 @@ Deno.test("lineBlocks() passes on what lines of text come to, however the stream
   );
 });
 
-Deno.test("headedBlocks() passes on what text under decimal headers comes to, however the stream is cut", () => {
-  const blocks = headedBlocks({ maxLength: LIMIT });
+Deno.test("headedBatches() passes on what text under decimal headers comes to, however the stream is cut", () => {
+  const blocks = headedBatches({ maxLength: LIMIT });
   const framing = text(decimalHeader({ maxLength: LIMIT }));
   fc.assert(
     fc.property(perhapsBroken(headedBytes), cuts, (stream, places) => {
@@ -112,12 +112,12 @@ Deno.test("headedBlocks() passes on what text under decimal headers comes to, ho
   );
 });
 
-Deno.test("headedBlocks() says where each message of a block ends", () => {
-  const decoder = headedBlocks().decoder();
+Deno.test("headedBatches() says where each message of a block ends", () => {
+  const decoder = headedBatches().decoder();
   const blocks = decoder.push(
     bytes(["Hey", "", "you"].map(headed).join("") + "  2       hi" + headed("late").slice(0, -1)),
   );
-  const messages = (block: HeadedBlock) =>
+  const messages = (block: HeadedBatch) =>
     block.ends.map((end, at) => textOf(block.bytes.subarray(block.ends[at - 1] ?? 0, end)));
   assertEquals(blocks.flatMap(messages), ["Hey", "", "you", "hi"].map(headed));
   assert(decoder.pending);
@@ -127,19 +127,19 @@ Deno.test("headedBlocks() says where each message of a block ends", () => {
 
 Deno.test("whole lines in one piece are passed on without a copy", () => {
   const chunk = bytes("one\ntwo\n");
-  const [block] = lineBlocks().decoder().push(chunk);
+  const [block] = lineBatches().decoder().push(chunk);
   assert(block!.buffer === chunk.buffer);
 });
 
 Deno.test("blocks that could not be read back are not sent", () => {
   for (const wrong of ["no newline", "one\ntwo"]) {
-    assertThrows(() => lineBlocks().encode(bytes(wrong)), FramingError, "lines that end in a newline");
+    assertThrows(() => lineBatches().encode(bytes(wrong)), FramingError, "lines that end in a newline");
   }
-  assertThrows(() => lineBlocks().encode(Uint8Array.of(0xff, 0x0a)), FramingError, "UTF-8");
-  assertEquals(textOf(lineBlocks().encode(bytes("one\n"))), "one\n");
+  assertThrows(() => lineBatches().encode(Uint8Array.of(0xff, 0x0a)), FramingError, "UTF-8");
+  assertEquals(textOf(lineBatches().encode(bytes("one\n"))), "one\n");
   const block = { bytes: bytes(headed("x".repeat(5))), ends: [15] };
-  assertThrows(() => headedBlocks({ maxLength: 4 }).encode(block), FramingError, "at most 4 bytes");
-  assertEquals(headedBlocks().encode(block), block.bytes);
+  assertThrows(() => headedBatches({ maxLength: 4 }).encode(block), FramingError, "at most 4 bytes");
+  assertEquals(headedBatches().encode(block), block.bytes);
 });
 
 Deno.test("includesByte() finds a byte wherever it stands, and no other for it", () => {

@@ -103,12 +103,12 @@ Deno.test("an error of a stream that began well says nothing of the kind", () =>
     const { error } = decodeChunks(framing, [stream]);
     assert(error !== undefined, Deno.inspect(stream));
     assertEquals(error.message.includes("looks like"), false, error.message);
-    error.recognise(stream);
+    error.addHint(stream);
     assertEquals(error.message.includes("looks like"), false, error.message);
   }
 });
 
-Deno.test("recognise() says what the whole opening looks like, where the decoder saw a byte of it", () => {
+Deno.test("addHint() says what the whole opening looks like, where the decoder saw a byte of it", () => {
   const cases: [framing: Framing<unknown, never>, stream: Uint8Array, looksLike: string][] = [
     [tagged({ A: 4 }), GET, "an HTTP request"],
     [tagged({ A: 4 }), HELLO, "a TLS hello"],
@@ -125,9 +125,9 @@ Deno.test("recognise() says what the whole opening looks like, where the decoder
   for (const [framing, stream, expected] of cases) {
     const { error } = decodeChunks(framing, [stream]);
     const before = error!.message.replace(/; it looks like .*/, "");
-    error!.recognise(stream.subarray(0, 32));
+    error!.addHint(stream.subarray(0, 32));
     assertEquals(error!.message, `${before}; it looks like ${expected}`);
-    error!.recognise(stream.subarray(0, 32));
+    error!.addHint(stream.subarray(0, 32));
     assertEquals(error!.message, `${before}; it looks like ${expected}`, "said once");
   }
 });

@@ -11,7 +11,7 @@ const NINE = 0x39;
 const SPACE = 0x20;
 
 /** Messages that came together, each with its header, one after the other. */
-export interface HeadedBlock {
+export interface HeadedBatch {
   /** All of them; valid until the next `push`. */
   bytes: Uint8Array;
   /** Where in the bytes each message ends. */
@@ -31,14 +31,14 @@ export interface HeadedBlock {
  *
  * @example
  * ```ts
- * import { headedBlocks } from "@wirebench/wirebench/framing";
+ * import { headedBatches } from "@wirebench/wirebench/framing";
  * import { assertEquals } from "@std/assert";
  *
- * const [block] = headedBlocks().decoder().push(new TextEncoder().encode("2         Hi1         !"));
+ * const [block] = headedBatches().decoder().push(new TextEncoder().encode("2         Hi1         !"));
  * assertEquals(block!.ends, [12, 23]);
  * ```
  */
-export function headedBlocks(options: FramingOptions = {}): Framing<HeadedBlock, HeadedBlock> {
+export function headedBatches(options: FramingOptions = {}): Framing<HeadedBatch, HeadedBatch> {
   const framing = decimalHeader(options);
   const limit = maxLengthOf(options);
   prepareUtf8();
@@ -47,12 +47,12 @@ export function headedBlocks(options: FramingOptions = {}): Framing<HeadedBlock,
       for (let at = 0; at < ends.length; at++) checkLength(ends[at]! - (ends[at - 1] ?? 0) - HEADER_LENGTH, limit);
       return new Uint8Array(bytes);
     },
-    decoder: () => new HeadedBlockDecoder(framing, limit),
+    decoder: () => new HeadedBatchDecoder(framing, limit),
   };
 }
 
 /** Whole messages in the usual form are found by their headers alone; all else is taken apart. */
-class HeadedBlockDecoder extends BaseDecoder<HeadedBlock> {
+class HeadedBatchDecoder extends BaseDecoder<HeadedBatch> {
   readonly #framing: Framing<Uint8Array, Uint8Array>;
   readonly #messages: HeaderDecoder<Uint8Array>;
   readonly #limit: number;
@@ -68,7 +68,7 @@ class HeadedBlockDecoder extends BaseDecoder<HeadedBlock> {
     return this.#messages.pending;
   }
 
-  protected override read(chunk: Uint8Array, blocks: HeadedBlock[], most: number): number {
+  protected override read(chunk: Uint8Array, blocks: HeadedBatch[], most: number): number {
     let at = 0;
     for (let count = 0, counted = 0; at < chunk.length && count < most;) {
       if (!this.pending) at = this.#readWhole(chunk, at, blocks, most - count);
@@ -88,7 +88,7 @@ class HeadedBlockDecoder extends BaseDecoder<HeadedBlock> {
   }
 
   /** Reads as many whole messages as there are; returns where the first other one begins. */
-  #readWhole(chunk: Uint8Array, start: number, blocks: HeadedBlock[], most: number): number {
+  #readWhole(chunk: Uint8Array, start: number, blocks: HeadedBatch[], most: number): number {
     const ends: number[] = [];
     let at = start;
     for (let end; ends.length < most && (end = endOfWhole(chunk, at, this.#limit)) !== -1; at = end) {
@@ -106,7 +106,7 @@ class HeadedBlockDecoder extends BaseDecoder<HeadedBlock> {
     return at;
   }
 
-  #takeApart(part: Uint8Array, blocks: HeadedBlock[]): void {
+  #takeApart(part: Uint8Array, blocks: HeadedBatch[]): void {
     for (const message of this.#messages.push(part)) {
       if (!isUtf8(message)) decodeText(message); // Throws, and says where.
       const bytes = this.#framing.encode(message);

@@ -27,15 +27,15 @@ const CARRIAGE_RETURN = 0x0d;
  *
  * @example
  * ```ts
- * import { lineBlocks } from "@wirebench/wirebench/framing";
+ * import { lineBatches } from "@wirebench/wirebench/framing";
  * import { assertEquals } from "@std/assert";
  *
- * const decoder = lineBlocks().decoder();
+ * const decoder = lineBatches().decoder();
  * const blocks = decoder.push(new TextEncoder().encode("Hey\nYou\nth"));
  * assertEquals(blocks.map((block) => new TextDecoder().decode(block)), ["Hey\nYou\n"]);
  * ```
  */
-export function lineBlocks(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
+export function lineBatches(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
   const limit = maxLengthOf(options);
   prepareUtf8();
   return {
@@ -46,12 +46,12 @@ export function lineBlocks(options: FramingOptions = {}): Framing<Uint8Array, Ui
       }
       return new Uint8Array(block);
     },
-    decoder: () => new LineBlockDecoder(text(lines(options)).decoder(), limit),
+    decoder: () => new LineBatchDecoder(text(lines(options)).decoder(), limit),
   };
 }
 
 /** Whole lines in one piece that need no change are found in a few passes; all else is taken apart. */
-class LineBlockDecoder extends BaseDecoder<Uint8Array> {
+class LineBatchDecoder extends BaseDecoder<Uint8Array> {
   readonly #lines: Decoder<string>;
   readonly #limit: number;
 
