@@ -10,23 +10,24 @@ const ZERO = 0x30;
 const NINE = 0x39;
 const SPACE = 0x20;
 
-/** Messages that came together, each with its header, one after the other. */
+/** Consecutive messages, each with its header. */
 export interface HeadedBatch {
-  /** All of them; valid until the next `push`. */
+  /** The headers and payloads. */
   bytes: Uint8Array;
-  /** Where in the bytes each message ends. */
+  /** Offset in `bytes` of the end of each message. */
   ends: number[];
 }
 
 /**
- * Messages of UTF-8 text under decimal headers, all that one chunk completes together: for programs that pass messages on
- * without looking into each. They are what {@linkcode decimalHeader} would read, in the form in which it writes.
+ * Batches of UTF-8 messages with decimal headers, for programs that forward messages without decoding each. A batch holds
+ * messages that one chunk completes, encoded as {@linkcode decimalHeader} encodes them.
  *
  *     push  32 20 20 20 20 20 20 20 20 20 48 69  31 20 20 20        push  20 20 20 20 20 20 21
  *     gives "2         Hi", ends [12]                               gives "1         !", ends [11]
  *
  * @param options The limit on each payload.
- * @returns The framing. A block that is handed out is valid until the next `push`; `encode` copies one.
+ * @returns The framing. A decoded batch may share memory with its chunk, so it is valid until the chunk is overwritten;
+ * `encode` copies a batch. The `most` of `push` limits messages, not batches.
  * @throws {RangeError} If `maxLength` is out of range.
  *
  * @example
@@ -34,8 +35,8 @@ export interface HeadedBatch {
  * import { headedBatches } from "@wirebench/wirebench/framing";
  * import { assertEquals } from "@std/assert";
  *
- * const [block] = headedBatches().decoder().push(new TextEncoder().encode("2         Hi1         !"));
- * assertEquals(block!.ends, [12, 23]);
+ * const [batch] = headedBatches().decoder().push(new TextEncoder().encode("2         Hi1         !"));
+ * assertEquals(batch!.ends, [12, 23]);
  * ```
  */
 export function headedBatches(options: FramingOptions = {}): Framing<HeadedBatch, HeadedBatch> {
@@ -51,7 +52,10 @@ export function headedBatches(options: FramingOptions = {}): Framing<HeadedBatch
   };
 }
 
-/** Whole messages in the usual form are found by their headers alone; all else is taken apart. */
+/**
+ * Finds whole messages with canonical headers by the headers alone, which costs a fraction of decoding each. All other
+ * bytes go through `HeaderDecoder`.
+ */
 class HeadedBatchDecoder extends BaseDecoder<HeadedBatch> {
   readonly #framing: Framing<Uint8Array, Uint8Array>;
   readonly #messages: HeaderDecoder<Uint8Array>;
@@ -68,17 +72,17 @@ class HeadedBatchDecoder extends BaseDecoder<HeadedBatch> {
     return this.#messages.pending;
   }
 
-  protected override read(chunk: Uint8Array, blocks: HeadedBatch[], most: number): number {
+  protected override read(chunk: Uint8Array, batches: HeadedBatch[], most: number): number {
     let at = 0;
     for (let count = 0, counted = 0; at < chunk.length && count < most;) {
-      if (!this.pending) at = this.#readWhole(chunk, at, blocks, most - count);
+      if (!this.pending) at = this.#decodeWhole(chunk, at, batches, most - count);
       while (at < chunk.length) {
         const end = Math.min(at + this.#messages.missing, chunk.length);
-        this.#takeApart(chunk.subarray(at, end), blocks);
+        this.#decodeEach(chunk.subarray(at, end), batches);
         at = end;
         if (!this.pending) break;
       }
-      while (counted < blocks.length) count += blocks[counted++]!.ends.length;
+      while (counted < batches.length) count += batches[counted++]!.ends.length;
     }
     return at;
   }
@@ -87,47 +91,48 @@ class HeadedBatchDecoder extends BaseDecoder<HeadedBatch> {
     this.#messages.end();
   }
 
-  /** Reads as many whole messages as there are; returns where the first other one begins. */
-  #readWhole(chunk: Uint8Array, start: number, blocks: HeadedBatch[], most: number): number {
+  /** Makes a batch of consecutive whole messages from `start` on; returns the offset of the first other bytes. */
+  #decodeWhole(chunk: Uint8Array, start: number, batches: HeadedBatch[], most: number): number {
     const ends: number[] = [];
     let at = start;
-    for (let end; ends.length < most && (end = endOfWhole(chunk, at, this.#limit)) !== -1; at = end) {
+    for (let end; ends.length < most && (end = endOfMessage(chunk, at, this.#limit)) !== -1; at = end) {
       ends.push(end - start);
     }
     if (ends.length === 0) return at;
     const bytes = chunk.subarray(start, at);
-    // A header ends what UTF-8 leaves open, so all of it is valid only if every message is.
+    // A header is ASCII and interrupts an incomplete UTF-8 sequence, so the batch is valid only if every message is.
     if (isUtf8(bytes)) {
       this.#messages.skip(bytes.length);
-      blocks.push({ bytes, ends });
+      batches.push({ bytes, ends });
     } else {
-      this.#takeApart(bytes, blocks);
+      this.#decodeEach(bytes, batches);
     }
     return at;
   }
 
-  #takeApart(part: Uint8Array, blocks: HeadedBatch[]): void {
-    for (const message of this.#messages.push(part)) {
-      if (!isUtf8(message)) decodeText(message); // Throws, and says where.
+  /** Decodes the bytes message by message, into a batch for each message. */
+  #decodeEach(slice: Uint8Array, batches: HeadedBatch[]): void {
+    for (const message of this.#messages.push(slice)) {
+      if (!isUtf8(message)) decodeText(message); // Throws an error with the offset.
       const bytes = this.#framing.encode(message);
-      blocks.push({ bytes, ends: [bytes.length] });
+      batches.push({ bytes, ends: [bytes.length] });
     }
     if (this.#messages.failure !== undefined) throw this.#messages.failure;
   }
 }
 
-/** Where a message ends that is there as a whole, under a header as it is written, or -1. */
-function endOfWhole(chunk: Uint8Array, at: number, limit: number): number {
+/** Returns where the message at `at` ends, or -1 if it is incomplete, too long or its header is not canonical. */
+function endOfMessage(chunk: Uint8Array, at: number, limit: number): number {
   const payload = at + HEADER_LENGTH;
   if (payload > chunk.length) return -1;
   let length = 0;
-  let place = at;
-  for (let byte; place < payload && (byte = chunk[place]!) >= ZERO && byte <= NINE; place++) {
+  let next = at;
+  for (let byte; next < payload && (byte = chunk[next]!) >= ZERO && byte <= NINE; next++) {
     length = length * 10 + byte - ZERO;
   }
-  const digits = place - at;
-  while (place < payload && chunk[place] === SPACE) place++;
-  const usual = place === payload && digits > 0 && (chunk[at] !== ZERO || digits === 1);
+  const digits = next - at;
+  while (next < payload && chunk[next] === SPACE) next++;
+  const canonical = next === payload && digits > 0 && (chunk[at] !== ZERO || digits === 1);
   const end = payload + length;
-  return usual && length <= limit && end <= chunk.length ? end : -1;
+  return canonical && length <= limit && end <= chunk.length ? end : -1;
 }

@@ -11,18 +11,18 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Lines of UTF-8 text, all that one chunk completes together as one block: for programs that pass lines on without
- * looking into each, which costs a tenth of taking them apart and putting them together again.
+ * Batches of lines of UTF-8 text, for programs that forward lines without decoding each, which costs a tenth of decoding
+ * and encoding them. A batch holds lines that one chunk completes.
  *
  *     push  48 65 79 0d 0a 59 6f 75 0a 74 68           push  65 0a
  *     gives "Hey\nYou\n"                               gives "the\n"
  *
- * Which lines stand in one block depends on how the bytes are cut; the blocks one after the other do not. Every line in
- * them ends in `\n`, whatever it ended in.
+ * The split into batches depends on the chunks; the concatenated batches do not. Every line in a batch ends in `\n`, even if
+ * it was received with `\r\n` or, as the last line of the stream, without a newline.
  *
  * @param options The limit on each line.
- * @returns The framing. A block that is handed out is valid until the next `push`; `encode` takes lines that are
- * already ended, and refuses what is not whole lines of UTF-8.
+ * @returns The framing. A decoded batch may share memory with its chunk, so it is valid until the chunk is overwritten;
+ * `encode` copies a batch, and refuses one that is not UTF-8 or does not end in `\n`.
  * @throws {RangeError} If `maxLength` is out of range.
  *
  * @example
@@ -31,26 +31,26 @@ const CARRIAGE_RETURN = 0x0d;
  * import { assertEquals } from "@std/assert";
  *
  * const decoder = lineBatches().decoder();
- * const blocks = decoder.push(new TextEncoder().encode("Hey\nYou\nth"));
- * assertEquals(blocks.map((block) => new TextDecoder().decode(block)), ["Hey\nYou\n"]);
+ * const batches = decoder.push(new TextEncoder().encode("Hey\nYou\nth"));
+ * assertEquals(batches.map((batch) => new TextDecoder().decode(batch)), ["Hey\nYou\n"]);
  * ```
  */
 export function lineBatches(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
   const limit = maxLengthOf(options);
   prepareUtf8();
   return {
-    encode(block) {
-      if (!isUtf8(block)) decodeText(block);
-      if (block.length > 0 && block.at(-1) !== LINE_FEED) {
-        throw new MalformedMessageError("lines that end in a newline", block.length - 1, block.subarray(-1), "");
+    encode(batch) {
+      if (!isUtf8(batch)) decodeText(batch);
+      if (batch.length > 0 && batch.at(-1) !== LINE_FEED) {
+        throw new MalformedMessageError("lines that end in a newline", batch.length - 1, batch.subarray(-1), "");
       }
-      return new Uint8Array(block);
+      return new Uint8Array(batch);
     },
     decoder: () => new LineBatchDecoder(text(lines(options)).decoder(), limit),
   };
 }
 
-/** Whole lines in one piece that need no change are found in a few passes; all else is taken apart. */
+/** Passes whole lines on without a copy if they need no change. All other bytes go through the decoder of `lines`. */
 class LineBatchDecoder extends BaseDecoder<Uint8Array> {
   readonly #lines: Decoder<string>;
   readonly #limit: number;
@@ -65,49 +65,51 @@ class LineBatchDecoder extends BaseDecoder<Uint8Array> {
     return this.#lines.pending;
   }
 
-  protected override read(chunk: Uint8Array, blocks: Uint8Array[], most: number): number {
+  protected override read(chunk: Uint8Array, batches: Uint8Array[], most: number): number {
     const end = chunk.lastIndexOf(LINE_FEED) + 1;
-    if (end === chunk.length && !this.pending) return this.#read(chunk, blocks, most);
+    if (end === chunk.length && !this.pending) return this.#decodeWhole(chunk, batches, most);
     // A line that began in an earlier chunk ends at the first newline.
     const start = this.pending ? chunk.indexOf(LINE_FEED) + 1 : 0;
-    if (start > 0) this.#takeApart(chunk.subarray(0, start), blocks);
+    if (start > 0) this.#decodeLines(chunk.subarray(0, start), batches);
     if (end > start) {
-      const taken = this.#read(chunk.subarray(start, end), blocks, most);
+      const taken = this.#decodeWhole(chunk.subarray(start, end), batches, most);
       if (taken < end - start) return start + taken;
     }
-    if (end < chunk.length) this.#takeApart(chunk.subarray(end), blocks);
+    if (end < chunk.length) this.#decodeLines(chunk.subarray(end), batches);
     return chunk.length;
   }
 
-  protected override finish(blocks: Uint8Array[]): void {
-    this.#add(this.#lines.end(), blocks);
+  protected override finish(batches: Uint8Array[]): void {
+    this.#add(this.#lines.end(), batches);
   }
 
-  #read(block: Uint8Array, blocks: Uint8Array[], most: number): number {
-    // Some line of a longer block may be over the limit.
-    if (block.length > this.#limit || !isUtf8(block)) return this.#takeApart(block, blocks, most);
-    blocks.push(includesByte(block, CARRIAGE_RETURN) ? withLineFeedsAlone(block) : block);
-    return block.length;
+  /** Makes a batch of whole lines; returns how many bytes were taken. */
+  #decodeWhole(batch: Uint8Array, batches: Uint8Array[], most: number): number {
+    // A batch longer than the limit may contain a line over the limit.
+    if (batch.length > this.#limit || !isUtf8(batch)) return this.#decodeLines(batch, batches, most);
+    batches.push(includesByte(batch, CARRIAGE_RETURN) ? withoutCarriageReturns(batch) : batch);
+    return batch.length;
   }
 
-  #takeApart(part: Uint8Array, blocks: Uint8Array[], most?: number): number {
-    this.#add(this.#lines.push(part, most), blocks);
-    return this.#lines.taken ?? part.length;
+  /** Decodes the bytes line by line, at most `most` lines; returns how many bytes were taken. */
+  #decodeLines(slice: Uint8Array, batches: Uint8Array[], most?: number): number {
+    this.#add(this.#lines.push(slice, most), batches);
+    return this.#lines.taken ?? slice.length;
   }
 
-  #add(lines: string[], blocks: Uint8Array[]): void {
-    if (lines.length > 0) blocks.push(encodeText(lines.join("\n") + "\n"));
+  #add(lines: string[], batches: Uint8Array[]): void {
+    if (lines.length > 0) batches.push(encodeText(lines.join("\n") + "\n"));
     if (this.#lines.failure !== undefined) throw this.#lines.failure;
   }
 }
 
-/** A copy of whole lines in which those that end in `\r\n` end in `\n`. */
-function withLineFeedsAlone(block: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(block.length);
+/** Copies whole lines, replacing `\r\n` by `\n`. */
+function withoutCarriageReturns(batch: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(batch.length);
   let length = 0;
-  for (let at = 0; at < block.length; at++) {
-    const byte = block[at]!;
-    if (byte === CARRIAGE_RETURN && block[at + 1] === LINE_FEED) continue;
+  for (let at = 0; at < batch.length; at++) {
+    const byte = batch[at]!;
+    if (byte === CARRIAGE_RETURN && batch[at + 1] === LINE_FEED) continue;
     copy[length++] = byte;
   }
   return copy.subarray(0, length);

@@ -114,7 +114,7 @@ const readIsMessage = broken((chunk) => chunk.length > 0 ? [new Uint8Array(chunk
 Deno.test("the properties find what they are for", async () => {
   const hoard: unknown[] = [];
   const wrong: [property: (framing: Framing<unknown, unknown>) => unknown, Framing<unknown, unknown>, RegExp][] = [
-    [(framing) => comesBack(framing, [bytes("ab")]), readIsMessage, /^Cut at \[1\] the stream gives/],
+    [(framing) => comesBack(framing, [bytes("ab")]), readIsMessage, /^Split at \[1\] the stream gives/],
     [(framing) => sameHoweverCut(framing, bytes("ab"), [], [1]), readIsMessage, /^Expected .*97, 98.* got .*97.*98/],
     [(framing) => sameAsStream(framing, bytes("ab"), [1]), readIsMessage, /^Expected .*97, 98.* got .*97.*98/],
     [
