@@ -91,12 +91,12 @@ Deno.test("decodePickle() refuses by its name every opcode that could name or ca
 
 /** Bytes that are no pickle, and what is said about each. */
 const MALFORMED: [what: string, data: number[], words: RegExp][] = [
-  ["nothing", [], /1 bytes more before the end of the pickle, not 0/],
+  ["nothing", [], /at least 1 bytes before the end of the pickle, not 0/],
   ["no protocol", [0x4e, 0x2e], /a pickle of protocol 2 to 5/],
   ["protocol 1", [0x80, 1, 0x4e, 0x2e], /protocol 2 to 5, not 1/],
   ["protocol 6", [0x80, 6, 0x4e, 0x2e], /protocol 2 to 5, not 6/],
   ["the protocol twice", [0x80, 4, 0x80, 4, 0x4e, 0x2e], /the protocol once/],
-  ["no end", [0x80, 4, 0x4e], /1 bytes more before the end/],
+  ["no end", [0x80, 4, 0x4e], /at least 1 bytes before the end/],
   ["no value", [0x80, 4, 0x2e], /one value at the end/],
   ["two values", [0x80, 4, 0x4e, 0x4e, 0x2e], /one value at the end/],
   ["a mark left", [0x80, 4, 0x28, 0x4e, 0x2e], /one value at the end/],
@@ -118,20 +118,20 @@ const MALFORMED: [what: string, data: number[], words: RegExp][] = [
     [0x80, 4, 0x95, 11, 0, 0, 0, 0, 0, 0, 0, 0x95, 2, 0, 0, 0, 0, 0, 0, 0, 0x4e, 0x2e],
     /no frame inside a frame/,
   ],
-  ["text beyond the end", [0x80, 4, 0x58, 0xff, 0xff, 0xff, 0xff, 0x61], /4294967295 bytes more before the end/],
-  ["text of 2**63 bytes", [0x80, 4, 0x8d, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x61], /bytes more before the end/],
-  ["an int of 2**31 bytes", [0x80, 4, 0x8b, 0xff, 0xff, 0xff, 0x7f, 1], /2147483647 bytes more before the end/],
+  ["text beyond the end", [0x80, 4, 0x58, 0xff, 0xff, 0xff, 0xff, 0x61], /at least 4294967295 bytes before the end/],
+  ["text of 2**63 bytes", [0x80, 4, 0x8d, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x61], /bytes before the end/],
+  ["an int of 2**31 bytes", [0x80, 4, 0x8b, 0xff, 0xff, 0xff, 0x7f, 1], /at least 2147483647 bytes before the end/],
   ["an int of -1 bytes", [0x80, 4, 0x8b, 0xff, 0xff, 0xff, 0xff, 1], /a length of 0 or more/],
   ["text that is not UTF-8", [0x80, 4, 0x8c, 2, 0x61, 0xff, 0x2e], /at byte 5: expected UTF-8 text/],
-  ["an index never stored", [0x80, 4, 0x68, 0, 0x2e], /an index that was stored, not 0/],
+  ["an index never stored", [0x80, 4, 0x68, 0, 0x2e], /the index of a stored value, not 0/],
   ["nothing to store", [0x80, 4, 0x94, 0x2e], /a value to store/],
   ["nothing to append to", [0x80, 4, 0x4e, 0x61, 0x2e], /a list to append to/],
   ["appending to a dict", [0x80, 4, 0x7d, 0x4e, 0x61, 0x2e], /a list to append to/],
   ["appending to a tuple", [0x80, 4, 0x29, 0x4e, 0x61, 0x2e], /a list to append to/],
   ["setting an item of a list", [0x80, 4, 0x5d, 0x4e, 0x4e, 0x73, 0x2e], /a dict to set an item of/],
   ["a key without a value", [0x80, 4, 0x7d, 0x28, 0x4e, 0x75, 0x2e], /a value for every key/],
-  ["a list as a key", [0x80, 4, 0x7d, 0x5d, 0x4e, 0x73, 0x2e], /a key that cannot change/],
-  ["a list in a tuple as a key", [0x80, 4, 0x7d, 0x5d, 0x85, 0x4e, 0x73, 0x2e], /a key that cannot change/],
+  ["a list as a key", [0x80, 4, 0x7d, 0x5d, 0x4e, 0x73, 0x2e], /an immutable key/],
+  ["a list in a tuple as a key", [0x80, 4, 0x7d, 0x5d, 0x85, 0x4e, 0x73, 0x2e], /an immutable key/],
   ["no mark", [0x80, 4, 0x74, 0x2e], /a mark for TUPLE/],
   ["too little for a tuple", [0x80, 4, 0x4e, 0x86, 0x2e], /2 values for TUPLE2/],
   ["values across a mark", [0x80, 4, 0x4e, 0x28, 0x85, 0x2e], /1 values for TUPLE1/],
@@ -229,11 +229,11 @@ Deno.test("keys that Python holds equal are one key, as in Python, and those it 
   assertEquals(repr(dict(data(0x61), a, a, b, [0x4e], b)), "{b'a': 'a', 'a': 'b', None: 'b'}");
   assertEquals(repr(dict(float(-0), a)), "{-0.0: 'a'}");
   assertEquals(repr(dict(float(NaN), a)), "{nan: 'a'}");
-  assertThrows(() => dict(float(NaN), a, float(NaN), b), MalformedMessageError, "keys that a Map can tell apart");
+  assertThrows(() => dict(float(NaN), a, float(NaN), b), MalformedMessageError, "at most one key that is NaN");
   assertEquals(repr(dict([...float(NaN), 0x85], a, [...float(NaN), 0x85], b)), "{(nan,): 'a', (nan,): 'b'}");
   for (const keys of [[1, true], [Uint8Array.of(1), Uint8Array.of(1)], [new PickleFloat(2), 2n], [0, false]]) {
     const map = new Map<PickleValue, PickleValue>(keys.map((key) => [key, null]));
-    assertThrows(() => encodePickle(map), TypeError, "two keys that Python holds equal");
+    assertThrows(() => encodePickle(map), TypeError, "two keys that are equal in Python");
   }
 });
 
@@ -286,7 +286,7 @@ Deno.test("decodePickle() refuses keys that were chosen to be slow to find in a 
     ["texts of digits", numbers.map((number) => text(String(number * 65_536)))],
   ];
   for (const [what, keys] of chosen) {
-    assertThrows(() => dict(keys), MalformedMessageError, "keys that a Map tells apart", what);
+    assertThrows(() => dict(keys), MalformedMessageError, "keys that a Map distinguishes", what);
     // So few are no matter.
     assertEquals((dict(keys.slice(0, 1000)) as Map<unknown, unknown>).size, 1000, what);
   }
@@ -415,8 +415,8 @@ Deno.test("what would change silently, or is no plain data, is not written", () 
     [Symbol("x"), "Cannot pickle symbol"],
     [2 ** 53, "beyond 2^53 expected a bigint for an int, a PickleFloat for a float"],
     ["\ud800", "half a surrogate pair"],
-    [new Map([[[1], 1]]), "Cannot pickle a dict whose key can change"],
-    [cycle, "part of itself"],
+    [new Map([[[1], 1]]), "Cannot pickle a dict with a mutable key"],
+    [cycle, "contains itself"],
   ];
   for (const [value, words] of wrong) assertThrows(() => encodePickle(value as PickleValue), Error, words);
 });
