@@ -1,5 +1,5 @@
 /**
- * A long run of random cases over every framing and the pickle codec, which any seed repeats exactly.
+ * Tests every framing and the pickle codec with random cases for minutes. The same seed gives the same cases.
  *
  * @module
  */
@@ -7,22 +7,22 @@
 import { CommandError, integer, text, UsageError, type Values } from "../lib/cli/mod.ts";
 import { runTask } from "../lib/launch/mod.ts";
 import { sleep } from "../lib/net/mod.ts";
-import { type Target, TARGETS, tryTarget } from "./fuzz/targets.ts";
+import { runTarget, type Target, TARGETS } from "./fuzz/targets.ts";
 import { Progress } from "./progress.ts";
 import { drawnSeed, minutes, RANDOM, seed, SEEDS } from "./seeded.ts";
 import { table } from "./table.ts";
 
-/** How many cases a target has before it is the next one's turn: the first finds come soon, whichever target has them. */
+/** Number of cases of a target in a round. Targets take turns, so that failures of any target are found early. */
 const RUNS = 100;
 const options = {
   minutes,
-  rounds: integer("N", `Instead of minutes: how many rounds of ${RUNS} cases of each target`, 0, {
+  rounds: integer("N", `Number of rounds of ${RUNS} cases of each target, instead of --minutes`, 0, {
     least: 1,
     shown: "as many as the minutes allow",
   }),
-  seed: seed("Repeat the run of this seed"),
-  target: text("NAME", "This one alone, by its name in the summary", ""),
-  path: text("PATH", "With --seed and --target: repeat the one case that was found there", ""),
+  seed: seed("Repeat the run with this seed"),
+  target: text("NAME", "Run this target only; the summary lists the names", ""),
+  path: text("PATH", "With --seed and --target: repeat only the failed case at this path", ""),
 };
 
 async function main(values: Values<typeof options>, stop: AbortSignal): Promise<void> {
@@ -49,37 +49,37 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
   const found: string[] = [];
   for (let round = 0; round < rounds && found.length === 0 && performance.now() < until && !stop.aborted; round++) {
     for (const target of targets) {
-      found.push(...await tryOnce(target, (seed + round) % SEEDS, path, counts));
+      found.push(...await runOnce(target, (seed + round) % SEEDS, path, counts));
       if (found.length > 0) break;
       await progress.report(soFar);
-      // Signals come between tasks, and nothing above waits for anything.
+      // Let the event loop deliver signals: nothing else in this loop waits.
       await sleep(0, stop);
       if (stop.aborted || performance.now() >= until) break;
     }
   }
   await progress.end();
-  for (const words of found) console.log(words);
+  for (const failure of found) console.log(failure);
   const rows = [...counts].map(([name, cases]) => [cases.toLocaleString("en"), name]);
   console.log(table(["cases", "target"], rows, { right: [0], colors: Deno.stdout.isTerminal() && !Deno.noColor }));
-  if (found.length > 0) throw new CommandError("A case was found");
+  if (found.length > 0) throw new CommandError("A case failed");
   console.log(`Nothing found with seed ${seed}${stop.aborted ? ", before it was stopped" : ""}`);
 }
 
-/** Tries one target, counts the cases, and says what was found. */
-async function tryOnce(target: Target, seed: number, path: string, counts: Map<string, number>): Promise<string[]> {
+/** Runs a round of one target and counts its cases; returns a description of the failed case, if any. */
+async function runOnce(target: Target, seed: number, path: string, counts: Map<string, number>): Promise<string[]> {
   const { name } = target;
-  const { cases, found } = await tryTarget(target, { seed, runs: RUNS, ...(path === "" ? {} : { path }) });
+  const { cases, found } = await runTarget(target, { seed, runs: RUNS, ...(path === "" ? {} : { path }) });
   counts.set(name, counts.get(name)! + cases);
   if (found === undefined) return [];
-  const again = `deno task fuzz --target ${name} --seed ${seed} --path ${found.path}`;
-  return [`Found in ${name}: ${found.words}\n\n${found.test}\n\nAgain: ${again}\n`];
+  const command = `deno task fuzz --target ${name} --seed ${seed} --path ${found.path}`;
+  return [`Found in ${name}: ${found.message}\n\n${found.test}\n\nRepeat with: ${command}\n`];
 }
 
 if (import.meta.main) {
   await runTask(
     {
       name: "fuzz",
-      summary: "Tries every framing and the pickle codec on random messages, streams and cuts.",
+      summary: "Tests every framing and the pickle codec with random messages, streams and chunks.",
       options,
     },
     "warning",

@@ -1,7 +1,7 @@
 import { FramingError } from "./errors.ts";
 import type { Decoder } from "./framing.ts";
 
-/** Keeps the promise every decoder makes: what is complete before an error is returned, then the error stands. */
+/** Implements what all decoders share: messages completed before an error are returned first, and the error is kept. */
 export abstract class BaseDecoder<Message> implements Decoder<Message> {
   #failure: FramingError | undefined;
   #ended = false;
@@ -31,19 +31,20 @@ export abstract class BaseDecoder<Message> implements Decoder<Message> {
   }
 
   /**
-   * Reads the chunk, adding each message to `messages` as it is complete, until there are `most`.
+   * Decodes the chunk and appends each complete message to `messages`, until there are `most`. An incomplete message at
+   * the end of the chunk is buffered, and counts as taken.
    *
-   * @returns How many bytes of the chunk were read.
+   * @returns How many bytes of the chunk were taken.
    */
   protected abstract read(chunk: Uint8Array, messages: Message[], most: number): number;
 
-  /** Adds what the end of the stream completes. */
+  /** Appends the messages that the end of the stream completes. */
   protected abstract finish(messages: Message[]): void;
 
-  #collect(read: (messages: Message[]) => void): Message[] {
+  #collect(decode: (messages: Message[]) => void): Message[] {
     const messages: Message[] = [];
     try {
-      read(messages);
+      decode(messages);
     } catch (error) {
       if (!(error instanceof FramingError)) throw error;
       this.#failure = error;

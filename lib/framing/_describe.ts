@@ -1,7 +1,7 @@
-/** More than any header of ours, and enough to recognise what came instead. */
+/** Longer than any header here, and enough to recognise another protocol. */
 const SHOWN_BYTES = 32;
 
-/** Shows bytes as quoted ASCII with `\xNN` for everything else, so that no byte can steer a terminal. */
+/** Formats bytes as quoted ASCII, with `\xNN` for all others, so that no byte can control a terminal. */
 export function quote(bytes: Uint8Array): string {
   let shown = "";
   for (const byte of bytes.subarray(0, SHOWN_BYTES)) {
@@ -12,23 +12,23 @@ export function quote(bytes: Uint8Array): string {
   return `"${shown}"${more > 0 ? ` and ${more} bytes more` : ""}`;
 }
 
-/** What no message of ours begins with by chance. */
+/** Protocols whose first bytes are distinctive: no valid message starts with them by chance. */
 const PROTOCOLS: [pattern: RegExp, name: string][] = [
   [/^(GET|PUT|POST|HEAD|PATCH|TRACE|DELETE|OPTIONS|CONNECT) /, "an HTTP request"],
   [/^PRI \* HTTP/, "an HTTP/2 request"],
   [/^HTTP\/\d/, "an HTTP response"],
-  // RFC 8446, 5.1: a record of a handshake or an alert, and its legacy version.
+  // RFC 8446, 5.1: the content type of a handshake or an alert, then the legacy record version.
   // deno-lint-ignore no-control-regex
   [/^\x16\x03[\x00-\x04]/, "a TLS hello"],
   // deno-lint-ignore no-control-regex
   [/^\x15\x03[\x00-\x04]/, "a TLS alert"],
-  // PEP 3154 and before: the opcode PROTO and the protocol.
+  // PEP 307, 3154 and 574: the opcode PROTO, then the protocol version.
   // deno-lint-ignore no-control-regex
   [/^\x80[\x02-\x05]/, "a pickle"],
   [/^SSH-\d/, "an SSH greeting"],
 ];
 
-/** Ways to tell messages apart. */
+/** Framings whose first bytes are less distinctive. */
 const FRAMINGS: [pattern: RegExp, name: string][] = [
   [/^(?= *\d+ {2})[\d ]{10}/, "a decimal length header"],
   [/^(0|[1-9]\d{0,8}):.*,/s, "a netstring"],
@@ -39,27 +39,27 @@ function opening(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, SHOWN_BYTES));
 }
 
-/** Names the protocol that bytes open beyond doubt, or `undefined`. */
+/** Names the protocol of a stream that starts with these bytes, or returns `undefined` if it is not certain. */
 export function protocolOf(bytes: Uint8Array): string | undefined {
   const text = opening(bytes);
   return PROTOCOLS.find(([pattern]) => pattern.test(text))?.[1];
 }
 
-/** Names the protocol or the framing that bytes seem to open, or `undefined` when they look like nothing known. */
+/** Names the protocol or framing that a stream with these first bytes probably uses, or returns `undefined`. */
 export function looksLike(bytes: Uint8Array): string | undefined {
   const text = opening(bytes);
   return protocolOf(bytes) ?? FRAMINGS.find(([pattern]) => pattern.test(text))?.[1] ?? lengthPrefixOf(bytes);
 }
 
-/** All that can be said of bytes that could be the middle of anything. */
+/** The weakest hint, which a better one replaces. */
 export const TEXT = "text";
 
-/** The same, and text at the least, where anything but text was expected. */
+/** Does the same as `looksLike`, but recognises printable ASCII too; for formats that are not text themselves. */
 export function looksLikeOrText(bytes: Uint8Array): string | undefined {
   return looksLike(bytes) ?? (/^[\t -~]{4,}$/.test(opening(bytes)) ? TEXT : undefined);
 }
 
-/** A length of four bytes, and as much after it at the most. */
+/** Recognises a four-byte length that is not less than the number of bytes after it, and below 64 KiB. */
 function lengthPrefixOf(bytes: Uint8Array): string | undefined {
   const rest = bytes.length - 4;
   if (rest < 1) return undefined;

@@ -1,27 +1,29 @@
-/** What may be taken before any byte has come: a page. */
+/** First allocation in bytes: one page. */
 const FIRST_CAPACITY = 4096;
 
-/** Collects a message that comes in pieces; its memory follows the bytes that came, not the length announced. */
+/** Collects a message that arrives in several chunks. Its memory grows with the bytes received, not the length announced. */
 export class GrowingBuffer {
   #bytes = new Uint8Array();
   length = 0;
 
   /**
-   * @param piece Copied to the end.
-   * @param most How long the whole can become at the most; capacity never exceeds it.
+   * Appends a copy of the bytes.
+   *
+   * @param bytes The next bytes of the message.
+   * @param most Maximum length of the message in bytes; the buffer is never larger.
    */
-  append(piece: Uint8Array, most: number): void {
-    const length = this.length + piece.length;
+  append(bytes: Uint8Array, most: number): void {
+    const length = this.length + bytes.length;
     if (length > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(length, Math.min(most, Math.max(FIRST_CAPACITY, 2 * length))));
       grown.set(this.#bytes.subarray(0, this.length));
       this.#bytes = grown;
     }
-    this.#bytes.set(piece, this.length);
+    this.#bytes.set(bytes, this.length);
     this.length = length;
   }
 
-  /** Hands the first `length` bytes over for good and starts anew. */
+  /** Returns the first `length` bytes without copying them, and empties the buffer. */
   take(length: number = this.length): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.subarray(0, length);
     this.#bytes = new Uint8Array();
@@ -35,7 +37,7 @@ export class GrowingBuffer {
   }
 }
 
-/** A copy of part of a chunk; `slice` of a Node `Buffer` would share its memory. */
+/** Copies bytes of a chunk. Unlike `chunk.slice`, it also copies those of a Node `Buffer`. */
 export function copy(chunk: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(chunk.subarray(start, end));
 }

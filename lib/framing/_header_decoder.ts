@@ -4,28 +4,28 @@ import { looksLike, protocolOf } from "./_describe.ts";
 import { copy, GrowingBuffer } from "./_growing_buffer.ts";
 import { TruncatedMessageError } from "./errors.ts";
 
-/** Reads the header that says how long the body after it is. */
+/** Parses a header for the length of the body after it. */
 export interface HeaderReader {
-  /** How many bytes a header has, as far as that is known. */
+  /** Length of the header in bytes, or the least it can be. */
   readonly size: number;
-  /** The last header as far as it came, where it may be something else's opening. */
+  /** The bytes of the current header received so far, if they can identify another protocol. */
   readonly bytes?: Uint8Array;
   /**
-   * Makes ready for the next header.
+   * Prepares for the next header.
    *
-   * @returns The body's length where no header is needed to know it, else -1.
+   * @returns The body's length in bytes if there are no headers, otherwise -1.
    */
   begin(): number;
   /**
-   * Takes one more byte of the header.
+   * Parses the next byte of the header.
    *
-   * @param offset Where this byte stands in the stream.
+   * @param offset Offset of the byte in the stream.
    * @returns The body's length in bytes, or -1 while the header is incomplete.
    */
   push(byte: number, offset: number): number;
 }
 
-/** Every framing whose message is a header and a body of the length it names: two states, header or body. */
+/** Decodes messages that consist of a header and a body, whose length follows from the header. */
 export class HeaderDecoder<Message> extends BaseDecoder<Message> {
   readonly #header: HeaderReader;
   readonly #message: (body: Uint8Array<ArrayBuffer>, offset: number) => Message;
@@ -34,7 +34,7 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
   #bodyLength: number;
   #offset = 0;
 
-  /** @param message Makes the message from its body, whose first byte stood at `offset` in the stream. */
+  /** @param message Creates the message from its body, which starts at `offset` in the stream. */
   constructor(header: HeaderReader, message: (body: Uint8Array<ArrayBuffer>, offset: number) => Message) {
     super();
     this.#header = header;
@@ -46,12 +46,12 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
     return this.#headerBytes + this.#body.length > 0;
   }
 
-  /** How many bytes are missing of the header, or of the body once its length is known; 1 or more. */
+  /** How many bytes the header lacks, or the body once its length is known: 1 or more. */
   get missing(): number {
     return this.#bodyLength === -1 ? this.#header.size - this.#headerBytes : this.#bodyLength - this.#body.length;
   }
 
-  /** Counts bytes of whole messages that were read elsewhere. */
+  /** Advances the offset in the stream past whole messages that the caller decoded. */
   skip(length: number): void {
     this.#offset += length;
   }
@@ -90,11 +90,11 @@ export class HeaderDecoder<Message> extends BaseDecoder<Message> {
     const inHeader = this.#bodyLength === -1;
     const received = this.#body.length;
     const bytes = concat([this.#header.bytes ?? new Uint8Array(), this.#body.take()]);
-    // Behind a header that is one, or a message, anything may stand.
-    const recognise = inHeader || this.#headerBytes === 0 ? looksLike : protocolOf;
-    const guess = bytes.length === this.#offset ? recognise(bytes) : "";
+    // Only the first bytes of a stream identify it. After a valid header anything may follow, so only a certain hint is given.
+    const hintFrom = inHeader || this.#headerBytes === 0 ? looksLike : protocolOf;
+    const hint = bytes.length === this.#offset ? hintFrom(bytes) : "";
     throw inHeader
-      ? new TruncatedMessageError("header", this.#header.size, this.#headerBytes, guess)
-      : new TruncatedMessageError("message", this.#bodyLength, received, guess ?? "");
+      ? new TruncatedMessageError("header", this.#header.size, this.#headerBytes, hint)
+      : new TruncatedMessageError("message", this.#bodyLength, received, hint ?? "");
   }
 }

@@ -1,7 +1,7 @@
-/** From this length in bytes on, four at a time are faster, as measured: the view on them costs 0.2 µs. */
+/** Minimum length in bytes at which comparing four bytes at a time is faster: creating the view costs 0.2 µs. */
 const LONG = 512;
 
-/** Whether a byte occurs; in 4 KiB found out in a third of the time that `includes` takes. */
+/** Whether the bytes include a byte: three times as fast as `includes` on 4 KiB. */
 export function includesByte(bytes: Uint8Array, byte: number): boolean {
   const aligned = (4 - bytes.byteOffset % 4) % 4;
   if (bytes.length < LONG) return bytes.includes(byte);
@@ -9,7 +9,7 @@ export function includesByte(bytes: Uint8Array, byte: number): boolean {
   const wanted = byte * 0x01010101;
   for (let at = 0; at < words.length; at++) {
     const word = words[at]! ^ wanted;
-    // A byte of zero borrows from its highest bit, which none other does that has not got it (Mycroft, 1987).
+    // Nonzero if and only if one of the four bytes is zero (Mycroft, 1987).
     if (((word - 0x01010101) & ~word & 0x80808080) !== 0) return true;
   }
   const rest = aligned + (words.length << 2);

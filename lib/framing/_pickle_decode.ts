@@ -5,67 +5,68 @@ import { decodeText } from "./text.ts";
 import { pythonKey, slotOf, SLOTS, tupleKey } from "./_pickle_key.ts";
 import { PickleFloat, type PickleLimits, PickleTuple, type PickleValue } from "./pickle_value.ts";
 
-/** A value on the stack, with what it comes to when everything in it is counted as often as it occurs. */
+/** A value on the stack, and its totals, to which a shared value adds each time it occurs. */
 interface Entry {
   value: PickleValue;
-  /** How many values it is: itself and all in it. */
-  items: number;
-  /** How many bytes of text and bytes are in it. */
+  /** Number of values: itself and all in it. */
+  count: number;
+  /** Total length of text, bytes and long ints in it, in bytes. */
   size: number;
-  /** How many levels of containers it has. */
+  /** Number of levels of containers. */
   depth: number;
-  /** Whether it can be a key, which Python asks of what cannot change. */
+  /** Whether it can be a key: neither a list nor a dict, nor a tuple that contains one. */
   hashable: boolean;
-  /** Whether it is part of another value by now: what is part of something else changes no more. */
+  /** Whether another value contains it, so that it must not change any more. */
   sealed: boolean;
-  /** The parts of a tuple. */
-  parts: readonly Entry[] | undefined;
-  /** A short text that is the same for all keys that Python holds equal, once it was needed; `null` if nothing is equal. */
-  name: string | null | undefined;
-  /** Of a dict, the keys that a Map would tell apart from others that Python holds equal, as `true` from 1. */
+  /** The items of a tuple. */
+  items: readonly Entry[] | undefined;
+  /** Once needed, a short string that all keys equal to this one in Python share; `null` if no other key is equal. */
+  keyName: string | null | undefined;
+  /** The keys of a dict that a Map distinguishes from a key they are equal to in Python, such as `true` from 1. */
   aliases: Map<PickleValue, PickleValue> | undefined;
-  /** Of a large dict, how many keys came to each slot of its Map. */
+  /** The number of keys in each slot of the Map of a large dict. */
   slots: Uint32Array | undefined;
 }
 
-/** Longer texts that are equal become one text when they are keys: a Map would compare them each time. */
+/** Longer strings used as keys are replaced by the first equal one: a Map would compare their characters every time. */
 const SHORT_TEXT = 255;
-/** Longer names are replaced by a number: they become part of the names of tuples. */
+/** Longer names of keys are replaced by a number: the names of tuples contain those of their items. */
 const SHORT_NAME = 64;
-/** In smaller dicts, keys of one slot cost next to nothing. */
+/** Minimum size of dicts whose keys are checked for collisions; in smaller ones they cost next to nothing. */
 const LARGE_DICT = 256;
-/** How many comparisons of keys in large dicts each byte of the pickle allows. */
+/** Number of comparisons of keys in large dicts allowed for each byte of the pickle. */
 const COMPARISONS_PER_BYTE = 64;
 
 /**
- * Reads one pickle. A machine with a stack and a memo, as Python's, but its values can only be plain data: no opcode
- * that names or calls anything is known to it.
+ * Decodes one pickle. Like Python's, this is a machine with a stack and a memo, but its values are plain data only: it has no
+ * opcode that names or calls anything.
  *
- * A container is complete before it becomes part of another, as in every pickle of data without cycles. So its size
- * counts once and for all, and sharing that doubles at each level is found out without following it.
+ * A container must be complete before another contains it, as in every pickle without cycles. So its totals are final by
+ * then, and sharing that doubles at each level is detected without expanding it.
  */
 export class Unpickler {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #limits: PickleLimits;
   #at = 0;
-  /** Where the opcode being carried out stands. */
+  /** Offset of the current opcode. */
   #opcodeAt = 0;
-  /** Where the frame being read ends, or 0 outside of frames. */
+  /** Offset of the end of the current frame, or 0 outside of frames. */
   #frameEnd = 0;
   #stack: Entry[] = [];
   readonly #marks: Entry[][] = [];
-  /** How many entries are on the stack below the last mark. */
+  /** Number of entries on the stack below the last mark. */
   #below = 0;
-  /** An array, which V8 seeds the hashes of: in a Map, a stranger's numbers could be slow to find. */
+  /** An array, since V8 hashes the indexes of sparse arrays with a seed. In a Map, chosen indexes could collide. */
   readonly #memo: Entry[] = [];
+  /** Number of values in the memo. */
   #stored = 0;
-  /** What replaces long names. */
-  readonly #numbers = new Map<string, string>();
-  /** The first value of each name. */
-  readonly #firsts = new Map<string, PickleValue>();
+  /** The short replacements of long names of keys. */
+  readonly #shortNames = new Map<string, string>();
+  /** The first key with each name. */
+  readonly #firstKeys = new Map<string, PickleValue>();
   #comparisons = 0;
-  /** How many bytes the ints beyond 2^53 had each time they were keys: a Map compares them digit by digit. */
+  /** Total length of ints beyond 2^53 used as keys, in bytes: a Map compares them digit by digit every time. */
   #comparedSize = 0;
 
   constructor(bytes: Uint8Array, limits: PickleLimits) {
@@ -82,7 +83,7 @@ export class Unpickler {
       this.#opcodeAt = this.#at;
       const opcode = this.#byte();
       if (opcode === Opcode.STOP) return this.#stop();
-      this.#carryOut(opcode);
+      this.#execute(opcode);
     }
   }
 
@@ -95,7 +96,7 @@ export class Unpickler {
     return entry.value;
   }
 
-  #carryOut(opcode: number): void {
+  #execute(opcode: number): void {
     switch (opcode) {
       case Opcode.NONE:
         return this.#push(null);
@@ -186,8 +187,8 @@ export class Unpickler {
 
   #checkStack(): void {
     const { maxItems } = this.#limits;
-    const items = Math.max(this.#below + this.#stack.length, this.#marks.length);
-    if (items > maxItems) throw this.#malformed(`at most ${maxItems} items`);
+    const count = Math.max(this.#below + this.#stack.length, this.#marks.length);
+    if (count > maxItems) throw this.#malformed(`at most ${maxItems} items`);
   }
 
   #text(length: number): void {
@@ -215,7 +216,7 @@ export class Unpickler {
     this.#push(Number.isInteger(value) ? new PickleFloat(value) : value);
   }
 
-  /** An integer in two's complement, the least significant byte first. */
+  /** Decodes an integer in two's complement, little endian. */
   #long(length: number): void {
     if (length < 0) throw this.#malformed("a length of 0 or more");
     const start = this.#take(length);
@@ -226,43 +227,43 @@ export class Unpickler {
     this.#push(safe ? Number(value) : value, length);
   }
 
-  #tuple(parts: Entry[]): void {
-    const tuple = entryOf(new PickleTuple(parts.map(({ value }) => value)), 0, 1, true, parts);
-    for (const part of parts) {
-      this.#add(part, tuple);
-      if (!part.hashable) tuple.hashable = false;
+  #tuple(items: Entry[]): void {
+    const tuple = entryOf(new PickleTuple(items.map(({ value }) => value)), 0, 1, true, items);
+    for (const item of items) {
+      this.#add(item, tuple);
+      if (!item.hashable) tuple.hashable = false;
     }
     this.#pushEntry(tuple);
   }
 
-  #append(parts: Entry[]): void {
+  #append(items: Entry[]): void {
     const list = this.#top("a list to append to");
     if (!(list.value instanceof Array)) throw this.#malformed("a list to append to");
-    for (const part of parts) {
-      this.#add(part, list);
-      list.value.push(part.value);
+    for (const item of items) {
+      this.#add(item, list);
+      list.value.push(item.value);
     }
   }
 
-  #setItems(parts: Entry[]): void {
+  #setItems(entries: Entry[]): void {
     const dict = this.#top("a dict to set an item of");
     if (!(dict.value instanceof Map)) throw this.#malformed("a dict to set an item of");
-    if (parts.length % 2 !== 0) throw this.#malformed("a value for every key");
-    for (let at = 0; at < parts.length; at += 2) {
-      const [key, value] = [parts[at]!, parts[at + 1]!];
-      if (!key.hashable) throw this.#malformed("a key that cannot change, not a list or dict");
+    if (entries.length % 2 !== 0) throw this.#malformed("a value for every key");
+    for (let at = 0; at < entries.length; at += 2) {
+      const [key, value] = [entries[at]!, entries[at + 1]!];
+      if (!key.hashable) throw this.#malformed("an immutable key, not a list or dict");
       this.#add(key, dict);
       this.#add(value, dict);
-      dict.value.set(this.#keyIn(dict, key), value.value);
+      dict.value.set(this.#firstEqualKey(dict, key), value.value);
     }
   }
 
-  /** The key that stands for another in a dict: of those that Python holds equal, the first. */
-  #keyIn(dict: Entry, key: Entry): PickleValue {
+  /** Returns the first key of a dict that is equal to this one in Python, or else the key itself. */
+  #firstEqualKey(dict: Entry, key: Entry): PickleValue {
     const map = dict.value as Map<PickleValue, PickleValue>;
-    const same = this.#unify(key);
+    const same = this.#canonicalKey(key);
     if (map.size >= LARGE_DICT) this.#checkSlot(dict, same);
-    if (Number.isNaN(same) && map.has(NaN)) throw this.#malformed("keys that a Map can tell apart, not NaN twice");
+    if (Number.isNaN(same) && map.has(NaN)) throw this.#malformed("at most one key that is NaN");
     const alias = dict.aliases?.get(same);
     if (alias !== undefined) return alias;
     if (same === key.value || map.has(same)) return same;
@@ -271,50 +272,54 @@ export class Unpickler {
     return key.value;
   }
 
-  /** One value for all keys that Python holds equal, such as a Map tells apart from all others. */
-  #unify(key: Entry): PickleValue {
+  /** Returns one value for all keys that are equal in Python, which a Map distinguishes from all other keys. */
+  #canonicalKey(key: Entry): PickleValue {
     const { value } = key;
     if (typeof value === "bigint") this.#checkSize(this.#comparedSize += key.size);
     if (typeof value === "boolean") return Number(value);
     if (value instanceof PickleFloat) return Number.isSafeInteger(value.value) ? value.value : BigInt(value.value);
     if (typeof value === "string" ? value.length <= SHORT_TEXT : !(value instanceof Object)) return value;
-    const name = this.#name(key);
+    const name = this.#keyName(key);
     if (name === null) return value;
-    const first = this.#firsts.get(name);
-    if (first === undefined) this.#firsts.set(name, value);
+    const first = this.#firstKeys.get(name);
+    if (first === undefined) this.#firstKeys.set(name, value);
     else if (typeof value === "string") key.value = first;
     return first ?? value;
   }
 
-  /** Names a key. A value is looked at once, however often it is a key or part of one. */
-  #name(key: Entry): string | null {
-    if (key.name !== undefined) return key.name;
-    const name = key.parts === undefined ? pythonKey(key.value) : tupleKey(key.parts.map((part) => this.#name(part)));
-    if (name === null || name.length <= SHORT_NAME) return key.name = name;
-    const number = this.#numbers.get(name) ?? `#${this.#numbers.size}`;
-    this.#numbers.set(name, number);
-    return key.name = number;
+  /** Returns a string that all keys equal to this one in Python share. It examines a value once, however often it is a key. */
+  #keyName(key: Entry): string | null {
+    if (key.keyName !== undefined) return key.keyName;
+    const name = key.items === undefined
+      ? pythonKey(key.value)
+      : tupleKey(key.items.map((item) => this.#keyName(item)));
+    if (name === null || name.length <= SHORT_NAME) return key.keyName = name;
+    const short = this.#shortNames.get(name) ?? `#${this.#shortNames.size}`;
+    this.#shortNames.set(name, short);
+    return key.keyName = short;
   }
 
-  /** Counts the keys of a dict with which its Map compares another. */
+  /** Counts the keys with which a Map compares this one, and limits their number. */
   #checkSlot(dict: Entry, key: PickleValue): void {
     const slot = slotOf(key);
     if (slot < 0) return;
     dict.slots ??= new Uint32Array(SLOTS);
     this.#comparisons += dict.slots[slot]!++;
     const most = COMPARISONS_PER_BYTE * this.#bytes.length;
-    if (this.#comparisons > most) throw this.#malformed(`keys that a Map tells apart with at most ${most} comparisons`);
+    if (this.#comparisons > most) {
+      throw this.#malformed(`keys that a Map distinguishes with at most ${most} comparisons`);
+    }
   }
 
-  /** Counts a value as part of a container; neither may be part of itself. */
-  #add(part: Entry, container: Entry): void {
-    part.sealed = true;
+  /** Adds the totals of a value to those of its container, which no other value may contain yet. */
+  #add(item: Entry, container: Entry): void {
+    item.sealed = true;
     if (container.sealed) throw this.#malformed("data without cycles");
-    container.items += part.items;
-    container.size += part.size;
-    container.depth = Math.max(container.depth, 1 + part.depth);
+    container.count += item.count;
+    container.size += item.size;
+    container.depth = Math.max(container.depth, 1 + item.depth);
     const { maxItems } = this.#limits;
-    if (container.items > maxItems) throw this.#malformed(`at most ${maxItems} items, shared ones counted each time`);
+    if (container.count > maxItems) throw this.#malformed(`at most ${maxItems} items, shared ones counted each time`);
     this.#checkSize(container.size);
     this.#checkDepth(container.depth);
   }
@@ -342,7 +347,7 @@ export class Unpickler {
 
   #get(index: number): void {
     const entry = this.#memo[index];
-    if (entry === undefined) throw this.#malformed(`an index that was stored, not ${index}`);
+    if (entry === undefined) throw this.#malformed(`the index of a stored value, not ${index}`);
     this.#pushEntry(entry);
   }
 
@@ -370,30 +375,30 @@ export class Unpickler {
   }
 
   #popToMark(): Entry[] {
-    const parts = this.#stack;
-    const before = this.#marks.pop();
-    if (before === undefined) throw this.#malformed(`a mark for ${opcodeName(this.#bytes[this.#opcodeAt]!)}`);
-    this.#stack = before;
-    this.#below -= before.length;
-    return parts;
+    const entries = this.#stack;
+    const below = this.#marks.pop();
+    if (below === undefined) throw this.#malformed(`a mark for ${opcodeName(this.#bytes[this.#opcodeAt]!)}`);
+    this.#stack = below;
+    this.#below -= below.length;
+    return entries;
   }
 
   #byte(): number {
     return this.#bytes[this.#take(1)]!;
   }
 
-  /** A length of eight bytes; one beyond 2^53 is beyond everything here anyway. */
+  /** Decodes a length of eight bytes. Beyond 2^53 it is inexact, but over every limit anyway. */
   #length8(): number {
     return Number(this.#view.getBigUint64(this.#take(8), true));
   }
 
-  /** Steps over the next bytes, which must be there; returns where they begin. */
+  /** Consumes the next bytes; returns their offset, or throws if the frame or pickle ends before. */
   #take(length: number): number {
     const start = this.#at;
     const end = this.#frameEnd > 0 ? this.#frameEnd : this.#bytes.length;
     if (length > end - start) {
       const where = this.#frameEnd > 0 ? "of its frame" : "of the pickle";
-      throw this.#malformed(`${length} bytes more before the end ${where}, not ${end - start}`);
+      throw this.#malformed(`at least ${length} bytes before the end ${where}, not ${end - start}`);
     }
     this.#at = start + length;
     if (this.#at === this.#frameEnd) this.#frameEnd = 0;
@@ -402,21 +407,21 @@ export class Unpickler {
 
   #malformed(expected: string, at = this.#opcodeAt): MalformedMessageError {
     const bytes = this.#bytes.subarray(at, at + 16);
-    // In the middle of a pickle, anything may stand.
+    // Only the first bytes of a message identify it.
     return new MalformedMessageError(expected, at, bytes, (at === 0 && looksLikeOrText(bytes)) || "");
   }
 }
 
-function entryOf(value: PickleValue, size: number, depth: number, hashable: boolean, parts?: readonly Entry[]): Entry {
+function entryOf(value: PickleValue, size: number, depth: number, hashable: boolean, items?: readonly Entry[]): Entry {
   return {
     value,
-    items: 1,
+    count: 1,
     size,
     depth,
     hashable,
     sealed: false,
-    parts,
-    name: undefined,
+    items,
+    keyName: undefined,
     aliases: undefined,
     slots: undefined,
   };

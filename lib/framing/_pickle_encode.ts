@@ -4,19 +4,19 @@ import { pythonKey } from "./_pickle_key.ts";
 import { PickleFloat, type PickleLimits, PickleTuple, type PickleValue } from "./pickle_value.ts";
 import { encodeText } from "./text.ts";
 
-/** How many items CPython adds at once. */
+/** Number of items for each APPENDS or SETITEMS, as in CPython. */
 const BATCH = 1000;
-/** CPython writes no frame around fewer bytes than this. */
+/** Minimum size of a frame in bytes, as in CPython. */
 const SMALLEST_FRAME = 4;
 
-/** Writes one pickle of protocol 4, as CPython writes it. */
+/** Encodes one pickle in protocol 4, with the same bytes as CPython. */
 export class Pickler {
   readonly #limits: PickleLimits;
-  readonly #parts: Uint8Array[] = [];
+  readonly #chunks: Uint8Array[] = [];
   #bytes: number[] = [];
-  /** What has been stored, and under which index. */
+  /** The memo: the index of each stored value. */
   readonly #memo = new Map<PickleValue, number>();
-  /** The containers being written: one of them inside itself would be a cycle. */
+  /** The containers being encoded, to detect cycles. */
   readonly #open = new Set<object>();
 
   constructor(limits: PickleLimits) {
@@ -27,7 +27,7 @@ export class Pickler {
     this.#save(value);
     this.#bytes.push(Opcode.STOP);
     this.#flush();
-    const body = concat(this.#parts);
+    const body = concat(this.#chunks);
     const protocol = Uint8Array.of(Opcode.PROTO, 4);
     if (body.length < SMALLEST_FRAME) return concat([protocol, body]);
     return concat([protocol, Uint8Array.of(Opcode.FRAME), littleEndian(body.length, 8), body]);
@@ -46,9 +46,9 @@ export class Pickler {
     }
     if (value === null) return this.#write(Opcode.NONE);
     if (value instanceof PickleFloat) return this.#float(value.value);
-    if (this.#open.has(value)) throw new TypeError("Cannot pickle a value that is part of itself");
-    if (this.#getStored(value)) return;
-    if (value instanceof Uint8Array) return this.#lengthed(Opcode.SHORT_BINBYTES, Opcode.BINBYTES, value, value);
+    if (this.#open.has(value)) throw new TypeError("Cannot pickle a value that contains itself");
+    if (this.#writeReference(value)) return;
+    if (value instanceof Uint8Array) return this.#lengthPrefixed(Opcode.SHORT_BINBYTES, Opcode.BINBYTES, value, value);
     if (value instanceof PickleTuple || value instanceof Array || value instanceof Map) return this.#container(value);
     const name = typeof value === "object" ? (value as object).constructor?.name ?? "an object" : typeof value;
     throw new TypeError(
@@ -78,13 +78,13 @@ export class Pickler {
     this.#memoize(dict);
     const keys = new Set<string>();
     this.#inBatches([...dict], Opcode.SETITEM, Opcode.SETITEMS, ([key, value]) => {
-      if (!isHashable(key)) throw new TypeError("Cannot pickle a dict whose key can change: an array or a Map");
+      if (!isHashable(key)) throw new TypeError("Cannot pickle a dict with a mutable key: an array or a Map");
       const same = pythonKey(key);
       if (same !== null && keys.size === keys.add(same).size) {
-        throw new TypeError("Cannot pickle a dict with two keys that Python holds equal, as 1 and true");
+        throw new TypeError("Cannot pickle a dict with two keys that are equal in Python, such as 1 and true");
       }
       if (same === null && !(key instanceof PickleTuple) && keys.size === keys.add("NaN").size) {
-        throw new TypeError("Cannot pickle a dict with two keys that are NaN, which a Map could not tell apart");
+        throw new TypeError("Cannot pickle a dict with two keys that are NaN, which a Map cannot distinguish");
       }
       this.#save(key);
       this.#save(value);
@@ -138,10 +138,13 @@ export class Pickler {
   }
 
   #text(value: string): void {
-    if (!this.#getStored(value)) this.#lengthed(Opcode.SHORT_BINUNICODE, Opcode.BINUNICODE, encodeText(value), value);
+    if (!this.#writeReference(value)) {
+      this.#lengthPrefixed(Opcode.SHORT_BINUNICODE, Opcode.BINUNICODE, encodeText(value), value);
+    }
   }
 
-  #lengthed(short: number, long: number, bytes: Uint8Array, value: PickleValue): void {
+  /** Writes a str or bytes with its length and stores it in the memo. */
+  #lengthPrefixed(short: number, long: number, bytes: Uint8Array, value: PickleValue): void {
     if (bytes.length <= 0xff) this.#write(short, bytes.length);
     else this.#write(long, ...littleEndian(bytes.length, 4));
     this.#append(bytes);
@@ -153,8 +156,8 @@ export class Pickler {
     this.#memo.set(value, this.#memo.size);
   }
 
-  /** Refers to what has been written before; returns whether it has. */
-  #getStored(value: PickleValue): boolean {
+  /** Writes a reference to the value if it is in the memo; returns whether it is. */
+  #writeReference(value: PickleValue): boolean {
     const index = this.#memo.get(value);
     if (index === undefined) return false;
     if (index <= 0xff) this.#write(Opcode.BINGET, index);
@@ -168,11 +171,11 @@ export class Pickler {
 
   #append(bytes: Uint8Array): void {
     this.#flush();
-    this.#parts.push(bytes);
+    this.#chunks.push(bytes);
   }
 
   #flush(): void {
-    if (this.#bytes.length > 0) this.#parts.push(Uint8Array.from(this.#bytes));
+    if (this.#bytes.length > 0) this.#chunks.push(Uint8Array.from(this.#bytes));
     this.#bytes = [];
   }
 }
@@ -191,7 +194,7 @@ function littleEndian(value: number, size: number): Uint8Array {
   return bytes;
 }
 
-/** The fewest bytes that hold the value and its sign, the least significant first. */
+/** The shortest two's complement of a value, little endian. */
 function twosComplement(value: bigint): Uint8Array {
   const magnitude = value < 0n ? -value - 1n : value;
   const size = (magnitude.toString(16).length >> 1) + 1;

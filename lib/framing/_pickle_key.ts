@@ -1,12 +1,12 @@
 import { PickleFloat, PickleTuple, type PickleValue } from "./pickle_value.ts";
 
 /**
- * Gives keys of a dict that Python holds equal the same text, and others different ones: `1`, `1.0` and `True` are one
- * key, two equal bytes or tuples are.
+ * Returns a string that is the same for keys that are equal in Python and different for all others: `1`, `1.0` and `True`
+ * are the same key, and so are equal bytes or tuples.
  *
- * @param key What can be a key: no list, no dict.
- * @returns The text, or `null` for what Python holds equal to nothing: NaN, and a tuple with a NaN in it. No text is of
- * digits alone, for which V8's hashes have no seed.
+ * @param key A hashable key: neither a list nor a dict.
+ * @returns The string, or `null` for a key that is equal to no other: NaN, or a tuple that contains NaN. The string never
+ * consists of digits alone, because V8 hashes such strings without a seed.
  */
 export function pythonKey(key: PickleValue): string | null {
   if (key === null) return "None";
@@ -16,32 +16,32 @@ export function pythonKey(key: PickleValue): string | null {
   const number = key instanceof PickleFloat ? key.value : key;
   if (Number.isNaN(number)) return null;
   if (typeof number === "number" && !Number.isInteger(number)) return String(number);
-  // Decimal digits take time that grows faster than their number.
+  // Conversion to decimal takes more than linear time.
   return `i${BigInt(number as number | bigint | boolean).toString(16)}`;
 }
 
-/** Does the same for a tuple: its parts' texts after their lengths, so that no two tuples are written alike. */
-export function tupleKey(parts: readonly (string | null)[]): string | null {
-  let text = "t";
-  for (const part of parts) {
-    if (part === null) return null;
-    text += `${part.length}:${part}`;
+/** Returns the string of a tuple from those of its items. Their lengths make it unambiguous. */
+export function tupleKey(items: readonly (string | null)[]): string | null {
+  let key = "t";
+  for (const item of items) {
+    if (item === null) return null;
+    key += `${item.length}:${item}`;
   }
-  return text;
+  return key;
 }
 
-/** How many slots {@linkcode slotOf} tells apart. */
+/** Number of slots of the table that {@linkcode slotOf} assumes. */
 export const SLOTS = 4096;
 
 const halves = new DataView(new ArrayBuffer(8));
 
 /**
- * Tells to which slot of a Map V8 sends a key, as far as a stranger can know. A Map compares a key with all others in its
- * slot. The hashes of most texts and of objects have a seed; those of numbers, bigints and texts of digits have none, so
- * that it is easy to make thousands of keys for one slot.
+ * Returns the slot of a Map to which V8 hashes a key, if an attacker can predict it. A Map compares a key with all others
+ * in its slot. V8 hashes most strings and objects with a random seed, but numbers, bigints and strings of digits without,
+ * so an attacker can easily choose thousands of keys for one slot.
  *
  * @param key The key.
- * @returns The slot in a table of 4096, or -1 if a stranger cannot know it.
+ * @returns The slot in a table of 4096, or -1 if it is not predictable.
  */
 export function slotOf(key: PickleValue): number {
   if (typeof key === "string") return /^\d{1,10}$/.test(key) ? Number(key) % SLOTS : -1;
@@ -52,7 +52,7 @@ export function slotOf(key: PickleValue): number {
   return slot64(halves.getUint32(0), halves.getUint32(4));
 }
 
-/** The lowest bits of what V8 calls ComputeUnseededHash. */
+/** The lowest bits of V8's `ComputeUnseededHash`. */
 function slot32(hash: number): number {
   hash = ~hash + (hash << 15);
   hash ^= hash >>> 12;
@@ -62,7 +62,7 @@ function slot32(hash: number): number {
   return (hash ^ (hash >>> 16)) & (SLOTS - 1);
 }
 
-/** The lowest bits of what V8 calls ComputeLongHash: of a float's bits, of a bigint's lowest 64. */
+/** The lowest bits of V8's `ComputeLongHash`, applied to the bits of a float or the lowest 64 bits of a bigint. */
 function slot64(high: number, low: number): number {
   const multiply = (factor: number, summand = 0) => {
     const product = low * factor + summand;

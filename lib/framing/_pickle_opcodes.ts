@@ -1,4 +1,4 @@
-/** The opcodes of plain data, as CPython's pickle.py names them, in the protocols 2 to 5 that use them. */
+/** The opcodes for plain data in protocols 2 to 5, as named in CPython's pickle.py. */
 export const Opcode = {
   MARK: 0x28,
   EMPTY_TUPLE: 0x29,
@@ -37,7 +37,7 @@ export const Opcode = {
   FRAME: 0x95,
 } as const;
 
-/** The opcodes that are refused, so that the error can name them: they name or call things, or are no plain data. */
+/** The other opcodes, for errors: they name or call something, or are not for plain data. */
 const REFUSED: Readonly<Record<number, string>> = {
   0x30: "POP",
   0x31: "POP_MARK",
@@ -76,7 +76,7 @@ const REFUSED: Readonly<Record<number, string>> = {
 
 const ACCEPTED = new Map<number, string>(Object.entries(Opcode).map(([name, byte]) => [byte, name]));
 
-/** What an opcode is called. */
+/** Returns the name of an opcode. */
 export function opcodeName(byte: number): string {
   return ACCEPTED.get(byte) ?? REFUSED[byte] ?? `0x${byte.toString(16).padStart(2, "0")}`;
 }

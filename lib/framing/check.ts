@@ -3,33 +3,33 @@ import { concat } from "@std/bytes/concat";
 import { FramingError } from "./errors.ts";
 import type { Framing } from "./framing.ts";
 
-/** Up to this many bytes, every way of cutting a stream is tried: 2 to the power of 11 of them. */
-const EVERY_CUT_UP_TO = 12;
-/** Up to this many bytes, every pair of cuts is tried. */
+/** Maximum length in bytes of streams that are split in every possible way: 2^11 ways. */
+const EVERY_SPLIT_UP_TO = 12;
+/** Maximum length in bytes of streams that are split at every pair of offsets. */
 const EVERY_PAIR_UP_TO = 64;
-/** Piece sizes tried on streams of any length. */
-const PIECE_SIZES = [1, 2, 3, 5, 7, 9, 64, 1021];
+/** Sizes of equal chunks, tried on streams of any length. */
+const CHUNK_SIZES = [1, 2, 3, 5, 7, 9, 64, 1021];
 
-/** What a decoder made of a stream. */
+/** The result of decoding a stream. */
 export interface Outcome<Received> {
   /** The messages, in order. */
   messages: Received[];
-  /** The error that ended the stream, if one did. */
+  /** The error that ended decoding, if any. */
   error: FramingError | undefined;
 }
 
 /**
- * Decodes a stream that comes in the given chunks.
+ * Decodes a stream that arrives in the given chunks.
  *
- * Each chunk is overwritten once it has been pushed, as a reused read buffer would be, so a message that
- * shares its memory comes out changed.
+ * Each chunk is copied before and overwritten after it is pushed, like a reused read buffer. A message that shares memory
+ * with its chunk is therefore corrupted.
  *
  * @param framing The framing to decode with.
- * @param chunks The pieces of the stream, in order.
+ * @param chunks The chunks of the stream, in order.
  * @returns The messages, and the error if there was one.
- * @throws Whatever the framing throws that is not a `FramingError`.
+ * @throws Any error of the framing that is not a `FramingError`.
  *
- * @example A stream in two pieces
+ * @example A stream in two chunks
  * ```ts
  * import { decodeChunks, netstring } from "@wirebench/wirebench/framing";
  * import { assertEquals } from "@std/assert";
@@ -47,7 +47,7 @@ export function decodeChunks<Received>(
   return decode(framing, chunks, Infinity);
 }
 
-/** Takes at most so many messages at a time, from what is left of each chunk. */
+/** Decodes a stream, at most `most` messages per push. */
 function decode<Received>(
   framing: Framing<Received, never>,
   chunks: Iterable<Uint8Array>,
@@ -57,13 +57,13 @@ function decode<Received>(
   const messages: Received[] = [];
   try {
     for (const chunk of chunks) {
-      const reused = new Uint8Array(chunk);
-      for (let rest = reused; decoder.failure === undefined;) {
+      const buffer = new Uint8Array(chunk);
+      for (let rest = buffer; decoder.failure === undefined;) {
         for (const message of decoder.push(rest, most)) messages.push(message);
         rest = rest.subarray(decoder.taken ?? rest.length);
         if (rest.length === 0) break;
       }
-      reused.fill(0xaa);
+      buffer.fill(0xaa);
       if (decoder.failure !== undefined) break;
     }
     for (const message of decoder.end()) messages.push(message);
@@ -75,17 +75,17 @@ function decode<Received>(
 }
 
 /**
- * Checks that a framing makes the same of a stream however it is cut, whether or not the stream is well formed.
+ * Checks that decoding a stream gives the same result however the stream is split into chunks. The stream may be malformed.
  *
- * Short streams are cut in every way there is, streams up to 64 bytes at every pair of places, any stream
- * into pieces of equal size.
+ * Streams of up to 12 bytes are split in every possible way, streams of up to 64 bytes at every pair of offsets, and all
+ * streams into chunks of equal size.
  *
  * @param framing The framing to check.
  * @param bytes The stream.
- * @returns What every way of cutting came to.
- * @throws {Error} If two ways of cutting differ; the message says which, and how.
+ * @returns The result, the same for every split.
+ * @throws {Error} If two splits give different results; the error states both.
  *
- * @example A stream that is not well formed
+ * @example A malformed stream
  * ```ts
  * import { checkCuts, decimalHeader } from "@wirebench/wirebench/framing";
  * import { assertEquals } from "@std/assert";
@@ -95,28 +95,28 @@ function decode<Received>(
  * ```
  */
 export function checkCuts<Received>(framing: Framing<Received, never>, bytes: Uint8Array): Outcome<Received> {
-  return compare(framing, bytes, waysToCut(bytes.length));
+  return compare(framing, bytes, splitsOf(bytes.length));
 }
 
 function compare<Received>(
   framing: Framing<Received, never>,
   bytes: Uint8Array,
-  ways: Iterable<number[]>,
+  splits: Iterable<number[]>,
 ): Outcome<Received> {
   const whole = decodeChunks(framing, [bytes]);
   for (const most of [1, 2]) {
     const few = decode(framing, [bytes], most);
     if (!equal(few.messages, whole.messages) || describe(few.error) !== describe(whole.error)) {
       throw new Error(
-        `Pushed for ${most} at a time the stream gives ${show(few)}; all at once it gives ${show(whole)}`,
+        `Decoded ${most} messages at a time the stream gives ${show(few)}; all at once it gives ${show(whole)}`,
       );
     }
   }
-  for (const cuts of ways) {
-    const cut = decodeChunks(framing, pieces(bytes, cuts));
-    if (!equal(cut.messages, whole.messages) || describe(cut.error) !== describe(whole.error)) {
+  for (const offsets of splits) {
+    const split = decodeChunks(framing, chunksOf(bytes, offsets));
+    if (!equal(split.messages, whole.messages) || describe(split.error) !== describe(whole.error)) {
       throw new Error(
-        `Cut at [${cuts.slice(0, 20)}] the stream gives ${show(cut)}; in one piece it gives ${show(whole)}`,
+        `Split at [${offsets.slice(0, 20)}] the stream gives ${show(split)}; in one chunk it gives ${show(whole)}`,
       );
     }
   }
@@ -124,15 +124,15 @@ function compare<Received>(
 }
 
 /**
- * Checks a framing: the messages survive encoding and decoding however the stream is cut, and a stream that ends
- * at any byte gives the messages complete by then, whether or not an error follows.
+ * Checks that a framing decodes what it encodes, however the stream is split into chunks, and that a stream that ends at
+ * any byte gives the messages complete by then, whether or not an error follows.
  *
  * @param framing The framing to check.
- * @param messages Messages to send; an empty list is a stream of no bytes.
- * @param received What should come out, where that differs from what was sent.
- * @throws {Error} If something differs; the message says what.
+ * @param messages Messages to encode; an empty list is a stream of no bytes.
+ * @param received Messages that decoding should give, if they differ from those encoded.
+ * @throws {Error} If the messages or the error differ; the error states how.
  *
- * @example A framing of one's own
+ * @example A custom framing
  * ```ts
  * import { checkFraming, lengthPrefix, text } from "@wirebench/wirebench/framing";
  *
@@ -156,7 +156,7 @@ export function checkFraming<Received, Sent>(
     while (complete < encoded.length && end >= boundary + encoded[complete]!.length) {
       boundary += encoded[complete++]!.length;
     }
-    const ended = compare(framing, bytes.subarray(0, end), equalPieces(end));
+    const ended = compare(framing, bytes.subarray(0, end), equalSplits(end));
     const atBoundary = end === boundary;
     if (!equal(ended.messages.slice(0, complete), received.slice(0, complete)) || ended.messages.length < complete) {
       throw new Error(`Ended at byte ${end}, expected ${complete} messages, got ${show(ended)}`);
@@ -165,42 +165,43 @@ export function checkFraming<Received, Sent>(
       throw new Error(`Ended between messages, at byte ${end}, got ${show(ended)}`);
     }
     if (!atBoundary && ended.error === undefined && ended.messages.length === complete) {
-      throw new Error(`Ended inside message ${complete}, at byte ${end}, and neither a message nor an error came`);
+      throw new Error(`Ended inside message ${complete}, at byte ${end}, expected a message or an error, got neither`);
     }
   }
 }
 
-/** The places to cut a stream of `length` bytes at, one list a way. */
-function* waysToCut(length: number): Generator<number[]> {
-  const places = placesIn(length);
-  if (length <= EVERY_CUT_UP_TO) {
-    for (let chosen = 0; chosen < 2 ** places.length; chosen++) {
-      yield places.filter((_, bit) => chosen & (1 << bit));
+/** Splits of a stream of `length` bytes: each is a list of offsets. */
+function* splitsOf(length: number): Generator<number[]> {
+  const offsets = offsetsIn(length);
+  if (length <= EVERY_SPLIT_UP_TO) {
+    for (let chosen = 0; chosen < 2 ** offsets.length; chosen++) {
+      yield offsets.filter((_, bit) => chosen & (1 << bit));
     }
     return;
   }
-  yield* equalPieces(length);
+  yield* equalSplits(length);
   if (length > EVERY_PAIR_UP_TO) return;
-  for (const first of places) {
-    for (const second of places.slice(first)) yield [first, second];
+  for (const first of offsets) {
+    for (const second of offsets.slice(first)) yield [first, second];
   }
 }
 
-/** The places that cut a stream into pieces of equal size, one list a size. */
-function* equalPieces(length: number): Generator<number[]> {
-  for (const size of PIECE_SIZES) yield placesIn(length).filter((place) => place % size === 0);
+/** Splits into chunks of equal size, one for each size. */
+function* equalSplits(length: number): Generator<number[]> {
+  for (const size of CHUNK_SIZES) yield offsetsIn(length).filter((offset) => offset % size === 0);
 }
 
-function placesIn(length: number): number[] {
+/** Every offset between two bytes. */
+function offsetsIn(length: number): number[] {
   return Array.from({ length: Math.max(0, length - 1) }, (_, index) => index + 1);
 }
 
-/** The pieces of a stream between the places it is cut at, with an empty one in the middle. */
-function pieces(bytes: Uint8Array, cuts: number[]): Uint8Array[] {
-  const starts = [0, ...cuts];
-  const all = starts.map((start, index) => bytes.subarray(start, starts[index + 1]));
-  all.splice(all.length >> 1, 0, new Uint8Array());
-  return all;
+/** The chunks of a stream split at these offsets, with an empty chunk in the middle. */
+function chunksOf(bytes: Uint8Array, offsets: number[]): Uint8Array[] {
+  const starts = [0, ...offsets];
+  const chunks = starts.map((start, index) => bytes.subarray(start, starts[index + 1]));
+  chunks.splice(chunks.length >> 1, 0, new Uint8Array());
+  return chunks;
 }
 
 function describe(error: FramingError | undefined): string {

@@ -1,28 +1,32 @@
 import { BaseDecoder } from "./_decoder.ts";
 import type { Decoder, Framing } from "./framing.ts";
 
-/** Turns a message's bytes into a value and back. */
+/** Converts the bytes of a message to a value and back. */
 export interface Codec<Received, Sent = Received> {
   /**
-   * Turns bytes into a value.
+   * Decodes a value.
    *
-   * @throws {FramingError} If they stand for none.
+   * @param bytes The message.
+   * @returns The value.
+   * @throws {FramingError} If the bytes are malformed.
    */
   decode(bytes: Uint8Array): Received;
   /**
-   * Turns a value into bytes.
+   * Encodes a value.
    *
-   * @throws {TypeError} If it cannot be expressed.
+   * @param value The value.
+   * @returns The message.
+   * @throws {TypeError} If the format cannot express the value.
    */
   encode(value: Sent): Uint8Array;
 }
 
 /**
- * Lays a codec over a framing: the framing says where a message ends, the codec what it means.
+ * Combines a framing of bytes with a codec into a framing of values.
  *
  * @param framing Any framing of bytes.
- * @param codec What turns a message into a value.
- * @returns A framing of values.
+ * @param codec Converts each message to a value and back.
+ * @returns The framing of values.
  *
  * @example Numbers in one byte each
  * ```ts

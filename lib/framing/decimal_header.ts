@@ -4,22 +4,22 @@ import { checkLength, maxLengthOf } from "./_options.ts";
 import { MalformedMessageError } from "./errors.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
 
-/** How many bytes the header has: the tutorial's `HEADER_LENGTH`. */
+/** Length of the header in bytes: the tutorial's `HEADER_LENGTH`. */
 export const HEADER_LENGTH = 10;
-/** The longest payload that ten digits can announce. */
-const MOST = 9_999_999_999;
+/** Maximum payload length that ten digits can express. */
+const LARGEST_LENGTH = 9_999_999_999;
 
 const encoder = new TextEncoder();
 
 /**
- * The tutorial's header: ten ASCII bytes that are the payload's length in bytes, decimal, left-aligned and
- * padded with spaces, before each payload. Spaces before the digits are accepted, as Python's `int()` does.
+ * Messages with the tutorial's header: the payload's length in bytes as ten ASCII characters, decimal, left-aligned and
+ * padded with spaces. Spaces before the digits are accepted, as Python's `int()` does.
  *
  *     push  33 20 20 20 20 20 20 20 20 20 48 65        push  79
  *     gives nothing                                    gives "Hey"
  *
- * @param options The limit; the format's own is 9,999,999,999 bytes.
- * @returns The framing. A length over the limit is refused before any of its payload is stored.
+ * @param options The limit; the format itself allows 9,999,999,999 bytes.
+ * @returns The framing. A length over the limit is refused before any of the payload is buffered.
  * @throws {RangeError} If `maxLength` is out of range.
  *
  * @example One message
@@ -32,7 +32,7 @@ const encoder = new TextEncoder();
  * ```
  */
 export function decimalHeader(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
-  const limit = Math.min(maxLengthOf(options), MOST);
+  const limit = Math.min(maxLengthOf(options), LARGEST_LENGTH);
   return {
     encode(message) {
       checkLength(message.length, limit);
@@ -45,7 +45,7 @@ export function decimalHeader(options: FramingOptions = {}): Framing<Uint8Array,
   };
 }
 
-/** Judges a header when all ten bytes are there, so that the error can show what they look like. */
+/** Parses a header once all ten bytes have arrived, so that an error can show all of them. */
 export class DecimalReader implements HeaderReader {
   readonly size = HEADER_LENGTH;
   readonly #header = new Uint8Array(HEADER_LENGTH);
@@ -83,7 +83,7 @@ export class DecimalReader implements HeaderReader {
   }
 }
 
-/** Reads spaces, digits, spaces; `undefined` for anything else. */
+/** Parses digits with spaces around them; returns `undefined` for anything else. */
 function parseDecimal(bytes: Uint8Array): number | undefined {
   let at = 0;
   while (bytes[at] === 0x20) at++;

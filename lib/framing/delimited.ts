@@ -9,8 +9,8 @@ import type { Framing, FramingOptions } from "./framing.ts";
 /** Options of {@linkcode delimited} and {@linkcode lines}. */
 export interface DelimitedOptions extends FramingOptions {
   /**
-   * What bytes after the last delimiter are when the stream ends: one more message, or an error. Choose
-   * `"error"` where half a message would be taken for a whole one (`DELETE a` for `DELETE ab`).
+   * How to treat bytes left after the last delimiter when the stream ends: as one more message, or as an error. Choose
+   * `"error"` if a truncated message could pass for a whole one (`DELETE a` for `DELETE ab`).
    *
    * @default {"message"}
    */
@@ -18,14 +18,14 @@ export interface DelimitedOptions extends FramingOptions {
 }
 
 /**
- * Messages that end in a delimiter, which is not part of them. A delimiter split over two reads is found.
+ * Messages that end in a delimiter, which is not part of them. The delimiter may be split over several chunks.
  *
  *     push  48 65 79 0d           push  0a 59 6f 75 0d 0a       delimiter 0d 0a
  *     gives nothing               gives "Hey" and "You"
  *
- * @param delimiter The bytes, or the text as UTF-8, that end a message; at least one byte.
- * @param options The limit, and what an unterminated last message is.
- * @returns The framing; `encode` refuses a message in which the delimiter would be found too early.
+ * @param delimiter The bytes that end each message, or their UTF-8 text; at least one byte.
+ * @param options The limit, and how to treat an unterminated last message.
+ * @returns The framing; `encode` refuses a message if a decoder would find the delimiter too early.
  * @throws {TypeError} If the delimiter is empty.
  * @throws {RangeError} If `maxLength` is out of range.
  *
@@ -48,7 +48,7 @@ export function delimited(
   return delimitedBy(bytes, undefined, options);
 }
 
-/** What `delimited` and `lines` share. `optional` is a byte that may stand before the delimiter and belongs to it. */
+/** Implements `delimited` and `lines`. The delimiter may begin with one more byte, `optional`, which is then part of it. */
 export function delimitedBy(
   delimiter: Uint8Array,
   optional: number | undefined,
@@ -83,8 +83,8 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
   readonly #optional: number | undefined;
   readonly #limit: number;
   readonly #unterminated: "message" | "error";
-  /** The unfinished message, and as much of the delimiter as came. */
-  readonly #begun = new GrowingBuffer();
+  /** The incomplete message, including the beginning of its delimiter. */
+  readonly #buffer = new GrowingBuffer();
 
   constructor(
     search: Search,
@@ -102,7 +102,7 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
   }
 
   override get pending(): boolean {
-    return this.#begun.length > 0;
+    return this.#buffer.length > 0;
   }
 
   protected override read(chunk: Uint8Array, messages: Uint8Array[], most: number): number {
@@ -112,52 +112,52 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
     }
     if (start === chunk.length || messages.length >= most) return start;
     const rest = chunk.subarray(start);
-    // What may still turn out to be the delimiter does not count as payload.
+    // Bytes that may be the beginning of the delimiter do not count as payload yet.
     const optional = rest.at(-1) === this.#optional ? 1 : 0;
-    this.#checkLength(this.#begun.length + rest.length - Math.max(this.#search.matched, optional), rest);
-    this.#begun.append(rest, this.#limit + 1 + this.#delimiterLength);
+    this.#checkLength(this.#buffer.length + rest.length - Math.max(this.#search.matched, optional), rest);
+    this.#buffer.append(rest, this.#limit + 1 + this.#delimiterLength);
     return chunk.length;
   }
 
   protected override finish(messages: Uint8Array[]): void {
-    const { length } = this.#begun;
+    const { length } = this.#buffer;
     if (length === 0) return;
     if (this.#unterminated === "error") {
-      const guess = looksLike(this.#begun.take()) ?? "";
-      throw new TruncatedMessageError("message without its delimiter", length + 1, length, guess);
+      const hint = looksLike(this.#buffer.take()) ?? "";
+      throw new TruncatedMessageError("message without its delimiter", length + 1, length, hint);
     }
     this.#checkLength(length);
-    messages.push(this.#begun.take());
+    messages.push(this.#buffer.take());
   }
 
-  /** The message whose delimiter ends at `end` of the chunk. */
+  /** Returns the message that continues at `start` of the chunk and whose delimiter ends at `end`. */
   #message(chunk: Uint8Array, start: number, end: number): Uint8Array {
-    const before = this.#begun.length;
-    let length = before + end - start - this.#delimiterLength;
+    const buffered = this.#buffer.length;
+    let length = buffered + end - start - this.#delimiterLength;
     if (length > 0 && this.#optional !== undefined) {
-      const last = length > before ? chunk[start + length - before - 1] : this.#begun.last;
+      const last = length > buffered ? chunk[start + length - buffered - 1] : this.#buffer.last;
       if (last === this.#optional) length--;
     }
     this.#checkLength(length, chunk.subarray(start, end));
-    if (before === 0) return copy(chunk, start, start + length);
-    if (length > before) this.#begun.append(chunk.subarray(start, start + length - before), length);
-    return this.#begun.take(length);
+    if (buffered === 0) return copy(chunk, start, start + length);
+    if (length > buffered) this.#buffer.append(chunk.subarray(start, start + length - buffered), length);
+    return this.#buffer.take(length);
   }
 
-  /** Where a message ends is not known when it becomes too long, so its length is given as one over the limit. */
+  /** The end of a message that is too long is not known yet, so the error states a length of one over the limit. */
   #checkLength(length: number, rest: Uint8Array = new Uint8Array()): void {
     if (length <= this.#limit) return;
-    // No more than has come wherever the stream is cut.
-    const bytes = concat([this.#begun.take(), rest]).subarray(0, this.#limit + 1);
+    // However the stream is split, this many bytes have arrived by now, so the hint is always the same.
+    const bytes = concat([this.#buffer.take(), rest]).subarray(0, this.#limit + 1);
     throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more", looksLike(bytes) ?? "");
   }
 }
 
-/** Finds the delimiter in a stream of chunks, each byte seen once (Knuth, Morris and Pratt, 1977). */
+/** Finds the delimiter in a stream of chunks, and examines each byte once (Knuth, Morris and Pratt, 1977). */
 class Search {
   readonly #delimiter: Uint8Array;
   readonly #prefixes: Uint32Array;
-  /** How many bytes of the delimiter the stream ends in so far. */
+  /** Number of bytes at the end of the stream so far that match the beginning of the delimiter. */
   matched = 0;
 
   constructor(delimiter: Uint8Array, prefixes: Uint32Array) {
@@ -165,7 +165,7 @@ class Search {
     this.#prefixes = prefixes;
   }
 
-  /** Looks on from `at`; returns where the delimiter ends in the chunk, or -1 once the chunk is used up. */
+  /** Searches the chunk from `at` on; returns the offset after the delimiter, or -1 if the delimiter does not end in it. */
   find(chunk: Uint8Array, at: number): number {
     const delimiter = this.#delimiter;
     while (at < chunk.length) {
@@ -189,7 +189,7 @@ class Search {
   }
 }
 
-/** For each prefix of the delimiter, the length of its longest proper prefix that is its suffix too. */
+/** For each prefix of the delimiter, the length of its longest proper prefix that is also its suffix. */
 function prefixTable(delimiter: Uint8Array): Uint32Array {
   const table = new Uint32Array(delimiter.length);
   for (let at = 1, matched = 0; at < delimiter.length; at++) {

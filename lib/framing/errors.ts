@@ -1,104 +1,104 @@
 import { looksLike, looksLikeOrText, quote, TEXT } from "./_describe.ts";
 
-/** Why a stream could not be read as messages, in one word or two. */
+/** The kind of a {@linkcode FramingError}. */
 export type FramingFault = "too long" | "malformed" | "truncated";
 
-/** What every error of a framing has in common. After one, the rest of the stream has no meaning. */
+/** The base class of a framing's errors. After one, the rest of the stream cannot be decoded. */
 export abstract class FramingError extends Error {
-  /** The kind of fault, for code that counts or logs it without knowing the class. */
+  /** The kind of error, for code that counts or logs errors without knowing their classes. */
   abstract readonly reason: FramingFault;
   readonly #words: string;
-  readonly #guess: string | undefined;
+  readonly #hint: string | undefined;
 
   /**
-   * Says what is wrong, and what came instead.
+   * Creates an error.
    *
-   * @param words What is wrong.
-   * @param guess What the bytes look like, in words; empty if there is nothing to be said, `undefined` if nobody knows.
+   * @param words What was expected and what was received.
+   * @param hint What the bytes look like, such as "an HTTP request". Empty means no hint; `undefined` means unknown so far,
+   * so that {@linkcode FramingError.addHint} may add one.
    */
-  constructor(words: string, guess?: string) {
-    super(words + looks(guess));
+  constructor(words: string, hint?: string) {
+    super(words + suffixOf(hint));
     this.#words = words;
-    this.#guess = guess;
+    this.#hint = hint;
   }
 
   /**
-   * Adds to the message what a stream looks like, unless that is known: a decoder may have refused its first byte, and
-   * whoever read the stream has more of it.
+   * Adds to the error's message what the stream looks like, unless it says so already. A decoder may fail at the first
+   * byte, while its caller has read more of the stream.
    *
-   * @param opening The first bytes of the stream.
+   * @param opening The first bytes of the stream; 32 are enough.
    */
-  recognise(opening: Uint8Array): void {
-    if (this.#guess !== undefined && this.#guess !== TEXT) return;
-    const guess = this.reason === "truncated" ? looksLike(opening) : looksLikeOrText(opening);
-    this.message = this.#words + looks(guess ?? this.#guess);
+  addHint(opening: Uint8Array): void {
+    if (this.#hint !== undefined && this.#hint !== TEXT) return;
+    const hint = this.reason === "truncated" ? looksLike(opening) : looksLikeOrText(opening);
+    this.message = this.#words + suffixOf(hint ?? this.#hint);
   }
 }
 
-function looks(guess = ""): string {
-  return guess === "" ? "" : `; it looks like ${guess}`;
+function suffixOf(hint = ""): string {
+  return hint === "" ? "" : `; it looks like ${hint}`;
 }
 
-/** A message longer than the framing's limit, refused before it was stored. */
+/** A message is longer than the framing's limit. */
 export class MessageTooLongError extends FramingError {
-  /** The class's name. */
+  /** The name of the class. */
   override name = "MessageTooLongError";
-  /** The kind of fault. */
+  /** The kind of error. */
   override readonly reason = "too long";
 
   /**
-   * Says how long the message is.
+   * Creates an error with both lengths.
    *
-   * @param limit The most bytes a payload may have.
-   * @param length The payload's length in bytes as announced; where nothing announces it (a line), the limit plus one.
-   * @param hint What else is known of the length, added to the message.
-   * @param guess As of {@linkcode FramingError}.
+   * @param limit The maximum length of a payload in bytes.
+   * @param length The payload's length in bytes as announced, or the limit plus one if it is not announced (a line).
+   * @param note Text to append to the length, such as " or more".
+   * @param hint As for {@linkcode FramingError}.
    */
-  constructor(readonly limit: number, readonly length: number, hint = "", guess?: string) {
-    super(`Message too long: expected at most ${limit} bytes, got ${length}${hint}`, guess);
+  constructor(readonly limit: number, readonly length: number, note = "", hint?: string) {
+    super(`Message too long: expected at most ${limit} bytes, got ${length}${note}`, hint);
   }
 }
 
-/** Bytes that the framing does not allow where they stand. */
+/** The stream contains bytes that the framing does not allow at their position. */
 export class MalformedMessageError extends FramingError {
-  /** The class's name. */
+  /** The name of the class. */
   override name = "MalformedMessageError";
-  /** The kind of fault. */
+  /** The kind of error. */
   override readonly reason = "malformed";
 
   /**
-   * Says what was expected and what came.
+   * Creates an error that quotes the bytes.
    *
-   * @param expected What should have been there, in words.
-   * @param offset Where `bytes` begin in what the decoder was given, counted in bytes from 0: in the stream for
-   * a framing, in the message for `text` and `json`.
-   * @param bytes The bytes at fault.
-   * @param guess As of {@linkcode FramingError}; found out from the bytes unless given.
+   * @param expected What was expected, such as "a JSON value".
+   * @param offset Offset of `bytes`, from 0: in the stream for a framing, in the message for `text`, `json` and `pickle`.
+   * @param bytes The malformed bytes.
+   * @param hint As for {@linkcode FramingError}; derived from the bytes by default.
    */
-  constructor(readonly expected: string, readonly offset: number, readonly bytes: Uint8Array, guess?: string) {
+  constructor(readonly expected: string, readonly offset: number, readonly bytes: Uint8Array, hint?: string) {
     super(
       `Malformed message at byte ${offset}: expected ${expected}, got ${quote(bytes)}`,
-      guess ?? looksLike(bytes),
+      hint ?? looksLike(bytes),
     );
   }
 }
 
-/** A stream that ended inside a message. */
+/** The stream ended inside a message. */
 export class TruncatedMessageError extends FramingError {
-  /** The class's name. */
+  /** The name of the class. */
   override name = "TruncatedMessageError";
-  /** The kind of fault. */
+  /** The kind of error. */
   override readonly reason = "truncated";
 
   /**
-   * Says how much came.
+   * Creates an error with both lengths.
    *
-   * @param part What the end cut off: a header, a message.
-   * @param expected How many bytes that part has.
-   * @param received How many of them came.
-   * @param guess As of {@linkcode FramingError}.
+   * @param part What is incomplete: "header" or "message".
+   * @param expected Length of the part in bytes, or the least it can be.
+   * @param received Number of its bytes received.
+   * @param hint As for {@linkcode FramingError}.
    */
-  constructor(readonly part: string, readonly expected: number, readonly received: number, guess?: string) {
-    super(`Stream ended inside a ${part}: expected ${expected} bytes, got ${received}`, guess);
+  constructor(readonly part: string, readonly expected: number, readonly received: number, hint?: string) {
+    super(`Stream ended inside a ${part}: expected ${expected} bytes, got ${received}`, hint);
   }
 }

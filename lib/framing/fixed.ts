@@ -2,7 +2,7 @@ import { HeaderDecoder } from "./_header_decoder.ts";
 import type { Framing } from "./framing.ts";
 
 /**
- * Messages of exactly `length` bytes, one after the other, with nothing between them.
+ * Messages of exactly `length` bytes, without header or delimiter.
  *
  *     push  48 65 79 59 6f        push  75
  *     gives "Hey"                 gives "You"

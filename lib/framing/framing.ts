@@ -1,10 +1,10 @@
 import type { FramingError } from "./errors.ts";
 
 /**
- * How messages are told apart in a stream of bytes: a plain value with two sides and no I/O.
+ * A message format for byte streams: an encoder and a decoder, without I/O.
  *
- * @typeParam Received What a decoder hands out.
- * @typeParam Sent What `encode` takes; the same as `Received` unless stated.
+ * @typeParam Received What a decoder returns.
+ * @typeParam Sent What `encode` accepts; the same as `Received` unless stated.
  *
  * @example Messages to bytes and back
  * ```ts
@@ -20,62 +20,65 @@ import type { FramingError } from "./errors.ts";
  */
 export interface Framing<Received, Sent = Received> {
   /**
-   * Turns one message into the bytes that carry it.
+   * Encodes one message.
    *
-   * @param message The message; it is not changed and not kept.
-   * @returns A new array: header, payload and delimiter together.
-   * @throws {FramingError} If the other side could not read the message back.
+   * @param message The message; neither changed nor kept.
+   * @returns A new array with the message's header, payload and delimiter.
+   * @throws {FramingError} If the receiver could not decode the message.
    */
   encode(message: Sent): Uint8Array<ArrayBuffer>;
-  /** Starts reading a new stream. A decoder belongs to one stream and one direction. */
+  /** Creates a decoder for one stream in one direction. */
   decoder(): Decoder<Received>;
 }
 
 /**
- * The receiving side of a {@linkcode Framing}: bytes go in as they come, whole messages come out.
+ * The receiving side of a {@linkcode Framing}: chunks of the stream go in, whole messages come out.
  *
- * The same messages and the same error come out however the bytes are cut. What was complete before
- * an error is returned first; the error is then thrown by the next call and stands in `failure` at once.
+ * The same stream gives the same messages and the same error, however it is split into chunks. Messages completed before
+ * an error are returned first: the call that finds the error returns them and sets `failure`, and the next call throws it.
  */
 export interface Decoder<Message> {
-  /** Whether a message has begun and not ended: the peer owes the rest of it. */
+  /** Whether the bytes taken so far end inside a message, so that the peer has yet to send the rest of it. */
   readonly pending: boolean;
-  /** Why this decoder will give nothing more, or `undefined` while it can. */
+  /** The error that ended decoding, or `undefined` while the decoder accepts bytes. */
   readonly failure: FramingError | undefined;
   /**
-   * How many bytes of the last chunk were taken. A decoder without it takes all of them, however many messages come.
+   * How many bytes of the last chunk `push` decoded or buffered; meaningless once `failure` is set. A decoder without
+   * this property takes every chunk whole and ignores `most`.
    */
   readonly taken?: number;
   /**
-   * Takes the next bytes of the stream.
+   * Decodes the next chunk of the stream.
    *
-   * @param chunk Any number of bytes, none included; the caller may overwrite them afterwards.
-   * @param most After how many messages to stop, 1 or more: a stranger's messages may be of one byte or none, and a chunk
-   * may hold enough of them to keep the program busy for a second. The bytes after the first `taken` are then to be
-   * pushed again. A decoder that makes batches may give a few more. Unless given, all of the chunk is taken.
-   * @returns The messages that this chunk completes, often none. They are the caller's own.
-   * @throws {FramingError} If no message precedes the first byte that cannot be understood.
-   * @throws {TypeError} If the stream was said to have ended.
+   * A chunk may hold tens of thousands of tiny messages, enough to block the event loop. `most` bounds the work: decoding
+   * stops after that many messages, and the caller pushes the rest of the chunk, from byte `taken` on, later.
+   *
+   * @param chunk Any number of bytes, including none; the caller may overwrite them afterwards.
+   * @param most Maximum number of messages to return, 1 or more; a decoder of batches may slightly exceed it. Without it,
+   * the whole chunk is taken.
+   * @returns The messages that this chunk completes, often none. They are copies, unless the framing says otherwise.
+   * @throws {FramingError} If decoding fails before a message is complete, or has failed before.
+   * @throws {TypeError} If `end` was called.
    */
   push(chunk: Uint8Array, most?: number): Message[];
   /**
-   * Says that the stream has ended.
+   * Ends the stream.
    *
-   * @returns What the end completes: a last line without a newline, for instance.
-   * @throws {FramingError} If the stream ended inside a message, or was malformed before.
+   * @returns The messages that the end completes, such as a last line without a newline.
+   * @throws {FramingError} If the stream ends inside a message, or decoding has failed before.
    */
   end(): Message[];
 }
 
-/** What limits a framing's messages. */
+/** Limits of a framing's messages. */
 export interface FramingOptions {
   /**
-   * The longest payload in bytes, header and delimiter not counted: an integer of 0 or more.
+   * Maximum payload length in bytes, without header and delimiter: an integer of 0 or more.
    *
    * @default {1048576}
    */
   maxLength?: number | undefined;
 }
 
-/** The longest payload in bytes unless an option says otherwise: 1 MiB, far above any of the tutorials' messages. */
+/** Default maximum payload length in bytes: 1 MiB. */
 export const DEFAULT_MAX_LENGTH: number = 1024 * 1024;

@@ -4,15 +4,15 @@ import { MalformedMessageError } from "./errors.ts";
 import type { Framing } from "./framing.ts";
 import { decodeText, encodeText } from "./text.ts";
 
-/** What JSON can express (RFC 8259). */
+/** A JSON value (RFC 8259). */
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 
 /**
  * Messages as JSON values (RFC 8259). Over `lines()` this is newline-delimited JSON.
  *
  * @param framing Any framing of bytes.
- * @returns A framing of values. What is not JSON is malformed; `encode` throws a `TypeError` for a value that JSON
- * cannot express: `undefined`, a function, `NaN`, an infinity, a bigint, a cycle.
+ * @returns The framing of values. A message that is not JSON is malformed; `encode` throws a `TypeError` for a value that
+ * JSON cannot express: `undefined`, a function, `NaN`, an infinity, a bigint, a cycle.
  *
  * @example Newline-delimited JSON
  * ```ts
@@ -27,7 +27,7 @@ export function json(framing: Framing<Uint8Array, Uint8Array>): Framing<JsonValu
   return withCodec(framing, { decode, encode });
 }
 
-/** Text that goes into JSON as it is (ECMAScript proposal JSON.parse source text access); not among TypeScript's types. */
+/** Creates a value that is serialised unchanged (ECMAScript proposal JSON.parse source text access); not typed yet. */
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 
 function decode(bytes: Uint8Array): JsonValue {
@@ -40,12 +40,12 @@ function decode(bytes: Uint8Array): JsonValue {
 }
 
 function encode(value: JsonValue): Uint8Array {
-  const text = JSON.stringify(value, (key, part) => {
-    const lost = part === undefined || typeof part === "function" || typeof part === "symbol" ||
-      (typeof part === "number" && !Number.isFinite(part));
-    if (lost) throw new TypeError(`Cannot encode ${String(part)} as JSON${key === "" ? "" : ` (at "${key}")`}`);
-    // On its own, JSON.stringify would write 0.
-    return Object.is(part, -0) ? rawJSON("-0.0") : part;
+  const text = JSON.stringify(value, (key, field) => {
+    const lost = field === undefined || typeof field === "function" || typeof field === "symbol" ||
+      (typeof field === "number" && !Number.isFinite(field));
+    if (lost) throw new TypeError(`Cannot encode ${String(field)} as JSON${key === "" ? "" : ` (at "${key}")`}`);
+    // JSON.stringify would write 0.
+    return Object.is(field, -0) ? rawJSON("-0.0") : field;
   });
   return encodeText(text);
 }

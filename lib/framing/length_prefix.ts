@@ -6,10 +6,10 @@ import type { Framing, FramingOptions } from "./framing.ts";
 
 /** Options of {@linkcode lengthPrefix}. */
 export interface LengthPrefixOptions extends FramingOptions {
-  /** How many bytes the length has. */
+  /** Size of the length in bytes. */
   bytes: 1 | 2 | 4 | 8;
   /**
-   * Which byte of the length comes first: the most significant (`"big"`, network byte order) or the least.
+   * Byte order of the length: most significant byte first (`"big"`, network byte order) or last (`"little"`).
    *
    * @default {"big"}
    */
@@ -17,13 +17,14 @@ export interface LengthPrefixOptions extends FramingOptions {
 }
 
 /**
- * A binary length before each payload: an unsigned integer of 1, 2, 4 or 8 bytes that counts the payload alone.
+ * Messages with a binary length before the payload: an unsigned integer of 1, 2, 4 or 8 bytes, which counts the payload
+ * only.
  *
  *     push  00 03 48 65           push  79                      2 bytes, big endian
  *     gives nothing               gives "Hey"
  *
  * @param options The length's size and byte order, and the limit.
- * @returns The framing. A length over the limit is refused before any of its payload is stored.
+ * @returns The framing. A length over the limit is refused before any of the payload is buffered.
  * @throws {RangeError} If `bytes`, `endian` or `maxLength` is out of range.
  *
  * @example Two bytes in network byte order

@@ -5,14 +5,14 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Lines as bytes: written with `\n`, read with `\n` or `\r\n`. A carriage return elsewhere is part of its line.
- * Neither counts towards the limit, wherever the input is cut.
+ * Lines of bytes: encoded with `\n`, decoded with `\n` or `\r\n`. A carriage return elsewhere is part of its line. The
+ * newline does not count towards the limit, and neither does a carriage return before it.
  *
  *     push  48 65 79 0d           push  0a 59 6f 75 0a
  *     gives nothing               gives "Hey" and "You"
  *
- * @param options The limit, and what a last line without its newline is.
- * @returns The framing; `encode` refuses a line with a newline in it, or with a carriage return at its end.
+ * @param options The limit, and how to treat a last line without a newline.
+ * @returns The framing; `encode` refuses a line that contains a newline or ends in a carriage return.
  * @throws {RangeError} If `maxLength` is out of range.
  *
  * @example Lines of text

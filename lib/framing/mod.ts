@@ -1,5 +1,5 @@
 /**
- * Bytes to messages and back, without any I/O: how one message is told from the next in a stream.
+ * Converts byte streams to messages and back, without I/O.
  *
  * ```ts
  * import { decimalHeader, text } from "@wirebench/wirebench/framing";
@@ -13,21 +13,33 @@
  * @module
  */
 
-export * from "./check.ts";
-export * from "./codec.ts";
+export { checkCuts, checkFraming, decodeChunks, type Outcome } from "./check.ts";
+export { type Codec, withCodec } from "./codec.ts";
 export { decimalHeader } from "./decimal_header.ts";
 export { delimited, type DelimitedOptions } from "./delimited.ts";
-export * from "./errors.ts";
-export * from "./fixed.ts";
-export * from "./framing.ts";
-export * from "./headed_blocks.ts";
-export * from "./json.ts";
-export * from "./length_prefix.ts";
-export * from "./line_blocks.ts";
-export * from "./lines.ts";
-export * from "./netstring.ts";
-export * from "./pickle.ts";
-export * from "./pickle_value.ts";
-export * from "./streams.ts";
-export * from "./tagged.ts";
-export * from "./text.ts";
+export {
+  FramingError,
+  type FramingFault,
+  MalformedMessageError,
+  MessageTooLongError,
+  TruncatedMessageError,
+} from "./errors.ts";
+export { fixed } from "./fixed.ts";
+export type { Decoder, Framing, FramingOptions } from "./framing.ts";
+export { type HeadedBatch, headedBatches } from "./headed_batches.ts";
+export { json, type JsonValue } from "./json.ts";
+export { lengthPrefix, type LengthPrefixOptions } from "./length_prefix.ts";
+export { lineBatches } from "./line_batches.ts";
+export { lines } from "./lines.ts";
+export { netstring } from "./netstring.ts";
+export { decodePickle, encodePickle, pickle } from "./pickle.ts";
+export {
+  DEFAULT_PICKLE_LIMITS,
+  PickleFloat,
+  type PickleLimits,
+  PickleTuple,
+  type PickleValue,
+} from "./pickle_value.ts";
+export { FrameDecoderStream, FrameEncoderStream } from "./streams.ts";
+export { tagged, type TaggedMessage } from "./tagged.ts";
+export { decodeText, encodeText, text } from "./text.ts";

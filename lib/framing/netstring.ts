@@ -8,13 +8,13 @@ const COMMA = 0x2c;
 const ZERO = 0x30;
 
 /**
- * Netstrings: the length in decimal digits, a colon, the payload, a comma (D. J. Bernstein, "Netstrings", 1997).
+ * Netstrings: the payload's length in decimal digits, a colon, the payload, a comma (D. J. Bernstein, "Netstrings", 1997).
  *
  *     push  33 3a 48 65           push  79 2c
  *     gives nothing               gives "Hey"
  *
  * @param options The limit.
- * @returns The framing. A length over the limit, or with a leading zero, is refused at the digit that shows it.
+ * @returns The framing. A length over the limit or with a leading zero is refused at the first digit that makes it so.
  * @throws {RangeError} If `maxLength` is out of range.
  *
  * @example One message
@@ -42,7 +42,7 @@ export function netstring(options: FramingOptions = {}): Framing<Uint8Array, Uin
   };
 }
 
-/** Takes the comma off a payload. */
+/** Checks and removes the comma after a payload. */
 function withoutComma(body: Uint8Array<ArrayBuffer>, offset: number): Uint8Array {
   const length = body.length - 1;
   if (body[length] !== COMMA) {
@@ -60,7 +60,7 @@ class NetstringReader implements HeaderReader {
     this.#limit = limit;
   }
 
-  /** The digits so far, and at least one byte more. */
+  /** The digits received so far, and at least one more byte. */
   get size(): number {
     return this.#digits.length + 1;
   }
@@ -80,7 +80,7 @@ class NetstringReader implements HeaderReader {
       throw new MalformedMessageError("a length in digits and a colon", start, Uint8Array.from(this.#digits));
     }
     this.#length = this.#length * 10 + digit;
-    // More digits may follow, so the length is only known to be over the limit.
+    // More digits may follow, so the error states a length of one over the limit.
     if (this.#length > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more", "");
     return -1;
   }

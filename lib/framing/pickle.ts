@@ -5,18 +5,19 @@ import type { Framing } from "./framing.ts";
 import { DEFAULT_PICKLE_LIMITS, type PickleLimits, type PickleValue } from "./pickle_value.ts";
 
 /**
- * Reads a pickle of protocol 2 to 5 (PEP 307, 3154, 574; the opcodes as in CPython's pickletools) that holds plain data.
+ * Decodes a pickle of plain data in protocol 2 to 5 (PEP 307, 3154, 574; opcodes as in CPython's pickletools).
  *
- * In Python, unpickling runs whatever the sender wants. Here every opcode that could name or call anything, and every
- * other kind of value, is refused by its name. Data that is part of itself is refused too.
+ * In Python, unpickling can run code of the sender's choice. This decoder refuses every opcode that could name or call
+ * anything, and every other kind of value; the error names the opcode. It refuses cyclic data too.
  *
- * Time and memory grow with the bytes that came, whatever they are: about 2 µs and 500 bytes for each at the most. For
- * that, a dict is refused if thousands of its keys are numbers, or texts of digits, whose hashes V8 makes end alike.
+ * Time and memory are linear in the length of the pickle, whatever its bytes: at most about 2 µs and 500 bytes for each
+ * byte. To keep this bound, it refuses a dict if thousands of its keys are numbers, or strings of digits, chosen so that
+ * their hashes collide in V8.
  *
  * @param bytes The whole pickle.
- * @param limits What is different from {@linkcode DEFAULT_PICKLE_LIMITS}.
+ * @param limits Limits that replace those of {@linkcode DEFAULT_PICKLE_LIMITS}.
  * @returns The value.
- * @throws {MalformedMessageError} If the bytes are no such pickle, or go over a limit.
+ * @throws {MalformedMessageError} If the bytes are not such a pickle, or exceed a limit.
  *
  * @example
  * ```ts
@@ -31,13 +32,13 @@ export function decodePickle(bytes: Uint8Array, limits: Partial<PickleLimits> = 
 }
 
 /**
- * Writes a pickle of protocol 4, the same bytes as CPython for data that fits in one of its frames (64 KiB).
+ * Encodes a pickle in protocol 4, with the same bytes as CPython for data that fits in one frame (64 KiB).
  *
- * @param value Plain data. What is in it twice is written once, and is one thing again when it is read.
- * @param limits What is different from {@linkcode DEFAULT_PICKLE_LIMITS}; only the depth counts.
+ * @param value Plain data. Shared objects are encoded once and stay shared when decoded.
+ * @param limits Limits that replace those of {@linkcode DEFAULT_PICKLE_LIMITS}; only `maxDepth` applies.
  * @returns The pickle.
- * @throws {TypeError} If something in it is not plain data, is part of itself, or is a dict's key and can change.
- * @throws {RangeError} If it is too deep, or a number beyond 2^53 might be an int or a float.
+ * @throws {TypeError} If the value contains anything but plain data, a cycle, or a key that is mutable or not unique.
+ * @throws {RangeError} If the value is too deep, or has a number beyond 2^53, which could be an int or a float.
  *
  * @example
  * ```ts
@@ -54,11 +55,11 @@ export function encodePickle(value: PickleValue, limits: Partial<PickleLimits> =
 }
 
 /**
- * Messages as Python's plain data, pickled.
+ * Messages as pickles of Python's plain data.
  *
  * @param framing Any framing of bytes.
- * @param limits What is different from {@linkcode DEFAULT_PICKLE_LIMITS}.
- * @returns A framing of values, which reads as {@linkcode decodePickle} and writes as {@linkcode encodePickle}.
+ * @param limits Limits that replace those of {@linkcode DEFAULT_PICKLE_LIMITS}.
+ * @returns The framing of values, which uses {@linkcode decodePickle} and {@linkcode encodePickle}.
  *
  * @example The tutorial's object under the tutorial's header
  * ```ts

@@ -1,8 +1,8 @@
 /**
- * The plain data of Python: None, bool, int, float, str, bytes, list, tuple and dict.
+ * Plain data of Python: None, bool, int, float, str, bytes, list, tuple and dict.
  *
- * An int is a number up to 2^53 and a bigint beyond. A float is a number if it has a fraction (or is infinite, or not a
- * number); one without comes and goes as a {@linkcode PickleFloat}, since a bare 1 would turn from a float into an int.
+ * An int is a number up to 2^53, and a bigint beyond. A float is a number if it has a fraction, is infinite or NaN;
+ * otherwise it is a {@linkcode PickleFloat}, since the number 1 stands for an int.
  */
 export type PickleValue =
   | null
@@ -16,28 +16,28 @@ export type PickleValue =
   | PickleValue[]
   | Map<PickleValue, PickleValue>;
 
-/** A tuple of Python's, which is not a list. */
+/** A Python tuple, as distinct from a list. */
 export class PickleTuple {
-  /** What it holds, in order. */
+  /** The items, in order. */
   readonly items: readonly PickleValue[];
 
   /**
-   * Makes a tuple.
+   * Creates a tuple.
    *
-   * @param items What it holds; not copied.
+   * @param items The items, in order; not copied.
    */
   constructor(items: readonly PickleValue[]) {
     this.items = items;
   }
 }
 
-/** A float that has no fraction, which a number could not tell from an int. */
+/** A Python float without a fraction, as distinct from an int. */
 export class PickleFloat {
   /** The number. */
   readonly value: number;
 
   /**
-   * Wraps a number.
+   * Creates a float.
    *
    * @param value Any number.
    */
@@ -45,23 +45,23 @@ export class PickleFloat {
     this.value = value;
   }
 
-  /** The number, so that arithmetic works. */
+  /** Returns the number, so that arithmetic works. */
   valueOf(): number {
     return this.value;
   }
 }
 
-/** What bounds a pickle, so that no bytes make its reader hang or fill memory. */
+/** Limits of a pickle, so that no input can block the decoder or exhaust memory. */
 export interface PickleLimits {
-  /** How many levels of lists, tuples and dicts there may be. */
+  /** Maximum number of levels of lists, tuples and dicts. */
   maxDepth: number;
-  /** How many values there may be in all, shared ones counted each time they occur. */
+  /** Maximum number of values. A shared value counts each time it occurs. */
   maxItems: number;
-  /** How many bytes there may be of text, bytes and ints beyond 32 bits in all, shared ones counted each time they occur. */
+  /** Maximum total length of str, bytes and int beyond 32 bits, in bytes. A shared value counts each time it occurs. */
   maxSize: number;
 }
 
-/** Limits that are safe for strangers' bytes: 500 levels, a million values, 64 MiB. */
+/** Limits that are safe for untrusted pickles: 500 levels, a million values, 64 MiB. */
 export const DEFAULT_PICKLE_LIMITS: Readonly<PickleLimits> = {
   maxDepth: 500,
   maxItems: 1_000_000,

@@ -1,9 +1,9 @@
 import type { Decoder, Framing } from "./framing.ts";
 
 /**
- * Bytes to messages as a Web Stream: what `TextDecoderStream` is to text.
+ * Decodes a Web Stream of bytes into messages, as `TextDecoderStream` decodes text.
  *
- * @typeParam Received What the framing's decoder hands out.
+ * @typeParam Received What the framing's decoder returns.
  *
  * @example Messages of a readable stream
  * ```ts
@@ -16,15 +16,15 @@ import type { Decoder, Framing } from "./framing.ts";
  * ```
  */
 export class FrameDecoderStream<Received> implements ReadableWritablePair<Received, Uint8Array> {
-  /** The messages. Errors with the framing's error, after every message before it has been read. */
+  /** The messages. Errors with the framing's error once all messages before the error have been read. */
   readonly readable: ReadableStream<Received>;
-  /** Takes the bytes. */
+  /** Accepts the bytes. */
   readonly writable: WritableStream<Uint8Array>;
 
   /**
-   * Makes a decoder for one stream.
+   * Creates a decoder for one stream.
    *
-   * @param framing How messages are told apart.
+   * @param framing The framing of the messages.
    */
   constructor(framing: Framing<Received, never>) {
     const bytes = new TransformStream<Uint8Array, Uint8Array>();
@@ -33,7 +33,7 @@ export class FrameDecoderStream<Received> implements ReadableWritablePair<Receiv
   }
 }
 
-/** Hands out one message at a time: a stream that errors throws away what still waits in its queue. */
+/** Enqueues one message at a time, because a stream that errors discards its queue. */
 class DecoderSource<Received> implements UnderlyingDefaultSource<Received> {
   readonly #bytes: ReadableStreamDefaultReader<Uint8Array>;
   readonly #decoder: Decoder<Received>;
@@ -72,9 +72,9 @@ class DecoderSource<Received> implements UnderlyingDefaultSource<Received> {
 }
 
 /**
- * Messages to bytes as a Web Stream: what `TextEncoderStream` is to text.
+ * Encodes a Web Stream of messages into bytes, as `TextEncoderStream` encodes text.
  *
- * @typeParam Sent What the framing's `encode` takes.
+ * @typeParam Sent What the framing's `encode` accepts.
  *
  * @example Messages into bytes
  * ```ts
@@ -87,9 +87,9 @@ class DecoderSource<Received> implements UnderlyingDefaultSource<Received> {
  */
 export class FrameEncoderStream<Sent> extends TransformStream<Sent, Uint8Array<ArrayBuffer>> {
   /**
-   * Makes an encoder for one stream.
+   * Creates an encoder for one stream.
    *
-   * @param framing How messages are told apart. A message it refuses makes the stream error.
+   * @param framing The framing of the messages. The stream errors if the framing refuses a message.
    */
   constructor(framing: Framing<unknown, Sent>) {
     super({ transform: (message, controller) => controller.enqueue(framing.encode(message)) });

@@ -2,24 +2,24 @@ import { HeaderDecoder, type HeaderReader } from "./_header_decoder.ts";
 import { MalformedMessageError } from "./errors.ts";
 import type { Framing } from "./framing.ts";
 
-/** A message whose type decides its length. */
+/** A message whose type determines its length. */
 export interface TaggedMessage<Type extends string = string> {
-  /** The type: one character of U+0000 to U+00FF, the byte of that value on the wire. */
+  /** The type: one character from U+0000 to U+00FF, encoded as the byte of the same value. */
   type: Type;
-  /** The body, of the length the table gives for the type. */
+  /** The body. */
   body: Uint8Array;
 }
 
 /**
- * One type byte, then a body whose length the type decides.
+ * Messages of one type byte and a body, whose length depends on the type.
  *
  *     push  41 48 65              push  79 21                   table { A: 4 }
  *     gives nothing               gives { type: "A", body: "Hey!" }
  *
- * @param table The body's length in bytes, 0 or more, for each type: one character of U+0000 to U+00FF.
- * @returns The framing. An unknown type is malformed, since nothing after it can be understood; `encode` throws a
- * `RangeError` for an unknown type or a body of another length.
- * @throws {RangeError} If the table is empty, or one of its types or lengths is out of range.
+ * @param table The body's length in bytes, 0 or more, for each type: one character from U+0000 to U+00FF.
+ * @returns The framing. An unknown type is malformed, since the length of its body is unknown; `encode` throws a
+ * `RangeError` for an unknown type or a body of the wrong length.
+ * @throws {RangeError} If the table is empty, or a type or length in it is out of range.
  *
  * @example A table of two types
  * ```ts

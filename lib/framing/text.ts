@@ -4,11 +4,11 @@ import { MalformedMessageError } from "./errors.ts";
 import type { Framing } from "./framing.ts";
 
 /**
- * Messages as text: UTF-8, exactly. Nothing is replaced or dropped in silence, not even a byte order mark.
+ * Messages as UTF-8 text. No character is replaced or removed, not even a byte order mark.
  *
  * @param framing Any framing of bytes.
- * @returns A framing of strings. Bytes that are not UTF-8 are malformed; `encode` throws a `TypeError` for a
- * string with half a surrogate pair, which UTF-8 cannot express.
+ * @returns The framing of strings. A message that is not UTF-8 is malformed; `encode` throws a `TypeError` for a string
+ * with half a surrogate pair, which UTF-8 cannot express.
  *
  * @example Text under a decimal header
  * ```ts
@@ -26,7 +26,21 @@ export function text(framing: Framing<Uint8Array, Uint8Array>): Framing<string, 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** UTF-8 to text, or a {@linkcode MalformedMessageError} that says where it stops being UTF-8. */
+/**
+ * Decodes UTF-8 strictly: no character is replaced or removed.
+ *
+ * @param bytes The UTF-8 text.
+ * @returns The text.
+ * @throws {MalformedMessageError} If the bytes are not UTF-8; its `offset` is where they stop being UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { decodeText } from "@wirebench/wirebench/framing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(decodeText(Uint8Array.of(0x5a, 0x6f, 0xc3, 0xab)), "Zoë");
+ * ```
+ */
 export function decodeText(bytes: Uint8Array): string {
   try {
     return strict.decode(bytes);
@@ -36,7 +50,21 @@ export function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** Text to UTF-8, or a `TypeError` for what UTF-8 cannot express. */
+/**
+ * Encodes text as UTF-8 strictly: no character is replaced.
+ *
+ * @param value The text.
+ * @returns Its UTF-8 bytes.
+ * @throws {TypeError} If the text has half a surrogate pair, which UTF-8 cannot express.
+ *
+ * @example
+ * ```ts
+ * import { encodeText } from "@wirebench/wirebench/framing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(encodeText("Zoë"), Uint8Array.of(0x5a, 0x6f, 0xc3, 0xab));
+ * ```
+ */
 export function encodeText(value: string): Uint8Array<ArrayBuffer> {
   if (!value.isWellFormed()) {
     throw new TypeError("Cannot encode the text: it has half a surrogate pair, which UTF-8 cannot express");
@@ -44,7 +72,7 @@ export function encodeText(value: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(value);
 }
 
-/** The length of the longest prefix that could begin valid UTF-8, found by halving. */
+/** Finds by bisection the length of the longest prefix that valid UTF-8 can start with. */
 function validLength(bytes: Uint8Array): number {
   let valid = 0;
   let invalid = bytes.length + 1;

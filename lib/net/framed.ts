@@ -166,7 +166,7 @@ export class Framed<Received, Sent = Received> {
       return messages;
     } catch (error) {
       // The decoder may have dropped bytes of the opening by which another protocol is recognised.
-      if (this.#opening !== undefined) this.#decoder.failure?.recognise(this.#opening);
+      if (this.#opening !== undefined) this.#decoder.failure?.addHint(this.#opening);
       throw error;
     }
   }

@@ -1,8 +1,8 @@
 import { PickleFloat, PickleTuple } from "../../lib/framing/mod.ts";
 
 /**
- * Writes a value as the TypeScript that makes it. Two values are the same if they are written the same, which tells
- * -0 from 0, holds NaN equal to itself, and takes the order of a Map's keys for part of it.
+ * Formats a value as a TypeScript expression that evaluates to it. Comparing the expressions compares values: 0 and -0
+ * differ, NaN equals itself, and the order of a Map's keys matters.
  */
 export function code(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
@@ -14,8 +14,8 @@ export function code(value: unknown): string {
   if (value instanceof Map) return `new Map<PickleValue, PickleValue>(${code([...value])})`;
   if (value instanceof Array) return `[${value.map(code).join(", ")}]`;
   if (typeof value === "object" && value !== null) {
-    // In brackets, or __proto__ would be no key.
-    return `{ ${Object.entries(value).map(([key, part]) => `[${code(key)}]: ${code(part)}`).join(", ")} }`;
+    // Without brackets, `__proto__` would set the prototype.
+    return `{ ${Object.entries(value).map(([key, field]) => `[${code(key)}]: ${code(field)}`).join(", ")} }`;
   }
   return String(value);
 }

@@ -1,4 +1,4 @@
-// What must hold of every framing and of the pickle codec, whatever comes: for `deno task fuzz` and for the tests.
+// Properties of every framing and of the pickle codec, for any input: checked by `deno task fuzz` and by the tests.
 
 import {
   checkFraming,
@@ -19,67 +19,69 @@ import {
 import { reprPieces } from "../../services/objects/repr.ts";
 import { code } from "./code.ts";
 
-/** The longest that anything here may take, in milliseconds: thousands of times what it takes. */
-const PATIENCE = 5000;
-/** What a decoder may take beyond the bytes that came, in bytes: some pages. */
-const SPARE_MEMORY = 256 * 1024;
-/** How often what came may be in memory: chunks, buffers that double, messages, copies nobody has collected yet. */
+/** Maximum duration of a check in milliseconds: thousands of times the usual one. */
+const TIME_LIMIT = 5000;
+/** Maximum memory of a decoder in bytes, in addition to that for the bytes received. */
+const MEMORY_OVERHEAD = 256 * 1024;
+/** Maximum number of copies of the stream in memory: chunks, growing buffers, messages, garbage not yet collected. */
 const COPIES = 32;
 
-/** How many times as long as plain data any data of its length may take, and how many milliseconds besides. */
-const COSTLIER = 30;
-const SPARE_TIME = 100;
-/** How many characters are shown for each byte, as objects:client does. */
-const SHOWN_PER_BYTE = 16;
+/** Maximum duration of decoding a pickle: this multiple of that of null values of the same length, plus milliseconds. */
+const MAX_SLOWDOWN = 30;
+const TIME_OVERHEAD = 100;
+/** Number of characters printed for each byte of a pickle, as in objects:client. */
+const CHARACTERS_PER_BYTE = 16;
 
-/** A framing of anything. */
+/** A framing of any messages. */
 export type AnyFraming = Framing<unknown, never>;
 
-/** Messages come out as they went in, wherever the stream is cut, and wherever it ends. */
-export function comesBack(framing: Framing<unknown, unknown>, messages: readonly unknown[]): void {
+/** Decoding gives the messages encoded, however the stream is split into chunks and wherever it ends. */
+export function roundTrips(framing: Framing<unknown, unknown>, messages: readonly unknown[]): void {
   inTime(() => checkFraming(framing, messages));
-  expectSame(decodeChunks(framing, messages.map((message) => framing.encode(message))).messages, messages);
+  expectEqual(decodeChunks(framing, messages.map((message) => framing.encode(message))).messages, messages);
 }
 
 /**
- * Any bytes give the same messages and the same error cut in one way as in another, take no memory on their word and no
- * time to speak of; and what has come of their beginning stays so.
+ * Any bytes give the same messages and the same error, whichever of two ways they are split. Decoding takes bounded memory
+ * and time. Chunk by chunk it gives the same messages, and after an error every call throws that error.
  */
-export function sameHoweverCut(
+export function sameForAnySplit(
   framing: AnyFraming,
   bytes: Uint8Array,
-  cuts: readonly number[],
-  others: readonly number[],
+  offsets: readonly number[],
+  otherOffsets: readonly number[],
 ): void {
   const before = Deno.memoryUsage().external;
-  const outcome = inTime(() => decodeChunks(framing, cut(bytes, cuts)));
+  const outcome = inTime(() => decodeChunks(framing, split(bytes, offsets)));
   const taken = Deno.memoryUsage().external - before;
-  if (taken > SPARE_MEMORY + COPIES * bytes.length) throw new Error(`${bytes.length} bytes took ${taken} of memory`);
-  expectSame(described(inTime(() => decodeChunks(framing, cut(bytes, others)))), described(outcome));
+  if (taken > MEMORY_OVERHEAD + COPIES * bytes.length) {
+    throw new Error(`${bytes.length} bytes took ${taken} bytes of memory`);
+  }
+  expectEqual(described(inTime(() => decodeChunks(framing, split(bytes, otherOffsets)))), described(outcome));
 
   const { error, messages } = outcome;
   if (error instanceof MalformedMessageError && !(error.offset >= 0 && error.offset <= bytes.length)) {
-    throw new Error(`A fault at byte ${error.offset} of ${bytes.length}`);
+    throw new Error(`Expected an offset of at most ${bytes.length}, got ${error.offset}`);
   }
   const decoder = framing.decoder();
   let complete: unknown[] = [];
   try {
-    for (const chunk of cut(bytes, cuts)) complete = [...complete, ...decoder.push(chunk)];
+    for (const chunk of split(bytes, offsets)) complete = [...complete, ...decoder.push(chunk)];
   } catch (thrown) {
     if (thrown !== decoder.failure) throw thrown;
   }
-  expectSame(messages.slice(0, complete.length), complete);
+  expectEqual(messages.slice(0, complete.length), complete);
   if (decoder.failure !== undefined) {
-    expectSame(thrownBy(() => decoder.push(bytes)), decoder.failure.message);
-    expectSame(thrownBy(() => decoder.end()), decoder.failure.message);
+    expectEqual(thrownBy(() => decoder.push(bytes)), decoder.failure.message);
+    expectEqual(thrownBy(() => decoder.end()), decoder.failure.message);
   }
 }
 
-/** A Web Stream of chunks gives what a decoder gives. */
-export async function sameAsStream(framing: AnyFraming, bytes: Uint8Array, cuts: readonly number[]): Promise<void> {
+/** `FrameDecoderStream` gives the same messages and the same error as the decoder. */
+export async function sameAsStream(framing: AnyFraming, bytes: Uint8Array, offsets: readonly number[]): Promise<void> {
   const messages: unknown[] = [];
   let error: FramingError | undefined;
-  const chunks = cut(bytes, cuts).map((chunk) => new Uint8Array(chunk));
+  const chunks = split(bytes, offsets).map((chunk) => new Uint8Array(chunk));
   try {
     const stream = ReadableStream.from(chunks).pipeThrough(new FrameDecoderStream(framing));
     for await (const message of stream) messages.push(message);
@@ -87,35 +89,35 @@ export async function sameAsStream(framing: AnyFraming, bytes: Uint8Array, cuts:
     if (!(thrown instanceof FramingError)) throw thrown;
     error = thrown;
   }
-  expectSame(described({ messages, error }), described(decodeChunks(framing, [bytes])));
+  expectEqual(described({ messages, error }), described(decodeChunks(framing, [bytes])));
 }
 
-/** Messages come out of a Web Stream as they went into another. */
-export async function comesBackFromStream(
+/** `FrameDecoderStream` gives the messages that `FrameEncoderStream` encoded. */
+export async function streamRoundTrips(
   framing: Framing<unknown, unknown>,
   messages: readonly unknown[],
 ): Promise<void> {
   const stream = ReadableStream.from(messages)
     .pipeThrough(new FrameEncoderStream(framing))
     .pipeThrough(new FrameDecoderStream(framing));
-  expectSame(await Array.fromAsync(stream), messages);
+  expectEqual(await Array.fromAsync(stream), messages);
 }
 
-/** Plain data is read as it was written, or not written. */
-export function pickleComesBack(value: PickleValue): void {
+/** Decoding a pickle gives the value encoded, unless it cannot be encoded. */
+export function pickleRoundTrips(value: PickleValue): void {
   let bytes: Uint8Array;
   try {
     bytes = encodePickle(value);
   } catch (error) {
-    // A dict with two keys that Python holds equal cannot be.
+    // Python has no dict with two equal keys.
     if (error instanceof TypeError && /two keys/.test(error.message)) return;
     throw error;
   }
-  expectSame(inTime(() => decodePickle(bytes)), asRead(value));
+  expectEqual(inTime(() => decodePickle(bytes)), asDecoded(value));
 }
 
-/** Any bytes are read as data within the limits that can be written again, or refused as malformed. */
-export function pickleIsReadOrRefused(bytes: Uint8Array, limits: Partial<PickleLimits>): void {
+/** Any bytes either are malformed, or decode to a value within the limits that can be encoded again. */
+export function pickleDecodesOrFails(bytes: Uint8Array, limits: Partial<PickleLimits>): void {
   let value: PickleValue;
   try {
     value = inTime(() => decodePickle(bytes, limits));
@@ -128,28 +130,28 @@ export function pickleIsReadOrRefused(bytes: Uint8Array, limits: Partial<PickleL
   if (items > maxItems || size > maxSize || depth > maxDepth) {
     throw new Error(`${items} items, ${size} bytes, ${depth} levels: over ${Deno.inspect(limits)}`);
   }
-  expectSame(decodePickle(encodePickle(value)), value);
+  expectEqual(decodePickle(encodePickle(value)), value);
 }
 
-/** A pickle takes about as long to read and to show as plain data of its length: what it costs is bytes. */
-export function pickleTakesItsTime(
+/** Decoding and printing a pickle takes about as long as a pickle of null values of the same length. */
+export function pickleTimeIsLinear(
   bytes: Uint8Array,
-  take: (bytes: Uint8Array) => void = readAndShow,
+  run: (bytes: Uint8Array) => void = decodeAndPrint,
 ): void {
   const plain = encodePickle(new Array(bytes.length).fill(null));
-  // Somebody else may need the processor for a while, but not each time.
+  // Other processes may occupy the processor for a while, but not every time.
   for (let tries = 3; tries > 0; tries--) {
-    const [usual, took] = [plain, bytes].map((one) => timeOf(() => take(one))) as [number, number];
-    if (took <= COSTLIER * usual + SPARE_TIME) return;
-    if (tries === 1) throw new Error(`${bytes.length} bytes took ${took} ms, as many plain ones ${usual} ms`);
+    const [usual, took] = [plain, bytes].map((pickle) => timeOf(() => run(pickle))) as [number, number];
+    if (took <= MAX_SLOWDOWN * usual + TIME_OVERHEAD) return;
+    if (tries === 1) throw new Error(`${bytes.length} bytes took ${took} ms, null values ${usual} ms`);
   }
 }
 
-function readAndShow(bytes: Uint8Array): void {
+function decodeAndPrint(bytes: Uint8Array): void {
   try {
-    let left = SHOWN_PER_BYTE * bytes.length;
-    for (const piece of reprPieces(decodePickle(bytes))) {
-      left -= piece.length;
+    let left = CHARACTERS_PER_BYTE * bytes.length;
+    for (const text of reprPieces(decodePickle(bytes))) {
+      left -= text.length;
       if (left < 0) break;
     }
   } catch (error) {
@@ -157,15 +159,15 @@ function readAndShow(bytes: Uint8Array): void {
   }
 }
 
-/** How many values there are, how much text and bytes, how many levels: shared ones each time they occur. */
+/** Counts values, bytes of text and data, and levels. A shared value counts each time it occurs. */
 function extentOf(value: PickleValue): { items: number; size: number; depth: number } {
   if (typeof value === "string") return { items: 1, size: new TextEncoder().encode(value).length, depth: 0 };
   if (value instanceof Uint8Array) return { items: 1, size: value.length, depth: 0 };
   const container = value instanceof Array || value instanceof PickleTuple || value instanceof Map;
-  const parts = value instanceof Map ? [...value].flat() : value instanceof PickleTuple ? value.items : value;
+  const contents = value instanceof Map ? [...value].flat() : value instanceof PickleTuple ? value.items : value;
   const total = { items: 1, size: 0, depth: container ? 1 : 0 };
-  for (const part of parts instanceof Array ? parts : []) {
-    const { items, size, depth } = extentOf(part as PickleValue);
+  for (const item of contents instanceof Array ? contents : []) {
+    const { items, size, depth } = extentOf(item as PickleValue);
     total.items += items;
     total.size += size;
     total.depth = Math.max(total.depth, depth + 1);
@@ -173,20 +175,20 @@ function extentOf(value: PickleValue): { items: number; size: number; depth: num
   return total;
 }
 
-/** The one form in which a value is read, where several are written alike. */
-export function asRead(value: PickleValue): PickleValue {
+/** Returns the value that decoding gives, where several values have the same encoding. */
+export function asDecoded(value: PickleValue): PickleValue {
   if (Object.is(value, -0)) return new PickleFloat(-0);
   if (typeof value === "bigint" && Number.isSafeInteger(Number(value))) return Number(value);
   if (value instanceof PickleFloat && !Number.isInteger(value.value)) return value.value;
-  if (value instanceof PickleTuple) return new PickleTuple(value.items.map(asRead));
-  if (value instanceof Array) return value.map(asRead);
-  if (value instanceof Map) return new Map([...value].map(([key, part]) => [asRead(key), asRead(part)]));
+  if (value instanceof PickleTuple) return new PickleTuple(value.items.map(asDecoded));
+  if (value instanceof Array) return value.map(asDecoded);
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [asDecoded(key), asDecoded(item)]));
   return value;
 }
 
-/** The pieces of a stream between the places it is cut at; twice at one place is an empty piece. */
-function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
-  const sorted = places.map((place) => place % (bytes.length + 1)).sort((one, other) => one - other);
+/** The chunks of a stream split at these offsets, modulo its length plus one. The same offset twice gives an empty chunk. */
+function split(bytes: Uint8Array, offsets: readonly number[]): Uint8Array[] {
+  const sorted = offsets.map((offset) => offset % (bytes.length + 1)).sort((one, other) => one - other);
   return [0, ...sorted].map((start, index) => bytes.subarray(start, sorted[index]));
 }
 
@@ -203,12 +205,12 @@ function thrownBy(run: () => unknown): string {
   return "nothing thrown";
 }
 
-function expectSame(actual: unknown, expected: unknown): void {
+function expectEqual(actual: unknown, expected: unknown): void {
   const [one, other] = [code(actual), code(expected)];
   if (one !== other) throw new Error(`Expected ${other}, got ${one}`);
 }
 
-/** How many milliseconds something takes. */
+/** Measures a call in milliseconds. */
 function timeOf(run: () => void): number {
   const began = performance.now();
   run();
@@ -222,6 +224,6 @@ function inTime<Value>(run: () => Value): Value {
   } finally {
     const took = performance.now() - began;
     // deno-lint-ignore no-unsafe-finally
-    if (took > PATIENCE) throw new Error(`It took ${Math.round(took)} ms`);
+    if (took > TIME_LIMIT) throw new Error(`It took ${Math.round(took)} ms`);
   }
 }

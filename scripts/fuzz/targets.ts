@@ -1,4 +1,4 @@
-// Random framings, messages, streams and pickles for the properties to be tried on.
+// Random framings, messages, streams and pickles on which to check the properties.
 
 import { concat } from "@std/bytes/concat";
 import fc from "fast-check";
@@ -21,51 +21,51 @@ import {
   text,
 } from "../../lib/framing/mod.ts";
 import { code } from "./code.ts";
-import { apart, KINDS, sharing, USES, WRAPS } from "./costly.ts";
+import { KINDS, pickleOfKeys, pickleOfShared, USES, WRAPS } from "./costly.ts";
 import {
-  comesBack,
-  comesBackFromStream,
-  pickleComesBack,
-  pickleIsReadOrRefused,
-  pickleTakesItsTime,
+  pickleDecodesOrFails,
+  pickleRoundTrips,
+  pickleTimeIsLinear,
+  roundTrips,
   sameAsStream,
-  sameHoweverCut,
+  sameForAnySplit,
+  streamRoundTrips,
 } from "./properties.ts";
 
-/** One case of a property. */
+/** A property and its arguments. */
 export interface Case {
-  /** Tries it; throws if the property does not hold. */
+  /** Checks the property; throws if it does not hold. */
   run(): void | Promise<void>;
-  /** The TypeScript that tries it. */
+  /** A TypeScript expression that does the same. */
   code: string;
 }
 
-/** What is fuzzed under one name. */
+/** Cases of one kind. */
 export interface Target {
   name: string;
   cases: fc.Arbitrary<Case>;
-  /** Whether a case takes a hundred times as long as another's, or, once found, longer than anybody waits. */
+  /** Whether a case takes about a hundred times as long as usual, or much longer if it fails. */
   isSlow?: boolean;
 }
 
-/** By how much a slow target has fewer cases than another. */
-export const SLOWER = 40;
+/** A slow target runs one case where others run this many. */
+export const SLOW_FACTOR = 40;
 
-/** What came of some cases. */
+/** The result of running cases of a target. */
 export interface Result {
-  /** How many were tried. */
+  /** Number of cases run. */
   cases: number;
-  /** What was found: words, and a test to paste. */
-  found?: { words: string; test: string; path: string };
+  /** The case that failed, if any: the error's message, a test to paste, and the path to repeat the case. */
+  found?: { message: string; test: string; path: string };
 }
 
-/** Tries some cases of a target, the same ones for the same seed. Of what is slow, it tries few and makes none small. */
-export async function tryTarget(
+/** Runs random cases of a target, the same ones for the same seed. A failed case is shrunk, unless the target is slow. */
+export async function runTarget(
   { name, cases, isSlow = false }: Target,
   { seed, runs, path }: { seed: number; runs: number; path?: string },
 ): Promise<Result> {
-  const property = fc.asyncProperty(cases, async (one) => await one.run());
-  const numRuns = isSlow ? Math.ceil(runs / SLOWER) : runs;
+  const property = fc.asyncProperty(cases, async (testCase) => await testCase.run());
+  const numRuns = isSlow ? Math.ceil(runs / SLOW_FACTOR) : runs;
   const details = await fc.check(property, {
     seed,
     numRuns,
@@ -74,18 +74,21 @@ export async function tryTarget(
   });
   if (!details.failed) return { cases: details.numRuns };
   const { counterexample, counterexamplePath, errorInstance } = details;
-  const words = errorInstance instanceof Error ? `${errorInstance.name}: ${errorInstance.message}` : "no case at all";
+  const message = errorInstance instanceof Error
+    ? `${errorInstance.name}: ${errorInstance.message}`
+    : "no case was made";
   const test = `Deno.test("found: ${name}, seed ${seed}, path ${counterexamplePath}", () => ${
     counterexample?.[0].code ?? ""
   });`;
-  return { cases: details.numRuns, found: { words, test, path: counterexamplePath ?? "" } };
+  return { cases: details.numRuns, found: { message, test, path: counterexamplePath ?? "" } };
 }
 
-/** A framing, and the TypeScript that makes it. */
+/** A framing to test. */
 interface Sample {
   framing: Framing<unknown, unknown>;
+  /** A TypeScript expression that creates the framing. */
   code: string;
-  /** Makes of any bytes a message that it could carry. */
+  /** Makes a message from any bytes. */
   fit: (bytes: Uint8Array) => unknown;
 }
 
@@ -96,17 +99,17 @@ function sample(framing: Framing<unknown, never>, code: string, fit: Sample["fit
   return { framing: framing as Framing<unknown, unknown>, code, fit };
 }
 
-/** The longest message in bytes on the wire. */
-const LONGEST = 420;
+/** Maximum length of an encoded message in bytes. */
+const LONGEST_MESSAGE = 420;
 
-/** What our headers and delimiters are made of, and what breaks them. */
-const telling = fc.oneof(
+/** Bytes of headers and delimiters, and bytes that make them malformed. */
+const significantByte = fc.oneof(
   fc.constantFrom(...new TextEncoder().encode("0123456789 :,\n\r\0aABCZ+-_."), 0x80, 0xc3, 0xff),
   fc.nat(255),
 );
 const anyBytes = fc.oneof(
-  { weight: 4, arbitrary: fc.array(telling, { maxLength: 14 }) },
-  { weight: 1, arbitrary: fc.array(telling, { maxLength: 400 }) },
+  { weight: 4, arbitrary: fc.array(significantByte, { maxLength: 14 }) },
+  { weight: 1, arbitrary: fc.array(significantByte, { maxLength: 400 }) },
 ).map((bytes) => Uint8Array.from(bytes));
 const maxLength = fc.oneof(fc.nat(20), fc.constantFrom(255, 256, 65_536, 1024 * 1024, 2 ** 40));
 
@@ -156,27 +159,27 @@ const anyFraming: Samples = fc.oneof(
   netstringFramings,
 );
 
-/** A codec over any framing of bytes. */
+/** Any framing of bytes with a codec. */
 function over(name: string, codec: (framing: Bytes) => Framing<unknown, never>): Samples {
   return anyFraming.map(({ framing, code }) => sample(codec(framing as Bytes), `${name}(${code})`));
 }
 
-/** One change of a stream, at places counted as parts of its length. */
+/** A change to a stream at random offsets, modulo its length. */
 type Mutation = (bytes: Uint8Array) => Uint8Array;
 
-const place = fc.nat(1000);
+const offset = fc.nat(1000);
 const mutation: fc.Arbitrary<Mutation> = fc.oneof(
-  fc.tuple(place, fc.nat(7)).map(([at, bit]): Mutation => (bytes) =>
+  fc.tuple(offset, fc.nat(7)).map(([at, bit]): Mutation => (bytes) =>
     bytes.map((byte, index) => index === at % bytes.length ? byte ^ (1 << bit) : byte)
   ),
-  place.map((end): Mutation => (bytes) => bytes.subarray(0, end % (bytes.length + 1))),
-  fc.tuple(place, anyBytes).map(([at, inserted]): Mutation => (bytes) => splice(bytes, at, 0, inserted)),
-  fc.tuple(place, place, place).map(([from, to, at]): Mutation => (bytes) =>
+  offset.map((end): Mutation => (bytes) => bytes.subarray(0, end % (bytes.length + 1))),
+  fc.tuple(offset, anyBytes).map(([at, inserted]): Mutation => (bytes) => splice(bytes, at, 0, inserted)),
+  fc.tuple(offset, offset, offset).map(([from, to, at]): Mutation => (bytes) =>
     splice(bytes, at, 0, bytes.slice(from % (bytes.length + 1), to % (bytes.length + 1)))
   ),
-  fc.tuple(place, fc.nat(12)).map(([at, count]): Mutation => (bytes) => splice(bytes, at, count, new Uint8Array())),
-  // Digits over whatever stands there: lengths that are not.
-  fc.tuple(place, fc.stringMatching(/^[\d :]{1,11}$/)).map(([at, digits]): Mutation => (bytes) =>
+  fc.tuple(offset, fc.nat(12)).map(([at, count]): Mutation => (bytes) => splice(bytes, at, count, new Uint8Array())),
+  // Overwrite bytes with digits: wrong lengths.
+  fc.tuple(offset, fc.stringMatching(/^[\d :]{1,11}$/)).map(([at, digits]): Mutation => (bytes) =>
     splice(bytes, at, digits.length, new TextEncoder().encode(digits))
   ),
 );
@@ -190,8 +193,8 @@ function mutated(bytes: Uint8Array, mutations: Mutation[]): Uint8Array {
   return mutations.reduce((changed, mutate) => mutate(changed), bytes);
 }
 
-/** How streams of other protocols begin, which errors name. */
-const strangers = fc.constantFrom(
+/** The first bytes of other protocols, which errors recognise. */
+const otherProtocols = fc.constantFrom(
   "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
   "HTTP/1.1 200 OK\r\n\r\n",
   "SSH-2.0-OpenSSH_9.2\r\n",
@@ -205,60 +208,60 @@ const strangers = fc.constantFrom(
   "\x80\x04]\x94.",
 ).map((text) => Uint8Array.from(text, (character) => character.charCodeAt(0)));
 
-const cuts = fc.array(fc.nat(1000), { maxLength: 8 });
+const offsets = fc.array(fc.nat(1000), { maxLength: 8 });
 const mutations = fc.array(mutation, { maxLength: 4 });
 
-/** All the properties of framings. */
+/** Returns a target for all properties of framings. */
 function framingTarget(name: string, samples: Samples, message: fc.Arbitrary<unknown> = anyBytes): Target {
-  const short = fc.array(message, { maxLength: 4 });
-  const sent = ({ framing, fit }: Sample, raw: unknown[]) =>
-    raw.map((one) => one instanceof Uint8Array ? fit(one) : one).filter((one) => canEncode(framing, one));
+  const rawMessages = fc.array(message, { maxLength: 4 });
+  const messagesOf = ({ framing, fit }: Sample, raw: unknown[]) =>
+    raw.map((item) => item instanceof Uint8Array ? fit(item) : item).filter((message) => canEncode(framing, message));
   const streams = fc.oneof(
     fc.tuple(samples, anyBytes).map(([sample, bytes]) => ({ sample, bytes })),
-    fc.tuple(samples, strangers, mutations).map(([sample, bytes, mutations]) => ({
+    fc.tuple(samples, otherProtocols, mutations).map(([sample, bytes, mutations]) => ({
       sample,
       bytes: mutated(bytes, mutations),
     })),
-    fc.tuple(samples, short, mutations).map(([sample, raw, mutations]) => {
+    fc.tuple(samples, rawMessages, mutations).map(([sample, raw, mutations]) => {
       const { framing } = sample;
-      const valid = concat(sent(sample, raw).map((one) => framing.encode(one)));
+      const valid = concat(messagesOf(sample, raw).map((message) => framing.encode(message)));
       return { sample, bytes: mutated(valid, mutations) };
     }),
   );
   const cases = fc.oneof(
-    fc.tuple(samples, short).map(([sample, raw]): Case => {
-      const messages = sent(sample, raw);
+    fc.tuple(samples, rawMessages).map(([sample, raw]): Case => {
+      const messages = messagesOf(sample, raw);
       return {
-        run: () => comesBack(sample.framing, messages),
-        code: `comesBack(${sample.code}, ${code(messages)})`,
+        run: () => roundTrips(sample.framing, messages),
+        code: `roundTrips(${sample.code}, ${code(messages)})`,
       };
     }),
     {
       weight: 4,
-      arbitrary: fc.tuple(streams, cuts, cuts).map(([{ sample, bytes }, one, other]): Case => ({
-        run: () => sameHoweverCut(sample.framing, bytes, one, other),
-        code: `sameHoweverCut(${sample.code}, ${code(bytes)}, ${code(one)}, ${code(other)})`,
+      arbitrary: fc.tuple(streams, offsets, offsets).map(([{ sample, bytes }, one, other]): Case => ({
+        run: () => sameForAnySplit(sample.framing, bytes, one, other),
+        code: `sameForAnySplit(${sample.code}, ${code(bytes)}, ${code(one)}, ${code(other)})`,
       })),
     },
-    fc.tuple(streams, cuts).map(([{ sample, bytes }, places]): Case => ({
-      run: () => sameAsStream(sample.framing, bytes, places),
-      code: `sameAsStream(${sample.code}, ${code(bytes)}, ${code(places)})`,
+    fc.tuple(streams, offsets).map(([{ sample, bytes }, offsets]): Case => ({
+      run: () => sameAsStream(sample.framing, bytes, offsets),
+      code: `sameAsStream(${sample.code}, ${code(bytes)}, ${code(offsets)})`,
     })),
-    fc.tuple(samples, short).map(([sample, raw]): Case => {
-      const messages = sent(sample, raw);
+    fc.tuple(samples, rawMessages).map(([sample, raw]): Case => {
+      const messages = messagesOf(sample, raw);
       return {
-        run: () => comesBackFromStream(sample.framing, messages),
-        code: `comesBackFromStream(${sample.code}, ${code(messages)})`,
+        run: () => streamRoundTrips(sample.framing, messages),
+        code: `streamRoundTrips(${sample.code}, ${code(messages)})`,
       };
     }),
   );
   return { name, cases };
 }
 
-/** Whether a framing can carry a message, and it is short enough to be cut at every byte. */
+/** Whether the framing can encode a message, and the result is short enough to be split at every byte. */
 function canEncode(framing: Framing<unknown, unknown>, message: unknown): boolean {
   try {
-    return framing.encode(message).length <= LONGEST;
+    return framing.encode(message).length <= LONGEST_MESSAGE;
   } catch {
     return false;
   }
@@ -267,7 +270,7 @@ function canEncode(framing: Framing<unknown, unknown>, message: unknown): boolea
 const number = fc.oneof(fc.maxSafeInteger(), fc.double(), fc.constantFrom(0, -0, NaN, Infinity, 255, 256, 65_536));
 const atom: fc.Arbitrary<PickleValue> = fc.oneof(
   fc.constantFrom(null, true, false),
-  // Beyond 2^53 a number might be an int or a float.
+  // A number beyond 2^53 could be an int or a float, so it cannot be encoded.
   number.map((value) => Number.isInteger(value) && !Number.isSafeInteger(value) ? new PickleFloat(value) : value),
   number.map((value) => new PickleFloat(value)),
   fc.bigInt(),
@@ -290,12 +293,12 @@ export const { value: plainData } = fc.letrec<{ value: PickleValue; key: PickleV
     fc.array(tie("value"), { maxLength: 5 }),
     fc.array(tie("value"), { maxLength: 5 }).map((items) => new PickleTuple(items)),
     fc.array(fc.tuple(tie("key"), tie("value")), { maxLength: 5 }).map((entries) => new Map(entries)),
-    // What is in it twice.
+    // A shared value.
     tie("value").map((value) => [value, value]),
   ),
 }));
 
-/** What a machine of opcodes is made of. */
+/** Random opcodes and arguments. */
 const opcodes = fc.array(
   fc.oneof(
     fc.constantFrom(...new TextEncoder().encode("(}]).0KMJNGXBCtaesuhjqr"), ...[0x80, 0x85, 0x86, 0x87]),
@@ -326,7 +329,7 @@ function pickled(value: PickleValue): Uint8Array | undefined {
 
 const costly: fc.Arbitrary<Case> = fc.oneof(
   fc.record({
-    thing: fc.tuple(
+    value: fc.tuple(
       fc.constantFrom(0x8b, 0x58, 0x42),
       fc.constantFrom(0, 0x31, 0x61, 0x7f),
       fc.constantFrom(10, 1000, 50_000),
@@ -334,12 +337,12 @@ const costly: fc.Arbitrary<Case> = fc.oneof(
     wraps: fc.array(fc.constantFrom(...keysOf(WRAPS)), { maxLength: 12 }),
     uses: fc.array(fc.constantFrom(...keysOf(USES)), { minLength: 1, maxLength: 3 }),
   }).map((shared) => ({
-    run: () => pickleTakesItsTime(sharing(shared)),
-    code: `pickleTakesItsTime(sharing(${code(shared)}))`,
+    run: () => pickleTimeIsLinear(pickleOfShared(shared)),
+    code: `pickleTimeIsLinear(pickleOfShared(${code(shared)}))`,
   })),
   fc.tuple(fc.constantFrom(...keysOf(KINDS)), fc.nat(100)).map(([kind, shift]) => ({
-    run: () => pickleTakesItsTime(apart(kind, shift)),
-    code: `pickleTakesItsTime(apart(${code(kind)}, ${shift}))`,
+    run: () => pickleTimeIsLinear(pickleOfKeys(kind, shift)),
+    code: `pickleTimeIsLinear(pickleOfKeys(${code(kind)}, ${shift}))`,
   })),
 );
 
@@ -347,7 +350,7 @@ function keysOf<Table extends object>(table: Table): (keyof Table)[] {
   return Object.keys(table) as (keyof Table)[];
 }
 
-/** Everything that is fuzzed. */
+/** All targets. */
 export const TARGETS: readonly Target[] = [
   framingTarget("fixed", fixedFramings),
   framingTarget("delimited", delimitedFramings),
@@ -361,13 +364,13 @@ export const TARGETS: readonly Target[] = [
   framingTarget("pickle-framed", over("pickle", pickle), fc.oneof(fc.integer(), fc.string(), fc.constant(null))),
   {
     name: "pickle",
-    cases: plainData.map((value) => ({ run: () => pickleComesBack(value), code: `pickleComesBack(${code(value)})` })),
+    cases: plainData.map((value) => ({ run: () => pickleRoundTrips(value), code: `pickleRoundTrips(${code(value)})` })),
   },
   {
     name: "pickle-bytes",
     cases: fc.tuple(pickles, limits).map(([bytes, limits]) => ({
-      run: () => pickleIsReadOrRefused(bytes, limits),
-      code: `pickleIsReadOrRefused(${code(bytes)}, ${code(limits)})`,
+      run: () => pickleDecodesOrFails(bytes, limits),
+      code: `pickleDecodesOrFails(${code(bytes)}, ${code(limits)})`,
     })),
   },
   { name: "pickle-cost", cases: costly, isSlow: true },

@@ -1,7 +1,14 @@
 // Correct clients: each knows every byte of every answer before it comes.
 
 import { concat } from "@std/bytes/concat";
-import { decimalHeader, decodeText, encodeText, type HeadedBlock, headedBlocks, lines } from "../../lib/framing/mod.ts";
+import {
+  decimalHeader,
+  decodeText,
+  encodeText,
+  type HeadedBatch,
+  headedBatches,
+  lines,
+} from "../../lib/framing/mod.ts";
 import { connectUdp } from "../../lib/net/mod.ts";
 import { HEADER_LENGTH } from "../../services/chat/protocol.ts";
 import { WELCOME } from "../../services/clock/protocol.ts";
@@ -246,7 +253,7 @@ async function circle(place: Place, random: Random, tally: Tally): Promise<void>
 export class Ear {
   readonly #socket: Deno.Conn;
   readonly #senders: Uint8Array;
-  readonly #decoder = headedBlocks().decoder();
+  readonly #decoder = headedBatches().decoder();
   readonly #buffer = new Uint8Array(262_144);
   #messages: Iterator<[name: string, text: string]> = Iterator.from([]);
   /** Whether a name has come whose text has not. */
@@ -271,7 +278,7 @@ export class Ear {
     }
   }
 
-  *#messagesOf(blocks: HeadedBlock[]): Generator<[name: string, text: string]> {
+  *#messagesOf(blocks: HeadedBatch[]): Generator<[name: string, text: string]> {
     for (const { bytes, ends } of blocks) {
       let start = 0;
       for (const end of ends) {

@@ -6,7 +6,7 @@
 
 import { choice, integer } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
-import { decodeText, headedBlocks } from "../../lib/framing/mod.ts";
+import { decodeText, headedBatches } from "../../lib/framing/mod.ts";
 import { Log, quoteText } from "../../lib/log/mod.ts";
 import {
   Broadcast,
@@ -66,7 +66,7 @@ export interface ServeChatOptions extends ServeTcpOptions {
  */
 export function serveChat(options: ServeChatOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
-  const framing = headedBlocks({ maxLength: options.maxMessage });
+  const framing = headedBatches({ maxLength: options.maxMessage });
   const room = new Broadcast({ slow: options.slow, maxLag: options.maxLag });
 
   return serveTcp({ port: PORT, idleTimeout: Infinity, ...options, log }, async (connection) => {

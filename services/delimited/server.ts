@@ -5,7 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
-import { lineBlocks } from "../../lib/framing/mod.ts";
+import { lineBatches } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";
@@ -42,7 +42,7 @@ export interface ServeDelimitedOptions extends ServeTcpOptions {
  */
 export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
-  const framing = lineBlocks({ maxLength: options.maxMessage });
+  const framing = lineBatches({ maxLength: options.maxMessage });
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
     const messages = framed(connection, framing);

@@ -27,8 +27,8 @@ const GET = bytes("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
 const four = lengthPrefix({ bytes: 4 });
 
-/** What a decoder alone says of strangers, whatever the cuts: it may have had to see a byte only. */
-const STRANGERS: [framing: Framing<unknown, never>, stream: Uint8Array, looksLike: string | undefined][] = [
+/** Streams of other protocols, and what the decoder says they look like, however they are split. */
+const OTHER_PROTOCOLS: [framing: Framing<unknown, never>, stream: Uint8Array, looksLike: string | undefined][] = [
   [decimalHeader(), GET, "an HTTP request"],
   [decimalHeader(), bytes("PRI * HTTP/2.0\r\n"), "an HTTP/2 request"],
   [decimalHeader(), bytes("HTTP/1.1 400 Bad Request\r\n"), "an HTTP response"],
@@ -64,13 +64,13 @@ const STRANGERS: [framing: Framing<unknown, never>, stream: Uint8Array, looksLik
   [text(decimalHeader()), headed(OBJECT), "a pickle"],
   [json(lines()), GET, "an HTTP request"],
   [pickle(decimalHeader()), headed("Hello server!\n"), "a line of text"],
-  // A byte that could be anything's.
+  // The decoder fails at the first byte, which identifies nothing.
   [tagged({ A: 4 }), GET, undefined],
   [netstring(), GET, undefined],
 ];
 
-/** Right beginnings: what is wrong with the rest is not that it is something else. */
-const OWN: [framing: Framing<unknown, never>, stream: Uint8Array][] = [
+/** Streams of the framing's own protocol with an error later on. */
+const OWN_PROTOCOL: [framing: Framing<unknown, never>, stream: Uint8Array][] = [
   [fixed(5000), bytes("a".repeat(1234))],
   [fixed(16), bytes("Hi there")],
   [fixed(5), bytes("whole5:a,")],
@@ -90,25 +90,36 @@ const OWN: [framing: Framing<unknown, never>, stream: Uint8Array][] = [
   [pickle(decimalHeader()), headed(OBJECT.subarray(0, -1))],
 ];
 
-Deno.test("an error says what the bytes look like, however they were cut", () => {
-  for (const [framing, stream, expected] of STRANGERS) {
+/** Streams of other protocols, and what the error says about their first bytes. */
+const FIRST_BYTES: [stream: Uint8Array, framing: Framing<unknown>, words: string][] = [
+  [bytes("GET / HTTP/1.1\r\n"), decimalHeader(), "looks like an HTTP request"],
+  [Uint8Array.of(0x16, 0x03, 0x01, 0x02, 0, 1, 0, 1, 0xfc, 3), decimalHeader(), "looks like a TLS hello"],
+  [bytes("SSH-2.0-OpenSSH"), decimalHeader(), "looks like an SSH greeting"],
+  [bytes("5         hello"), tagged({ A: 4 }), 'got "5"'],
+  [bytes("5         hello"), netstring(), 'got "5 "'],
+  [Uint8Array.of(5, 0, 0, 0, 1), lengthPrefix({ bytes: 4 }), "5 in the other byte order"],
+  [Uint8Array.of(0, 0, 0, 5, 1), lengthPrefix({ bytes: 4, endian: "little" }), "5 in the other byte order"],
+];
+
+Deno.test("an error says what the stream looks like, however it is split", () => {
+  for (const [framing, stream, expected] of OTHER_PROTOCOLS) {
     const { error } = checkCuts(framing, stream);
     assert(error !== undefined, Deno.inspect(stream));
     assertEquals(/; it looks like (.*)$/.exec(error.message)?.[1], expected, error.message);
   }
 });
 
-Deno.test("an error of a stream that began well says nothing of the kind", () => {
-  for (const [framing, stream] of OWN) {
+Deno.test("an error does not guess the protocol of a stream that starts correctly", () => {
+  for (const [framing, stream] of OWN_PROTOCOL) {
     const { error } = decodeChunks(framing, [stream]);
     assert(error !== undefined, Deno.inspect(stream));
     assertEquals(error.message.includes("looks like"), false, error.message);
-    error.recognise(stream);
+    error.addHint(stream);
     assertEquals(error.message.includes("looks like"), false, error.message);
   }
 });
 
-Deno.test("recognise() says what the whole opening looks like, where the decoder saw a byte of it", () => {
+Deno.test("addHint() says what the first bytes look like, even if the decoder failed at the first one", () => {
   const cases: [framing: Framing<unknown, never>, stream: Uint8Array, looksLike: string][] = [
     [tagged({ A: 4 }), GET, "an HTTP request"],
     [tagged({ A: 4 }), HELLO, "a TLS hello"],
@@ -119,28 +130,44 @@ Deno.test("recognise() says what the whole opening looks like, where the decoder
     [four, bytes("Hello server!\n"), "a line of text"],
     [decimalHeader(), bytes("Hello server!\n"), "a line of text"],
     [decimalHeader(), bytes("Hi there, server"), "text"],
-    // What is known already stays.
+    // A hint that the decoder gave is kept.
     [decimalHeader(), GET, "an HTTP request"],
   ];
   for (const [framing, stream, expected] of cases) {
     const { error } = decodeChunks(framing, [stream]);
     const before = error!.message.replace(/; it looks like .*/, "");
-    error!.recognise(stream.subarray(0, 32));
+    error!.addHint(stream.subarray(0, 32));
     assertEquals(error!.message, `${before}; it looks like ${expected}`);
-    error!.recognise(stream.subarray(0, 32));
-    assertEquals(error!.message, `${before}; it looks like ${expected}`, "said once");
+    error!.addHint(stream.subarray(0, 32));
+    assertEquals(error!.message, `${before}; it looks like ${expected}`, "added once");
   }
 });
 
-Deno.test("a length over the limit that would do in the other byte order is said, with the number", () => {
-  for (const size of [2, 4, 8] as const) {
-    for (const [endian, other] of [["big", "little"], ["little", "big"]] as const) {
-      const stream = lengthPrefix({ bytes: size, endian: other }).encode(bytes("hello"));
-      const { error } = checkCuts(lengthPrefix({ bytes: size, endian, maxLength: 1000 }), stream);
-      assertEquals(
-        error?.message,
-        `Message too long: expected at most 1000 bytes, got ${5 * 256 ** (size - 1)} (5 in the other byte order)`,
-      );
-    }
+Deno.test("an error quotes the bytes or says what they look like", () => {
+  for (const [stream, framing, words] of FIRST_BYTES) {
+    const { error } = checkCuts(framing, stream);
+    assert(error?.message.includes(words), `${error?.message} should say ${words}`);
+  }
+});
+
+Deno.test("an error contains no byte that could control a terminal", () => {
+  const { error } = checkCuts(decimalHeader(), bytes('\x1b[2J"\r\n\x07\x9b'));
+  assertEquals(
+    error?.message,
+    "Malformed message at byte 0: expected a length of digits padded with spaces to ten bytes, " +
+      'got "\\x1b[2J\\x22\\x0d\\x0a\\x07\\xc2\\x9b"',
+  );
+});
+
+Deno.test("the error of a truncated stream states how many bytes were expected and received", () => {
+  const cases: [Framing<unknown>, string, string][] = [
+    [fixed(5000), "a".repeat(1234), "Stream ended inside a message: expected 5000 bytes, got 1234"],
+    [decimalHeader(), "12", "Stream ended inside a header: expected 10 bytes, got 2"],
+    [decimalHeader(), "12        ", "Stream ended inside a message: expected 12 bytes, got 0"],
+    [lengthPrefix({ bytes: 8 }), "\0", "Stream ended inside a header: expected 8 bytes, got 1"],
+    [tagged({ A: 4 }), "Aab", "Stream ended inside a message: expected 4 bytes, got 2"],
+  ];
+  for (const [framing, stream, message] of cases) {
+    assertEquals(checkCuts(framing, bytes(stream)).error?.message, message);
   }
 });
