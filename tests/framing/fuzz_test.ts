@@ -18,7 +18,7 @@ import {
   PickleTuple,
   type PickleValue,
 } from "@wirebench/wirebench/framing";
-import { code } from "../../scripts/fuzz/code.ts";
+import { code } from "../../scripts/checks/fuzz/code.ts";
 import {
   asRead,
   comesBack,
@@ -28,8 +28,8 @@ import {
   pickleTakesItsTime,
   sameAsStream,
   sameHoweverCut,
-} from "../../scripts/fuzz/properties.ts";
-import { plainData, SLOWER, TARGETS, tryTarget } from "../../scripts/fuzz/targets.ts";
+} from "../../scripts/checks/fuzz/properties.ts";
+import { plainData, SLOWER, TARGETS, tryTarget } from "../../scripts/checks/fuzz/targets.ts";
 import { bytes, hasProgram } from "../harness.ts";
 
 for (const target of TARGETS) {
