@@ -128,7 +128,7 @@ export class Station implements AsyncDisposable {
   #readLog(): void {
     for (const { level, message, finished, cut, counts } of this.server.log.splice(0)) {
       if (level === "error") this.faults.push(`${this.name}: ${message}`);
-      else if (message.startsWith("Stopped: ")) this.open = Number(finished) + Number(cut);
+      else if (message.startsWith("Stopped")) this.open = Number(finished) + Number(cut);
       else if (message.startsWith("Connections closed since the start: ")) this.closed = String(counts);
     }
   }
