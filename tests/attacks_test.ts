@@ -5,7 +5,7 @@ import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect } from "node:net";
 import { connectTcp, connectUdp } from "@wirebench/wirebench/net";
-import { makeCertificates } from "../scripts/certs/make.ts";
+import { makeCertificates } from "../scripts/tools/certs/make.ts";
 import { bytes, headed, RawPeer, runClient, ServerProcess, temporaryFolder, textOf } from "./harness.ts";
 
 /** A program, as its attackers and a correct client know it. */

@@ -3,7 +3,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { type FaultOptions, serveProxy } from "@wirebench/wirebench/proxy";
-import { type Exchange, EXCHANGES, type Stage } from "../scripts/demo/exchanges.ts";
+import { type Exchange, EXCHANGES, type Stage } from "../scripts/tools/demo/exchanges.ts";
 import { ClientProcess, type ClientResult, runClient, ServerProcess } from "./harness.ts";
 
 /** Faults after which everything is still right. */

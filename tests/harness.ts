@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes/concat";
-import { ServerProcess as Server, within } from "../scripts/processes.ts";
+import { ServerProcess as Server, within } from "../scripts/shared/processes.ts";
 
-export { ClientProcess, type ClientResult, runClient, runServer, within } from "../scripts/processes.ts";
+export { ClientProcess, type ClientResult, runClient, runServer, within } from "../scripts/shared/processes.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { EXCHANGES } from "../scripts/demo/exchanges.ts";
+import { EXCHANGES } from "../scripts/tools/demo/exchanges.ts";
 
 const root = new URL("..", import.meta.url);
 const config = JSON.parse(read("deno.json"));

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { checkCuts, decimalHeader, decodeChunks, json, type JsonValue, lines } from "@wirebench/wirebench/framing";
-import { roundTrips } from "../../scripts/fuzz/properties.ts";
+import { roundTrips } from "../../scripts/checks/fuzz/properties.ts";
 import { bytes } from "../harness.ts";
 
 Deno.test("json decodes every JSON value it encodes, and refuses values that JSON cannot express", () => {

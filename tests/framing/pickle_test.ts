@@ -16,9 +16,9 @@ import {
   type PickleValue,
 } from "@wirebench/wirebench/framing";
 import { repr } from "../../services/objects/repr.ts";
-import { code } from "../../scripts/fuzz/code.ts";
-import { asDecoded, pickleDecodesOrFails, pickleRoundTrips } from "../../scripts/fuzz/properties.ts";
-import { plainData } from "../../scripts/fuzz/targets.ts";
+import { code } from "../../scripts/checks/fuzz/code.ts";
+import { asDecoded, pickleDecodesOrFails, pickleRoundTrips } from "../../scripts/checks/fuzz/properties.ts";
+import { plainData } from "../../scripts/checks/fuzz/targets.ts";
 import { bytes, hasProgram } from "../harness.ts";
 
 interface Row {

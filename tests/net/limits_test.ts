@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "
 import { Connection, ConnectionError, connectTcp, connectUdp, serveTcp, serveUdp } from "@wirebench/wirebench/net";
 import { Admission, clearCounts, makeSharedCounts, openConnections } from "../../lib/net/_admission.ts";
 import { RateLimit } from "../../lib/net/_rate_limit.ts";
-import { makeCertificates } from "../../scripts/certs/make.ts";
+import { makeCertificates } from "../../scripts/tools/certs/make.ts";
 import { bytes, RawPeer, ServerProcess, stubSocket, textOf, within } from "../harness.ts";
 
 Deno.test("allowList() knows ranges of both families, in any form of an address", () => {

@@ -1,12 +1,12 @@
 import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { chart } from "../../scripts/bench/chart.ts";
-import { type Competitor, COMPETITORS, findCompetitors, own } from "../../scripts/bench/competitors.ts";
-import type { Figure } from "../../scripts/bench/measure.ts";
-import { report } from "../../scripts/bench/report.ts";
-import { temporaryFolder } from "../../scripts/bench/system.ts";
-import { judge, type Outcome } from "../../scripts/bench/verdict.ts";
-import { WORKLOADS } from "../../scripts/bench/workloads.ts";
+import { chart } from "../../scripts/checks/bench/chart.ts";
+import { type Competitor, COMPETITORS, findCompetitors, own } from "../../scripts/checks/bench/competitors.ts";
+import type { Figure } from "../../scripts/checks/bench/measure.ts";
+import { report } from "../../scripts/checks/bench/report.ts";
+import { temporaryFolder } from "../../scripts/checks/bench/system.ts";
+import { judge, type Outcome } from "../../scripts/checks/bench/verdict.ts";
+import { WORKLOADS } from "../../scripts/checks/bench/workloads.ts";
 import {
   bytes,
   fakeServer,
@@ -28,7 +28,7 @@ async function deno(...args: string[]): Promise<{ code: number; stdout: string; 
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
 }
 
-const bench = (...args: string[]) => deno("-P=bench", "scripts/bench.ts", ...args);
+const bench = (...args: string[]) => deno("-P=bench", "scripts/checks/bench.ts", ...args);
 
 const [noNode] = (await findCompetitors(["node"], "", undefined)).missing;
 
@@ -140,7 +140,7 @@ async function speaks(competitor: Competitor): Promise<void> {
 
 Deno.test("bench: the generator in Deno does what the one in C does", async () => {
   const generate = (kind: string, port: number, ...rest: number[]) =>
-    deno("-P=load", "scripts/bench/load.ts", kind, String(port), ...rest.map(String));
+    deno("-P=load", "scripts/checks/bench/load.ts", kind, String(port), ...rest.map(String));
   for (
     const [service, kind, ...load] of [
       ["echo", "echo", 3, 64, 2, 0.1],
@@ -229,7 +229,7 @@ async function benchIn(
   folder: string,
   against: string,
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const command = ["run", "-q", "--no-prompt", "-P=bench", "scripts/bench.ts", "--quick", "--only", "start"];
+  const command = ["run", "-q", "--no-prompt", "-P=bench", "scripts/checks/bench.ts", "--quick", "--only", "start"];
   const { code, stdout, stderr } = await new Deno.Command("sh", {
     args: ["-c", script, folder, Deno.execPath(), ...command, "--against", against],
     cwd: new URL("../..", import.meta.url),

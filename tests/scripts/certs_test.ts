@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { X509Certificate } from "node:crypto";
-import { makeCertificates, subjectName } from "../../scripts/certs/make.ts";
+import { makeCertificates, subjectName } from "../../scripts/tools/certs/make.ts";
 import { hasProgram, temporaryFolder } from "../harness.ts";
 
 const root = new URL("../..", import.meta.url);
@@ -23,7 +23,15 @@ async function output(program: string, args: string[], cwd: string | URL = root)
 /** Runs the command under its set, whose `certs` is the one beside a copy of the configuration. */
 function certs(folder: string, ...args: string[]): Promise<Output> {
   const config = `${folder}/deno.json`;
-  const command = ["run", "-q", "--no-prompt", "--config", config, "-P=certs", new URL("scripts/certs.ts", root).href];
+  const command = [
+    "run",
+    "-q",
+    "--no-prompt",
+    "--config",
+    config,
+    "-P=certs",
+    new URL("scripts/tools/certs.ts", root).href,
+  ];
   Deno.writeTextFileSync(config, Deno.readTextFileSync(new URL("deno.json", root)));
   Deno.writeTextFileSync(`${folder}/deno.lock`, Deno.readTextFileSync(new URL("deno.lock", root)));
   return output(Deno.execPath(), [...command, ...args], folder);

@@ -3,7 +3,7 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 
 function fuzz(...args: string[]): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-prompt", "-P=fuzz", "scripts/fuzz.ts", ...args],
+    args: ["run", "-q", "--no-prompt", "-P=fuzz", "scripts/checks/fuzz.ts", ...args],
     cwd: new URL("../..", import.meta.url),
     stdout: "piped",
     stderr: "piped",

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Histogram } from "../../scripts/load/histogram.ts";
-import type { Result } from "../../scripts/load/run.ts";
-import { Tape } from "../../scripts/load/tape.ts";
+import { Histogram } from "../../scripts/tools/load/histogram.ts";
+import type { Result } from "../../scripts/tools/load/run.ts";
+import { Tape } from "../../scripts/tools/load/tape.ts";
 import { bytes, fakeServer, type RawPeer, ServerProcess, textOf, untilNobodyListens } from "../harness.ts";
 
 interface Outcome {
@@ -12,7 +12,7 @@ interface Outcome {
 
 async function load(...args: string[]): Promise<Outcome> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-prompt", "-P=load", "scripts/load.ts", ...args],
+    args: ["run", "-q", "--no-prompt", "-P=load", "scripts/tools/load.ts", ...args],
     cwd: new URL("../..", import.meta.url),
   }).output();
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
@@ -225,11 +225,11 @@ Deno.test("load: wrong usage is said, with exit code 2", async () => {
 Deno.test("load: the sandbox keeps it on this machine, and says what would allow more", async () => {
   const tcp = await load("tcp://192.0.2.1:7");
   assertEquals(tcp.code, 1);
-  assertStringIncludes(tcp.stderr, "deno run -P=load --allow-net=192.0.2.1:7 scripts/load.ts");
+  assertStringIncludes(tcp.stderr, "deno run -P=load --allow-net=192.0.2.1:7 scripts/tools/load.ts");
   assertEquals(await load("--connections", "130", "tcp://192.0.2.1:7"), tcp);
   const udp = await load("udp://192.0.2.1:7");
   assertEquals(udp.code, 1);
-  assertStringIncludes(udp.stderr, "deno run -P=load --allow-net scripts/load.ts");
+  assertStringIncludes(udp.stderr, "deno run -P=load --allow-net scripts/tools/load.ts");
 });
 
 Deno.test("a histogram's quantiles are at most 2.2 percent above the truth", () => {

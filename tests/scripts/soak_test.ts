@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { timingFaults } from "../../scripts/soak/attacked.ts";
-import { ATTACKS, payloadOf, pipeline, repeat } from "../../scripts/soak/attackers.ts";
+import { timingFaults } from "../../scripts/checks/soak/attacked.ts";
+import { ATTACKS, payloadOf, pipeline, repeat } from "../../scripts/checks/soak/attackers.ts";
 import { bytes, fakeServer, ServerProcess } from "../harness.ts";
 
 function soak(...args: string[]): Deno.Command {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-prompt", "-P=soak", "scripts/soak.ts", ...args],
+    args: ["run", "-q", "--no-prompt", "-P=soak", "scripts/checks/soak.ts", ...args],
     cwd: new URL("../..", import.meta.url),
     stdout: "piped",
     stderr: "piped",

@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { parseNetstat, parseSs, SERVICES } from "../../scripts/sockets/state.ts";
+import { parseNetstat, parseSs, SERVICES } from "../../scripts/tools/sockets/state.ts";
 import { hasProgram, RawPeer, ServerProcess } from "../harness.ts";
 
 async function sockets(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-prompt", "-P=sockets", "scripts/sockets.ts", ...args],
+    args: ["run", "-q", "--no-prompt", "-P=sockets", "scripts/tools/sockets.ts", ...args],
     cwd: new URL("../..", import.meta.url),
   }).output();
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
@@ -63,7 +63,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   async fn() {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-q", "--no-prompt", "-P=sockets", "scripts/sockets.ts", "state"],
+      args: ["run", "-q", "--no-prompt", "-P=sockets", "scripts/tools/sockets.ts", "state"],
       cwd: new URL("../..", import.meta.url),
       env: { PATH: "/nowhere" },
     }).output();

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { encodePickle } from "@wirebench/wirebench/framing";
-import { command } from "../../scripts/processes.ts";
+import { command } from "../../scripts/shared/processes.ts";
 import { PIECE, repr, textPieces } from "../../services/objects/repr.ts";
 import { bytes, fakeServer, headed, type RawPeer, runClient, ServerProcess, within } from "../harness.ts";
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { connectTcp, serveTcp } from "@wirebench/wirebench/net";
 import net from "node:net";
-import { type Exchange, EXCHANGES, stageAt } from "../../scripts/demo/exchanges.ts";
-import { makeCertificates } from "../../scripts/certs/make.ts";
+import { type Exchange, EXCHANGES, stageAt } from "../../scripts/tools/demo/exchanges.ts";
+import { makeCertificates } from "../../scripts/tools/certs/make.ts";
 import {
   bytes,
   fakeServer,

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { EXCHANGES, stageAt } from "../../scripts/demo/exchanges.ts";
-import { command, freePort } from "../../scripts/processes.ts";
+import { EXCHANGES, stageAt } from "../../scripts/tools/demo/exchanges.ts";
+import { command, freePort } from "../../scripts/shared/processes.ts";
 import { RawPeer, runServer, ServerProcess } from "../harness.ts";
 
 const why = Deno.build.os === "linux" ? "" : " (ignored: only Linux shares a port among threads)";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { decodeChunks, lines, PickleFloat, PickleTuple } from "@wirebench/wirebench/framing";
-import { code } from "../../../scripts/fuzz/code.ts";
+import { code } from "../../../scripts/checks/fuzz/code.ts";
 import { bytes } from "../../harness.ts";
 
 Deno.test("code() formats a value as an expression that evaluates to it", () => {

@@ -6,7 +6,7 @@ import {
   sameAsStream,
   sameForAnySplit,
   streamRoundTrips,
-} from "../../../scripts/fuzz/properties.ts";
+} from "../../../scripts/checks/fuzz/properties.ts";
 import { bytes } from "../../harness.ts";
 
 /** A framing whose decoder is wrong. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { runTarget, SLOW_FACTOR, TARGETS } from "../../../scripts/fuzz/targets.ts";
+import { runTarget, SLOW_FACTOR, TARGETS } from "../../../scripts/checks/fuzz/targets.ts";
 
 for (const target of TARGETS) {
   const runs = target.isSlow ? 200 / SLOW_FACTOR : 200;

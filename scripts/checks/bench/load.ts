@@ -1,0 +1,80 @@
+// The bench's generator for machines without a C compiler. It takes what peers/load.c takes, and prints what it prints.
+
+import process from "node:process";
+import { tapesOf } from "../../tools/load/answers.ts";
+import type { Plan } from "../../tools/load/plan.ts";
+import { type Result, runLoad } from "../../tools/load/run.ts";
+import { Tally } from "../../tools/load/tally.ts";
+import { TcpFlow } from "../../tools/load/tcp.ts";
+import { runChat } from "./chat_load.ts";
+import type { Round } from "./generator.ts";
+import type { Load } from "./workloads.ts";
+
+/** How long an answer may take, in milliseconds; a datagram without one is lost. */
+const PATIENCE = { tcp: 20_000, udp: 250 };
+
+const [kind = "", ...numbers] = Deno.args;
+const [port = 0, connections = 1, size = 1, inFlight = 1, seconds = 1, talkers = 0, polite = 0] = numbers.map(Number);
+const load = { kind: kind as Load["kind"], connections, size, inFlight, talkers };
+const transport = kind === "uppercase" ? "udp" : "tcp";
+const plan: Plan = {
+  hostname: "127.0.0.1",
+  port,
+  transport,
+  framing: kind === "lines" || kind === "newlines" ? "lines" : "raw",
+  connections,
+  size,
+  inFlight,
+  duration: seconds * 1000,
+  timeout: PATIENCE[transport],
+  expect: kind === "uppercase" ? "uppercase" : kind === "newlines" ? "any" : "echo",
+  connectEach: kind === "connect",
+  rate: Infinity,
+};
+
+/** Holds connections that have had one answer each, until standard input ends. */
+async function hold(): Promise<void> {
+  const tally = new Tally();
+  const tapes = tapesOf(plan);
+  const flows: TcpFlow[] = [];
+  for (let index = 0; index < connections; index++) flows.push(await TcpFlow.open(plan, tapes, tally, index));
+  for (const flow of flows) flow.start();
+  await Promise.all(flows.map((flow) => flow.finish()));
+  if (tally.answered < connections) throw new Error(tally.firstError ?? "not all were answered");
+  console.log("ready");
+  await Deno.stdin.read(new Uint8Array(1));
+  for (const flow of flows) flow.close();
+}
+
+async function run(plan: Plan): Promise<Result> {
+  const result = await runLoad(plan, new AbortController().signal);
+  if (result.firstError !== undefined) throw new Error(result.firstError);
+  return result;
+}
+
+/** The polite connection's round trips, from when the others are at it. They include how long this program is busy. */
+async function runPolite(): Promise<Pick<Round, "polite">> {
+  await new Promise((resolve) => setTimeout(resolve, plan.duration / 4));
+  const { latency } = await run({ ...plan, connections: 1, inFlight: 1, duration: plan.duration / 2 });
+  return { polite: { median: latency.p50, worst: latency.max } };
+}
+
+async function measure(): Promise<void> {
+  const [result, beside] = await Promise.all([run(plan), polite ? runPolite() : {}]);
+  const { answered: operations, seconds, cpu, lost, perConnection } = result;
+  console.log(JSON.stringify({ operations, seconds, cpu, lost, ...perConnection, ...beside }));
+}
+
+async function chat(): Promise<void> {
+  const before = process.cpuUsage();
+  const round = await runChat(load, port, plan.duration);
+  const { user, system } = process.cpuUsage(before);
+  console.log(JSON.stringify({ ...round, cpu: (user + system) / 1e6 / round.seconds }));
+}
+
+try {
+  await (kind === "idle" ? hold() : kind === "chat" ? chat() : measure());
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}

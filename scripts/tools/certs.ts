@@ -1,0 +1,81 @@
+/**
+ * Makes a certificate for a server on this machine, and the CA that vouches for it, so that TLS can be tried out
+ * without anybody's leave.
+ *
+ * @module
+ */
+
+import { CommandError, flag, integer, type Option, type Values } from "../../lib/cli/mod.ts";
+import { runTask } from "../../lib/launch/mod.ts";
+import { makeCertificates, MOST_DAYS, type SubjectName, subjectName } from "./certs/make.ts";
+
+const FOLDER = "certs";
+const CA = `${FOLDER}/ca.pem`;
+const CERTIFICATE = `${FOLDER}/localhost.pem`;
+const KEY = `${FOLDER}/localhost-key.pem`;
+
+const name: Option<SubjectName[]> = {
+  placeholder: "NAME",
+  help: "A name or address of the server besides localhost, 127.0.0.1 and ::1",
+  default: [],
+  repeats: true,
+  parse: subjectName,
+};
+
+const options = {
+  name,
+  days: integer("N", "How many days it is valid", 90, { least: 1, most: MOST_DAYS }),
+  force: flag("Replace all three files, if they are there"),
+};
+
+/** One key for all: who trusts the old authority will not trust the new certificate. */
+const TAKEN =
+  `There is a certificate in ${FOLDER} already: --force replaces all three files, and clients need the new ${CA}`;
+
+async function main({ name: names, days, force }: Values<typeof options>): Promise<void> {
+  const { ca, certificate, key, names: all, notAfter, fingerprint } = await makeCertificates({ names, days });
+  const files = [[KEY, key, 0o600], [CERTIFICATE, certificate, 0o644], [CA, ca, 0o644]] as const;
+  for (const [path] of files) {
+    if (!force && exists(path)) throw new CommandError(TAKEN);
+  }
+  Deno.mkdirSync(FOLDER, { recursive: true });
+  for (const [path, pem, mode] of files) {
+    // Made anew, since the mode counts for a new file only.
+    if (exists(path)) Deno.removeSync(path);
+    Deno.writeTextFileSync(path, pem, { mode, createNew: true });
+  }
+  console.log(`${CERTIFICATE}      for ${all.map(({ value }) => value).join(", ")}
+                        valid until ${notAfter.toISOString().slice(0, 16).replace("T", " ")} UTC
+                        SHA-256 ${fingerprint}
+${KEY}  its private key: keep it to yourself
+${CA}             the CA that signed it: what a client is to trust. Its private key was not
+                        kept, so it vouches for this one certificate and never for another.
+
+A server with it, and two ways to connect to that:
+
+  deno task echo:server --tls-cert ${CERTIFICATE} --tls-key ${KEY}
+  deno task echo:client --tls-ca ${CA}
+  openssl s_client -connect 127.0.0.1:65432 -CAfile ${CA} -verify_return_error`);
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+if (import.meta.main) {
+  await runTask(
+    {
+      name: "certs",
+      summary: `Makes a certificate for TLS on this machine, and a CA of its own, in ${FOLDER}/.`,
+      options,
+    },
+    "warning",
+    ({ values }) => main(values),
+  );
+}

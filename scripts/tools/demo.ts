@@ -1,0 +1,127 @@
+/**
+ * The demo: every service as its own process in its own sandbox, its client against it, and what they say to each
+ * other. `deno task demo --help` tells the rest.
+ *
+ * @module
+ */
+
+import { bold, green, red } from "@std/fmt/colors";
+import { CommandError, flag, UsageError, type Values } from "../../lib/cli/mod.ts";
+import { runTask } from "../../lib/launch/mod.ts";
+import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
+import { relayTcp, relayUdp } from "./demo/relay.ts";
+import { type Style, Transcript } from "./demo/transcript.ts";
+import { ServerProcess } from "../shared/processes.ts";
+import { table } from "../shared/table.ts";
+
+/** What came of one exchange. */
+interface Outcome {
+  exchange: Exchange;
+  messages: number;
+  bytes: number;
+  milliseconds: number;
+  /** What was wrong, if anything was. */
+  fault?: string;
+}
+
+const options = {
+  bytes: flag("Show the bytes on the wire, headers marked off from payloads"),
+};
+
+async function main(values: Values<typeof options>, operands: string[], signal: AbortSignal): Promise<void> {
+  const style: Style = { bytes: values.bytes, colors: Deno.stdout.isTerminal() && !Deno.noColor };
+  const chosen = operands.length === 0 ? EXCHANGES : EXCHANGES.filter(({ service }) => operands.includes(service));
+  const unknown = operands.find((name) => !EXCHANGES.some(({ service }) => service === name));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `No service "${unknown}": expected some of ${EXCHANGES.map(({ service }) => service).join(", ")}`,
+    );
+  }
+  const outcomes: Outcome[] = [];
+  for (const exchange of chosen) {
+    if (signal.aborted) break;
+    outcomes.push(await perform(exchange, style, signal));
+  }
+  console.log(summary(outcomes, style));
+  const wrong = outcomes.filter(({ fault }) => fault !== undefined).length;
+  if (signal.aborted) throw new CommandError("Interrupted");
+  if (wrong > 0) throw new CommandError(`${wrong} of ${outcomes.length} exchanges went wrong`);
+}
+
+/** Runs one exchange, with each of the servers it wants. */
+async function perform(exchange: Exchange, style: Style, signal: AbortSignal): Promise<Outcome> {
+  console.log(`${style.colors ? bold(exchange.service) : exchange.service}: ${exchange.shows}`);
+  const transcript = new Transcript(exchange.cut, style);
+  const began = performance.now();
+  let fault: string | undefined;
+  try {
+    for (const args of exchange.servers ?? [[]]) await performWith(args, exchange, transcript, signal);
+  } catch (error) {
+    fault = signal.aborted ? "interrupted" : error instanceof Error ? error.message : Deno.inspect(error);
+  }
+  const milliseconds = performance.now() - began;
+  console.log(`  ${verdict(fault, style)}\n`);
+  const { messages, bytes } = transcript;
+  return { exchange, messages, bytes, milliseconds, ...(fault === undefined ? {} : { fault }) };
+}
+
+/** Runs an exchange between a server and its clients, through a relay that sees what is on the wire. */
+async function performWith(
+  args: string[],
+  { service, transport, figures = false, run }: Exchange,
+  transcript: Transcript,
+  signal: AbortSignal,
+): Promise<void> {
+  await using server = await ServerProcess.start(service, { args });
+  const stop = () => void server.stop();
+  const say = (words: string) => console.log(`  ${words}`);
+  signal.addEventListener("abort", stop);
+  try {
+    if (figures) {
+      await run(stageAt(service, { port: server.port, args, say }));
+    } else {
+      const relay = transport === "TCP" ? relayTcp : relayUdp;
+      await using relayed = relay(server.port, (...passed) => transcript.passed(...passed));
+      await run(stageAt(service, { port: relayed.port, args, say }));
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+  const code = await server.stop();
+  if (code !== 0) throw new Error(`the server ended with exit code ${code}`);
+  const { memory } = await server.logged(/^Stopped/);
+  if (figures) console.log(`  ${args.at(-1)}: ${Math.round(Number(memory) / 1e6)} MB of memory on the server's side`);
+}
+
+function verdict(fault: string | undefined, { colors }: Style): string {
+  const words = fault === undefined ? "right" : `WRONG: ${fault.replaceAll("\n", " ")}`;
+  return colors ? (fault === undefined ? green : red)(words) : words;
+}
+
+function summary(outcomes: Outcome[], style: Style): string {
+  const rows = outcomes.map(({ exchange, messages, bytes, milliseconds, fault }) => [
+    exchange.service,
+    exchange.transport,
+    String(messages),
+    String(bytes),
+    `${Math.round(milliseconds)} ms`,
+    verdict(fault, style),
+  ]);
+  return table(["service", "", "messages", "bytes", "time", "exchange"], rows, {
+    right: [2, 3, 4],
+    colors: style.colors,
+  });
+}
+
+if (import.meta.main) {
+  await runTask(
+    {
+      name: "demo",
+      summary: "Runs every service against its client, and shows what they say to each other.",
+      operands: { usage: "[SERVICE...]", help: "Only these (default: all)", most: Infinity },
+      options,
+    },
+    "warning",
+    ({ values, operands, requests }) => main(values, operands, requests.stop),
+  );
+}

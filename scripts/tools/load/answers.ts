@@ -1,0 +1,94 @@
+import type { Decoder } from "../../../lib/framing/mod.ts";
+import type { Plan } from "./plan.ts";
+import { FRAMINGS, Tape, type TapeBuffer } from "./tape.ts";
+
+/** Reads a connection's answers: bytes go in where `room` says, messages are counted. */
+export interface Answers {
+  /** Where the next bytes go. */
+  room(): Uint8Array<ArrayBuffer>;
+  /**
+   * Takes the bytes that were read there.
+   *
+   * @returns How many answers they complete.
+   * @throws {WrongAnswer} If they are not what was expected.
+   */
+  took(length: number): number;
+}
+
+/** An answer that is not the one that was expected. */
+export class WrongAnswer extends Error {}
+
+/** What is sent, and what should come back. */
+export interface Tapes {
+  sent: Tape;
+  expected: Tape;
+}
+
+/** The tapes of a plan, which all its connections share. */
+export function tapesOf({ size, inFlight, framing, expect }: Plan): Tapes {
+  const expected = new Tape(size, inFlight, framing);
+  if (expect !== "uppercase") return { sent: expected, expected };
+  return { sent: new Tape(size, inFlight, framing, (text) => text.toLowerCase()), expected };
+}
+
+/** How a connection's answers are read. */
+export function answersOf(plan: Plan, { expected }: Tapes, first: number): Answers {
+  return plan.expect === "any" ? new AnyAnswers(plan) : new TapeAnswers(expected, first);
+}
+
+/** Answers that are the tape, from one of its messages on. */
+class TapeAnswers implements Answers {
+  readonly #tape: Tape;
+  readonly #buffer: TapeBuffer;
+  #at: number;
+  #begun = 0;
+
+  constructor(tape: Tape, first: number) {
+    this.#tape = tape;
+    this.#buffer = tape.buffer();
+    this.#at = first * tape.messageLength;
+  }
+
+  room(): Uint8Array<ArrayBuffer> {
+    return this.#buffer.bytes.subarray(this.#at);
+  }
+
+  took(length: number): number {
+    const tape = this.#tape;
+    const to = this.#at + length;
+    const wrong = tape.difference(this.#buffer, this.#at, to);
+    if (wrong !== -1) {
+      const from = wrong - wrong % tape.messageLength;
+      const show = (bytes: Uint8Array) => JSON.stringify(new TextDecoder().decode(bytes.subarray(0, 40)));
+      const expected = show(tape.bytes.subarray(from, from + tape.messageLength));
+      const got = show(this.#buffer.bytes.subarray(Math.max(from, this.#at), to));
+      throw new WrongAnswer(`expected ${expected}, got ${got}`);
+    }
+    this.#at = to === tape.bytes.length ? 0 : to;
+    this.#begun += length;
+    const answers = Math.floor(this.#begun / tape.messageLength);
+    this.#begun -= answers * tape.messageLength;
+    return answers;
+  }
+}
+
+/** Answers of any content: one message for each. */
+class AnyAnswers implements Answers {
+  readonly #buffer = new Uint8Array(16 * 1024);
+  readonly #decoder: Decoder<Uint8Array>;
+
+  constructor({ framing, size }: Plan) {
+    // A size is the fixed framing's length; in the others an answer may be longer than its question.
+    this.#decoder = FRAMINGS[framing](framing === "fixed" ? size : Math.max(size, 1024 * 1024)).decoder();
+  }
+
+  room(): Uint8Array<ArrayBuffer> {
+    return this.#buffer;
+  }
+
+  took(length: number): number {
+    const { length: answers } = this.#decoder.push(this.#buffer.subarray(0, length));
+    if (this.#decoder.failure !== undefined) throw new WrongAnswer(this.#decoder.failure.message);
+    return answers;
+  }
+}

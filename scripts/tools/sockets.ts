@@ -1,0 +1,49 @@
+/**
+ * Two tools that the tutorials talk about and never finish: `sockets kinds` makes a socket of each kind, `sockets state`
+ * shows what is listening and connected.
+ *
+ * @module
+ */
+
+import { flag, seconds, UsageError, writeStdout } from "../../lib/cli/mod.ts";
+import { runTask } from "../../lib/launch/mod.ts";
+import { encodeText } from "../../lib/framing/mod.ts";
+import { sleep } from "../../lib/net/mod.ts";
+import { kinds } from "./sockets/kinds.ts";
+import { state } from "./sockets/state.ts";
+
+/** Moves to the top left, and clears what is below. */
+const REDRAW = "\x1b[H\x1b[J";
+
+const options = {
+  all: flag("state: show every socket of this machine, not only those of the bench's services"),
+  watch: flag("state: show it again and again, until Ctrl-C"),
+  interval: seconds("state: how often", 1000),
+};
+
+if (import.meta.main) {
+  await runTask(
+    {
+      name: "sockets",
+      summary: "Makes a socket of each kind, or shows what is listening and connected right now.",
+      operands: { usage: "kinds|state", help: "Which of the two", most: 1 },
+      options,
+    },
+    "warning",
+    async ({ values: { all, watch, interval }, operands: [which], requests: { stop } }) => {
+      const print = (text: string) => writeStdout(encodeText(`${text}\n`));
+      if (which === "kinds") return print(kinds());
+      if (which !== "state") throw new UsageError(`Expected kinds or state, got "${which ?? ""}"`);
+
+      const terminal = Deno.stdout.isTerminal();
+      const colors = terminal && !Deno.noColor;
+      if (!watch) return print(await state(all, colors));
+      if (terminal) await writeStdout(encodeText("\x1b[2J"));
+      while (!stop.aborted) {
+        const now = await state(all, colors);
+        await print(terminal ? `${REDRAW}${now}` : `${now}\n`);
+        await sleep(interval, stop);
+      }
+    },
+  );
+}

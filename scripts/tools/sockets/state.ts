@@ -1,0 +1,158 @@
+import { CommandError } from "../../../lib/cli/mod.ts";
+import { formatAddress } from "../../../lib/net/mod.ts";
+import * as chat from "../../../services/chat/protocol.ts";
+import * as clock from "../../../services/clock/protocol.ts";
+import * as delimited from "../../../services/delimited/protocol.ts";
+import * as dispatch from "../../../services/dispatch/protocol.ts";
+import * as echo from "../../../services/echo/protocol.ts";
+import * as exchange from "../../../services/exchange/protocol.ts";
+import * as fixed from "../../../services/fixed/protocol.ts";
+import * as lines from "../../../services/lines/protocol.ts";
+import * as objects from "../../../services/objects/protocol.ts";
+import * as sixteen from "../../../services/sixteen/protocol.ts";
+import * as tagged from "../../../services/tagged/protocol.ts";
+import * as udpChat from "../../../services/udp_chat/protocol.ts";
+import * as uppercase from "../../../services/uppercase/protocol.ts";
+import { table } from "../../shared/table.ts";
+
+/** The bench's own services, by the ports they have unless told otherwise. */
+export const SERVICES: ReadonlyMap<number, string> = new Map([
+  [chat.PORT, "chat"],
+  [clock.PORT, "clock"],
+  [delimited.PORT, "delimited"],
+  [dispatch.PORT, "dispatch"],
+  [echo.PORT, "echo"],
+  [exchange.PORT, "exchange"],
+  [fixed.PORT, "fixed"],
+  [lines.PORT, "lines"],
+  [objects.PORT, "objects"],
+  [sixteen.PORT, "sixteen"],
+  [tagged.PORT, "tagged"],
+  [udpChat.PORT, "udp-chat"],
+  [uppercase.PORT, "uppercase"],
+]);
+
+/** A socket as the system sees it. */
+export interface SocketState {
+  protocol: "tcp" | "udp";
+  /** One of the states of RFC 9293, 3.3.2; empty for UDP, which has none. */
+  state: string;
+  local: string;
+  peer: string;
+}
+
+/** What each state means. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  LISTEN: "waits for connections",
+  SYN_SENT: "has asked for a connection, and waits for the answer",
+  SYN_RECEIVED: "has been asked for a connection, and has answered",
+  ESTABLISHED: "connected: both sides can send",
+  FIN_WAIT_1: "has ended its side, which the peer has not confirmed yet",
+  FIN_WAIT_2: "has ended its side; the peer can still send: half-closed",
+  CLOSE_WAIT: "the peer has ended its side; this program has not closed yet (many of them: it forgot to)",
+  CLOSING: "both sides have ended at once",
+  LAST_ACK: "has ended its side after the peer's, and waits for the confirmation",
+  TIME_WAIT: "closed; the system keeps the addresses a minute, so that late packets meet no new connection",
+  CLOSED: "not connected any more",
+};
+
+/** How `ss` and `netstat` abbreviate. */
+const ABBREVIATED: Readonly<Record<string, string>> = {
+  ESTAB: "ESTABLISHED",
+  UNCONN: "",
+  SYN_RECV: "SYN_RECEIVED",
+  SYN_RCVD: "SYN_RECEIVED",
+  CLOSE: "CLOSED",
+};
+
+function stateOf(text: string): string {
+  const name = text.replaceAll("-", "_");
+  return ABBREVIATED[name] ?? name;
+}
+
+/**
+ * Reads what `ss -H -t -u -a -n` prints (Linux, iproute2): protocol, state, two queues, both addresses.
+ *
+ * @param text Its output.
+ */
+export function parseSs(text: string): SocketState[] {
+  return text.split("\n").map((line) => line.trim().split(/\s+/)).filter((fields) => fields.length >= 6).map(
+    ([protocol, state, , , local, peer]) => ({
+      protocol: protocol === "udp" ? "udp" : "tcp",
+      state: protocol === "udp" ? "" : stateOf(state!),
+      local: normal(local!, ":"),
+      peer: normal(peer!, ":"),
+    }),
+  );
+}
+
+/**
+ * Reads what `netstat -a -n` prints (macOS): protocol, two queues, both addresses with the port after a dot, state.
+ *
+ * @param text Its output.
+ */
+export function parseNetstat(text: string): SocketState[] {
+  return text.split("\n").map((line) => line.trim().split(/\s+/)).filter(([protocol]) => /^(tcp|udp)\d/.test(protocol!))
+    .map(
+      ([protocol, , , local, peer, state = ""]) => ({
+        protocol: protocol!.startsWith("udp") ? "udp" : "tcp",
+        state: stateOf(state),
+        local: normal(local!, "."),
+        peer: normal(peer!, "."),
+      }),
+    );
+}
+
+/** An address as it is shown everywhere here; an interface (`%lo`) is left out. */
+function normal(text: string, separator: string): string {
+  const at = text.lastIndexOf(separator);
+  const hostname = text.slice(0, at).replace(/^\[|\]$/g, "").replace(/%\w+/, "");
+  const port = text.slice(at + 1);
+  return port === "*" ? "" : formatAddress({ hostname, port: Number(port) });
+}
+
+/** Asks the system for all sockets. */
+async function sockets(): Promise<SocketState[]> {
+  const [tool, args, parse] = Deno.build.os === "linux"
+    ? ["ss", ["-H", "-t", "-u", "-a", "-n"], parseSs] as const
+    : ["netstat", ["-a", "-n"], parseNetstat] as const;
+  try {
+    const { stdout, success } = await new Deno.Command(tool, { args: [...args], clearEnv: true, stderr: "null" })
+      .output();
+    if (!success) throw new CommandError(`${tool} failed: run "${tool} ${args.join(" ")}" to see why`);
+    return parse(new TextDecoder().decode(stdout));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const advice = Deno.build.os === "linux"
+      ? "it comes with the package iproute2"
+      : "only Linux and macOS are known here";
+    throw new CommandError(`There is no ${tool} to ask: ${advice}`);
+  }
+}
+
+/** The service at one end of a socket, if it is one of the bench's. */
+function serviceOf({ local, peer }: SocketState): string | undefined {
+  const port = (address: string) => Number(address.slice(address.lastIndexOf(":") + 1));
+  return SERVICES.get(port(local)) ?? SERVICES.get(port(peer));
+}
+
+/**
+ * Shows what is listening and who is connected.
+ *
+ * @param all Whether to show every socket of the machine, not only those of the bench's services.
+ * @param colors Whether it is for a terminal.
+ */
+export async function state(all: boolean, colors: boolean): Promise<string> {
+  const found = (await sockets()).map((socket) => ({ ...socket, service: serviceOf(socket) }));
+  const shown = found.filter(({ service }) => all || service !== undefined);
+  if (shown.length === 0) {
+    return "None of the bench's services is listening or connected at its own port (--all shows every socket).";
+  }
+  const rows = shown.map(({ protocol, state, local, peer, service = "" }) => [protocol, state, local, peer, service]);
+  const states = [...new Set(shown.map(({ state }) => state))].filter((state) => state in MEANINGS).sort();
+  return [
+    table(["", "state", "local", "peer", "service"], rows, { colors }),
+    "",
+    table(["state", "means"], states.map((state) => [state, MEANINGS[state]!]), { colors }),
+  ].join("\n");
+}
