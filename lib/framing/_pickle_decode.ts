@@ -38,8 +38,8 @@ const LARGE_DICT = 256;
 const COMPARISONS_PER_BYTE = 64;
 
 /**
- * Decodes one pickle. Like Python's, this is a machine with a stack and a memo, but its values are plain data only: it has no
- * opcode that names or calls anything.
+ * Decodes one pickle. As in Python, it executes opcodes on a stack and a memo, but it has no opcode that names or calls
+ * anything, so that all values are plain data.
  *
  * A container must be complete before another contains it, as in every pickle without cycles. So its totals are final by
  * then, and sharing that doubles at each level is detected without expanding it.

@@ -93,7 +93,7 @@ export class TruncatedMessageError extends FramingError {
   /**
    * Creates an error with both lengths.
    *
-   * @param part What is incomplete: "header" or "message".
+   * @param part The incomplete part, such as "header" or "message".
    * @param expected Length of the part in bytes, or the least it can be.
    * @param received Number of its bytes received.
    * @param hint As for {@linkcode FramingError}.

@@ -54,8 +54,8 @@ export interface Decoder<Message> {
    * stops after that many messages, and the caller pushes the rest of the chunk, from byte `taken` on, later.
    *
    * @param chunk Any number of bytes, including none; the caller may overwrite them afterwards.
-   * @param most Maximum number of messages to return, 1 or more; a decoder of batches may slightly exceed it. Without it,
-   * the whole chunk is taken.
+   * @param most Maximum number of messages to return, 1 or more; decoders of batches document how they apply it. Without
+   * it, the whole chunk is taken.
    * @returns The messages that this chunk completes, often none. They are copies, unless the framing says otherwise.
    * @throws {FramingError} If decoding fails before a message is complete, or has failed before.
    * @throws {TypeError} If `end` was called.

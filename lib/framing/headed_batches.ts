@@ -27,7 +27,7 @@ export interface HeadedBatch {
  *
  * @param options The limit on each payload.
  * @returns The framing. A decoded batch may share memory with its chunk, so it is valid until the chunk is overwritten;
- * `encode` copies a batch. The `most` of `push` limits messages, not batches.
+ * `encode` copies a batch. The `most` of `push` counts messages, not batches, and may be exceeded by one.
  * @throws {RangeError} If `maxLength` is out of range.
  *
  * @example
@@ -91,7 +91,7 @@ class HeadedBatchDecoder extends BaseDecoder<HeadedBatch> {
     this.#messages.end();
   }
 
-  /** Makes a batch of consecutive whole messages from `start` on; returns the offset of the first other bytes. */
+  /** Collects consecutive whole messages from `start` on in a batch; returns the offset after them. */
   #decodeWhole(chunk: Uint8Array, start: number, batches: HeadedBatch[], most: number): number {
     const ends: number[] = [];
     let at = start;

@@ -22,7 +22,8 @@ const CARRIAGE_RETURN = 0x0d;
  *
  * @param options The limit on each line.
  * @returns The framing. A decoded batch may share memory with its chunk, so it is valid until the chunk is overwritten;
- * `encode` copies a batch, and refuses one that is not UTF-8 or does not end in `\n`.
+ * `encode` copies a batch, and refuses bytes that are not UTF-8 or do not end in `\n`. The `most` of `push` does not limit
+ * the lines of a batch that is forwarded without decoding.
  * @throws {RangeError} If `maxLength` is out of range.
  *
  * @example
@@ -83,7 +84,7 @@ class LineBatchDecoder extends BaseDecoder<Uint8Array> {
     this.#add(this.#lines.end(), batches);
   }
 
-  /** Makes a batch of whole lines; returns how many bytes were taken. */
+  /** Appends whole lines as a batch, decoded only if necessary; returns how many bytes were taken. */
   #decodeWhole(batch: Uint8Array, batches: Uint8Array[], most: number): number {
     // A batch longer than the limit may contain a line over the limit.
     if (batch.length > this.#limit || !isUtf8(batch)) return this.#decodeLines(batch, batches, most);

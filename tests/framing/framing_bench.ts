@@ -1,5 +1,5 @@
-// The framings and the pickle alone. One iteration is so many messages as the name says, a mebibyte of them or a little
-// more: messages and bytes a second follow from it. Bytes come in pieces as a busy socket gives them.
+// Benchmarks of the framings and the pickle codec, without sockets. An iteration processes the number of messages in the
+// benchmark's name, about 1 MiB in total. Decoders receive chunks of the size that a busy socket reads.
 
 import { concat } from "@std/bytes/concat";
 import {
@@ -20,22 +20,22 @@ import {
 } from "@wirebench/wirebench/framing";
 
 const BATCH = 1024 * 1024;
-const PIECE = 64 * 1024;
+const CHUNK = 64 * 1024;
 const SIZES = [[64, "64 B"], [1024, "1 KiB"], [256 * 1024, "256 KiB"]] as const;
 
-/** Takes what is computed: what others can see is not left out. */
+/** Keeps results observable, so that their computation is not optimised away. */
 export let sink: unknown;
 
 function bench<Message>(name: string, framing: Framing<Message>, message: Message, size: number, shown: string): void {
   const count = BATCH / size;
   const stream = concat(new Array(count).fill(framing.encode(message)));
-  const pieces: Uint8Array[] = [];
-  for (let at = 0; at < stream.length; at += PIECE) pieces.push(stream.subarray(at, at + PIECE));
+  const chunks: Uint8Array[] = [];
+  for (let at = 0; at < stream.length; at += CHUNK) chunks.push(stream.subarray(at, at + CHUNK));
   const group = `${count} × ${shown}`;
   Deno.bench(`decode ${name}, ${group}`, { group: `decode ${group}` }, () => {
     const decoder = framing.decoder();
     let messages = 0;
-    for (const piece of pieces) messages += decoder.push(piece).length;
+    for (const chunk of chunks) messages += decoder.push(chunk).length;
     if (messages !== count) throw new Error(`Expected ${count} messages, got ${messages}`);
   });
   Deno.bench(`encode ${name}, ${group}`, { group: `encode ${group}` }, () => {

@@ -45,9 +45,9 @@ Deno.test("decodePickle() decodes the pickles of CPython in protocols 2 to 5", a
   assertEquals(new Set(PICKLES.plain.map(({ protocol }) => protocol)), new Set([2, 3, 4, 5]));
   for (const row of PICKLES.plain) {
     const shown = repr(decodePickle(dataOf(row)));
-    const what = `${row.name}, protocol ${row.protocol}`;
-    if (row.repr !== undefined) assertEquals(shown, row.repr, what);
-    else assertEquals(await sha256(shown), row.sha256, what);
+    const name = `${row.name}, protocol ${row.protocol}`;
+    if (row.repr !== undefined) assertEquals(shown, row.repr, name);
+    else assertEquals(await sha256(shown), row.sha256, name);
   }
 });
 
@@ -96,7 +96,7 @@ Deno.test("decodePickle() refuses every opcode that could name or call anything,
 });
 
 /** Malformed pickles, and the error of each. */
-const MALFORMED: [what: string, data: number[], words: RegExp][] = [
+const MALFORMED: [name: string, data: number[], message: RegExp][] = [
   ["nothing", [], /at least 1 bytes before the end of the pickle, not 0/],
   ["no protocol", [0x4e, 0x2e], /a pickle of protocol 2 to 5/],
   ["protocol 1", [0x80, 1, 0x4e, 0x2e], /protocol 2 to 5, not 1/],
@@ -145,9 +145,9 @@ const MALFORMED: [what: string, data: number[], words: RegExp][] = [
 ];
 
 Deno.test("decodePickle() states what it expected instead of malformed bytes", () => {
-  for (const [what, data, words] of MALFORMED) {
-    const error = assertThrows(() => decodePickle(Uint8Array.from(data)), MalformedMessageError, undefined, what);
-    assert(words.test(error.message), `${what}: ${error.message}`);
+  for (const [name, data, message] of MALFORMED) {
+    const error = assertThrows(() => decodePickle(Uint8Array.from(data)), MalformedMessageError, undefined, name);
+    assert(message.test(error.message), `${name}: ${error.message}`);
   }
 });
 
@@ -191,7 +191,7 @@ Deno.test("decodePickle() refuses attacks on time and memory in bounded time", (
     for (let count = 0; count < 1000; count++) repeated.push(0x68, level);
     repeated.push(0x65);
   }
-  const attacks: [what: string, data: number[], words: RegExp][] = [
+  const attacks: [name: string, data: number[], message: RegExp][] = [
     ["nested 200,000 deep in tuples", [0x80, 4, 0x29, ...many(0x85, 200_000), 0x2e], /at most 500 levels/],
     [
       "nested 200,000 deep in lists",
@@ -202,7 +202,7 @@ Deno.test("decodePickle() refuses attacks on time and memory in bounded time", (
     ["a text a million times", [...repeated, 0x2e], /at most 67108864 bytes of text and long ints/],
     ["two million values", [0x80, 4, ...many(0x4e, 2_000_000), 0x2e], /at most 1000000 items/],
     [
-      "one tuple of 2 to the power of 18 items as a key of 2000 dicts",
+      "one tuple of 2^18 items as a key of 2000 dicts",
       tupleAsKeys(18, 2000),
       /one value at the end/,
     ],
@@ -213,11 +213,11 @@ Deno.test("decodePickle() refuses attacks on time and memory in bounded time", (
     ],
     ["two million marks", [0x80, 4, ...many(0x28, 2_000_000), 0x2e], /at most 1000000 items/],
   ];
-  for (const [what, data, words] of attacks) {
+  for (const [name, data, message] of attacks) {
     const began = performance.now();
-    const error = assertThrows(() => decodePickle(Uint8Array.from(data)), MalformedMessageError, undefined, what);
-    assert(words.test(error.message), `${what}: ${error.message}`);
-    assert(performance.now() - began < 5000, `${what} took ${performance.now() - began} ms`);
+    const error = assertThrows(() => decodePickle(Uint8Array.from(data)), MalformedMessageError, undefined, name);
+    assert(message.test(error.message), `${name}: ${error.message}`);
+    assert(performance.now() - began < 5000, `${name} took ${performance.now() - began} ms`);
   }
   // The largest memo index takes no more memory than the smallest.
   assertEquals(decodePickle(Uint8Array.of(0x80, 2, 0x4e, 0x72, 0xff, 0xff, 0xff, 0xff, 0x2e)), null);
@@ -247,20 +247,20 @@ Deno.test("decodePickle() examines a value once, however often it is a key", () 
   const long = (value: number[]) => [0x8b, ...littleEndian(value.length, 4), ...value, 0x94];
   const text = (length: number) => [0x58, ...littleEndian(length, 4), ...new Array<number>(length).fill(0x61), 0x94];
   const data = (length: number) => [0x42, ...littleEndian(length, 4), ...new Array<number>(length).fill(0x61), 0x94];
-  const keys: [what: string, key: number[], times: number][] = [
+  const keys: [name: string, key: number[], times: number][] = [
     ["an int of 1 MB", long(new Array<number>(1_000_000).fill(0x7f)), 60],
     ["a text of 500 kB", text(500_000), 100_000],
     ["bytes of 500 kB", data(500_000), 100_000],
     ["a tuple of a text of 500 kB", [...text(500_000), 0x85, 0x94], 100_000],
-    ["a tuple of 2 to the power of 18 items", tupleAsKeys(18, 0).slice(2, -1), 100_000],
+    ["a tuple of 2^18 items", tupleAsKeys(18, 0).slice(2, -1), 100_000],
   ];
-  for (const [what, key, times] of keys) {
+  for (const [name, key, times] of keys) {
     const stored = key.filter((byte) => byte === 0x94).length;
     const dict = [0x7d, 0x6a, ...littleEndian(stored - 1, 4), 0x4e, 0x73];
     const pickle = Uint8Array.from([[0x80, 4], key, ...new Array<number[]>(times).fill(dict), [0x2e]].flat());
     const began = performance.now();
-    assertThrows(() => decodePickle(pickle), MalformedMessageError, "expected one value at the end", what);
-    assert(performance.now() - began < 5000, `${what} took ${performance.now() - began} ms`);
+    assertThrows(() => decodePickle(pickle), MalformedMessageError, "expected one value at the end", name);
+    assert(performance.now() - began < 5000, `${name} took ${performance.now() - began} ms`);
   }
 });
 
@@ -282,7 +282,7 @@ Deno.test("decodePickle() refuses keys chosen to collide in a Map, and no others
   const dict = (keys: number[][]) =>
     decodePickle(Uint8Array.from([[0x80, 4, 0x7d, 0x28], ...keys.map((key) => [...key, 0x4e]), [0x75, 0x2e]].flat()));
   const numbers = Array.from({ length: 5000 }, (_, number) => number + 1);
-  const chosen: [what: string, keys: number[][]][] = [
+  const chosen: [name: string, keys: number[][]][] = [
     ["ints", collisions(5000, 32).map((bits) => integer(BigInt.asIntN(32, bits)))],
     ["ints beyond 2**53", collisions(5000, 64).map(integer)],
     ["negative ints beyond 2**53", collisions(5000, 64).map((bits) => integer(-bits))],
@@ -291,12 +291,12 @@ Deno.test("decodePickle() refuses keys chosen to collide in a Map, and no others
     ["floats without a fraction", numbers.map((number) => float(number * 2 ** 70))],
     ["texts of digits", numbers.map((number) => text(String(number * 65_536)))],
   ];
-  for (const [what, keys] of chosen) {
-    assertThrows(() => dict(keys), MalformedMessageError, "keys that a Map distinguishes", what);
+  for (const [name, keys] of chosen) {
+    assertThrows(() => dict(keys), MalformedMessageError, "keys that a Map distinguishes", name);
     // A thousand of them cost little.
-    assertEquals((dict(keys.slice(0, 1000)) as Map<unknown, unknown>).size, 1000, what);
+    assertEquals((dict(keys.slice(0, 1000)) as Map<unknown, unknown>).size, 1000, name);
   }
-  const others: [what: string, keys: number[][]][] = [
+  const others: [name: string, keys: number[][]][] = [
     ["ints", numbers.map((number) => integer(BigInt(number)))],
     ["ints beyond 2**53", numbers.map((number) => integer(BigInt(number) << 60n))],
     ["floats", numbers.map((number) => float(number / 10))],
@@ -305,7 +305,7 @@ Deno.test("decodePickle() refuses keys chosen to collide in a Map, and no others
     ["texts", numbers.map((number) => text(`${number * 65_536} bytes`))],
     ["tuples", numbers.map((number) => [...integer(BigInt(number)), 0x85])],
   ];
-  for (const [what, keys] of others) assertEquals((dict(keys) as Map<unknown, unknown>).size, 5000, what);
+  for (const [name, keys] of others) assertEquals((dict(keys) as Map<unknown, unknown>).size, 5000, name);
 });
 
 /**
@@ -316,15 +316,15 @@ function collisions(count: number, bits: 32 | 64): bigint[] {
   const steps: [factor: bigint, shift: bigint][] = bits === 32
     ? [[2n ** 15n - 1n, 12n], [5n, 4n], [2057n, 16n]]
     : [[2n ** 18n - 1n, 31n], [21n, 11n], [65n, 22n]];
-  const cut = (value: bigint) => BigInt.asUintN(bits, value);
+  const truncate = (value: bigint) => BigInt.asUintN(bits, value);
   return Array.from({ length: count }, (_, number) => {
     let hash = BigInt(number) << 14n;
     for (const [factor, shift] of steps.toReversed()) {
       for (let mixed = hash, at = 0n; at < bits; at += shift) hash = mixed ^ (hash >> shift);
       if (factor === steps[0]![0]) hash++;
       let inverse = factor;
-      for (let digits = 3; digits < bits; digits *= 2) inverse = cut(inverse * (2n - factor * inverse));
-      hash = cut(hash * inverse);
+      for (let digits = 3; digits < bits; digits *= 2) inverse = truncate(inverse * (2n - factor * inverse));
+      hash = truncate(hash * inverse);
     }
     return hash;
   });

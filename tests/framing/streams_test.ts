@@ -20,7 +20,7 @@ Deno.test("FrameEncoderStream and FrameDecoderStream carry messages through byte
   assertEquals(await Array.fromAsync(received), messages);
 });
 
-Deno.test("FrameDecoderStream gives every message before an error, and then the error", async () => {
+Deno.test("FrameDecoderStream gives all messages before an error, and then the error", async () => {
   const cases: [string, abstract new (...args: never[]) => FramingError][] = [
     ["1         a1         b1         cnonsense!!", MalformedMessageError],
     ["1         a1         b1         c12", TruncatedMessageError],
@@ -35,7 +35,7 @@ Deno.test("FrameDecoderStream gives every message before an error, and then the 
   }
 });
 
-Deno.test("FrameDecoderStream asks for no more than is read, and cancels its source", async () => {
+Deno.test("FrameDecoderStream pulls no more than is read, and cancels its source", async () => {
   let pulled = 0;
   let cancelled = false;
   const source = new ReadableStream<Uint8Array<ArrayBuffer>>({
@@ -51,21 +51,21 @@ Deno.test("FrameDecoderStream asks for no more than is read, and cancels its sou
   assertEquals(await reader.read(), { done: false, value: "line" });
   await reader.cancel();
   assertEquals(cancelled, true);
-  assertEquals(pulled < 10, true, `${pulled} chunks were asked for`);
+  assertEquals(pulled < 10, true, `${pulled} chunks were pulled`);
 });
 
-Deno.test("FrameEncoderStream errors with what the framing refuses", async () => {
-  const bytesOf = ReadableStream.from(["fine", "not\nfine"]).pipeThrough(new FrameEncoderStream(text(lines())));
-  await assertRejects(() => Array.fromAsync(bytesOf), MalformedMessageError);
+Deno.test("FrameEncoderStream errors if the framing refuses a message", async () => {
+  const encoded = ReadableStream.from(["fine", "not\nfine"]).pipeThrough(new FrameEncoderStream(text(lines())));
+  await assertRejects(() => Array.fromAsync(encoded), MalformedMessageError);
 });
 
-Deno.test("FrameDecoderStream that is cancelled before it is read from lets its source go", async () => {
+Deno.test("FrameDecoderStream cancels its source even if it was never read from", async () => {
   const stream = new FrameDecoderStream(lines());
   const piping = new Blob(["line\n".repeat(1000)]).stream().pipeTo(stream.writable);
   await Promise.all([stream.readable.cancel("enough"), assertRejects(() => piping)]);
 });
 
-Deno.test("FrameDecoderStream tells the source why it stopped", async () => {
+Deno.test("FrameDecoderStream cancels its source with its error", async () => {
   const stream = new FrameDecoderStream(decimalHeader());
   const piping = assertRejects(
     () => new Blob(["nonsense. ".repeat(1000)]).stream().pipeTo(stream.writable),

@@ -206,8 +206,8 @@ function thrownBy(run: () => unknown): string {
 }
 
 function expectEqual(actual: unknown, expected: unknown): void {
-  const [one, other] = [code(actual), code(expected)];
-  if (one !== other) throw new Error(`Expected ${other}, got ${one}`);
+  const [received, wanted] = [code(actual), code(expected)];
+  if (received !== wanted) throw new Error(`Expected ${wanted}, got ${received}`);
 }
 
 /** Measures a call in milliseconds. */

@@ -88,7 +88,7 @@ interface Sample {
   framing: Framing<unknown, unknown>;
   /** A TypeScript expression that creates the framing. */
   code: string;
-  /** Makes a message from any bytes. */
+  /** Creates a message from any bytes. */
   fit: (bytes: Uint8Array) => unknown;
 }
 
