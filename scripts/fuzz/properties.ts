@@ -16,7 +16,7 @@ import {
   PickleTuple,
   type PickleValue,
 } from "../../lib/framing/mod.ts";
-import { reprPieces } from "../../services/objects/repr.ts";
+import { reprPieces } from "../../services/objects/_repr.ts";
 import { code } from "./code.ts";
 
 /** The longest that anything here may take, in milliseconds: thousands of times what it takes. */

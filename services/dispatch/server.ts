@@ -16,7 +16,7 @@ import {
   type WorkerReport,
   type WorkersServer,
 } from "../../lib/net/mod.ts";
-import { parseWorkerOptions, startProcess } from "./processes.ts";
+import { parseWorkerOptions, startProcess } from "./_processes.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";
 
 export type { Mode, WorkerReport };

@@ -9,7 +9,7 @@ import {
   withCodec,
 } from "../../lib/framing/mod.ts";
 import { type Connection, framed } from "../../lib/net/mod.ts";
-import { reprPieces, textPieces } from "./repr.ts";
+import { reprPieces, textPieces } from "./_repr.ts";
 
 /** The tutorial's is 1234, which chat has. */
 export const PORT = 1236;

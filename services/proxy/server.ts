@@ -24,14 +24,14 @@ import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
 import { normalHost } from "../../lib/net/address.ts";
 import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint } from "../../lib/net/mod.ts";
-import { proxyDatagrams } from "./datagrams.ts";
-import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./faults.ts";
-import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./fields.ts";
-import { type ProxyReport, type Setting } from "./proxying.ts";
-import { proxyStreams } from "./streams.ts";
+import { proxyDatagrams } from "./_datagrams.ts";
+import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./_faults.ts";
+import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";
+import { type ProxyReport, type Setting } from "./_proxy.ts";
+import { proxyStreams } from "./_streams.ts";
 
-export type { Direction, FaultOptions, Range } from "./faults.ts";
-export type { Field, FieldFraming, Layout } from "./fields.ts";
+export type { Direction, FaultOptions, Range } from "./_faults.ts";
+export type { Field, FieldFraming, Layout } from "./_fields.ts";
 export type { ProxyReport };
 
 /** Options of {@linkcode serveProxy}. */

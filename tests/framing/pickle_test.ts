@@ -12,7 +12,7 @@ import {
   PickleTuple,
   type PickleValue,
 } from "@wirebench/wirebench/framing";
-import { repr } from "../../services/objects/repr.ts";
+import { repr } from "../../services/objects/_repr.ts";
 import { bytes, hasProgram } from "../harness.ts";
 
 interface Row {

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { encodePickle } from "@wirebench/wirebench/framing";
 import { command } from "../../scripts/processes.ts";
-import { PIECE, repr, textPieces } from "../../services/objects/repr.ts";
+import { PIECE, repr, textPieces } from "../../services/objects/_repr.ts";
 import { bytes, fakeServer, headed, type RawPeer, runClient, ServerProcess, within } from "../harness.ts";
 
 const PICKLE = "80049517000000000000007d94284b018c03486579944b028c05546865726594752e";

@@ -11,8 +11,8 @@ import {
   type FaultOptions,
   type Step,
   StreamFaults,
-} from "../../services/proxy/faults.ts";
-import { FieldReader, parseFraming } from "../../services/proxy/fields.ts";
+} from "../../services/proxy/_faults.ts";
+import { FieldReader, parseFraming } from "../../services/proxy/_fields.ts";
 import { mulberry32 } from "../../services/proxy/random.ts";
 import { bytes, fakeServer, headed, RawPeer, ServerProcess, temporaryFolder, textOf, within } from "../harness.ts";
 

@@ -12,8 +12,8 @@ import {
   sleep,
 } from "../../lib/net/mod.ts";
 import { rememberFile } from "../../lib/net/unix.ts";
-import { type Direction, type Fault, StreamFaults } from "./faults.ts";
-import { type Proxying, type Setting } from "./proxying.ts";
+import { type Direction, type Fault, StreamFaults } from "./_faults.ts";
+import { type Proxying, type Setting } from "./_proxy.ts";
 
 // The sockets are node:net's, not lib/net's: Deno's own cannot be reset on purpose (there is no SO_LINGER).
 

@@ -1,4 +1,4 @@
-import { type FieldFraming, FieldReader, type Found, parseFraming } from "./fields.ts";
+import { type FieldFraming, FieldReader, type Found, parseFraming } from "./_fields.ts";
 import { mulberry32, type Random, seedOf } from "./random.ts";
 
 /** One number, or the least and the most of what is drawn at random each time. */

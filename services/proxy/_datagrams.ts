@@ -1,7 +1,7 @@
 import { after, type Endpoint, formatAddress, isLoopback, resolveUdp, sleep } from "../../lib/net/mod.ts";
 import { LARGEST_DATAGRAM } from "../../lib/net/serve_udp.ts";
-import { DatagramFaults, type Direction } from "./faults.ts";
-import type { Proxying, Setting } from "./proxying.ts";
+import { DatagramFaults, type Direction } from "./_faults.ts";
+import type { Proxying, Setting } from "./_proxy.ts";
 
 /** How long after its last datagram a client is forgotten, in milliseconds. */
 const IDLE_TIMEOUT = 60_000;

@@ -1,6 +1,6 @@
 import type { Endpoint } from "../../lib/net/mod.ts";
 import type { Log } from "../../lib/log/mod.ts";
-import type { Faults } from "./faults.ts";
+import type { Faults } from "./_faults.ts";
 
 /** What has passed through a proxy, and what it did to it. */
 export interface ProxyReport {
