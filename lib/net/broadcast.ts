@@ -38,6 +38,12 @@ export interface BroadcastOptions {
   segmentSize?: number | undefined;
 }
 
+/** The defaults of {@linkcode BroadcastOptions}. */
+export const DEFAULT_BROADCAST: { readonly slow: SlowPolicy; readonly maxLag: number } = {
+  slow: "disconnect",
+  maxLag: 16 * 1024 * 1024,
+};
+
 /** From what part of `maxLag` on publishers should wait for a subscriber. The rest is for what is on its way. */
 const BEHIND = 1 / 4;
 /** The longest run written at once, so that a subscriber's progress shows. */
@@ -111,8 +117,8 @@ export class Broadcast {
    * @throws {RangeError} If `maxLag` is not a number of bytes above 0.
    */
   constructor(options: BroadcastOptions = {}) {
-    this.#slow = options.slow ?? "disconnect";
-    this.#maxLag = checkLimit("maxLag", options.maxLag ?? 16 * 1024 * 1024);
+    this.#slow = options.slow ?? DEFAULT_BROADCAST.slow;
+    this.#maxLag = checkLimit("maxLag", options.maxLag ?? DEFAULT_BROADCAST.maxLag);
     // Who is behind is found out when a segment is full, so there are several of them in the lag allowed.
     this.#segmentSize = Math.min(options.segmentSize ?? 1024 * 1024, Math.max(1, this.#maxLag >> 2));
     // Nothing is taken for a broadcast that nobody uses.

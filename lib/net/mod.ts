@@ -17,7 +17,14 @@
 
 export { formatAddress, type HostPort, isLoopback, type ListenAddress } from "./address.ts";
 export type { CountsRow } from "./_admission.ts";
-export { Broadcast, type BroadcastOptions, SLOW_POLICIES, type SlowPolicy, type Subscriber } from "./broadcast.ts";
+export {
+  Broadcast,
+  type BroadcastOptions,
+  DEFAULT_BROADCAST,
+  SLOW_POLICIES,
+  type SlowPolicy,
+  type Subscriber,
+} from "./broadcast.ts";
 export { connectTcp, type ConnectTcpOptions } from "./connect_tcp.ts";
 export { connectUdp, type ConnectUdpOptions, type UdpPeer } from "./connect_udp.ts";
 export { Connection, type LateReason } from "./connection.ts";
