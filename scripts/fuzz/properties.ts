@@ -16,7 +16,7 @@ import {
   PickleTuple,
   type PickleValue,
 } from "../../lib/framing/mod.ts";
-import { reprPieces } from "../../services/objects/_repr.ts";
+import { reprChunks } from "../../services/objects/_repr.ts";
 import { code } from "./code.ts";
 
 /** The longest that anything here may take, in milliseconds: thousands of times what it takes. */
@@ -148,7 +148,7 @@ export function pickleTakesItsTime(
 function readAndShow(bytes: Uint8Array): void {
   try {
     let left = SHOWN_PER_BYTE * bytes.length;
-    for (const piece of reprPieces(decodePickle(bytes))) {
+    for (const piece of reprChunks(decodePickle(bytes))) {
       left -= piece.length;
       if (left < 0) break;
     }
