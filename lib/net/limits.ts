@@ -103,6 +103,9 @@ export function limitsOf(given: ConnectionOptions | Limits): Limits {
   return limits;
 }
 
+/** The default of `maxConnections`. */
+export const DEFAULT_MAX_CONNECTIONS = 1000;
+
 /** How many bytes may wait to be written, unless something else is given. */
 export const DEFAULT_MAX_QUEUE: number = 16 * 1024 * 1024;
 
