@@ -1,57 +1,59 @@
+import { explainError } from "../../lib/cli/mod.ts";
 import { after, type Endpoint, formatAddress, isLoopback, resolveUdp, sleep } from "../../lib/net/mod.ts";
 import { LARGEST_DATAGRAM } from "../../lib/net/serve_udp.ts";
 import { DatagramFaults, type Direction } from "./_faults.ts";
-import type { Proxying, Setting } from "./_proxy.ts";
+import type { ProxyConfig, RunningProxy } from "./_proxy.ts";
 
-/** How long after its last datagram a client is forgotten, in milliseconds. */
+/** The time after its last datagram until a client is forgotten, in milliseconds. */
 const IDLE_TIMEOUT = 60_000;
 /**
- * How long a client must have been silent to make room for another, in milliseconds. In a loop of proxies each round
- * brings a new client: it ends when there is room for none.
+ * The time a client must be silent before a new one may replace it, in milliseconds. In a loop of proxies each round adds a
+ * client, so the loop ends once no client may be replaced.
  */
-const SILENT_AT_LEAST = 1000;
-/** How long a datagram is held back for the next one to go first, in milliseconds. */
-const HELD_BACK = 100;
-/** How many datagrams of a client may wait to be sent one way; a real queue drops the rest too. */
-const MOST_QUEUED = 1000;
-/** How long to wait before receiving again after an error, in milliseconds. */
+const MIN_SILENCE = 1000;
+/** The longest time a datagram is held back for the next one to be sent first, in milliseconds. */
+const REORDER_TIMEOUT = 100;
+/** The length of the queue of a client and direction. Like a router, the proxy drops datagrams beyond it. */
+const MAX_QUEUED = 1000;
+/** The pause before receiving again after an error, in milliseconds. */
 const ERROR_PAUSE = 100;
 
-/** The datagrams of one client that go one way. */
-class Lane {
-  readonly #setting: Setting;
+/** Forwards the datagrams of one client in one direction. */
+class DatagramQueue {
+  readonly #config: ProxyConfig;
   readonly #way: Direction;
   readonly #peer: string;
   readonly #faults: DatagramFaults;
   readonly #send: (datagram: Uint8Array) => Promise<unknown>;
   readonly #signal: AbortSignal;
-  /** Sends one after the other. */
+  /** Fulfilled when the last datagram of the queue is sent. */
   #tail: Promise<void> = Promise.resolve();
   #queued = 0;
   #number = 0;
-  /** When the last one goes. */
+  /** When the last datagram of the queue is due. */
   #due = 0;
-  #held: (() => void) | undefined;
+  /** Sends the datagram that is held back. */
+  #sendHeld: (() => void) | undefined;
 
   constructor(
-    setting: Setting,
+    config: ProxyConfig,
     way: Direction,
     peer: string,
     connection: number,
     signal: AbortSignal,
     send: (datagram: Uint8Array) => Promise<unknown>,
   ) {
-    this.#setting = setting;
+    this.#config = config;
     this.#way = way;
     this.#peer = peer;
-    this.#faults = new DatagramFaults(setting.faults, setting.seed, connection, way);
+    this.#faults = new DatagramFaults(config.faults, config.seed, connection, way);
     this.#send = send;
     this.#signal = signal;
   }
 
-  /** Passes a datagram on, or does not. The bytes may be overwritten afterwards. */
-  pass(bytes: Uint8Array): void {
-    const { copies, late, delay } = this.#faults.next();
+  /** Forwards a datagram, with its faults. The caller may overwrite the bytes afterwards. */
+  forward(bytes: Uint8Array): void {
+    const { copies, reordered, delay } = this.#faults.next();
     this.#number++;
     if (copies === 0) return this.#count("lost");
     if (copies > 1) this.#count("repeated");
@@ -59,40 +61,40 @@ class Lane {
     const send = () => {
       for (let copy = 0; copy < copies; copy++) this.#queue(datagram, delay);
     };
-    if (late && this.#held === undefined) {
+    if (reordered && this.#sendHeld === undefined) {
       this.#count("reordered");
-      const cancel = after(HELD_BACK, () => this.#held?.());
-      this.#held = () => {
+      const cancel = after(REORDER_TIMEOUT, () => this.#sendHeld?.());
+      this.#sendHeld = () => {
         cancel();
-        this.#held = undefined;
+        this.#sendHeld = undefined;
         send();
       };
     } else {
       send();
-      this.#held?.();
+      this.#sendHeld?.();
     }
   }
 
-  /** Lets go of what is held back: with the signal aborted, it goes nowhere. */
+  /** Cancels the timer of a held datagram. Abort the signal first, so that the datagram is not sent. */
   close(): void {
-    this.#held?.();
+    this.#sendHeld?.();
   }
 
-  #count(what: "lost" | "repeated" | "reordered"): void {
-    const { log, report } = this.#setting;
-    report.faults[what]++;
-    log.info("{peer}: datagram {number} {way} {what}", {
+  #count(fault: "lost" | "repeated" | "reordered"): void {
+    const { log, report } = this.#config;
+    report.faults[fault]++;
+    log.info("{peer}: datagram {number} {way} {fault}", {
       peer: this.#peer,
       number: this.#number,
       way: this.#way,
-      what,
+      fault,
     });
   }
 
   #queue(datagram: Uint8Array, delay: number): void {
-    const { log, report } = this.#setting;
+    const { log, report } = this.#config;
     const facts = { peer: this.#peer, way: this.#way };
-    if (this.#queued >= MOST_QUEUED) return log.warn("{peer}: too many datagrams wait to go {way}, one is lost", facts);
+    if (this.#queued >= MAX_QUEUED) return log.warn("{peer}: the queue {way} is full, datagram dropped", facts);
     this.#queued++;
     this.#due = Math.max(this.#due, performance.now() + delay);
     const due = this.#due;
@@ -104,37 +106,39 @@ class Lane {
         await this.#send(datagram);
         report[this.#way] += datagram.length;
       } catch (error) {
-        const words = error instanceof Error ? error.message : error;
-        if (!this.#signal.aborted) log.warn("{peer}: a datagram cannot go {way}: {error}", { ...facts, error: words });
+        if (!this.#signal.aborted) {
+          log.warn("{peer}: cannot send a datagram {way}: {error}", { ...facts, error: explainError(error) });
+        }
       }
     });
   }
 }
 
-/** A client by its address, and the socket that stands for it with the target. */
+/** A client, which has its own socket to the target. */
 interface Client {
-  readonly up: Lane;
-  /** When something passed last. */
-  passedAt: number;
-  /** Called for everything that passes, so that the client is not forgotten. */
+  readonly up: DatagramQueue;
+  /** When the last datagram was received from either side. */
+  lastActive: number;
+  /** Restarts the idle timeout. */
   touch(): void;
+  /** Closes the client's socket. */
   forget(): void;
 }
 
 /**
- * Passes datagrams on. Each client gets a socket of its own, so that the target tells them apart and answers find
- * their way back; only what the target sends is passed back.
+ * Forwards datagrams. Each client gets its own socket to the target, so that the target can distinguish clients and its
+ * answers reach the right one. Datagrams from other hosts than the target are not forwarded.
  *
- * @param setting Where from, where to, and what to do to them.
+ * @param config The checked options.
  * @returns The running proxy.
  */
-export async function proxyDatagrams(setting: Setting): Promise<Proxying> {
-  const { log, report, maxConnections } = setting;
-  const listen = setting.listen as Extract<Endpoint, { port: number }>;
-  const target = await resolveUdp(setting.to as Extract<Endpoint, { port: number }>);
+export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy> {
+  const { log, report, maxConnections } = config;
+  const listen = config.listen as Extract<Endpoint, { port: number }>;
+  const target = await resolveUdp(config.to as Extract<Endpoint, { port: number }>);
   const targetName = formatAddress(target);
   const front = Deno.listenDatagram({ transport: "udp", hostname: listen.hostname, port: listen.port });
-  /** The longest idle first. */
+  /** Ordered by last activity, the longest idle first. */
   const clients = new Map<string, Client>();
   const receiving = new Set<Promise<void>>();
   const stopped = new AbortController();
@@ -142,17 +146,17 @@ export async function proxyDatagrams(setting: Setting): Promise<Proxying> {
   function receive(
     socket: Deno.DatagramConn,
     signal: AbortSignal,
-    take: (datagram: Uint8Array, from: Deno.NetAddr) => void,
+    onDatagram: (datagram: Uint8Array, from: Deno.NetAddr) => void,
   ): void {
     const loop = (async () => {
       const buffer = new Uint8Array(LARGEST_DATAGRAM);
       while (!signal.aborted) {
         try {
           const [datagram, from] = await socket.receive(buffer);
-          if (!signal.aborted) take(datagram, from as Deno.NetAddr);
+          if (!signal.aborted) onDatagram(datagram, from as Deno.NetAddr);
         } catch (error) {
           if (signal.aborted) return;
-          log.warn("Cannot receive a datagram: {error}", { error: error instanceof Error ? error.message : error });
+          log.warn("Cannot receive a datagram: {error}", { error: explainError(error) });
           await sleep(ERROR_PAUSE, signal);
         }
       }
@@ -163,39 +167,39 @@ export async function proxyDatagrams(setting: Setting): Promise<Proxying> {
 
   function open(peer: string, address: Deno.NetAddr): Client {
     const number = ++report.connections;
-    const gone = new AbortController();
+    const forgotten = new AbortController();
     const back = Deno.listenDatagram({ transport: "udp", hostname: sourceFor(target), port: 0 });
-    const lane = (way: Direction, send: (datagram: Uint8Array) => Promise<unknown>) =>
-      new Lane(setting, way, peer, number, gone.signal, send);
-    const up = lane("up", (datagram) => back.send(datagram, target));
-    const down = lane("down", (datagram) => front.send(datagram, address));
-    let cancel = () => {};
+    const queue = (way: Direction, send: (datagram: Uint8Array) => Promise<unknown>) =>
+      new DatagramQueue(config, way, peer, number, forgotten.signal, send);
+    const up = queue("up", (datagram) => back.send(datagram, target));
+    const down = queue("down", (datagram) => front.send(datagram, address));
+    let cancelTimeout = () => {};
     const client: Client = {
       up,
-      passedAt: 0,
+      lastActive: 0,
       touch() {
-        client.passedAt = performance.now();
+        client.lastActive = performance.now();
         clients.delete(peer);
         clients.set(peer, client);
-        cancel();
-        cancel = after(IDLE_TIMEOUT, client.forget);
+        cancelTimeout();
+        cancelTimeout = after(IDLE_TIMEOUT, client.forget);
       },
       forget() {
-        cancel();
+        cancelTimeout();
         clients.delete(peer);
-        gone.abort();
+        forgotten.abort();
         up.close();
         down.close();
         back.close();
         log.info("{peer} forgotten", { peer });
       },
     };
-    receive(back, gone.signal, (datagram, from) => {
+    receive(back, forgotten.signal, (datagram, from) => {
       if (formatAddress(from) !== targetName) return;
       client.touch();
-      down.pass(datagram);
+      down.forward(datagram);
     });
-    log.info("{peer} came, connection {number}", { peer, number });
+    log.info("{peer} connected, connection {number}", { peer, number });
     return client;
   }
 
@@ -204,16 +208,16 @@ export async function proxyDatagrams(setting: Setting): Promise<Proxying> {
     let client = clients.get(peer);
     if (client === undefined) {
       if (clients.size >= maxConnections) {
-        const silent = clients.values().next().value!;
-        if (performance.now() - silent.passedAt < SILENT_AT_LEAST) {
-          return log.warn("{peer}: too many clients, its datagram is lost", { peer });
+        const idle = clients.values().next().value!;
+        if (performance.now() - idle.lastActive < MIN_SILENCE) {
+          return log.warn("{peer}: too many clients, datagram dropped", { peer });
         }
-        silent.forget();
+        idle.forget();
       }
       client = open(peer, from);
     }
     client.touch();
-    client.up.pass(datagram);
+    client.up.forward(datagram);
   });
 
   return {

@@ -1,82 +1,81 @@
-import { type FieldFraming, FieldReader, type Found, parseFraming } from "./_fields.ts";
+import { type FieldFraming, FieldReader, type FieldStart, parseFraming } from "./_fields.ts";
 import { mulberry32, type Random, seedOf } from "./random.ts";
 
-/** One number, or the least and the most of what is drawn at random each time. */
-export type Range = number | readonly [least: number, most: number];
+/** One number, or the bounds of a number drawn at random each time, both included. */
+export type Range = number | readonly [min: number, max: number];
 
-/** Which way bytes go: up from client to server, down from server to client. */
+/** Up is from client to server, down from server to client. */
 export type Direction = "up" | "down";
 
-/** Faults that a proxy can be asked for. Without any, it passes everything on as it comes. */
+/** Faults to inject. Without any, the proxy forwards everything unchanged. */
 export interface FaultOptions {
-  /** Writes go out in pieces of so many bytes, 1 or more. Streams only. */
+  /** Splits writes into fragments of this length, in bytes from 1. Streams only. */
   cut?: Range | undefined;
-  /** Each write waits so long, in milliseconds. Datagrams stay in order. */
+  /** Delays each write or datagram by this time, in milliseconds. The order does not change. */
   delay?: Range | undefined;
-  /** So many bytes a second pass, 1 or more. Streams only. */
+  /** Limits the throughput to this rate, in bytes a second from 1. Streams only. */
   rate?: number | undefined;
-  /** What comes within so long goes out in one write, in milliseconds; 1 MiB at the most. Streams only. */
+  /** Joins all bytes received within this time into one write of 1 MiB at most, in milliseconds. Streams only. */
   join?: number | undefined;
-  /** After so many bytes of a side no more is read from it, and the connection stays open. Streams only. */
+  /** Stops reading from a side after this many bytes, and keeps the connection open. Streams only. */
   stopAfter?: Range | undefined;
-  /** After so many bytes of a side the connection is reset. Streams only. */
+  /** Resets the connection after this many bytes in one direction. Streams only. */
   resetAt?: Range | undefined;
-  /** How messages are framed, for `resetIn`: `header`, `lines`, `netstring`, `length4`, `fixed:24` ... */
+  /** The framing of the messages, for `resetIn`: `header`, `lines`, `netstring`, `length4`, `fixed:24` ... */
   framing?: string | FieldFraming | undefined;
-  /** The connection is reset inside this field of a message: `header`, `payload`, `line` ... Streams only. */
+  /** Resets the connection inside this field of a message: `header`, `payload`, `line` ... Streams only. */
   resetIn?: string | undefined;
   /**
-   * Which message `resetIn` means, the first being 1.
+   * The number of the message for `resetIn`, from 1.
    *
    * @default {1}
    */
   message?: number | undefined;
-  /** How many of a hundred datagrams are lost. */
+  /** Percentage of datagrams to drop. */
   lose?: number | undefined;
-  /** How many of a hundred datagrams are sent twice. */
+  /** Percentage of datagrams to send twice. */
   repeat?: number | undefined;
-  /** How many of a hundred datagrams are held back until the next one has gone, or for 0.1 s. */
+  /** Percentage of datagrams to hold back until the next one is sent, or for 0.1 s. */
   reorder?: number | undefined;
   /**
-   * Which way the faults apply.
+   * The direction in which the faults apply.
    *
    * @default {"both"}
    */
   direction?: Direction | "both" | undefined;
 }
 
-/** Faults of streams, and faults of datagrams; the delay is one of both. */
-const OF_STREAMS = ["cut", "rate", "join", "stopAfter", "resetAt", "framing", "resetIn", "message"] as const;
-const OF_DATAGRAMS = ["lose", "repeat", "reorder"] as const;
+/** Options for streams only, and for datagrams only. */
+const STREAM_OPTIONS = ["cut", "rate", "join", "stopAfter", "resetAt", "framing", "resetIn", "message"] as const;
+const DATAGRAM_OPTIONS = ["lose", "repeat", "reorder"] as const;
 
-/** The least each may be. */
-const LEAST = { cut: 1, delay: 0, rate: 1, join: 0, stopAfter: 0, resetAt: 0, message: 1 } as const;
+/** The minimum of each option. */
+const MINIMUM = { cut: 1, delay: 0, rate: 1, join: 0, stopAfter: 0, resetAt: 0, message: 1 } as const;
 
 /**
- * Checks the faults that are asked for, and parses the framing.
+ * Checks the options, and parses the framing.
  *
- * @param options The faults.
- * @param datagrams Whether they are for datagrams; else they are for streams.
- * @returns The faults.
- * @throws {RangeError} If one is out of range, or for the other transport.
- * @throws {TypeError} If there is no framing of that name.
+ * @param options The faults to inject.
+ * @param datagrams Whether the proxy forwards datagrams instead of streams.
+ * @returns The checked options.
+ * @throws {RangeError} If an option is out of range, or for the other transport.
+ * @throws {TypeError} If there is no such framing.
  */
 export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
-  const stray = (datagrams ? OF_STREAMS : OF_DATAGRAMS).find((name) => options[name] !== undefined);
-  if (stray !== undefined) {
-    throw new RangeError(`Cannot use ${spelled(stray)} here: it is for ${datagrams ? "streams" : "datagrams"}`);
+  const misplaced = (datagrams ? STREAM_OPTIONS : DATAGRAM_OPTIONS).find((name) => options[name] !== undefined);
+  if (misplaced !== undefined) {
+    throw new RangeError(`Cannot use ${optionName(misplaced)} here: it is for ${datagrams ? "streams" : "datagrams"}`);
   }
-  for (const [name, least] of Object.entries(LEAST)) {
-    const range = options[name as keyof typeof LEAST];
-    const [from, to] = limitsOf(range ?? least);
-    const whole = name === "delay" || name === "join" || name === "rate" || [from, to].every(Number.isSafeInteger);
-    if (!(from >= least && from <= to && to < Infinity && whole)) {
+  for (const [name, minimum] of Object.entries(MINIMUM)) {
+    const [min, max] = boundsOf(options[name as keyof typeof MINIMUM] ?? minimum);
+    const whole = name === "delay" || name === "join" || name === "rate" || [min, max].every(Number.isSafeInteger);
+    if (!(min >= minimum && min <= max && max < Infinity && whole)) {
       throw new RangeError(
-        `Cannot use ${spelled(name)} ${[from, to].join("-")}: expected ${least} or more, the least first`,
+        `Cannot use ${optionName(name)} ${formatRange([min, max])}: expected ${minimum} or more, the lower bound first`,
       );
     }
   }
-  for (const name of OF_DATAGRAMS) {
+  for (const name of DATAGRAM_OPTIONS) {
     const percent = options[name] ?? 0;
     if (!(percent >= 0 && percent <= 100)) {
       throw new RangeError(`Cannot use ${name} ${percent}: expected 0 to 100 percent`);
@@ -95,211 +94,212 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
   return faults;
 }
 
-/** Faults that have been checked. */
+/** Checked options. */
 export interface Faults extends FaultOptions {
   framing?: FieldFraming | undefined;
 }
 
-/** One write of a stream, and what goes with it. */
+/** The next step of forwarding a stream: a write, or a fault. */
 export interface Step {
-  /** What to write; nothing where only `fault` counts. */
+  /** The bytes to write; empty with a fault. */
   bytes: Uint8Array;
-  /** How long to wait before, in milliseconds. */
+  /** The wait before the write, in milliseconds. */
   delay: number;
-  /** How long it takes at the given rate, in milliseconds. */
+  /** The duration of the write at the limited rate, in milliseconds. */
   pace: number;
-  /** What happens instead of a write. */
+  /** The fault that takes the place of the write. */
   fault?: Fault;
 }
 
-/** What ends the passing on of a stream. */
+/** A fault that ends the forwarding of a stream. */
 export interface Fault {
-  /** The connection is reset, or no more is read. */
+  /** Reset the connection, or stop reading. */
   kind: "reset" | "stop";
-  /** How many bytes have passed. */
+  /** Number of bytes forwarded before the fault. */
   at: number;
-  /** Which part of which message that is in, if it was asked for so. */
+  /** The field and message of a reset by `resetIn`. */
   where?: string;
 }
 
-/** How many writes a second a limited rate is spread over. */
-const SLICES = 20;
+/** Writes a second at a limited rate. */
+const WRITES_PER_SECOND = 20;
 const NOTHING = new Uint8Array();
 
-/** What to draw for: each from a generator of its own, so that no draw depends on what the others are used for. */
-const PURPOSES = ["cut", "delay", "place", "lose", "repeat", "reorder"] as const;
+/** Each purpose has its own generator, so that enabling one fault does not change the random numbers of another. */
+const PURPOSES = ["cut", "delay", "offset", "lose", "repeat", "reorder"] as const;
 type Purpose = typeof PURPOSES[number];
 
-/** The draws of one connection and direction. */
-class Draws {
+/** The random numbers of one connection and direction. */
+class FaultRandom {
   readonly #random: Record<Purpose, Random>;
 
   constructor(seed: number, connection: number, direction: Direction) {
-    const of = PURPOSES.map((purpose, index) =>
+    const generators = PURPOSES.map((purpose, index) =>
       [purpose, mulberry32(seedOf(seed, connection, direction === "up" ? 1 : 2, index))] as const
     );
-    this.#random = Object.fromEntries(of) as Record<Purpose, Random>;
+    this.#random = Object.fromEntries(generators) as Record<Purpose, Random>;
   }
 
-  /** An integer of the range. */
+  /** Draws an integer from a range. */
   integer(purpose: Purpose, range: Range): number {
-    const [least, most] = limitsOf(range);
-    return least + Math.floor(this.#random[purpose]() * (most - least + 1));
+    const [min, max] = boundsOf(range);
+    return min + Math.floor(this.#random[purpose]() * (max - min + 1));
   }
 
-  /** A number of the range. */
+  /** Draws a number from a range. */
   number(purpose: Purpose, range: Range): number {
-    const [least, most] = limitsOf(range);
-    return least + this.#random[purpose]() * (most - least);
+    const [min, max] = boundsOf(range);
+    return min + this.#random[purpose]() * (max - min);
   }
 
-  /** True so many times of a hundred. */
+  /** Returns true with this probability in percent. */
   chance(purpose: Purpose, percent: number): boolean {
     return this.#random[purpose]() * 100 < percent;
   }
 }
 
 /**
- * What is to be done with the bytes of one connection that go one way. The places of cuts and resets in the stream
- * depend on the seed, the connection's number and the direction alone, not on how the bytes happen to come.
+ * Decides the faults in one direction of one connection. The offsets of fragments and resets depend on the seed, the
+ * connection's number and the direction only, not on how the bytes arrive.
  */
 export class StreamFaults {
   readonly #options: Faults;
-  readonly #draws: Draws;
+  readonly #random: FaultRandom;
   readonly #fields: FieldReader | undefined;
-  #passed = 0;
-  #cutAt: number;
+  #forwarded = 0;
+  /** The offset at which the current fragment ends. */
+  #fragmentEnd: number;
   #resetAt: number;
   readonly #stopAt: number;
   #where: string | undefined;
 
-  /** Draws the places that are known from the beginning. */
+  /** Draws the offsets that do not depend on the stream's bytes. */
   constructor(options: Faults, seed: number, connection: number, direction: Direction) {
-    const { direction: which = "both" } = options;
-    this.#options = which === "both" || which === direction ? options : {};
-    this.#draws = new Draws(seed, connection, direction);
+    this.#options = faultsIn(direction, options);
+    this.#random = new FaultRandom(seed, connection, direction);
     const { cut, resetAt, stopAfter, framing } = this.#options;
-    this.#cutAt = cut === undefined ? Infinity : this.#draws.integer("cut", cut);
-    this.#resetAt = resetAt === undefined ? Infinity : this.#draws.integer("place", resetAt);
-    this.#stopAt = stopAfter === undefined ? Infinity : this.#draws.integer("place", stopAfter);
+    this.#fragmentEnd = cut === undefined ? Infinity : this.#random.integer("cut", cut);
+    this.#resetAt = resetAt === undefined ? Infinity : this.#random.integer("offset", resetAt);
+    this.#stopAt = stopAfter === undefined ? Infinity : this.#random.integer("offset", stopAfter);
     this.#fields = framing === undefined ? undefined : new FieldReader(framing);
   }
 
-  /** How long to gather what comes before it is passed on, in milliseconds. */
+  /** How long to join received bytes before a write, in milliseconds. */
   get join(): number {
     return this.#options.join ?? 0;
   }
 
-  /** How many bytes have passed. */
-  get passed(): number {
-    return this.#passed;
-  }
-
-  /** Whether the bytes still fit the framing that a fault was to be found by. */
+  /** Whether all bytes so far fit the framing, if there is one. */
   get fits(): boolean {
     return this.#fields?.fits ?? true;
   }
 
   /**
-   * Says what to do with the next bytes of the stream. Nothing comes after a step with a fault.
+   * Plans the forwarding of the stream's next chunk. A step with a fault is the last one.
    *
-   * @param chunk Any number of bytes; none, at the beginning, to learn what happens before the first.
-   * @returns The writes it becomes.
+   * @param chunk The chunk; empty at the start of the stream, for a fault before the first byte.
+   * @returns The steps.
    */
   *steps(chunk: Uint8Array): Generator<Step> {
-    for (const found of this.#fields?.push(chunk) ?? []) this.#look(found);
+    for (const start of this.#fields?.push(chunk) ?? []) this.#placeReset(start);
     const { delay = 0, rate = Infinity } = this.#options;
-    const slice = Math.ceil(rate / SLICES);
+    const longestWrite = Math.ceil(rate / WRITES_PER_SECOND);
     const last = Math.min(this.#resetAt, this.#stopAt);
-    let rest = chunk.subarray(0, last - this.#passed);
+    let rest = chunk.subarray(0, last - this.#forwarded);
     while (rest.length > 0) {
-      const bytes = rest.subarray(0, Math.min(slice, this.#cutAt - this.#passed));
+      const bytes = rest.subarray(0, Math.min(longestWrite, this.#fragmentEnd - this.#forwarded));
       rest = rest.subarray(bytes.length);
-      this.#passed += bytes.length;
-      if (this.#passed === this.#cutAt) this.#cutAt += this.#draws.integer("cut", this.#options.cut!);
-      yield { bytes, delay: this.#draws.number("delay", delay), pace: bytes.length / rate * 1000 };
+      this.#forwarded += bytes.length;
+      if (this.#forwarded === this.#fragmentEnd) this.#fragmentEnd += this.#random.integer("cut", this.#options.cut!);
+      yield { bytes, delay: this.#random.number("delay", delay), pace: bytes.length / rate * 1000 };
     }
-    if (this.#passed < last) return;
+    if (this.#forwarded < last) return;
     const kind = this.#resetAt <= this.#stopAt ? "reset" : "stop";
     const where = kind === "reset" && this.#where !== undefined ? { where: this.#where } : {};
-    yield { bytes: NOTHING, delay: 0, pace: 0, fault: { kind, at: this.#passed, ...where } };
+    yield { bytes: NOTHING, delay: 0, pace: 0, fault: { kind, at: this.#forwarded, ...where } };
   }
 
-  /** Sets the place of a reset inside the field, so that it falls between two of its bytes if it has two. */
-  #look({ field, message, at }: Found): void {
+  /** Sets the offset of a reset inside the field: between two of its bytes, if it has two. */
+  #placeReset({ field, message, at }: FieldStart): void {
     const { resetIn, message: wanted = 1 } = this.#options;
     if (field.name !== resetIn || message !== wanted) return;
-    // Where the end is not known yet, the one place surely inside is after the first byte.
+    // In a field of unknown length, only the offset after the first byte is known to be inside.
     const { length = 2 } = field;
-    const place = at + (length < 2 ? 0 : this.#draws.integer("place", [1, length - 1]));
-    if (place > this.#resetAt) return;
-    this.#resetAt = place;
+    const offset = at + (length < 2 ? 0 : this.#random.integer("offset", [1, length - 1]));
+    if (offset > this.#resetAt) return;
+    this.#resetAt = offset;
     this.#where = `in the ${field.name} of message ${message}`;
   }
 }
 
-/** What becomes of one datagram. */
-export interface Fate {
-  /** How many times it is sent: not at all, once, twice. */
+/** How to deliver one datagram. */
+export interface Delivery {
+  /** Number of copies to send: 0, 1 or 2. */
   copies: number;
-  /** Whether it goes after the next one. */
-  late: boolean;
-  /** How long it is held, in milliseconds. */
+  /** Whether to send it after the next datagram. */
+  reordered: boolean;
+  /** The delay in milliseconds. */
   delay: number;
 }
 
-/** What is to become of the datagrams of one client that go one way. */
+/** Decides the delivery of one client's datagrams in one direction. */
 export class DatagramFaults {
   readonly #options: Faults;
-  readonly #draws: Draws;
+  readonly #random: FaultRandom;
 
-  /** Draws nothing yet. */
+  /** Draws nothing yet: each datagram draws its own delivery. */
   constructor(options: Faults, seed: number, connection: number, direction: Direction) {
-    const { direction: which = "both" } = options;
-    this.#options = which === "both" || which === direction ? options : {};
-    this.#draws = new Draws(seed, connection, direction);
+    this.#options = faultsIn(direction, options);
+    this.#random = new FaultRandom(seed, connection, direction);
   }
 
-  /** The fate of the next datagram. */
-  next(): Fate {
+  /** Decides the delivery of the next datagram. */
+  next(): Delivery {
     const { lose = 0, repeat = 0, reorder = 0, delay = 0 } = this.#options;
-    const lost = this.#draws.chance("lose", lose);
-    const repeated = this.#draws.chance("repeat", repeat);
+    const lost = this.#random.chance("lose", lose);
+    const repeated = this.#random.chance("repeat", repeat);
     return {
       copies: lost ? 0 : repeated ? 2 : 1,
-      late: this.#draws.chance("reorder", reorder),
-      delay: this.#draws.number("delay", delay),
+      reordered: this.#random.chance("reorder", reorder),
+      delay: this.#random.number("delay", delay),
     };
   }
 }
 
-/** The faults asked for, in words. */
+/** Describes the faults in words, for the log. */
 export function describeFaults(options: Faults): string {
   const { cut, delay, rate, join, stopAfter, resetAt, framing, resetIn, message = 1, direction = "both" } = options;
   const words = [
-    cut === undefined ? "" : `writes cut into ${shown(cut)} bytes`,
-    delay === undefined ? "" : `delay ${shown(delay, 1000)} s`,
+    cut === undefined ? "" : `writes in fragments of ${formatRange(cut)} bytes`,
+    delay === undefined ? "" : `delay ${formatRange(delay, 1000)} s`,
     rate === undefined ? "" : `${rate} bytes a second`,
-    join === undefined ? "" : `joined over ${join / 1000} s`,
-    stopAfter === undefined ? "" : `nothing read after ${shown(stopAfter)} bytes`,
-    resetAt === undefined ? "" : `reset at byte ${shown(resetAt)}`,
+    join === undefined ? "" : `writes joined over ${join / 1000} s`,
+    stopAfter === undefined ? "" : `reading stops after ${formatRange(stopAfter)} bytes`,
+    resetAt === undefined ? "" : `reset at byte ${formatRange(resetAt)}`,
     resetIn === undefined ? "" : `reset in the ${resetIn} of message ${message} (${framing!.text})`,
-    ...OF_DATAGRAMS.map((name) => options[name] === undefined ? "" : `${name} ${options[name]} %`),
+    ...DATAGRAM_OPTIONS.map((name) => options[name] === undefined ? "" : `${name} ${options[name]} %`),
   ].filter(Boolean);
   if (words.length === 0) return "no faults";
-  return `${direction === "both" ? "both ways" : direction}: ${words.join(", ")}`;
+  return `${direction === "both" ? "both directions" : direction}: ${words.join(", ")}`;
 }
 
-/** A name as it is on the command line. */
-function spelled(name: string): string {
+/** The options that apply in a direction. */
+function faultsIn(direction: Direction, options: Faults): Faults {
+  return options.direction === undefined || options.direction === "both" || options.direction === direction
+    ? options
+    : {};
+}
+
+/** Formats a name as on the command line. */
+function optionName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-function limitsOf(range: Range): readonly [least: number, most: number] {
+function boundsOf(range: Range): readonly [min: number, max: number] {
   return typeof range === "number" ? [range, range] : range;
 }
 
-function shown(range: Range, per = 1): string {
-  const [least, most] = limitsOf(range);
-  return least === most ? String(least / per) : `${least / per}-${most / per}`;
+function formatRange(range: Range, unit = 1): string {
+  const [min, max] = boundsOf(range);
+  return min === max ? String(min / unit) : `${min / unit}-${max / unit}`;
 }

@@ -2,39 +2,39 @@ import type { Endpoint } from "../../lib/net/mod.ts";
 import type { Log } from "../../lib/log/mod.ts";
 import type { Faults } from "./_faults.ts";
 
-/** What has passed through a proxy, and what it did to it. */
+/** Counts of what a proxy has forwarded and of the faults it has injected. */
 export interface ProxyReport {
-  /** How many connections there were, or clients that sent datagrams. */
+  /** Number of connections, or of clients that sent datagrams. */
   connections: number;
-  /** How many of them ended with a reset: a fault, one that a side made, a target that could not be reached. */
+  /** Number of connections that ended with a reset: an injected fault, a reset by one side, or an unreachable target. */
   reset: number;
-  /** How many of them were open when the proxy was shut down, and cut off. */
-  cut: number;
-  /** How many bytes went from clients to the target. */
+  /** Number of connections that were open at shutdown, and were aborted. */
+  aborted: number;
+  /** Number of bytes forwarded from clients to the target. */
   up: number;
-  /** How many bytes went from the target to clients. */
+  /** Number of bytes forwarded from the target to clients. */
   down: number;
-  /** How many times each fault happened that happens once: to a connection, to a datagram. */
+  /** Number of faults of each kind that strikes a whole connection or a datagram. */
   faults: Record<"reset" | "stopped" | "lost" | "repeated" | "reordered", number>;
 }
 
-/** What both kinds of proxies are given. */
-export interface Setting {
+/** The checked options of a proxy, for streams and for datagrams. */
+export interface ProxyConfig {
   listen: Endpoint;
   to: Endpoint;
   faults: Faults;
   seed: number;
   maxConnections: number;
   log: Log;
-  /** Where to count. */
+  /** The counts, updated as the proxy runs. */
   report: ProxyReport;
 }
 
-/** A proxy at work, whatever it passes on. */
-export interface Proxying {
+/** A running proxy, for streams or for datagrams. */
+export interface RunningProxy {
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
-  /** How many connections are open. */
+  /** Number of open connections. */
   readonly connections: number;
-  /** Cuts everything off, and waits until all is closed. */
+  /** Aborts every connection, and waits until all sockets are closed. */
   stop(): Promise<void>;
 }
