@@ -24,13 +24,20 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
  * ```
  */
 export function json(framing: Framing<Uint8Array, Uint8Array>): Framing<JsonValue, JsonValue> {
-  return withCodec(framing, { decode, encode });
+  return withCodec(framing, { decode: decodeJson, encode: encodeJson });
 }
 
 /** Creates a value that is serialised unchanged (ECMAScript proposal JSON.parse source text access); not typed yet. */
 const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
 
-function decode(bytes: Uint8Array): JsonValue {
+/**
+ * Decodes one JSON value.
+ *
+ * @param bytes The whole value, in UTF-8.
+ * @returns The value.
+ * @throws {MalformedMessageError} If the bytes are not JSON.
+ */
+export function decodeJson(bytes: Uint8Array): JsonValue {
   const text = decodeText(bytes);
   try {
     return JSON.parse(text);
@@ -39,7 +46,14 @@ function decode(bytes: Uint8Array): JsonValue {
   }
 }
 
-function encode(value: JsonValue): Uint8Array {
+/**
+ * Encodes a value as JSON, in UTF-8.
+ *
+ * @param value The value.
+ * @returns The bytes.
+ * @throws {TypeError} If JSON cannot express the value.
+ */
+export function encodeJson(value: JsonValue): Uint8Array {
   const text = JSON.stringify(value, (key, field) => {
     const lost = field === undefined || typeof field === "function" || typeof field === "symbol" ||
       (typeof field === "number" && !Number.isFinite(field));

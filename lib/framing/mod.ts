@@ -27,7 +27,7 @@ export {
 export { fixed } from "./fixed.ts";
 export type { Decoder, Framing, FramingOptions } from "./framing.ts";
 export { type HeadedBatch, headedBatches } from "./headed_batches.ts";
-export { json, type JsonValue } from "./json.ts";
+export { decodeJson, encodeJson, json, type JsonValue } from "./json.ts";
 export { lengthPrefix, type LengthPrefixOptions } from "./length_prefix.ts";
 export { lineBatches } from "./line_batches.ts";
 export { lines } from "./lines.ts";

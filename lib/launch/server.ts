@@ -1,7 +1,7 @@
 import { Log } from "../log/log.ts";
 import { plural } from "../log/plural.ts";
 import { formatAddress, isLoopback } from "../net/address.ts";
-import { DEFAULT_DEADLINES } from "../net/limits.ts";
+import { DEFAULT_DEADLINES, DEFAULT_MAX_CONNECTIONS } from "../net/limits.ts";
 import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
 import type { Certificate } from "../net/_tls.ts";
 import type { ServeUdpOptions, UdpServer } from "../net/serve_udp.ts";
@@ -69,7 +69,7 @@ function tcpOptions(
     unix: text("PATH", "Listen at a Unix socket instead, for this user alone", ""),
     tlsCert: text("FILE", "Encrypt with TLS: the server's certificate, in PEM", ""),
     tlsKey: text("FILE", "Its private key, in PEM", ""),
-    maxConnections: integer("N", "Most connections at once", 1000, { least: 1 }),
+    maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
     maxPerAddress: integer("N", "Most of them from one address", 0, { least: 1, shown: STRANGERS }),
     ...(idleTimeout === false ? {} : { idleTimeout: seconds(IDLE_HELP, idleTimeout, { zero: Infinity }) }),
     ...(workers === undefined ? {} : { workers: integer("N", WORKERS_HELP, 1, { least: 1, most: 64 }) }),

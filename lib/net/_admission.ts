@@ -2,7 +2,7 @@ import { plural } from "../log/plural.ts";
 import { allowList } from "./allow_list.ts";
 import { blockOf, isLoopback } from "./address.ts";
 import type { CloseReason } from "./errors.ts";
-import { checkLimit } from "./limits.ts";
+import { checkLimit, DEFAULT_MAX_CONNECTIONS } from "./limits.ts";
 
 /** Default limit of connections from one address. It does not hold for loopback addresses. */
 const DEFAULT_PER_ADDRESS = 100;
@@ -28,7 +28,7 @@ export class Admission {
     maxConnectionsPerAddress?: number;
     sharedCounts?: CountsRow;
   }) {
-    const { allow, maxConnections = 1000, maxConnectionsPerAddress, sharedCounts } = options;
+    const { allow, maxConnections = DEFAULT_MAX_CONNECTIONS, maxConnectionsPerAddress, sharedCounts } = options;
     this.#allows = allow === undefined ? undefined : allowList(allow);
     this.#most = checkLimit("maxConnections", maxConnections);
     this.#mostPerAddress = maxConnectionsPerAddress === undefined

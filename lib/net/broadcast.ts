@@ -28,7 +28,7 @@ export interface BroadcastOptions {
    * of each subscriber. With `wait` the bound is a quarter of it, plus what each publisher publishes between two calls of
    * `ready()`.
    *
-   * @default {DEFAULT_MAX_LAG}
+   * @default {16777216}
    */
   maxLag?: number | undefined;
   /**
@@ -39,8 +39,11 @@ export interface BroadcastOptions {
   segmentSize?: number | undefined;
 }
 
-/** Bytes by which a subscriber may lag by default: 16 MiB. */
-export const DEFAULT_MAX_LAG: number = 16 * 1024 * 1024;
+/** Defaults of {@linkcode BroadcastOptions}. */
+export const DEFAULT_BROADCAST: { readonly slow: SlowPolicy; readonly maxLag: number } = {
+  slow: "disconnect",
+  maxLag: 16 * 1024 * 1024,
+};
 
 /** Fraction of `maxLag` from which on publishers should wait for a subscriber. The rest is for bytes on their way. */
 const LAGGING = 1 / 4;
@@ -115,8 +118,8 @@ export class Broadcast {
    * @throws {RangeError} If `maxLag` is not a number of bytes above 0.
    */
   constructor(options: BroadcastOptions = {}) {
-    this.#slow = options.slow ?? "disconnect";
-    this.#maxLag = checkLimit("maxLag", options.maxLag ?? DEFAULT_MAX_LAG);
+    this.#slow = options.slow ?? DEFAULT_BROADCAST.slow;
+    this.#maxLag = checkLimit("maxLag", options.maxLag ?? DEFAULT_BROADCAST.maxLag);
     // Lagging subscribers are found when a segment is full, so `maxLag` spans several segments.
     this.#segmentSize = Math.min(options.segmentSize ?? 1024 * 1024, Math.max(1, this.#maxLag >> 2));
     // An unused broadcast takes no memory.

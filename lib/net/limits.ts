@@ -102,6 +102,9 @@ export function limitsOf(given: ConnectionOptions | Limits): Limits {
   return limits;
 }
 
+/** Default of `maxConnections`. */
+export const DEFAULT_MAX_CONNECTIONS = 1000;
+
 /** Default maximum number of bytes that wait to be written: 16 MiB. */
 export const DEFAULT_MAX_QUEUE: number = 16 * 1024 * 1024;
 

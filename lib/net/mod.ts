@@ -20,7 +20,7 @@ export type { CountsRow } from "./_admission.ts";
 export {
   Broadcast,
   type BroadcastOptions,
-  DEFAULT_MAX_LAG,
+  DEFAULT_BROADCAST,
   SLOW_POLICIES,
   type SlowPolicy,
   type Subscriber,
@@ -31,7 +31,13 @@ export { Connection, type ReadWait } from "./connection.ts";
 export { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
 export { type CloseReason, ConnectionError } from "./errors.ts";
 export { type Framed, framed } from "./framed.ts";
-export { type ConnectionOptions, type Deadlines, DEFAULT_DEADLINES, type Limits } from "./limits.ts";
+export {
+  type ConnectionOptions,
+  type Deadlines,
+  DEFAULT_DEADLINES,
+  DEFAULT_MAX_CONNECTIONS,
+  type Limits,
+} from "./limits.ts";
 export { type DrainReport, serveTcp, type ServeTcpOptions, type TcpServer } from "./serve_tcp.ts";
 export { type DropReason, serveUdp, type ServeUdpOptions, type UdpServer } from "./serve_udp.ts";
 export {

@@ -1,5 +1,5 @@
 /**
- * Chat: many clients, every message sent on to all the others.
+ * Chat: forwards every message of a client to all other clients.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { Log, quoteText } from "../../lib/log/mod.ts";
 import {
   Broadcast,
   type Connection,
+  DEFAULT_BROADCAST,
   framed,
   serveTcp,
   type ServeTcpOptions,
@@ -30,13 +31,13 @@ export interface ServeChatOptions extends ServeTcpOptions {
    */
   maxMessage?: number;
   /**
-   * What becomes of a member that reads less fast than the others talk.
+   * How to treat a member that reads slower than the others send.
    *
    * @default {"disconnect"}
    */
   slow?: SlowPolicy;
   /**
-   * How many bytes a member may be behind the others before that.
+   * The most bytes a member may lag behind the others before that.
    *
    * @default {16777216}
    */
@@ -44,11 +45,10 @@ export interface ServeChatOptions extends ServeTcpOptions {
 }
 
 /**
- * Serves chat: the first message of a client is its name, every other one goes to all the others, after the name.
+ * Serves chat: a client's first message is its name; the server forwards each later message to all other clients, as two
+ * messages, the name and the text. A member may listen without ever sending, so by default there is no idle timeout.
  *
- * Whoever only listens may do so for as long as they like, so there is no idle timeout unless one is given.
- *
- * @param options Where to listen, and limits; the port is 1234 unless given.
+ * @param options Where to listen, and limits; the default port is 1234.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -78,7 +78,7 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
           const message = bytes.subarray(start, end);
           start = end;
           if (member === undefined) member = new Member(room, connection, message, log);
-          else member.say(message);
+          else member.forward(message);
           // Wait for members that lag before reading on.
           const ready = room.ready();
           if (ready !== undefined) await ready;
@@ -91,35 +91,35 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
   });
 }
 
-/** Somebody in the chat: a connection that has said its name. */
+/** A connection that has sent its name. */
 class Member implements Disposable {
-  /** The name under its header, as it stands before everything that this member says. */
+  /** The name under its header: the first half of everything forwarded from this member. */
   readonly #name: Uint8Array;
   readonly #subscriber: Subscriber;
   readonly #log: Log;
   readonly #who: { name: string; peer: string };
 
   constructor(room: Broadcast, connection: Connection, message: Uint8Array, log: Log) {
-    const name = textOf(message);
+    const name = decodeMessage(message);
     checkName(name);
     this.#name = new Uint8Array(message);
     this.#log = log;
     this.#who = { name: quoteText(name), peer: connection.remote };
     this.#subscriber = room.subscribe(connection, (dropped) => {
-      const what = dropped > 0 ? "{dropped} bytes dropped" : "the others wait";
-      log.warn(`{name} at {peer} is too slow: ${what}`, { ...this.#who, dropped });
+      const effect = dropped > 0 ? "{dropped} bytes dropped" : "the others wait";
+      log.warn(`{name} at {peer} is too slow: ${effect}`, { ...this.#who, dropped });
     });
     log.info("{name} joined from {peer}", this.#who);
   }
 
-  /** Passes a message on to all the others, as it came. */
-  say(message: Uint8Array): void {
-    // Name and text in one write: the tutorial's client loses its place when they come apart.
+  /** Forwards a message unchanged to all other members. */
+  forward(message: Uint8Array): void {
+    // Name and text in one write: the tutorial's client expects both in one read.
     this.#subscriber.publish([this.#name, message]);
     if (this.#log.showsMessages) this.#log.said(this.#who.peer, "Server", message.subarray(HEADER_LENGTH));
   }
 
-  /** Waits until everything that the others have said is written. */
+  /** Waits until all messages of the others are written. */
   leave(): Promise<void> {
     return this.#subscriber.leave();
   }
@@ -130,17 +130,17 @@ class Member implements Disposable {
   }
 }
 
-/** The text of a message under its header. */
-function textOf(message: Uint8Array): string {
+/** Decodes the text of a message that includes its header. */
+function decodeMessage(message: Uint8Array): string {
   return decodeText(message.subarray(HEADER_LENGTH));
 }
 
 const options = {
-  slow: choice("What becomes of a member that does not keep up", SLOW_POLICIES, "disconnect"),
+  slow: choice("How to treat a member that does not keep up", SLOW_POLICIES, DEFAULT_BROADCAST.slow),
   maxLag: integer(
     "BYTES",
-    "How far behind the others a member may be, and what a room keeps at the most",
-    16 * 1024 * 1024,
+    "Most bytes a member may lag behind the others, and most the room keeps",
+    DEFAULT_BROADCAST.maxLag,
     { least: 1 },
   ),
 };
@@ -148,7 +148,7 @@ const options = {
 if (import.meta.main) {
   runTcpServer({
     name: "chat",
-    summary: "Sends every message on to all the other clients.",
+    summary: "Forwards every message of a client to all other clients.",
     port: PORT,
     idleTimeout: Infinity,
     options,

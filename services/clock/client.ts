@@ -4,11 +4,14 @@ import { connectTcp, framed } from "../../lib/net/mod.ts";
 import { framing, PORT } from "./protocol.ts";
 
 const options = {
-  count: integer("N", "Leave after so many messages, the welcome included", 0, { least: 1, shown: "no end" }),
+  count: integer("N", "Number of messages to print before leaving, the welcome included", 0, {
+    least: 1,
+    shown: "no end",
+  }),
 };
 
 async function main({ values: { count }, target, requests }: ClientRun<typeof options>): Promise<void> {
-  // Nobody owes the next tick, so it may come at any time; only one that has begun has to end.
+  // The interval is the server's choice, so the wait for a tick has no timeout; the rest of a tick has one.
   using connection = await connectTcp({ ...target, idleTimeout: Infinity });
   const messages = framed(connection, framing);
   try {
@@ -18,7 +21,7 @@ async function main({ values: { count }, target, requests }: ClientRun<typeof op
       if (++received === count) return;
     }
   } catch (error) {
-    if (requests.stop.aborted) return; // Ctrl-C is how one stops listening.
+    if (requests.stop.aborted) return; // Ctrl-C is the normal end.
     throw error;
   }
   throw new CommandError("The server ended");
@@ -27,7 +30,7 @@ async function main({ values: { count }, target, requests }: ClientRun<typeof op
 if (import.meta.main) {
   await runClient({
     name: "clock",
-    summary: "Prints what the clock server tells.",
+    summary: "Prints the messages of the clock server.",
     port: PORT,
     options,
   }, main);

@@ -1,28 +1,28 @@
 import { decimalHeader, type Framing, text } from "../../lib/framing/mod.ts";
 
-/** The tutorial's is 1234, which chat has. */
+/** The tutorial's 1234 belongs to chat here. */
 export const PORT = 1235;
 
-/** How often the server tells the time, in milliseconds: the tutorial's. */
+/** The tutorial's time between ticks in milliseconds, the default of `--interval`. */
 export const INTERVAL = 3000;
 
-/** What the server says first. */
+/** The server's first message. */
 export const WELCOME = "Welcome to the server!";
 
 /** Text under the decimal header. */
 export const framing: Framing<string> = text(decimalHeader());
 
 /**
- * Tells the time as the tutorial does: seconds since the epoch, as Python prints a float, so always with a point.
+ * Formats a tick as the tutorial does: seconds since the epoch as Python prints a float, always with a decimal point.
  *
- * @param milliseconds The time since the epoch; microseconds are kept, as in Python's `time.time()`.
+ * @param milliseconds The time since the epoch, with microseconds as Python's `time.time()` has them.
  */
 export function tick(milliseconds: number): string {
   const seconds = Math.round(milliseconds * 1000) / 1e6;
   return `The time is ${Number.isInteger(seconds) ? `${seconds}.0` : seconds}`;
 }
 
-/** The time since the epoch in milliseconds, with microseconds for as long as the finer clock agrees with the wall's. */
+/** The time since the epoch in milliseconds: with microseconds, unless the monotonic clock has drifted from the wall clock. */
 export function now(): number {
   const wall = Date.now();
   const fine = performance.timeOrigin + performance.now();

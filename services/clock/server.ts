@@ -1,5 +1,5 @@
 /**
- * Clock: length-headed messages that the server pushes.
+ * Clock: the server pushes messages under a length header; the client only listens.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { framing, INTERVAL, now, PORT, tick, WELCOME } from "./protocol.ts";
 /** Options of {@linkcode serveClock}. */
 export interface ServeClockOptions extends ServeTcpOptions {
   /**
-   * How often the time is told, in milliseconds above 0.
+   * Time between ticks, in milliseconds above 0.
    *
    * @default {3000}
    */
@@ -29,10 +29,10 @@ export interface ServeClockOptions extends ServeTcpOptions {
 }
 
 /**
- * Serves clock: welcomes every client, then tells the time again and again. A client that does not read is dropped
- * once `writeTimeout` has passed; ticks that it misses meanwhile are not made up for.
+ * Serves clock: sends every client a welcome, then a tick at every interval. A client that does not read is closed
+ * after `writeTimeout`; ticks that fall due meanwhile are skipped.
  *
- * @param options Where to listen, and limits; the port is 1235 unless given.
+ * @param options Where to listen, and limits; the default port is 1235.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -56,65 +56,64 @@ export function serveClock(options: ServeClockOptions = {}): TcpServer {
 
   return serveTcp(
     { port: PORT, ...options, log },
-    (connection) => tellTime(connection, interval, (message) => log.said("Server", connection.remote, message)),
+    (connection) => sendTicks(connection, interval, (message) => log.said("Server", connection.remote, message)),
   );
 }
 
 /**
- * Serves one client: each message is written before the next is thought of, so a client that does not read costs one
- * message of memory, until its connection is closed as too slow.
+ * Serves one client. Each message is written before the next is made, so a client that does not read holds one message
+ * in memory until its connection is closed as too slow.
  *
- * @param connection Whom to tell.
- * @param interval How often, in milliseconds above 0.
- * @param told Called with each message that was written.
+ * @param connection The client's connection.
+ * @param interval Time between ticks, in milliseconds above 0.
+ * @param onSent Called with each message after it was written.
  */
-export async function tellTime(
+export async function sendTicks(
   connection: Connection,
   interval: number,
-  told: (message: string) => void = () => {},
+  onSent: (message: string) => void = () => {},
 ): Promise<void> {
   const messages = framed(connection, framing);
-  async function say(message: string): Promise<void> {
+  async function send(message: string): Promise<void> {
     await messages.send(message);
-    told(message);
+    onSent(message);
   }
-  const began = performance.now();
-  const hearing = ignore(connection);
+  const started = performance.now();
+  const input = discardInput(connection);
   try {
-    await say(WELCOME);
+    await send(WELCOME);
     for (let due = 1;;) {
-      const past = performance.now() - began;
-      // Counted from the beginning, so that delays do not add up.
-      await sleep(due * interval - past, connection.ending);
+      // Tick `due` is timed from the start of the connection, so delays do not accumulate.
+      await sleep(due * interval - (performance.now() - started), connection.ending);
       if (connection.ending.aborted) break;
-      await say(tick(now()));
-      // A tick whose time has passed is left out. A timer may go off a little early, which makes none come twice.
-      due = Math.max(due, Math.floor((performance.now() - began) / interval)) + 1;
+      await send(tick(now()));
+      // Skips ticks whose time has passed. The maximum keeps a timer that fires early from repeating a tick.
+      due = Math.max(due, Math.floor((performance.now() - started) / interval)) + 1;
     }
   } catch (error) {
-    if (!hearing.ended || connection.reason !== "reset") throw error;
-    throw new ConnectionError("finished", "The client had left");
+    if (!input.ended || connection.reason !== "reset") throw error;
+    throw new ConnectionError("finished", "The client has left");
   }
 }
 
-/** Drops what a client says, which it has no reason to, and tells whether it has ended: it may still listen. */
-function ignore(connection: Connection): { ended: boolean } {
-  const hearing = { ended: false };
+/** Reads and discards all input. `ended` becomes true when the client ends its sending side; it may still read. */
+function discardInput(connection: Connection): { ended: boolean } {
+  const input = { ended: false };
   (async () => {
-    while (await connection.readChunk(Infinity) !== null) { /* dropped */ }
-    hearing.ended = true;
-  })().catch(() => {}); // The next tick finds out.
-  return hearing;
+    while (await connection.readChunk(Infinity) !== null) { /* discarded */ }
+    input.ended = true;
+  })().catch(() => {}); // The next write reports the error.
+  return input;
 }
 
 if (import.meta.main) {
   runTcpServer({
     name: "clock",
-    summary: "Tells every client the time, again and again.",
+    summary: "Sends every client the time at every interval.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveClock" },
     messages: false,
     idleTimeout: false,
-    options: { interval: seconds("How often to tell the time", INTERVAL) },
+    options: { interval: seconds("Time between ticks", INTERVAL) },
   }, serveClock);
 }

@@ -10,7 +10,7 @@ async function main({ operands, target }: ClientRun<Record<never, never>>): Prom
   using connection = await connectTcp(target);
   const messages = framed(connection, protocol);
   using stdin = operands.length === 0 ? new Stdin() : undefined;
-  // The server going away is told at once, not with the next line.
+  // Closing standard input ends the loop at once when the server goes away, not at the next line.
   connection.signal.addEventListener("abort", () => stdin?.close());
   for await (const line of stdin?.lines() ?? operands) {
     await printLine(await messages.request(line));
@@ -20,8 +20,8 @@ async function main({ operands, target }: ClientRun<Record<never, never>>): Prom
 if (import.meta.main) {
   await runClient({
     name: "delimited",
-    summary: "Sends lines, and prints what comes back.",
+    summary: "Sends lines and prints the answers.",
     port: PORT,
-    operands: { usage: "[LINE...]", help: "What to send (default: the lines of standard input)", most: Infinity },
+    operands: { usage: "[LINE...]", help: "The lines to send (default: the lines of standard input)", most: Infinity },
   }, main);
 }

@@ -1,6 +1,6 @@
 import { type Framing, lines, text } from "../../lib/framing/mod.ts";
 
-/** Not given by the tutorial. */
+/** The tutorial names no port. */
 export const PORT = 3004;
 
 /** Lines of UTF-8 text. */

@@ -1,5 +1,5 @@
 /**
- * Delimited: messages that end in a newline, several in one read and one in several.
+ * Delimited: messages that end in a newline. One read may hold several messages, and one message may take several reads.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const LINE_FEED = 0x0a;
 /** Options of {@linkcode serveDelimited}. */
 export interface ServeDelimitedOptions extends ServeTcpOptions {
   /**
-   * The longest line accepted, in bytes without its newline.
+   * The longest line accepted, in bytes, without its newline.
    *
    * @default {1048576}
    */
@@ -23,9 +23,9 @@ export interface ServeDelimitedOptions extends ServeTcpOptions {
 }
 
 /**
- * Serves delimited: sends every line back, ended by `\n`. A last line without one counts.
+ * Serves delimited: sends every line back, ended by `\n`, even a last line that has none.
  *
- * @param options Where to listen, and limits; the port is 3004 unless given.
+ * @param options Where to listen, and limits; the default port is 3004.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -46,37 +46,37 @@ export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
     const messages = framed(connection, framing);
-    // All the lines of one read are one block, which is sent back in one write.
-    for (let blocks; (blocks = await messages.receiveBatch()).length > 0;) {
-      for (const block of blocks) {
-        await connection.write(block);
-        if (log.showsMessages) sayLines(log, connection.remote, block);
+    // The lines of one read form one batch, sent back in one write.
+    for (let batches; (batches = await messages.receiveBatch()).length > 0;) {
+      for (const batch of batches) {
+        await connection.write(batch);
+        if (log.showsMessages) logLines(log, connection.remote, batch);
       }
     }
   });
 }
 
-/** Logs each line of a block, and that it was sent back. */
-function sayLines(log: Log, peer: string, block: Uint8Array): void {
-  for (let start = 0, end; start < block.length; start = end + 1) {
-    end = block.indexOf(LINE_FEED, start);
-    const line = block.subarray(start, end);
+/** Logs each line as received and as sent back. */
+function logLines(log: Log, peer: string, batch: Uint8Array): void {
+  for (let start = 0, end; start < batch.length; start = end + 1) {
+    end = batch.indexOf(LINE_FEED, start);
+    const line = batch.subarray(start, end);
     log.said(peer, "Server", line);
     if (log.said("Server", peer, line)) continue;
-    return log.omit(2 * countLines(block.subarray(end + 1)));
+    return log.omit(2 * countLines(batch.subarray(end + 1)));
   }
 }
 
-function countLines(block: Uint8Array): number {
+function countLines(batch: Uint8Array): number {
   let count = 0;
-  for (const byte of block) if (byte === LINE_FEED) count++;
+  for (const byte of batch) if (byte === LINE_FEED) count++;
   return count;
 }
 
 if (import.meta.main) {
   runTcpServer({
     name: "delimited",
-    summary: "Sends back every line.",
+    summary: "Sends every line back.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveDelimited" },
   }, serveDelimited);

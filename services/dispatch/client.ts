@@ -5,9 +5,9 @@ import { type Connection, connectTcp } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";
 
 const options = {
-  connections: integer("N", "How many connections to hold", 100, { least: 1, most: 10_000 }),
-  size: integer("BYTES", "How much to send at once", 64, { least: 1, most: 65_536 }),
-  duration: seconds("How long to count", 1000),
+  connections: integer("N", "Number of connections", 100, { least: 1, most: 10_000 }),
+  size: integer("BYTES", "Length of a message", 64, { least: 1, most: 65_536 }),
+  duration: seconds("Duration of the measurement", 1000),
 };
 
 async function main({ values, target, requests: { stop } }: ClientRun<typeof options>): Promise<void> {
@@ -15,17 +15,17 @@ async function main({ values, target, requests: { stop } }: ClientRun<typeof opt
   try {
     for (let opened = 0; opened < values.connections; opened++) connections.push(await connectTcp(target));
     const message = crypto.getRandomValues(new Uint8Array(values.size));
-    const began = performance.now();
-    const until = began + values.duration;
+    const started = performance.now();
+    const until = started + values.duration;
     const counts = await Promise.all(connections.map((connection) => roundTrips(connection, message, until)));
     if (stop.aborted) throw new CommandError("Interrupted");
-    await writeStdout(encodeText(`${summary(counts, performance.now() - began)}\n`));
+    await writeStdout(encodeText(`${summary(counts, performance.now() - started)}\n`));
   } finally {
     for (const connection of connections) connection.close();
   }
 }
 
-/** Sends a message and waits until all of it is back, again and again. */
+/** Sends a message and receives its echo, again and again; returns the number of round trips. */
 async function roundTrips(connection: Connection, message: Uint8Array, until: number): Promise<number> {
   let count = 0;
   while (performance.now() < until) {
@@ -34,7 +34,7 @@ async function roundTrips(connection: Connection, message: Uint8Array, until: nu
       const chunk = await connection.readChunk();
       if (chunk === null) throw new CommandError(`The server ended after ${count} round trips`);
       if (chunk.some((byte, at) => byte !== message[received + at])) {
-        throw new CommandError("The server sent back something else");
+        throw new CommandError("The server did not send the message back");
       }
       received += chunk.length;
     }
@@ -54,7 +54,7 @@ function summary(counts: number[], milliseconds: number): string {
 if (import.meta.main) {
   await runClient({
     name: "dispatch",
-    summary: "Holds many connections to the dispatch server, and counts round trips.",
+    summary: "Counts round trips over many connections to the dispatch server.",
     port: PORT,
     options,
   }, main);

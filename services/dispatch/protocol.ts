@@ -1,15 +1,15 @@
 import type { Connection } from "../../lib/net/mod.ts";
 
-/** In none of the tutorials. */
+/** No tutorial has this service. */
 export const PORT = 3007;
 
-/** Who serves: one event loop, several threads with a loop each, several processes with a loop each. */
+/** One event loop, several threads with an event loop each, or several processes with an event loop each. */
 export type Mode = "loop" | "workers" | "processes";
 
-/** All of them. */
+/** All modes. */
 export const MODES: readonly Mode[] = ["loop", "workers", "processes"];
 
-/** What is done with a connection in every mode: it gets back what it sends. */
+/** Serves one connection, the same way in every mode: sends every byte back. */
 export async function echo(connection: Connection): Promise<void> {
   for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);
 }

@@ -1,55 +1,57 @@
 /**
- * Dispatch: three ways to serve many clients, to be compared.
+ * Dispatch: the same echo server with one event loop, several threads or several processes, for comparison.
  *
  * @module
  */
 
-import { choice, flag, integer, Stdin, type StopRequests } from "../../lib/cli/mod.ts";
+import { choice, flag, integer } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import {
+  DEFAULT_MAX_CONNECTIONS,
   serveTcp,
   type ServeTcpOptions,
   serveWorkers,
   startThread,
-  type WorkerOptions,
   type WorkerReport,
   type WorkersServer,
 } from "../../lib/net/mod.ts";
-import { parseWorkerOptions, startProcess } from "./processes.ts";
+import { receiveOptions, startProcess } from "./_processes.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";
 
 export type { Mode, WorkerReport };
 
 /**
- * Options of {@linkcode serveDispatch}. Limits hold for each thread or process: how the kernel shares connections out
- * is not even.
+ * Options of {@linkcode serveDispatch}. Limits on connections hold for all threads together, and for each process by itself.
  */
 export interface ServeDispatchOptions extends ServeTcpOptions {
   /**
-   * Who serves: one event loop, several threads, several processes.
+   * One event loop, several threads or several processes.
    *
    * @default {"loop"}
    */
   mode?: Mode;
   /**
-   * How many threads or processes.
+   * Number of threads or processes.
    *
    * @default {navigator.hardwareConcurrency}
    */
   workers?: number;
 }
 
+const DEFAULT_MODE: Mode = "loop";
+const DEFAULT_WORKERS = navigator.hardwareConcurrency;
+
 /**
  * Serves echo in one of three ways.
  *
- * - `loop`: one event loop. The least memory, and no data to share; one core.
- * - `workers`: threads that share the port and the process, each with its own loop and its own data. All cores.
- * - `processes`: the same with processes, each in its own sandbox. One that fails takes only its own clients along.
+ * - `loop`: one event loop. Uses the least memory and one core.
+ * - `workers`: threads that share the port and the process, each with its own event loop and data. Uses all cores.
+ * - `processes`: processes that share the port, each in its own sandbox. A failing process disconnects only its own clients.
  *
- * @param options Where to listen, limits, and how; the port is 3007 unless given.
+ * @param options The mode, where to listen, and limits; the default port is 3007.
  * @returns The running server.
- * @throws {Deno.errors.NotCapable} If the sandbox does not allow to listen, or to start processes.
+ * @throws {Deno.errors.NotCapable} If the sandbox does not allow listening, or starting processes.
  *
  * @example One loop
  * ```ts
@@ -59,8 +61,7 @@ export interface ServeDispatchOptions extends ServeTcpOptions {
  * ```
  */
 export async function serveDispatch(options: ServeDispatchOptions = {}): Promise<WorkersServer> {
-  const { mode = "loop", workers = navigator.hardwareConcurrency, log = new Log("Server") } = options;
-  const { mode: _, workers: __, ...limits } = options;
+  const { mode = DEFAULT_MODE, workers = DEFAULT_WORKERS, log = new Log("Server"), ...limits } = options;
   const all = { port: PORT, ...limits, log };
   if (mode === "loop") {
     const server = serveTcp(all, echo);
@@ -83,40 +84,31 @@ export async function serveDispatch(options: ServeDispatchOptions = {}): Promise
   return await serveWorkers({ ...all, workers, called: mode, start });
 }
 
-/**
- * What the process that started this one wants of it: the first line of standard input. It stops when standard input
- * ends, since the other is gone then, however it went.
- */
-async function workerOptions(requests: StopRequests): Promise<Partial<WorkerOptions>> {
-  const stdin = new Stdin();
-  requests.stop.addEventListener("abort", () => stdin.close());
-  const lines = stdin.lines();
-  const { value } = await lines.next();
-  (async () => {
-    while (!(await lines.next()).done) { /* nothing more is said there */ }
-    requests.request("end of standard input");
-  })();
-  return value === undefined ? {} : parseWorkerOptions(value);
-}
-
 const options = {
-  mode: choice("How to serve many clients", MODES, "loop"),
-  workers: integer("N", "How many workers or processes", navigator.hardwareConcurrency, { least: 1, most: 64 }),
-  maxConnections: integer("N", "Most connections at once, of each worker or process", 1000, { least: 1 }),
-  worker: flag("Be one of several processes: options come from the first line of standard input, its end stops"),
+  mode: choice("How to serve many clients", MODES, DEFAULT_MODE),
+  workers: integer("N", "Number of workers or processes", DEFAULT_WORKERS, { least: 1, most: 64 }),
+  maxConnections: integer(
+    "N",
+    "Most connections at once; in mode processes, of each process",
+    DEFAULT_MAX_CONNECTIONS,
+    {
+      least: 1,
+    },
+  ),
+  worker: flag("Internal: one of several processes, whose options are the first line of standard input"),
 };
 
 if (import.meta.main) {
   runTcpServer({
     name: "dispatch",
-    summary: "Serves echo with one loop, several workers or several processes.",
+    summary: "Serves echo with one event loop, several worker threads or several processes.",
     port: PORT,
     messages: false,
     options,
   }, async ({ worker, ...options }, requests) => {
-    // To start processes is a way out of the sandbox. It is given up before the first client can come.
+    // A process that may start others can escape its sandbox, so the permission is revoked before the first client.
     if (options.mode !== "processes") await Deno.permissions.revoke({ name: "run" });
-    const server = await serveDispatch({ ...options, ...(worker ? await workerOptions(requests) : {}) });
+    const server = await serveDispatch({ ...options, ...(worker ? await receiveOptions(requests) : {}) });
     await Deno.permissions.revoke({ name: "run" });
     return server;
   });

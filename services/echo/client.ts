@@ -2,16 +2,16 @@ import { CommandError, Stdin, streamToStdout, writeStdout } from "../../lib/cli/
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { type Connection, connectTcp } from "../../lib/net/mod.ts";
-import { GREETING, PORT } from "./protocol.ts";
+import { DEFAULT_MESSAGE, PORT } from "./protocol.ts";
 
 /**
- * Sends what comes, and hands on what comes back as it comes, until as many bytes came back as were sent.
+ * Sends chunks and receives the echo at the same time, until as many bytes have been received as were sent.
  *
  * @param connection A connection to an echo server.
- * @param source What to send.
- * @param sink Takes what comes back; valid until its promise is fulfilled.
- * @param timeout How long anything sent may take to come back, in milliseconds.
- * @throws {CommandError} If the server ends before everything came back, or sends back more than it got.
+ * @param source The chunks to send.
+ * @param sink Receives each chunk of the echo, which is valid until the sink's promise is fulfilled.
+ * @param timeout The longest wait for the echo of bytes already sent, in milliseconds.
+ * @throws {CommandError} If the server ends before the whole echo was received, or sends more than it received.
  */
 export async function echo(
   connection: Connection,
@@ -21,7 +21,7 @@ export async function echo(
 ): Promise<void> {
   let sent = 0;
   let received = 0;
-  let all = false;
+  let sentAll = false;
 
   async function send(): Promise<void> {
     for await (const chunk of source) {
@@ -29,24 +29,26 @@ export async function echo(
       sent += chunk.length;
       await connection.write(chunk);
     }
-    all = true;
+    sentAll = true;
     await connection.closeWrite();
     if (received === sent) connection.close();
   }
 
   async function receive(): Promise<void> {
     try {
-      while (!all || received < sent) {
-        // Only what was sent is owed: whoever types the next line may take their time.
+      while (!sentAll || received < sent) {
+        // The server owes nothing while standard input is idle, so only the echo of sent bytes is timed.
         const chunk = await connection.readChunk(received < sent ? timeout : Infinity);
-        if (chunk === null) throw new CommandError(`The server ended early: ${sent} bytes sent, ${received} came back`);
+        if (chunk === null) throw new CommandError(`The server ended early: ${sent} bytes sent, ${received} received`);
         received += chunk.length;
-        if (received > sent) throw new CommandError(`The server sent more than it got: ${received} bytes for ${sent}`);
+        if (received > sent) {
+          throw new CommandError(`The server sent too much: expected ${sent} bytes, got ${received}`);
+        }
         await sink(chunk);
       }
     } catch (error) {
-      // With everything back, how the connection ended does not matter.
-      if (!all || received !== sent) throw error;
+      // Once the whole echo is here, an error at the end of the connection does not matter.
+      if (!sentAll || received !== sent) throw error;
     }
   }
 
@@ -54,25 +56,24 @@ export async function echo(
 }
 
 async function main(
-  { operands: [message = GREETING], target, timeout }: ClientRun<Record<never, never>>,
+  { operands: [message = DEFAULT_MESSAGE], target, timeout }: ClientRun<Record<never, never>>,
 ): Promise<void> {
   using stdin = message === "-" ? new Stdin() : undefined;
-  // How long the server may not read depends on how fast our own output is read, so only the answers are timed.
+  // A slow reader of our standard output slows the server's reading, so writes have no timeout.
   using connection = await connectTcp({ ...target, writeTimeout: Infinity });
-  await echo(
-    connection,
-    stdin?.chunks() ?? [encodeText(message)],
-    streamToStdout(),
-    timeout,
-  );
+  await echo(connection, stdin?.chunks() ?? [encodeText(message)], streamToStdout(), timeout);
   if (stdin === undefined) await writeStdout(encodeText("\n"));
 }
 
 if (import.meta.main) {
   await runClient({
     name: "echo",
-    summary: "Sends a message to the echo server and prints what comes back.",
+    summary: "Sends a message to the echo server and prints the echo.",
     port: PORT,
-    operands: { usage: "[MESSAGE]", help: `What to send (default "${GREETING}"); - sends standard input`, most: 1 },
+    operands: {
+      usage: "[MESSAGE]",
+      help: `The message (default "${DEFAULT_MESSAGE}"); - sends standard input`,
+      most: 1,
+    },
   }, main);
 }

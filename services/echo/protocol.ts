@@ -1,5 +1,5 @@
 /** The tutorial's port. */
 export const PORT = 65432;
 
-/** What the client says unless it is given something else. */
-export const GREETING = "Hello, world";
+/** The client's message if none is given. */
+export const DEFAULT_MESSAGE = "Hello, world";

@@ -1,5 +1,5 @@
 /**
- * Echo: a byte stream, sent back as it comes.
+ * Echo: sends a byte stream back unchanged.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mo
 import { PORT } from "./protocol.ts";
 
 /**
- * Serves echo: sends back what it gets until the client ends its side, then closes.
+ * Serves echo: sends every byte back until the client ends its sending side, then closes.
  *
- * @param options Where to listen, and limits; the port is 65432 unless given.
+ * @param options Where to listen, and limits; the default port is 65432.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -43,7 +43,7 @@ export function serveEcho(options: ServeTcpOptions = {}): TcpServer {
 if (import.meta.main) {
   runTcpServer({
     name: "echo",
-    summary: "Sends back what it gets, byte for byte.",
+    summary: "Sends every byte back unchanged.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveEcho" },
     messages: false,

@@ -2,43 +2,47 @@ import { CommandError, Stdin, streamToStdout } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { connectTcp } from "../../lib/net/mod.ts";
-import { MESSAGE, PORT } from "./protocol.ts";
+import { DEFAULT_MESSAGE, PORT } from "./protocol.ts";
 
 async function main(
-  { operands: [message = MESSAGE], target, timeout }: ClientRun<Record<never, never>>,
+  { operands: [message = DEFAULT_MESSAGE], target, timeout }: ClientRun<Record<never, never>>,
 ): Promise<void> {
   using stdin = message === "-" ? new Stdin() : undefined;
   using connection = await connectTcp(target);
   connection.signal.addEventListener("abort", () => stdin?.close());
-  let asked = false;
+  let requested = false;
 
-  async function ask(): Promise<void> {
+  async function sendRequest(): Promise<void> {
     for await (const chunk of stdin?.chunks() ?? [encodeText(message)]) await connection.write(chunk);
-    // The end of this side is the end of the request; the other side stays open for the answer.
+    // The half-close ends the request; the other direction stays open for the answer.
     await connection.closeWrite();
-    asked = true;
+    requested = true;
     connection.expectWithin(timeout);
   }
 
-  async function listen(): Promise<void> {
+  async function receiveAnswer(): Promise<void> {
     const print = streamToStdout();
     let received = 0;
-    for (let chunk; (chunk = await connection.readChunk(asked ? timeout : Infinity)) !== null;) {
+    for (let chunk; (chunk = await connection.readChunk(requested ? timeout : Infinity)) !== null;) {
       received += chunk.length;
       await print(chunk);
     }
-    if (!asked) throw new CommandError("The server ended before the request did");
+    if (!requested) throw new CommandError("The server ended before the request did");
     if (received === 0) throw new CommandError("The server ended without an answer");
   }
 
-  await Promise.all([ask(), listen()]);
+  await Promise.all([sendRequest(), receiveAnswer()]);
 }
 
 if (import.meta.main) {
   await runClient({
     name: "exchange",
-    summary: "Sends a request, ends it, and prints the answer.",
+    summary: "Sends a request, shuts down the sending side, and prints the answer.",
     port: PORT,
-    operands: { usage: "[MESSAGE]", help: `What to send (default "${MESSAGE}"); - sends standard input`, most: 1 },
+    operands: {
+      usage: "[MESSAGE]",
+      help: `The request (default "${DEFAULT_MESSAGE}"); - sends standard input`,
+      most: 1,
+    },
   }, main);
 }

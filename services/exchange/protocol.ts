@@ -1,10 +1,10 @@
-/** Not given by the tutorial. */
+/** The tutorial names no port. */
 export const PORT = 3006;
 
-/** What the client sends unless it is given something else. */
-export const MESSAGE = "Hello, world";
+/** The client's request if none is given. */
+export const DEFAULT_MESSAGE = "Hello, world";
 
-/** What the server answers to so many bytes. */
-export function receipt(count: number): string {
-  return `received ${count} bytes\n`;
+/** The server's answer to a request of this many bytes. */
+export function receipt(length: number): string {
+  return `received ${length} bytes\n`;
 }

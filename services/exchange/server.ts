@@ -1,5 +1,5 @@
 /**
- * Exchange: a request that ends by shutting down the sending side.
+ * Exchange: the client ends its request by shutting down its sending side, then reads the answer.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mo
 import { PORT, receipt } from "./protocol.ts";
 
 /**
- * Serves exchange: reads to the end, then answers how many bytes there were, and closes. It keeps none of them.
+ * Serves exchange: reads to the end, answers with the number of bytes, and closes. It keeps none of the bytes.
  *
- * @param options Where to listen, and limits; the port is 3006 unless given.
+ * @param options Where to listen, and limits; the default port is 3006.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -33,20 +33,21 @@ export function serveExchange(options: ServeTcpOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
-    let count = 0;
+    let length = 0;
     for (let chunk; (chunk = await connection.readChunk()) !== null;) {
-      count += chunk.length;
+      length += chunk.length;
       if (log.showsMessages) log.said(connection.remote, "Server", chunk);
     }
-    await connection.write(encodeText(receipt(count)));
-    log.said("Server", connection.remote, receipt(count).trimEnd());
+    const answer = receipt(length);
+    await connection.write(encodeText(answer));
+    log.said("Server", connection.remote, answer.trimEnd());
   });
 }
 
 if (import.meta.main) {
   runTcpServer({
     name: "exchange",
-    summary: "Reads to the end, and answers how many bytes there were.",
+    summary: "Reads to the end, then answers with the number of bytes.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveExchange" },
     messages: false,

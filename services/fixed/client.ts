@@ -7,7 +7,7 @@ import { lengthOption, PORT } from "./protocol.ts";
 
 const options = {
   length: lengthOption,
-  count: integer("N", "How many times to send the message", 1, { least: 1 }),
+  count: integer("N", "Number of times to send the message", 1, { least: 1 }),
 };
 
 const PATTERN = "0123456789";
@@ -28,9 +28,13 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
 if (import.meta.main) {
   await runClient({
     name: "fixed",
-    summary: "Sends messages of a fixed length, and prints what comes back.",
+    summary: "Sends messages of a fixed length and prints the answers.",
     port: PORT,
-    operands: { usage: "[MESSAGE]", help: "A message of just that --length (default: digits over and over)", most: 1 },
+    operands: {
+      usage: "[MESSAGE]",
+      help: "A message of exactly --length bytes (default: the digits, repeated)",
+      most: 1,
+    },
     options,
   }, main);
 }

@@ -21,9 +21,9 @@ export interface ServeFixedOptions extends ServeTcpOptions {
 }
 
 /**
- * Serves fixed: sends every message back. A connection that ends inside a message is an error.
+ * Serves fixed: sends every message back. The end of the stream inside a message is an error.
  *
- * @param options Where to listen, and limits; the port is 3003 unless given.
+ * @param options Where to listen, and limits; the default port is 3003.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -60,7 +60,7 @@ export function serveFixed(options: ServeFixedOptions = {}): TcpServer {
 if (import.meta.main) {
   runTcpServer({
     name: "fixed",
-    summary: "Sends back every message of a fixed length.",
+    summary: "Sends every message of a fixed length back.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveFixed" },
     messages: false,

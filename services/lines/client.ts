@@ -4,11 +4,11 @@ import { connectTcp, framed, sleep } from "../../lib/net/mod.ts";
 import { framing, GREETING, PORT } from "./protocol.ts";
 
 const options = {
-  rounds: integer("N", "How many lines to say, beginning again after the last", 0, {
+  rounds: integer("N", "Number of lines to send; after the last LINE comes the first again", 0, {
     least: 1,
-    shown: "each LINE once; without any, no end",
+    shown: "each LINE once; without LINE, no end",
   }),
-  pause: seconds("How long to wait between rounds", 1000, { zero: 0 }),
+  pause: seconds("Pause between an answer and the next line", 1000, { zero: 0 }),
 };
 
 async function main(run: ClientRun<typeof options>): Promise<void> {
@@ -28,16 +28,20 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
       await sleep(pause, stop);
     }
   } catch (error) {
-    if (!stop.aborted) throw error; // Ctrl-C is how it ends when there is no last round.
+    if (!stop.aborted) throw error; // Without a last round, Ctrl-C is the normal end.
   }
 }
 
 if (import.meta.main) {
   await runClient({
     name: "lines",
-    summary: "Says lines to the lines server, and prints the answers.",
+    summary: "Sends lines to the lines server and prints the answers.",
     port: PORT,
-    operands: { usage: "[LINE...]", help: `What to say (default "${GREETING}" again and again)`, most: Infinity },
+    operands: {
+      usage: "[LINE...]",
+      help: `The lines to send (default: "${GREETING}", again and again)`,
+      most: Infinity,
+    },
     options,
   }, main);
 }

@@ -3,11 +3,11 @@ import { type Framing, lines, text } from "../../lib/framing/mod.ts";
 /** The tutorial's port. */
 export const PORT = 1060;
 
-/** What the client says unless it is given something else. */
+/** The client's line if none is given. */
 export const GREETING = "Hello server!";
-/** What the server answers to every line. */
+/** The server's answer to every line. */
 export const ANSWER = "Hello Node!";
-/** The line that gets one last answer. */
+/** The line after whose answer the server ends the connection. */
 export const STOP = "STOP";
 
 /** Lines of UTF-8 text. */

@@ -1,5 +1,5 @@
 /**
- * Lines: a socket used as a text file. A line in, a line out.
+ * Lines: a socket used as a text file. Every line read is answered with a line.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { ANSWER, framing, PORT, STOP } from "./protocol.ts";
 /** Options of {@linkcode serveLines}. */
 export interface ServeLinesOptions extends ServeTcpOptions {
   /**
-   * The longest line accepted, in bytes without its newline.
+   * The longest line accepted, in bytes, without its newline.
    *
    * @default {1048576}
    */
@@ -20,9 +20,9 @@ export interface ServeLinesOptions extends ServeTcpOptions {
 }
 
 /**
- * Serves lines: answers each with `Hello Node!`, and ends after the answer to `STOP`.
+ * Serves lines: answers each line with `Hello Node!`, and ends the connection after the answer to `STOP`.
  *
- * @param options Where to listen, and limits; the port is 1060 unless given.
+ * @param options Where to listen, and limits; the default port is 1060.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -43,20 +43,20 @@ export function serveLines(options: ServeLinesOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
   const protocol = framing(options.maxMessage);
   const answer = protocol.encode(ANSWER);
-  // For a batch of any length: grows to the longest that has come.
+  // The answer repeated, as often as the longest batch so far needs it.
   let answers: Uint8Array = answer;
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
     const messages = framed(connection, protocol);
-    // All the lines of one read are answered in one write: a write for each is 48 times slower.
+    // One write answers all lines of one read: one write per line is 48 times slower.
     for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
       const stop = batch.indexOf(STOP);
-      const asked = stop === -1 ? batch : batch.slice(0, stop + 1);
-      const length = asked.length * answer.length;
-      if (answers.length < length) answers = repeat(answer, asked.length);
+      const answered = stop === -1 ? batch : batch.slice(0, stop + 1);
+      const length = answered.length * answer.length;
+      if (answers.length < length) answers = repeat(answer, answered.length);
       await connection.write(answers.subarray(0, length));
       if (log.showsMessages) {
-        for (const line of asked) {
+        for (const line of answered) {
           log.said(connection.remote, "Server", line);
           log.said("Server", connection.remote, ANSWER);
         }
@@ -75,7 +75,7 @@ function repeat(bytes: Uint8Array, times: number): Uint8Array {
 if (import.meta.main) {
   runTcpServer({
     name: "lines",
-    summary: `Answers every line with "${ANSWER}"; ${STOP} ends the connection.`,
+    summary: `Answers every line with "${ANSWER}"; the line ${STOP} ends the connection.`,
     port: PORT,
     workers: { module: import.meta.url, serve: "serveLines" },
   }, serveLines);

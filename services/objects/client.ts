@@ -2,56 +2,63 @@ import { CommandError, writeStdout } from "../../lib/cli/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { escapeText } from "../../lib/log/mod.ts";
-import { connectTcp } from "../../lib/net/mod.ts";
-import { formatOption, FORMATS, PORT } from "./protocol.ts";
+import { connectTcp, framed } from "../../lib/net/mod.ts";
+import { formatOption, FORMATS, framing, PORT } from "./protocol.ts";
 
-/** How many characters are shown for each byte that came: twice what any byte takes that is shown once. */
-const SHOWN_PER_BYTE = 16;
-/** How many characters are shown of any object. */
-const SHOWN_ALWAYS = 65_536;
-/** How many characters are written at once, or a few more. */
-const BLOCK = 65_536;
+/** The characters printed for each byte received: twice the most that a byte needs if no value is repeated. */
+const PRINTED_PER_BYTE = 16;
+/** The characters printed of any object, however few its bytes. */
+const PRINTED_ALWAYS = 65_536;
+/** The characters that one write has at least, except the last. */
+const WRITE_LENGTH = 65_536;
 
 const options = { format: formatOption };
 
 async function main({ values: { format }, target, requests: { stop } }: ClientRun<typeof options>): Promise<void> {
   using connection = await connectTcp(target);
-  const object = await FORMATS[format].receive(connection);
-  if (object === undefined) throw new CommandError("The server ended without an object");
-  const most = Math.max(SHOWN_ALWAYS, SHOWN_PER_BYTE * object.length);
-  if (await print(object.words, most, stop)) return;
-  throw new CommandError(`The object is cut: expected at most ${most} characters for ${object.length} bytes, got more`);
+  const payload = await framed(connection, framing).receive();
+  if (payload === undefined) throw new CommandError("The server ended without an object");
+  const limit = Math.max(PRINTED_ALWAYS, PRINTED_PER_BYTE * payload.length);
+  if (await print(FORMATS[format].show(payload), limit, stop)) return;
+  throw new CommandError(`Object too long: expected at most ${limit} characters for ${payload.length} bytes, got more`);
 }
 
-/** Writes a peer's words as they are made, on one line that cannot steer a terminal; returns whether they were all. */
-async function print(words: Iterable<string>, most: number, stop: AbortSignal): Promise<boolean> {
+/**
+ * Prints text from a peer on one line, escaped so that it cannot control a terminal.
+ *
+ * @param chunks The text, made on demand.
+ * @param limit The most characters printed.
+ * @param stop Aborts the printing.
+ * @returns Whether all of the text was printed.
+ */
+async function print(chunks: Iterable<string>, limit: number, stop: AbortSignal): Promise<boolean> {
   const interrupted = Promise.withResolvers<never>();
   const interrupt = () => interrupted.reject(new CommandError("Interrupted"));
   interrupted.promise.catch(() => {});
   if (stop.aborted) interrupt();
   stop.addEventListener("abort", interrupt);
-  // A write may never end: nobody has to read standard output.
+  // A write never ends if nobody reads standard output.
   const write = (text: string) => Promise.race([interrupted.promise, writeStdout(encodeText(text))]);
 
-  let block = "";
-  let left = most;
-  for (const word of words) {
-    const safe = escapeText(word);
-    left -= safe.length;
+  let pending = "";
+  let left = limit;
+  for (const chunk of chunks) {
+    const escaped = escapeText(chunk);
+    left -= escaped.length;
     if (left < 0) break;
-    block += safe;
-    if (block.length < BLOCK) continue;
-    await write(block);
-    block = "";
+    pending += escaped;
+    if (pending.length < WRITE_LENGTH) continue;
+    await write(pending);
+    pending = "";
   }
-  await write(block + (left < 0 ? "...\n" : "\n"));
+  await write(pending + (left < 0 ? "...\n" : "\n"));
   return left >= 0;
 }
 
 if (import.meta.main) {
   await runClient({
     name: "objects",
-    summary: `Gets an object and prints it, up to ${SHOWN_PER_BYTE} characters for each byte that came.`,
+    summary: `Receives an object and prints it, up to ${PRINTED_PER_BYTE} characters for each byte received.`,
     port: PORT,
     options,
   }, main);

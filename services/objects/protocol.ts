@@ -1,68 +1,42 @@
 import { choice, type Option } from "../../lib/cli/mod.ts";
 import {
   decimalHeader,
+  decodeJson,
+  decodePickle,
+  encodeJson,
+  encodePickle,
   type Framing,
-  json,
-  type JsonValue,
-  pickle,
-  type PickleValue,
-  withCodec,
 } from "../../lib/framing/mod.ts";
-import { type Connection, framed } from "../../lib/net/mod.ts";
-import { reprPieces, textPieces } from "./repr.ts";
+import { reprChunks, textChunks } from "./_repr.ts";
 
-/** The tutorial's is 1234, which chat has. */
+/** The tutorial's 1234 belongs to chat here. */
 export const PORT = 1236;
 
-/** How the object is serialised. */
+/** The object's serialisation. */
 export type Format = "pickle" | "json";
 
-/** The option that both sides must agree on. */
-export const formatOption: Option<Format> = choice("How the object is serialised", ["pickle", "json"], "pickle");
+/** `--format`, on which both sides must agree. */
+export const formatOption: Option<Format> = choice("Serialisation of the object", ["pickle", "json"], "pickle");
 
-/** The tutorial's object in one serialisation, under the decimal header. */
+/** A payload under the decimal header. */
+export const framing: Framing<Uint8Array> = decimalHeader();
+
+/** A serialisation, and the tutorial's object in it. */
 export interface Serialisation {
-  /** The object on the wire. */
-  readonly message: Uint8Array;
-  /** The object in words. */
-  readonly words: string;
-  /** Waits for an object; `undefined` if none comes. */
-  receive(connection: Connection): Promise<ReceivedObject | undefined>;
+  /** The tutorial's object. */
+  readonly payload: Uint8Array;
+  /** Decodes a payload and shows the object as text, in chunks made on demand. */
+  show(payload: Uint8Array): Iterable<string>;
 }
 
-/** An object that came. */
-export interface ReceivedObject {
-  /** The object in words, which are made as they are asked for. */
-  readonly words: Iterable<string>;
-  /** How many bytes came. */
-  readonly length: number;
-}
-
-function serialisation<Value>(
-  codec: (framing: Framing<Uint8Array>) => Framing<Value>,
-  object: Value,
-  show: (value: Value) => Iterable<string>,
-): Serialisation {
-  return {
-    message: codec(decimalHeader()).encode(object),
-    words: Array.from(show(object)).join(""),
-    async receive(connection) {
-      let length = 0;
-      const counted = withCodec<Uint8Array>(decimalHeader(), {
-        decode(bytes) {
-          length += bytes.length;
-          return bytes;
-        },
-        encode: (bytes) => bytes,
-      });
-      const value = await framed(connection, codec(counted)).receive();
-      return value === undefined ? undefined : { words: show(value), length };
-    },
-  };
-}
-
-/** Python's own serialisation, and one for everybody, in which keys are text. */
+/** Python's own serialisation, and JSON, whose keys are text. */
 export const FORMATS: Readonly<Record<Format, Serialisation>> = {
-  pickle: serialisation(pickle, new Map<PickleValue, PickleValue>([[1, "Hey"], [2, "There"]]), reprPieces),
-  json: serialisation<JsonValue>(json, { 1: "Hey", 2: "There" }, (value) => textPieces(JSON.stringify(value))),
+  pickle: {
+    payload: encodePickle(new Map([[1, "Hey"], [2, "There"]])),
+    show: (payload) => reprChunks(decodePickle(payload)),
+  },
+  json: {
+    payload: encodeJson({ 1: "Hey", 2: "There" }),
+    show: (payload) => textChunks(JSON.stringify(decodeJson(payload))),
+  },
 };

@@ -1,20 +1,20 @@
 /**
- * Objects: a length-headed serialised object.
+ * Objects: a serialised object under a length header.
  *
  * @module
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
-import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
-import { type Format, formatOption, FORMATS, PORT } from "./protocol.ts";
+import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import { type Format, formatOption, FORMATS, framing, PORT } from "./protocol.ts";
 
 export type { Format };
 
 /** Options of {@linkcode serveObjects}. */
 export interface ServeObjectsOptions extends ServeTcpOptions {
   /**
-   * How the object is serialised.
+   * The object's serialisation.
    *
    * @default {"pickle"}
    */
@@ -22,9 +22,9 @@ export interface ServeObjectsOptions extends ServeTcpOptions {
 }
 
 /**
- * Serves objects: sends every client `{1: 'Hey', 2: 'There'}`, and closes.
+ * Serves objects: sends every client the object `{1: 'Hey', 2: 'There'}`, then closes.
  *
- * @param options Where to listen, and limits; the port is 1236 unless given.
+ * @param options Where to listen, and limits; the default port is 1236.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -42,18 +42,19 @@ export interface ServeObjectsOptions extends ServeTcpOptions {
  */
 export function serveObjects(options: ServeObjectsOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
-  const { message, words } = FORMATS[options.format ?? "pickle"];
+  const { payload, show } = FORMATS[options.format ?? formatOption.default];
+  const shown = Array.from(show(payload)).join("");
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
-    await connection.write(message);
-    log.said("Server", connection.remote, words);
+    await framed(connection, framing).send(payload);
+    log.said("Server", connection.remote, shown);
   });
 }
 
 if (import.meta.main) {
   runTcpServer({
     name: "objects",
-    summary: "Sends every client an object.",
+    summary: "Sends every client a serialised object.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveObjects" },
     messages: false,

@@ -1,11 +1,11 @@
-/** Draws numbers from 0 up to, not including, 1. */
+/** Returns a random number from 0 up to, but not including, 1. */
 export type Random = () => number;
 
 /**
- * A small generator of random numbers: mulberry32, by Tommy Ettinger (2017, public domain). Not for secrets.
+ * Creates a pseudorandom number generator: mulberry32, by Tommy Ettinger (2017, public domain). Not for secrets.
  *
  * @param seed Any 32 bits.
- * @returns The same draws for the same seed, on every machine.
+ * @returns The generator. The same seed gives the same numbers on every machine.
  */
 export function mulberry32(seed: number): Random {
   let state = seed | 0;
@@ -18,8 +18,8 @@ export function mulberry32(seed: number): Random {
 }
 
 /**
- * Makes a seed of several numbers, so that generators for neighbouring connections have nothing in common. The
- * mixing is the finalizer of MurmurHash3 (Austin Appleby, public domain).
+ * Hashes several numbers to a seed, so that the generators of neighbouring connections are independent. The mixing step is
+ * the finalizer of MurmurHash3 (Austin Appleby, public domain).
  */
 export function seedOf(...numbers: number[]): number {
   return numbers.reduce((seed, number) => {

@@ -1,5 +1,5 @@
 /**
- * Proxy: passes everything on between clients and a server, and does to it, on demand, what networks do.
+ * Proxy: forwards everything between clients and a server, and injects network faults on demand.
  *
  * @module
  */
@@ -23,79 +23,85 @@ import {
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
 import { normalHost } from "../../lib/net/address.ts";
-import { type Endpoint, formatEndpoint, isLoopback, parseEndpoint } from "../../lib/net/mod.ts";
-import { proxyDatagrams } from "./datagrams.ts";
-import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./faults.ts";
-import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./fields.ts";
-import { type ProxyReport, type Setting } from "./proxying.ts";
-import { proxyStreams } from "./streams.ts";
+import {
+  DEFAULT_MAX_CONNECTIONS,
+  type Endpoint,
+  formatEndpoint,
+  isLoopback,
+  parseEndpoint,
+} from "../../lib/net/mod.ts";
+import { proxyDatagrams } from "./_datagrams.ts";
+import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./_faults.ts";
+import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";
+import type { ProxyConfig, ProxyReport } from "./_proxy.ts";
+import { proxyStreams } from "./_streams.ts";
 
-export type { Direction, FaultOptions, Range } from "./faults.ts";
-export type { Field, FieldFraming, Layout } from "./fields.ts";
+export type { Direction, FaultOptions, Range } from "./_faults.ts";
+export type { Field, FieldFraming, Layout } from "./_fields.ts";
 export type { ProxyReport };
 
 /** Options of {@linkcode serveProxy}. */
 export interface ServeProxyOptions<Listen extends string | Endpoint = string | Endpoint> extends FaultOptions {
-  /** Where clients connect to: `tcp://HOST:PORT`, `udp://HOST:PORT` or `unix:/PATH`, or the same parsed. Port 0 is a free one. */
+  /** Where to listen: `tcp://HOST:PORT`, `udp://HOST:PORT`, `unix:/PATH` or a parsed endpoint. Port 0 takes a free one. */
   listen: Listen;
-  /** Where they are passed on to. TCP may go to a Unix socket and back, UDP only to UDP. */
+  /** The target, in the same form. TCP and Unix sockets may be mixed; UDP goes to UDP only. */
   to: string | Endpoint;
   /**
-   * What every draw comes from: the same seed and the same order of connections give the same draws.
+   * The seed of all random numbers. The same seed and the same order of connections give the same faults.
    *
-   * @default {number} random, and told in the log
+   * @default {number} random, and logged
    */
   seed?: number | undefined;
   /**
-   * How many connections may be open at once; one more is reset. Of UDP clients the longest silent is forgotten, if
-   * nothing has passed for a second; else what the new one sends is lost.
+   * The most connections open at once; one more is reset. With UDP, a new client replaces the longest idle one if that has
+   * been idle for a second; otherwise the new client's datagrams are dropped.
    *
    * @default {1000}
    */
   maxConnections?: number | undefined;
-  /** Cuts everything off when it is aborted, as `shutdown` does. */
+  /** Shuts the proxy down when aborted, as `shutdown` does. */
   signal?: AbortSignal;
-  /** Where it writes what it does; nothing comes of it unless a program configures the log. */
+  /** The log; silent unless the program configures logging. */
   log?: Log;
 }
 
-/** A running proxy. Disposing of it shuts it down. */
+/** A running proxy. Disposing it shuts it down. */
 export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends AsyncDisposable {
-  /** Where it listens. */
+  /** The address it listens at. */
   readonly addr: Address;
-  /** What its draws come from. */
+  /** The seed of its random numbers. */
   readonly seed: number;
-  /** How many connections are open, or UDP clients remembered. */
+  /** Number of open connections or of UDP clients. */
   readonly connections: number;
-  /** What has passed so far, and what was done to it. */
+  /** The counts so far. */
   readonly report: Readonly<ProxyReport>;
-  /** Fulfilled when the proxy has ended and everything it opened is closed. */
+  /** Fulfilled when the proxy has stopped and all its sockets are closed. */
   readonly finished: Promise<void>;
   /**
-   * Stops listening and cuts off what is open, with a reset: it is not at its end.
+   * Stops listening, and aborts open connections with a reset.
    *
-   * @returns What has passed; the same for every call.
+   * @returns The final counts, the same for every call.
    */
   shutdown(): Promise<ProxyReport>;
 }
 
-/** The kind of address that a proxy has by its `listen`: a path only if that is one. */
+/** The type of a proxy's address, from the type of `listen`. */
 export type AddressOf<Listen extends string | Endpoint> = string extends Listen ? Deno.NetAddr | Deno.UnixAddr
   : Endpoint extends Listen ? Deno.NetAddr | Deno.UnixAddr
   : Listen extends `unix:${string}` | { transport: "unix" } ? Deno.UnixAddr
   : Deno.NetAddr;
 
 /**
- * Serves as a proxy: passes bytes, datagrams, half-closes and resets on, and adds the faults that it is asked for.
+ * Runs a proxy: forwards bytes, datagrams, half-closes and resets, and injects the given faults.
  *
- * @param options Where to listen, where to pass on to, and the faults; none unless asked for.
- * @returns The running proxy; a promise, because that is how node:net tells its port.
- * @throws {UsageError} If an address or the framing cannot be read.
- * @throws {RangeError} If a fault is out of range or not for this transport, or the proxy would pass on to itself.
+ * @param options Where to listen, where to forward to, and the faults; by default none.
+ * @returns The running proxy, once it listens.
+ * @throws {TypeError} If an address or the framing is malformed.
+ * @throws {RangeError} If a fault is out of range or not for this transport, or the target is the proxy itself.
  * @throws {Deno.errors.AddrInUse} If another program listens there.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow one of the addresses.
  *
- * @example A server's answer, a byte at a time
+ * @example A server's answer, one byte at a time
  * ```ts
  * import { serveEcho } from "@wirebench/wirebench/echo";
  * import { serveProxy } from "@wirebench/wirebench/proxy";
@@ -117,25 +123,25 @@ export type AddressOf<Listen extends string | Endpoint> = string extends Listen 
 export async function serveProxy<const Listen extends string | Endpoint>(
   options: ServeProxyOptions<Listen>,
 ): Promise<ProxyServer<AddressOf<Listen>>> {
-  const { listen, to, faults } = checkProxy(options);
-  const { seed = crypto.getRandomValues(new Uint32Array(1))[0]!, maxConnections = 1000, signal } = options;
+  const { listen, to, faults, maxConnections } = checkProxy(options);
+  const { seed = crypto.getRandomValues(new Uint32Array(1))[0]!, signal } = options;
   const log = options.log ?? new Log("Proxy");
   signal?.throwIfAborted();
   await checkGrants([listen, to]);
   const report: ProxyReport = {
     connections: 0,
     reset: 0,
-    cut: 0,
+    aborted: 0,
     up: 0,
     down: 0,
     faults: { reset: 0, stopped: 0, lost: 0, repeated: 0, reordered: 0 },
   };
-  const setting: Setting = { listen, to, faults, seed, maxConnections, log, report };
-  const proxying = await (listen.transport === "udp" ? proxyDatagrams(setting) : proxyStreams(setting));
+  const config: ProxyConfig = { listen, to, faults, seed, maxConnections, log, report };
+  const proxy = await (listen.transport === "udp" ? proxyDatagrams(config) : proxyStreams(config));
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<ProxyReport> | undefined;
   function shutdown(): Promise<ProxyReport> {
-    return stopping ??= proxying.stop().then(() => {
+    return stopping ??= proxy.stop().then(() => {
       signal?.removeEventListener("abort", shutdown);
       stopped.resolve();
       return report;
@@ -143,16 +149,16 @@ export async function serveProxy<const Listen extends string | Endpoint>(
   }
   signal?.addEventListener("abort", shutdown);
   if (signal?.aborted) await shutdown();
-  log.info(`Listening at {address}, passing on to {to}; seed {seed}; ${describeFaults(faults)}`, {
-    address: formatEndpoint(proxying.addr),
+  log.info(`Listening at {address}, forwarding to {to}; seed {seed}; ${describeFaults(faults)}`, {
+    address: formatEndpoint(proxy.addr),
     to: formatEndpoint(to),
     seed,
   });
   return {
-    addr: proxying.addr as AddressOf<Listen>,
+    addr: proxy.addr as AddressOf<Listen>,
     seed,
     get connections() {
-      return proxying.connections;
+      return proxy.connections;
     },
     report,
     finished: stopped.promise,
@@ -164,34 +170,38 @@ export async function serveProxy<const Listen extends string | Endpoint>(
 }
 
 /** Checks all options, and parses the endpoints and the framing. */
-function checkProxy(options: ServeProxyOptions): { listen: Endpoint; to: Endpoint; faults: Faults } {
+function checkProxy(
+  options: ServeProxyOptions,
+): { listen: Endpoint; to: Endpoint; faults: Faults; maxConnections: number } {
   const listen = endpointOf(options.listen);
   const to = endpointOf(options.to);
   if ((listen.transport === "udp") !== (to.transport === "udp")) {
-    throw new RangeError(`Cannot pass ${listen.transport} on to ${to.transport}: only streams go to streams`);
+    throw new RangeError(
+      `Cannot forward ${listen.transport} to ${to.transport}: expected streams on both sides, or UDP on both`,
+    );
   }
   if (to.transport !== "unix" && to.port === 0) {
-    throw new RangeError("Cannot pass on to port 0: expected a port from 1");
+    throw new RangeError("Cannot forward to port 0: expected a port from 1");
   }
   if (isItself(listen, to)) {
-    throw new RangeError(`Cannot pass on to ${formatEndpoint(to)}: the proxy itself listens there`);
+    throw new RangeError(`Cannot forward to ${formatEndpoint(to)}: the proxy itself listens there`);
   }
   const faults = checkFaults(options, listen.transport === "udp");
-  const { seed = 0, maxConnections = 1 } = options;
-  if (!Number.isSafeInteger(seed) || seed < 0 || seed > MOST_SEED) {
-    throw new RangeError(`Cannot use seed ${seed}: expected an integer from 0 to ${MOST_SEED}`);
+  const { seed = 0, maxConnections = DEFAULT_MAX_CONNECTIONS } = options;
+  if (!Number.isSafeInteger(seed) || seed < 0 || seed > MAX_SEED) {
+    throw new RangeError(`Cannot use seed ${seed}: expected an integer from 0 to ${MAX_SEED}`);
   }
   if (!Number.isSafeInteger(maxConnections) || maxConnections < 1) {
     throw new RangeError(`Cannot use maxConnections ${maxConnections}: expected an integer of 1 or more`);
   }
-  return { listen, to, faults };
+  return { listen, to, faults, maxConnections };
 }
 
 function endpointOf(given: string | Endpoint): Endpoint {
   return typeof given === "string" ? parseEndpoint(given) : given;
 }
 
-/** Whether a target is where the proxy listens, as far as addresses tell: a name may stand for any. */
+/** Whether the target is the proxy's own address. Host names other than localhost are not resolved. */
 function isItself(listen: Endpoint, to: Endpoint): boolean {
   if (listen.transport === "unix" || to.transport === "unix") {
     return "path" in listen && "path" in to && normalize(listen.path) === normalize(to.path);
@@ -204,7 +214,7 @@ function isItself(listen: Endpoint, to: Endpoint): boolean {
   );
 }
 
-/** The addresses that are connected to at a host: for one that stands for all of this machine's, loopback. */
+/** The addresses to which a connection to a host goes: for a wildcard address, loopback. */
 function connectedTo(hostname: string): string[] {
   const host = normalHost(hostname).toLowerCase();
   const addresses: Record<string, string[]> = {
@@ -216,8 +226,8 @@ function connectedTo(hostname: string): string[] {
 }
 
 /**
- * Asks for all grants before anything is opened: node:net would throw for lack of one where nobody can catch it. If one
- * is missing all are named, since `--allow-net` on a command line takes the place of what the permission set allows.
+ * Checks all permissions before any socket is opened: node:net throws for a missing one where no caller can catch it. The
+ * error names all hosts, since `--allow-net` on the command line replaces the list of the permission set.
  */
 async function checkGrants(endpoints: Endpoint[]): Promise<void> {
   const hosts = endpoints.map((endpoint) => formatEndpoint(endpoint).replace(/^\w+:\/\//, ""));
@@ -233,31 +243,31 @@ async function checkGrants(endpoints: Endpoint[]): Promise<void> {
   }
 }
 
-/** Seeds have 32 bits. */
-const MOST_SEED = 2 ** 32 - 1;
+/** The largest seed: 32 bits. */
+const MAX_SEED = 2 ** 32 - 1;
 
 const options = {
-  listen: endpoint("Where clients come to: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH; port 0 is a free one"),
-  to: endpoint("Where they are passed on to, in the same form"),
-  direction: choice("Which way the faults apply: up is from client to server", ["both", "up", "down"], "both"),
-  cut: range("BYTES", "Cut writes into pieces of so many bytes, as 1 or 1-7", 1),
-  delay: secondsRange("Wait so long before each write or datagram, as 0.5 or 0.01-0.05"),
-  join: optional(seconds("Pass on what comes within so long in one write", 0)),
-  rate: optional(integer("BYTES", "Pass on so many bytes a second", 0, { least: 1 })),
-  stopAfter: range("BYTES", "Read no more from a side after so many bytes, and keep the connection open", 0),
-  resetAt: range("BYTES", "Reset the connection once so many bytes have passed one way", 0),
-  framing: framing(`How messages are framed, for --reset-in: ${FRAMING_NAMES}`),
+  listen: endpoint("Where to listen: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH; port 0 takes a free one"),
+  to: endpoint("Where to forward to, in the same form"),
+  direction: choice("Direction of the faults; up is from client to server", ["both", "up", "down"], "both"),
+  cut: range("BYTES", "Split writes into fragments of this length, as 1 or 1-7", 1),
+  delay: secondsRange("Delay each write or datagram by this time, as 0.5 or 0.01-0.05"),
+  join: optional(seconds("Join all bytes received within this time into one write", 0)),
+  rate: optional(integer("BYTES", "Limit the throughput to this many bytes a second", 0, { least: 1 })),
+  stopAfter: range("BYTES", "Stop reading from a side after this many bytes, and keep the connection open", 0),
+  resetAt: range("BYTES", "Reset the connection after this many bytes in one direction", 0),
+  framing: framing(`Framing of the messages, for --reset-in: ${FRAMING_NAMES}`),
   resetIn: optional(
     text("FIELD", "Reset the connection inside this field of a message: header, payload, line ...", ""),
   ),
-  message: optional(integer("N", "Which message --reset-in means (the first without it)", 1, { least: 1 })),
-  lose: optional(percent("Lose so many of a hundred datagrams", 0)),
-  repeat: optional(percent("Send so many of a hundred datagrams twice", 0)),
-  reorder: optional(percent("Hold so many of a hundred datagrams back until the next has gone", 0)),
-  seed: optional(integer("N", "Draw what is random from this; told in the log when it is not given", 0, {
-    most: MOST_SEED,
+  message: optional(integer("N", "Number of the message for --reset-in (default: the first)", 1, { least: 1 })),
+  lose: optional(percent("Percentage of datagrams to drop", 0)),
+  repeat: optional(percent("Percentage of datagrams to send twice", 0)),
+  reorder: optional(percent("Percentage of datagrams to send after the next one", 0)),
+  seed: optional(integer("N", "Seed of all random numbers (default: a random one, which is logged)", 0, {
+    most: MAX_SEED,
   })),
-  maxConnections: integer("N", "Most connections at once", 1000, { least: 1 }),
+  maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
 };
 
 function framing(help: string): Option<FieldFraming | undefined> {
@@ -278,12 +288,14 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
   const proxy = await serveProxy({ ...given, log, signal: requests.stop });
   await proxy.finished;
   const { faults, ...report } = await proxy.shutdown();
-  // Cuts and delays show in what is logged of each connection.
-  const happened = Object.entries(faults).filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`);
-  const passed = `${plural(report.up, "byte")} up, {down} down`;
+  // Fragments and delays are not counted: they affect every write.
+  const counts = Object.entries(faults).filter(([, count]) => count > 0).map(([name, count]) => `${count} ${name}`);
+  const forwarded = `${plural(report.up, "byte")} up, {down} down`;
   log.info(
-    `Stopped; ${plural(report.connections, "connection")} since the start, {reset} reset, {cut} cut at {signal}; ` +
-      passed + (happened.length === 0 ? "" : `; faults: ${happened.join(", ")}`),
+    `Stopped; ${
+      plural(report.connections, "connection")
+    } since the start, {reset} reset, {aborted} aborted at {signal}; ` +
+      forwarded + (counts.length === 0 ? "" : `; faults: ${counts.join(", ")}`),
     { ...report, faults, signal: requests.stop.reason },
   );
 }
@@ -293,10 +305,10 @@ if (import.meta.main) {
   runTask(
     {
       name: "proxy",
-      summary: "Passes everything on between clients and a server, and does to it what networks do: faults on demand.",
+      summary: "Forwards everything between clients and a server, and injects network faults on demand.",
       options,
       example: [
-        "A chat whose messages arrive a few bytes at a time, the same way each run",
+        "A chat whose messages arrive a few bytes at a time, with the same faults in each run",
         "deno task proxy --listen tcp://127.0.0.1:9000 --to tcp://127.0.0.1:1234 --cut 1-7 --delay 0.01-0.05 --seed 7",
       ],
     },

@@ -1,23 +1,21 @@
 import { printLine } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
-import { encodeText, TruncatedMessageError } from "../../lib/framing/mod.ts";
+import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
-import { framing, GREETING, LENGTH, PORT } from "./protocol.ts";
+import { framing, GREETING, PORT, readSixteen } from "./protocol.ts";
 
 async function main({ target }: ClientRun<Record<never, never>>): Promise<void> {
   using connection = await connectTcp(target);
   const messages = framed(connection, framing);
   await messages.send(encodeText(GREETING));
-  const answer = await messages.receive();
-  if (answer === undefined) throw new TruncatedMessageError("message", LENGTH, 0);
-  await printLine(decodeBytes(answer));
+  await printLine(decodeBytes(await readSixteen(messages)));
 }
 
 if (import.meta.main) {
   await runClient({
     name: "sixteen",
-    summary: `Sends "${GREETING}", and prints the 16 bytes that come back.`,
+    summary: `Sends the 16 bytes "${GREETING}", reads exactly 16, and prints them.`,
     port: PORT,
   }, main);
 }

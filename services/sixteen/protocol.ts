@@ -1,14 +1,22 @@
-import { fixed, type Framing } from "../../lib/framing/mod.ts";
+import { fixed, type Framing, TruncatedMessageError } from "../../lib/framing/mod.ts";
+import type { Framed } from "../../lib/net/mod.ts";
 
-/** The tutorial's is 3000 or 1060, which uppercase and lines have. */
+/** The tutorial's 3000 and 1060 belong to uppercase and lines here. */
 export const PORT = 3002;
 
-/** How long both messages are, in bytes. */
-export const LENGTH = 16;
-/** What the client says. */
+/** The length of both messages in bytes. */
+const LENGTH = 16;
+/** The client's message. */
 export const GREETING = "Hi there, server";
-/** What the server answers. */
+/** The server's answer. */
 export const FAREWELL = "Farewell, client";
 
-/** Messages of 16 bytes. */
+/** Messages of exactly 16 bytes. */
 export const framing: Framing<Uint8Array> = fixed(LENGTH);
+
+/** Reads exactly 16 bytes, in as many reads as it takes. */
+export async function readSixteen(messages: Framed<Uint8Array>): Promise<Uint8Array> {
+  const message = await messages.receive();
+  if (message === undefined) throw new TruncatedMessageError("message", LENGTH, 0);
+  return message;
+}

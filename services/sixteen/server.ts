@@ -1,19 +1,19 @@
 /**
- * Sixteen: messages of 16 bytes. Reading until all of it is there.
+ * Sixteen: reads exactly 16 bytes, in as many reads as it takes.
  *
  * @module
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
-import { encodeText, TruncatedMessageError } from "../../lib/framing/mod.ts";
+import { encodeText } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
-import { FAREWELL, framing, LENGTH, PORT } from "./protocol.ts";
+import { FAREWELL, framing, PORT, readSixteen } from "./protocol.ts";
 
 /**
- * Serves sixteen: reads 16 bytes, answers 16, and closes. The answer arrives also when the client sent more.
+ * Serves sixteen: reads exactly 16 bytes, answers with 16, and closes. The answer arrives even if the client sends more.
  *
- * @param options Where to listen, and limits; the port is 3002 unless given.
+ * @param options Where to listen, and limits; the default port is 3002.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -35,8 +35,7 @@ export function serveSixteen(options: ServeTcpOptions = {}): TcpServer {
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
     const messages = framed(connection, framing);
-    const greeting = await messages.receive();
-    if (greeting === undefined) throw new TruncatedMessageError("message", LENGTH, 0);
+    const greeting = await readSixteen(messages);
     log.said(connection.remote, "Server", greeting);
     await messages.send(farewell);
     log.said("Server", connection.remote, FAREWELL);
@@ -46,7 +45,7 @@ export function serveSixteen(options: ServeTcpOptions = {}): TcpServer {
 if (import.meta.main) {
   runTcpServer({
     name: "sixteen",
-    summary: `Reads 16 bytes, and answers the 16 of "${FAREWELL}".`,
+    summary: `Reads exactly 16 bytes, then answers with the 16 bytes "${FAREWELL}".`,
     port: PORT,
     workers: { module: import.meta.url, serve: "serveSixteen" },
     messages: false,

@@ -3,24 +3,26 @@ import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { encodeText, type TaggedMessage } from "../../lib/framing/mod.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
-import { framing, PORT, TABLE, type Type } from "./protocol.ts";
+import { framing, LENGTHS, PORT, type Type } from "./protocol.ts";
 
 /** One message of each type. */
-const DEFAULT = Object.entries(TABLE).map(([type, length]) => `${type}:${type.toLowerCase().repeat(length)}`);
+const DEFAULT_MESSAGES = Object.entries(LENGTHS).map(([type, length]) =>
+  `${type}:${type.toLowerCase().repeat(length)}`
+);
 
 async function main({ operands, target }: ClientRun<Record<never, never>>): Promise<void> {
-  const said = (operands.length > 0 ? operands : DEFAULT).map(parse);
-  orUsage(() => said.forEach((message) => framing.encode(message)));
+  const requests = (operands.length > 0 ? operands : DEFAULT_MESSAGES).map(parse);
+  orUsage(() => requests.forEach((message) => framing.encode(message)));
 
   using connection = await connectTcp(target);
   const messages = framed(connection, framing);
-  for (const message of said) {
+  for (const message of requests) {
     const { type, body } = await messages.request(message);
     await printLine(`${type}:${decodeBytes(body)}`);
   }
 }
 
-/** Reads `TYPE:TEXT`; whether the type is known and the text as long as it should be is the framing's to say. */
+/** Parses `TYPE:TEXT`. The framing checks the type and the length. */
 function parse(operand: string): TaggedMessage<Type> {
   const colon = operand.indexOf(":");
   if (colon === -1) throw new UsageError(`Expected TYPE:TEXT, got "${operand}"`);
@@ -28,11 +30,15 @@ function parse(operand: string): TaggedMessage<Type> {
 }
 
 if (import.meta.main) {
-  const lengths = Object.entries(TABLE).map(([type, length]) => `${type} ${length} bytes`).join(", ");
+  const lengths = Object.entries(LENGTHS).map(([type, length]) => `${type} ${length} bytes`).join(", ");
   await runClient({
     name: "tagged",
-    summary: "Sends messages whose type decides their length, and prints what comes back.",
+    summary: "Sends messages whose type byte decides their length, and prints the answers.",
     port: PORT,
-    operands: { usage: "[TYPE:TEXT...]", help: `What to send: ${lengths} (default: one of each)`, most: Infinity },
+    operands: {
+      usage: "[TYPE:TEXT...]",
+      help: `The messages, type and body: ${lengths} (default: one of each type)`,
+      most: Infinity,
+    },
   }, main);
 }

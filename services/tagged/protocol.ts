@@ -1,13 +1,13 @@
 import { type Framing, tagged, type TaggedMessage } from "../../lib/framing/mod.ts";
 
-/** Not given by the tutorial. */
+/** The tutorial names no port. */
 export const PORT = 3005;
 
-/** How long the body of each type is, in bytes. */
-export const TABLE = { A: 4, B: 16, C: 300 } as const;
+/** The length of each type's body in bytes. */
+export const LENGTHS = { A: 4, B: 16, C: 300 } as const;
 
-/** One of the types. */
-export type Type = keyof typeof TABLE;
+/** A type byte, as text. */
+export type Type = keyof typeof LENGTHS;
 
-/** A type byte, and a body of the length the table gives for it. */
-export const framing: Framing<TaggedMessage<Type>> = tagged(TABLE);
+/** A type byte and a body whose length the type decides. */
+export const framing: Framing<TaggedMessage<Type>> = tagged(LENGTHS);

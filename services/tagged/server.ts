@@ -1,5 +1,5 @@
 /**
- * Tagged: a type byte that decides the length.
+ * Tagged: a type byte decides the length of each message.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../li
 import { framing, PORT } from "./protocol.ts";
 
 /**
- * Serves tagged: sends every message back, type byte included. An unknown type ends the connection, since nothing
- * after it can be understood.
+ * Serves tagged: sends every message back, type byte included. An unknown type ends the connection, because the length
+ * of its message is unknown too.
  *
- * @param options Where to listen, and limits; the port is 3005 unless given.
+ * @param options Where to listen, and limits; the default port is 3005.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -50,7 +50,7 @@ export function serveTagged(options: ServeTcpOptions = {}): TcpServer {
 if (import.meta.main) {
   runTcpServer({
     name: "tagged",
-    summary: "Sends back every message, whose type decides its length.",
+    summary: "Sends every message back; its type byte decides its length.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveTagged" },
     messages: false,

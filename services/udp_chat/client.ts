@@ -22,9 +22,13 @@ async function main(run: ClientRun<Record<never, never>>): Promise<void> {
 if (import.meta.main) {
   await runClient({
     name: "udp-chat",
-    summary: "Takes turns with the server, a datagram each.",
+    summary: "Takes turns with the server, one datagram each.",
     port: PORT,
     transport: "udp",
-    operands: { usage: "[MESSAGE...]", help: "One turn each (default: the lines of standard input)", most: Infinity },
+    operands: {
+      usage: "[MESSAGE...]",
+      help: "The turns, one datagram each (default: the lines of standard input)",
+      most: Infinity,
+    },
   }, main);
 }

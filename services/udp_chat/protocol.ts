@@ -1,2 +1,2 @@
-/** The tutorial's is 3000, which uppercase has. */
+/** The tutorial's 3000 belongs to uppercase here. */
 export const PORT = 3001;

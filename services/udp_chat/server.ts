@@ -1,5 +1,5 @@
 /**
- * UDP chat: taking turns over datagrams.
+ * UDP chat: client and server take turns, one datagram each.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import { PORT } from "./protocol.ts";
 
 /** Options of {@linkcode serveUdpChat}. */
 export interface ServeUdpChatOptions extends ServeUdpOptions {
-  /** Answers a turn: gets what a client said, and who it is. Without an answer (`undefined`) the turn is passed over. */
+  /** Answers a client's turn, given its text and the client's address; `undefined` sends no answer. */
   reply: (turn: string, from: string) => string | undefined | Promise<string | undefined>;
 }
 
-/** By how many bytes an answer may be longer than the turn it answers: two lines of a terminal, in UTF-8. */
+/** The bytes by which an answer may be longer than its turn: two terminal lines in UTF-8. */
 const MAX_GROWTH = 640;
 
 /**
- * Serves UDP chat: strict turns, the client first. One turn is answered before the next is looked at, so the turns of
- * two clients are never mixed up; those that come meanwhile wait in the socket's buffer.
+ * Serves UDP chat: strict turns, the client first. Each turn is answered before the next is read from the socket, so the
+ * turns of two clients are never mixed up; later turns wait in the socket's buffer.
  *
- * @param options Where to listen, and who answers; the port is 3001 unless given.
+ * @param options Where to listen, and how to answer; the default port is 3001.
  * @returns The running server.
  *
  * @example A correct peer to test against
@@ -54,13 +54,13 @@ export function serveUdpChat(options: ServeUdpChatOptions): UdpServer {
 }
 
 const options = {
-  reply: text("TEXT", "Answer every turn with this (default: a person answers)", ""),
+  reply: text("TEXT", "Answer every turn with this text (default: a person answers)", ""),
 };
 
 if (import.meta.main) {
   runUdpServer({
     name: "udp-chat",
-    summary: "Takes turns with whoever writes.",
+    summary: "Takes turns with its clients, one datagram each.",
     port: PORT,
     options,
   }, ({ reply, ...options }, requests) => {
@@ -70,13 +70,13 @@ if (import.meta.main) {
     requests.stop.addEventListener("abort", () => conversation[Symbol.dispose]());
     return serveUdpChat({
       ...options,
-      // What was said stands above the prompt, so the log need not repeat it.
+      // The terminal shows the turns above the prompt; the log repeats them at debug only.
       log: new Log("Server", "debug"),
       async reply(turn, from) {
         await conversation.show(`${from} > ${turn}`);
         const answer = await conversation.ask("> ");
         if (answer === undefined && !requests.stop.aborted) {
-          options.log?.warn("Standard input has ended, so nobody is left to answer");
+          options.log?.warn("Standard input has ended: no more answers, stopping");
           requests.request("end of standard input");
         }
         return answer;

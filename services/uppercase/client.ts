@@ -5,65 +5,66 @@ import { decodeBytes, type Log } from "../../lib/log/mod.ts";
 import { connectUdp, formatAddress, type HostPort, resolveUdp, UdpSocket } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";
 
-/** Sends one message and hands each answer on; throws a `ConnectionError` when an answer does not come in time. */
+/** One of the three clients. */
 interface Client extends Disposable {
-  exchange(message: Uint8Array, answered: (answer: Uint8Array) => Promise<void>): Promise<void>;
+  /** Sends a message and passes on each answer; throws a `ConnectionError` if an answer is late. */
+  exchange(message: Uint8Array, onAnswer: (answer: Uint8Array) => Promise<void>): Promise<void>;
 }
 
-/** What every client needs to know. */
+/** Options of all three clients. */
 interface ClientOptions {
-  /** How long an answer may take, in milliseconds. */
+  /** The longest wait for an answer, in milliseconds. */
   timeout: number;
   signal: AbortSignal;
   log: Log;
 }
 
-/** The plain client: anybody may write to its socket, so it looks at who answered. */
+/** The plain client: any host can send to its socket, so it compares each sender with the server's address. */
 async function plain(server: HostPort, { timeout, signal, log }: ClientOptions): Promise<Client> {
   const address = await resolveUdp(server);
   const remote = formatAddress(address);
   const socket = UdpSocket.reaching([address], signal, log);
-  const stranger = (from: string) => log.warn("{from} is not the server, its datagram is ignored", { from });
+  const stranger = (from: string) => log.warn("{from} is not the server: datagram ignored", { from });
   return {
-    async exchange(message, answered) {
+    async exchange(message, onAnswer) {
       socket.forget();
       await socket.send(message, address);
-      await answered(await socket.receiveFrom(remote, timeout, stranger));
+      await onAnswer(await socket.receiveFrom(remote, timeout, stranger));
     },
     [Symbol.dispose]: () => socket.close(),
   };
 }
 
-/** The connected client: its socket knows one peer, others are never seen. */
+/** The connected client: its socket drops the datagrams of every host but the server. */
 async function connected(server: HostPort, { timeout, signal, log }: ClientOptions): Promise<Client> {
   const peer = await connectUdp({ ...server, signal, log });
   return {
-    async exchange(message, answered) {
+    async exchange(message, onAnswer) {
       await peer.send(message);
-      await answered(await peer.receive(timeout));
+      await onAnswer(await peer.receive(timeout));
     },
     [Symbol.dispose]: () => peer.close(),
   };
 }
 
-/** The matching client: asks several servers, and keeps the set of those that still owe an answer. */
+/** The matching client: asks several servers, and keeps the set of servers that have not answered yet. */
 async function matching(servers: HostPort[], { timeout, signal, log }: ClientOptions): Promise<Client> {
   const addresses = await Promise.all(servers.map(resolveUdp));
-  // By what they resolve to, so that two names of one server owe one answer.
+  // Keyed by resolved address, so two names of one server expect one answer.
   const targets = new Map(addresses.map((address) => [formatAddress(address), address]));
   const socket = UdpSocket.reaching(addresses, signal, log);
   return {
-    async exchange(message, answered) {
-      const owing = new Set(targets.keys());
+    async exchange(message, onAnswer) {
+      const unanswered = new Set(targets.keys());
       socket.forget();
       for (const address of targets.values()) await socket.send(message, address);
       const until = performance.now() + timeout;
-      while (owing.size > 0) {
-        const late = `No answer from ${[...owing].join(", ")} within ${timeout / 1000} s`;
+      while (unanswered.size > 0) {
+        const late = `No answer from ${[...unanswered].join(", ")} within ${timeout / 1000} s`;
         const { data, from } = await socket.receive(Math.max(0, until - performance.now()), late);
-        if (owing.delete(from)) {
+        if (unanswered.delete(from)) {
           log.info("{from} answers", { from });
-          await answered(data);
+          await onAnswer(data);
         } else {
           log.warn("unexpected host {from}", { from });
         }
@@ -74,8 +75,8 @@ async function matching(servers: HostPort[], { timeout, signal, log }: ClientOpt
 }
 
 const options = {
-  connected: flag("Take datagrams from the server alone, as a connected socket does"),
-  to: addresses("Ask several servers, and match the answers with them"),
+  connected: flag("Receive datagrams from the server only, as a connected socket does"),
+  to: addresses("Ask several servers and match each answer with its server"),
 };
 
 async function main(run: ClientRun<typeof options>): Promise<void> {
@@ -100,12 +101,12 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
 if (import.meta.main) {
   await runClient({
     name: "uppercase",
-    summary: "Sends text in datagrams and prints the answers.",
+    summary: "Sends text, one datagram per message, and prints the answers.",
     port: PORT,
     transport: "udp",
     operands: {
       usage: "[MESSAGE...]",
-      help: "One datagram each (default: the lines of standard input)",
+      help: "The messages, one datagram each (default: the lines of standard input)",
       most: Infinity,
     },
     options,

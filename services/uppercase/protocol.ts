@@ -3,20 +3,20 @@ export const PORT = 3000;
 
 const LOWER_A = 0x61;
 const LOWER_Z = 0x7a;
-/** What lies between a letter's two cases in ASCII. */
+/** The bit that differs between the two cases of an ASCII letter. */
 const CASE_BIT = 0x20;
 
-/** From this length in bytes on, four at a time are faster, as measured: the view on them costs 0.2 µs. */
-const LONG = 512;
+/** From this length in bytes, four bytes at a time are faster: creating the view costs 0.2 µs (measured). */
+const MIN_WORDS_LENGTH = 512;
 
 /**
- * Turns ASCII letters to upper case where they stand. Every other byte stays, also one above 127, so the length
- * stays too.
+ * Changes ASCII letters to upper case in place. Every other byte stays the same, those above 127 included, and so does
+ * the length.
  *
- * @param bytes What to change.
+ * @param bytes The bytes to change.
  */
 export function upperCase(bytes: Uint8Array): void {
-  const done = bytes.length < LONG || bytes.byteOffset % 4 !== 0 ? 0 : upperCaseWords(bytes);
+  const done = bytes.length < MIN_WORDS_LENGTH || bytes.byteOffset % 4 !== 0 ? 0 : upperCaseWords(bytes);
   for (let at = done; at < bytes.length; at++) {
     const byte = bytes[at]!;
     if (byte >= LOWER_A && byte <= LOWER_Z) bytes[at] = byte ^ CASE_BIT;
@@ -24,8 +24,8 @@ export function upperCase(bytes: Uint8Array): void {
 }
 
 /**
- * Does so four bytes at a time, and returns how many it did. In each byte the highest bit is made to tell "from a on" and
- * "above z" by adding; where these differ, and the bit was not set before, there is a letter (Lamport, 1975).
+ * Changes four bytes at a time and returns the number of bytes processed. One addition sets a byte's highest bit from
+ * `a` on, another sets it above `z`. Where the two bits differ and the byte is ASCII, it is a letter (Lamport, 1975).
  */
 function upperCaseWords({ buffer, byteOffset, length }: Uint8Array): number {
   const words = new Uint32Array(buffer, byteOffset, length >> 2);

@@ -1,5 +1,5 @@
 /**
- * Uppercase: one datagram in, one out.
+ * Uppercase: every datagram is answered with one datagram.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import { formatAddress, serveUdp, type ServeUdpOptions, type UdpServer } from ".
 import { PORT, upperCase } from "./protocol.ts";
 
 /**
- * Serves uppercase: answers each datagram with the same bytes, ASCII letters in upper case.
+ * Serves uppercase: answers each datagram with the same bytes, its ASCII letters in upper case.
  *
- * @param options Where to listen, and limits; the port is 3000 unless given.
+ * @param options Where to listen, and limits; the default port is 3000.
  * @returns The running server.
  *
  * @example A correct peer to test against

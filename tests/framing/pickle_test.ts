@@ -15,7 +15,7 @@ import {
   PickleTuple,
   type PickleValue,
 } from "@wirebench/wirebench/framing";
-import { repr } from "../../services/objects/repr.ts";
+import { repr } from "../../services/objects/_repr.ts";
 import { code } from "../../scripts/checks/fuzz/code.ts";
 import { asDecoded, pickleDecodesOrFails, pickleRoundTrips } from "../../scripts/checks/fuzz/properties.ts";
 import { plainData } from "../../scripts/checks/fuzz/targets.ts";

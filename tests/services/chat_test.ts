@@ -202,7 +202,7 @@ Deno.test("chat:client shows one line a message, and nothing in it steers the te
 Deno.test("chat:client ends with a message when the server goes, stays silent halfway or makes no sense", async () => {
   const cases: [answer: Uint8Array, holds: boolean, stderr: RegExp][] = [
     [new Uint8Array(), false, /The server ended the chat/],
-    [headed("eve"), false, /The server ended between a name and its message/],
+    [headed("eve"), false, /The server ended between a name and its text/],
     [headed("eve"), true, /Nothing came for 0\.3 s/],
     [bytes("3         ev"), true, /A message begun did not end within 0\.3 s/],
     [bytes("HTTP/1.1 400 Bad Request\r\n"), true, /looks like an HTTP response/],
@@ -224,7 +224,7 @@ Deno.test("chat:client ends with a message when the server goes, stays silent ha
 
 Deno.test("chat:client wants a name when nobody is there to be asked", async () => {
   const missing = await runClient("chat", []);
-  assertMatch(missing.stderr, /^chat:client: --name is needed when nobody is there to be asked; see .*--help\n$/);
+  assertMatch(missing.stderr, /^chat:client: --name is needed without a terminal; see .*--help\n$/);
   assertEquals(missing.code, 2);
   const invalid = await runClient("chat", ["--name", "a\tb"]);
   assertMatch(invalid.stderr, /Expected a name without control characters/);

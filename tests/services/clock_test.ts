@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { tellTime } from "@wirebench/wirebench/clock";
+import { sendTicks } from "@wirebench/wirebench/clock";
 import { Connection, ConnectionError } from "@wirebench/wirebench/net";
 import { tick } from "../../services/clock/protocol.ts";
 import { fakeServer, headed, type RawPeer, runClient, ServerProcess, stubSocket, textOf } from "../harness.ts";
@@ -55,7 +55,7 @@ Deno.test("a client that never reads is dropped, and no ticks pile up for it mea
   const write = (data: Uint8Array, closed: Promise<never>) =>
     written.push(data.length) <= 2 ? Promise.resolve(data.length) : closed;
   const connection = new Connection(stubSocket({ write }), { writeTimeout: 300 });
-  const error = await assertRejects(() => tellTime(connection, 10), ConnectionError);
+  const error = await assertRejects(() => sendTicks(connection, 10), ConnectionError);
   assertEquals([error.reason, connection.reason], ["too slow", "too slow"]);
   assertEquals(written.length, 3, "two that were taken, and the one that was not");
 });
@@ -65,7 +65,7 @@ Deno.test("ticks do not drift: a late one makes none after it late", async () =>
   const interval = 200;
   const began = performance.now();
   const times: number[] = [];
-  await tellTime(connection, interval, () => {
+  await sendTicks(connection, interval, () => {
     times.push(performance.now() - began);
     if (times.length === 7) connection.close();
     // Something keeps the program busy after each tick, which must not put the next one off.
@@ -91,7 +91,7 @@ Deno.test("a timer that goes off early makes no tick come twice", async () => {
     const times: number[] = [];
     const connection = new Connection(stubSocket());
     const began = performance.now();
-    await tellTime(connection, 50, () => {
+    await sendTicks(connection, 50, () => {
       times.push(performance.now() - began);
       if (times.length === 5) connection.close();
     }).catch(() => {});

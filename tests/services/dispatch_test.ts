@@ -122,7 +122,7 @@ Deno.test("dispatch:client counts round trips, and finds out a server that sends
   assert(total! > 0 && fewest! <= median! && median! <= most!, stdout);
   await using other = await ServerProcess.start("sixteen");
   const wrong = await runClient("dispatch", ["--port", String(other.port), "--connections", "1"]);
-  assertMatch(wrong.stderr, /^dispatch:client: The server sent back something else\n$/);
+  assertMatch(wrong.stderr, /^dispatch:client: The server did not send the message back\n$/);
   assertEquals(wrong.code, 1);
 });
 

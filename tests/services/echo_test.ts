@@ -170,10 +170,10 @@ Deno.test("echo:client reads an answer that comes in pieces", async () => {
 
 Deno.test("echo:client fails with a message when the server ends early, says too much or nothing", async () => {
   const cases: [serve: (peer: RawPeer, held: Promise<void>) => Promise<unknown>, stderr: RegExp][] = [
-    [(peer) => peer.receive(12).then(() => peer.send("Hello")), /The server ended early: 12 bytes sent, 5 came back/],
+    [(peer) => peer.receive(12).then(() => peer.send("Hello")), /The server ended early: 12 bytes sent, 5 received/],
     [
       (peer, held) => peer.send("Hello, world and more").then(() => held),
-      /The server sent more than it got: \d+ bytes for 12/,
+      /The server sent too much: expected 12 bytes, got \d+/,
     ],
     [(_, held) => held, /Nothing came for 0\.3 s/],
   ];

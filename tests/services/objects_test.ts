@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { encodePickle } from "@wirebench/wirebench/framing";
 import { command } from "../../scripts/shared/processes.ts";
-import { PIECE, repr, textPieces } from "../../services/objects/repr.ts";
+import { CHUNK_LENGTH, repr, textChunks } from "../../services/objects/_repr.ts";
 import { bytes, fakeServer, headed, type RawPeer, runClient, ServerProcess, within } from "../harness.ts";
 
 const PICKLE = "80049517000000000000007d94284b018c03486579944b028c05546865726594752e";
@@ -105,7 +105,7 @@ Deno.test("objects:client shows what it gets in time that grows with its bytes, 
     if (isCut) {
       assertMatch(
         stderr,
-        /^objects:client: The object is cut: expected at most \d+ characters for \d+ bytes, got more\n$/,
+        /^objects:client: Object too long: expected at most \d+ characters for \d+ bytes, got more\n$/,
       );
     } else assertEquals(stderr, "");
   }
@@ -130,10 +130,10 @@ Deno.test("objects:client ends at a signal, also when nobody reads what it shows
 });
 
 Deno.test("an object in pieces is the object in words, wherever a piece ends", () => {
-  for (let length = PIECE - 3; length < PIECE + 3; length++) {
-    const text = "a".repeat(length) + "\u{1f600}".repeat(PIECE);
+  for (let length = CHUNK_LENGTH - 3; length < CHUNK_LENGTH + 3; length++) {
+    const text = "a".repeat(length) + "\u{1f600}".repeat(CHUNK_LENGTH);
     assertEquals(repr(text), `'${text}'`);
-    for (const piece of textPieces(text)) assert(piece.isWellFormed());
-    assertEquals(Array.from(textPieces(text)).join(""), text);
+    for (const chunk of textChunks(text)) assert(chunk.isWellFormed());
+    assertEquals(Array.from(textChunks(text)).join(""), text);
   }
 });

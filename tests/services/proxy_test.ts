@@ -11,8 +11,8 @@ import {
   type FaultOptions,
   type Step,
   StreamFaults,
-} from "../../services/proxy/faults.ts";
-import { FieldReader, parseFraming } from "../../services/proxy/fields.ts";
+} from "../../services/proxy/_faults.ts";
+import { FieldReader, parseFraming } from "../../services/proxy/_fields.ts";
 import { mulberry32 } from "../../services/proxy/random.ts";
 import { bytes, fakeServer, headed, RawPeer, ServerProcess, temporaryFolder, textOf, within } from "../harness.ts";
 
@@ -174,9 +174,9 @@ Deno.test("faults that make no sense are refused", async () => {
   const cases: [options: ServeProxyOptions, words: string][] = [
     [{ ...at, listen: "127.0.0.1:0" }, "expected tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH"],
     [{ ...at, to: "unix:relative" }, "expected tcp://HOST:PORT"],
-    [{ ...at, to: "tcp://127.0.0.1:0" }, "Cannot pass on to port 0"],
-    [{ ...at, to: "udp://127.0.0.1:1" }, "Cannot pass tcp on to udp"],
-    [{ ...at, cut: 0 }, "Cannot use cut 0-0: expected 1 or more"],
+    [{ ...at, to: "tcp://127.0.0.1:0" }, "Cannot forward to port 0"],
+    [{ ...at, to: "udp://127.0.0.1:1" }, "Cannot forward tcp to udp"],
+    [{ ...at, cut: 0 }, "Cannot use cut 0: expected 1 or more"],
     [{ ...at, cut: [3, 1] }, "Cannot use cut 3-1"],
     [{ ...at, cut: 1.5 }, "Cannot use cut 1.5"],
     [{ ...at, delay: NaN }, "Cannot use delay"],
@@ -219,7 +219,7 @@ Deno.test("a proxy that would pass on to itself is refused, whatever its address
     await assertRejects(
       () => serveProxy({ listen: listen!, to: to! }),
       RangeError,
-      `Cannot pass on to ${to}: the proxy itself listens there`,
+      `Cannot forward to ${to}: the proxy itself listens there`,
     );
   }
   // The same port of another address is somebody else's.
@@ -364,7 +364,7 @@ Deno.test("shutting down does not wait for a reader who does not read", async ()
   while (proxy.report.up === 0) await new Promise((resolve) => setTimeout(resolve, 10));
   const report = await within(proxy.shutdown(), "the end of the proxy");
   await proxy.finished;
-  assertEquals([report.connections, report.cut, report.reset], [1, 1, 0]);
+  assertEquals([report.connections, report.aborted, report.reset], [1, 1, 0]);
   assert(await stuffing instanceof Error);
 });
 
@@ -683,21 +683,21 @@ Deno.test("deno task proxy tells its seed and its faults, logs what it does, and
     const { message, seed, address } = await proxy.logged(/^Listening at/);
     assertMatch(
       message,
-      /passing on to .*; down: writes cut into 1-2 bytes, delay 0\.001-0\.002 s, reset in the newline/,
+      /forwarding to .*; down: writes in fragments of 1-2 bytes, delay 0\.001-0\.002 s, reset in the newline/,
     );
     assert(Number.isSafeInteger(seed));
     using peer = await RawPeer.connect(Number(String(address).split(":").at(-1)));
     await peer.send("Hello\n");
     assertEquals(await peer.receiveAll(), "Hello");
     await proxy.logged(/: reset at byte 5 down \(in the newline of message 1\)$/);
-    await proxy.logged(/closed: reset \(A fault on demand\); 6 bytes up in 1 write, 5 bytes down in \d$/);
+    await proxy.logged(/closed: reset \(Injected fault\); 6 bytes up in 1 write, 5 bytes down in \d$/);
     using _open = await RawPeer.connect(Number(String(address).split(":").at(-1)));
     await proxy.logged(/connected, connection 2/);
     assertEquals(await proxy.stop(signal), 0);
-    const { connections, reset, cut } = await proxy.logged(
-      /^Stopped; 2 connections since the start, 1 reset, 1 cut at SIG(INT|TERM); 6 bytes up, 5 down; faults: 1 reset$/,
+    const { connections, reset, aborted } = await proxy.logged(
+      /^Stopped; 2 connections since the start, 1 reset, 1 aborted at SIG(INT|TERM); 6 bytes up, 5 down; faults: 1 reset$/,
     );
-    assertEquals([connections, reset, cut], [2, 1, 1]);
+    assertEquals([connections, reset, aborted], [2, 1, 1]);
   }
 });
 
@@ -717,10 +717,10 @@ Deno.test("deno task proxy tells in plain words why a connection ended, with one
   const sending = setInterval(() => client.send("x").catch(() => {}), 10);
   const record = await closed.logged(/closed: /);
   clearInterval(sending);
-  assertEquals([record.reason, record.detail], ["reset", "The target broke the connection off"]);
+  assertEquals([record.reason, record.detail], ["reset", "The target reset the connection"]);
   assertMatch(
     record.message,
-    /closed: reset \(The target broke the connection off\); \d+ bytes? up in \d+ writes?, 0 bytes/,
+    /closed: reset \(The target reset the connection\); \d+ bytes? up in \d+ writes?, 0 bytes/,
   );
 
   const nobody = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -729,7 +729,7 @@ Deno.test("deno task proxy tells in plain words why a connection ended, with one
   await using alone = start(port, "--max-connections", "1");
   await resets(await portOf(alone));
   await alone.logged(
-    /closed: reset \(Cannot reach tcp:\/\/127\.0\.0\.1:\d+: nobody listens there\); 0 bytes up in 0 writes/,
+    /closed: reset \(Cannot reach tcp:\/\/127\.0\.0\.1:\d+: no program listens there\); 0 bytes up in 0 writes/,
   );
 
   await using other = fakeServer((_, held) => held);

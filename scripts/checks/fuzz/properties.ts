@@ -16,7 +16,7 @@ import {
   PickleTuple,
   type PickleValue,
 } from "../../../lib/framing/mod.ts";
-import { reprPieces } from "../../../services/objects/repr.ts";
+import { reprChunks } from "../../../services/objects/_repr.ts";
 import { code } from "./code.ts";
 
 /** Maximum duration of a check in milliseconds: thousands of times the usual one. */
@@ -150,7 +150,7 @@ export function pickleTimeIsLinear(
 function decodeAndPrint(bytes: Uint8Array): void {
   try {
     let left = CHARACTERS_PER_BYTE * bytes.length;
-    for (const text of reprPieces(decodePickle(bytes))) {
+    for (const text of reprChunks(decodePickle(bytes))) {
       left -= text.length;
       if (left < 0) break;
     }

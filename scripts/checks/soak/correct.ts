@@ -436,7 +436,7 @@ export const TRADES: readonly Trade[] = [
     (random) => anyBytes(below(20_000, random), random),
     (question) => encodeText(`received ${question.length} bytes\n`),
   ),
-  once("objects", () => new Uint8Array(), () => FORMATS.pickle.message),
+  once("objects", () => new Uint8Array(), () => header.encode(FORMATS.pickle.payload)),
   clock,
   chat,
   datagrams("uppercase", (question) => question.replace(/[a-z]/g, (letter) => letter.toUpperCase())),

@@ -1,34 +1,34 @@
-/** A field of a message. Where its end is not known in advance, it is the byte that follows it which tells. */
+/** A field of a message: its length is known when it begins, or a delimiter ends it. */
 export interface Field {
-  /** `header`, `payload`, `line` ... */
+  /** The name: `header`, `payload`, `line` ... */
   name: string;
-  /** How many bytes it has, if that is known when it begins. */
+  /** The length in bytes, if it is known when the field begins. */
   length?: number;
-  /** The byte that ends it, which belongs to the next field. */
+  /** The delimiter, which belongs to the next field. */
   until?: number;
 }
 
-/** Where the fields of messages lie: asks for one after the other, and gets the bytes of the short ones. */
+/** Yields the fields of a stream in order. `next()` takes the first bytes of the field just read, at most {@linkcode KEPT}. */
 export type Layout = Generator<Field, void, Uint8Array>;
 
-/** A framing as far as a fault needs it: where in a stream each field of each message begins. */
+/** The layout of a stream's messages, as far as a fault needs it: where each field of each message begins. */
 export interface FieldFraming {
-  /** As it is written on the command line. */
+  /** The framing as written on the command line. */
   readonly text: string;
   /** The fields of a message, in order. */
   readonly names: readonly string[];
-  /** Starts at the beginning of a stream. */
+  /** Starts the layout of a new stream. */
   layout(): Layout;
 }
 
-/** How many bytes of a field are kept for what comes after it: more digits than any length has. */
+/** The bytes of a field that its layout receives: more digits than any length has. */
 const KEPT = 20;
 const LINE_FEED = 0x0a;
 const COLON = 0x3a;
 
 const decoder = new TextDecoder();
 
-/** The framings by name, and what each makes of the text after its colon. */
+/** The framings by name. Each takes the text after the colon. */
 const FRAMINGS: Record<string, (argument: string) => Omit<FieldFraming, "text">> = {
   header: () => ({
     names: ["header", "payload"],
@@ -88,16 +88,16 @@ const FRAMINGS: Record<string, (argument: string) => Omit<FieldFraming, "text">>
   },
 };
 
-/** How a framing is named on a command line. */
+/** The framings as written on the command line. */
 export const FRAMING_NAMES = "header, lines, netstring, length1, length2, length4, length8, fixed:LENGTH, " +
   "tagged:TYPE=LENGTH,...";
 
 /**
- * Finds a framing by its name.
+ * Parses a framing.
  *
- * @param text A name of {@linkcode FRAMING_NAMES}.
+ * @param text One of {@linkcode FRAMING_NAMES}.
  * @returns The framing.
- * @throws {TypeError} If there is none of that name.
+ * @throws {TypeError} If there is no such framing.
  */
 export function parseFraming(text: string): FieldFraming {
   const [, name, argument] = /^([a-z]+\d?)(?::(.*))?$/s.exec(text) ?? [];
@@ -108,41 +108,41 @@ export function parseFraming(text: string): FieldFraming {
   return { text, ...FRAMINGS[name]!(argument ?? "") };
 }
 
-/** A field of a message that begins in a chunk. */
-export interface Found {
-  /** Which field. */
+/** The start of a field in a stream. */
+export interface FieldStart {
+  /** The field. */
   field: Field;
-  /** Which message of the stream, the first being 1. */
+  /** The number of the message in the stream, from 1. */
   message: number;
-  /** Where in the stream it begins. */
+  /** The offset of the field's first byte in the stream. */
   at: number;
 }
 
-/** Follows a stream, and tells where each field of each message begins. */
+/** Reads a stream, and finds where each field of each message begins. */
 export class FieldReader {
   readonly #first: string;
   readonly #layout: Layout;
   #field: Field | undefined;
   #kept: number[] = [];
-  /** How many bytes of the field have passed. */
+  /** Bytes of the current field read so far. */
   #read = 0;
   #position = 0;
   #message = 0;
 
-  /** Starts at the beginning of a stream. */
+  /** Starts at the beginning of a stream with this framing. */
   constructor(framing: FieldFraming) {
     this.#first = framing.names[0]!;
     this.#layout = framing.layout();
     this.#field = this.#layout.next().value as Field;
   }
 
-  /** Whether the stream still fits the framing. */
+  /** Whether all bytes so far fit the framing. */
   get fits(): boolean {
     return this.#field !== undefined;
   }
 
-  /** Takes the next bytes; gives the fields that begin in them, each once its first byte is there. */
-  *push(chunk: Uint8Array): Generator<Found> {
+  /** Reads the next chunk, and yields the fields whose first byte is in it. */
+  *push(chunk: Uint8Array): Generator<FieldStart> {
     let at = 0;
     while (at < chunk.length && this.#field !== undefined) {
       const field = this.#field;
@@ -166,7 +166,7 @@ export class FieldReader {
   }
 }
 
-/** A binary length in network byte order before each payload. */
+/** A payload under a binary length in network byte order. */
 function prefixed(bytes: number): Omit<FieldFraming, "text"> {
   return {
     names: ["header", "payload"],
@@ -179,7 +179,7 @@ function prefixed(bytes: number): Omit<FieldFraming, "text"> {
   };
 }
 
-/** Reads a decimal length, spaces around it allowed; `undefined` for anything else. */
+/** Parses a decimal length, with or without spaces around it; `undefined` for any other text. */
 function decimal(bytes: Uint8Array): number | undefined {
   const text = decoder.decode(bytes).trim();
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;

@@ -1,113 +1,114 @@
 import { PickleFloat, PickleTuple, type PickleValue } from "../../lib/framing/mod.ts";
 
-/** How much of a text is written at once, in UTF-16 code units. */
-export const PIECE = 4096;
+/** The length of a text's chunks, in UTF-16 code units. */
+export const CHUNK_LENGTH = 4096;
 
-/** Characters that Python does not print as they are, and those that end a text or escape. */
+/** Characters that `repr()` may escape: quotes, backslashes, and all that Python calls not printable. */
 const ESCAPED_IN_TEXT = /[\\'"]|(?! )[\p{C}\p{Z}]/gu;
 const ESCAPED_IN_BYTES = /[\\'"]|[^ -~]/g;
 
-/** More digits than this are not written out: turning a long integer to decimal takes time that grows with its square. */
+/** Python's limit on decimal digits: converting an int to decimal takes quadratic time. */
 const MAX_DIGITS = 4300;
 
 /**
- * Writes a value as Python's `repr()` does.
+ * Formats a value as Python's `repr()` does.
  *
  * @param value Plain data.
- * @returns One line; an int of more than 4,300 digits, which Python refuses to write, is written in hexadecimal.
+ * @returns One line. An int of more than 4,300 digits, which Python refuses to format, is in hexadecimal.
  */
 export function repr(value: PickleValue): string {
-  return Array.from(reprPieces(value)).join("");
+  return Array.from(reprChunks(value)).join("");
 }
 
 /**
- * Writes a value as {@linkcode repr} does, a piece at a time. What is not asked for costs nothing: one thing may be part of
- * a value a million times.
+ * Formats a value as {@linkcode repr} does, in chunks made on demand. A value may contain the same object a million times,
+ * so a caller with a limit should not pay for the chunks beyond it.
  *
  * @param value Plain data.
- * @returns The pieces, as they are asked for.
+ * @returns The chunks.
  */
-export function* reprPieces(value: PickleValue): Generator<string, void, void> {
-  const open = [partsOf(value)];
-  for (let innermost; (innermost = open.at(-1)) !== undefined;) {
-    const { done, value: part } = innermost.next();
+export function* reprChunks(value: PickleValue): Generator<string, void, void> {
+  // A stack instead of recursion: a value may be nested deeper than the call stack allows.
+  const stack = [formatValue(value)];
+  for (let innermost; (innermost = stack.at(-1)) !== undefined;) {
+    const { done, value: output } = innermost.next();
     if (done) {
-      open.pop();
-    } else if (part instanceof Inside) {
-      yield part.before;
-      open.push(partsOf(part.value));
+      stack.pop();
+    } else if (output instanceof NestedValue) {
+      yield output.prefix;
+      stack.push(formatValue(output.value));
     } else {
-      yield part;
+      yield output;
     }
   }
 }
 
-/** Gives a text in pieces, none of which ends inside a surrogate pair. */
-export function* textPieces(text: string): Generator<string, void, void> {
+/** Splits a text into chunks, none of which ends inside a surrogate pair. */
+export function* textChunks(text: string): Generator<string, void, void> {
   for (let start = 0; start < text.length;) {
-    const last = text.codePointAt(start + PIECE - 1) ?? 0;
-    const end = start + PIECE + (last > 0xffff ? 1 : 0);
+    const last = text.codePointAt(start + CHUNK_LENGTH - 1) ?? 0;
+    const end = start + CHUNK_LENGTH + (last > 0xffff ? 1 : 0);
     yield text.slice(start, end);
     start = end;
   }
 }
 
-/** A value inside another that is yet to be written, and the text before it. */
-class Inside {
-  readonly before: string;
+/** A nested value that is not formatted yet, and the text before it. */
+class NestedValue {
+  readonly prefix: string;
   readonly value: PickleValue;
 
-  constructor(before: string, value: PickleValue) {
-    this.before = before;
+  constructor(prefix: string, value: PickleValue) {
+    this.prefix = prefix;
     this.value = value;
   }
 }
 
-/** One level of a value: text, and the values inside. */
-type Parts = Generator<string | Inside, void, void>;
+/** One level of a value: formatted text, and nested values. */
+type Output = Generator<string | NestedValue, void, void>;
 
-function partsOf(value: PickleValue): Parts {
+function formatValue(value: PickleValue): Output {
   if (value instanceof Array) return sequence("[", value, "]");
   if (value instanceof PickleTuple) return sequence("(", value.items, value.items.length === 1 ? ",)" : ")");
   if (value instanceof Map) return dict(value);
   if (value instanceof Uint8Array) return quoted("b", latin1(value), ESCAPED_IN_BYTES);
   if (typeof value === "string") return quoted("", value, ESCAPED_IN_TEXT);
-  return textPieces(typeof value === "bigint" ? reprInteger(value) : word(value)!);
+  return textChunks(typeof value === "bigint" ? reprInteger(value) : formatShort(value)!);
 }
 
-function* sequence(opening: string, items: readonly PickleValue[], end: string): Parts {
-  let before = opening;
+function* sequence(opening: string, items: readonly PickleValue[], end: string): Output {
+  let prefix = opening;
   for (const item of items) {
-    yield part(before, item);
-    before = ", ";
+    yield element(prefix, item);
+    prefix = ", ";
   }
   yield items.length === 0 ? opening + end : end;
 }
 
-function* dict(entries: Map<PickleValue, PickleValue>): Parts {
-  let before = "{";
+function* dict(entries: Map<PickleValue, PickleValue>): Output {
+  let prefix = "{";
   for (const [key, item] of entries) {
-    yield part(before, key);
-    yield part(": ", item);
-    before = ", ";
+    yield element(prefix, key);
+    yield element(": ", item);
+    prefix = ", ";
   }
   yield entries.size === 0 ? "{}" : "}";
 }
 
-function part(before: string, value: PickleValue): string | Inside {
-  const written = word(value);
-  return written === undefined ? new Inside(before, value) : before + written;
+function element(prefix: string, value: PickleValue): string | NestedValue {
+  const formatted = formatShort(value);
+  return formatted === undefined ? new NestedValue(prefix, value) : prefix + formatted;
 }
 
-/** Writes what is short; `undefined` for anything else. */
-function word(value: PickleValue): string | undefined {
+/** Formats a value whose text fits one chunk; `undefined` for any other. */
+function formatShort(value: PickleValue): string | undefined {
   if (value === null) return "None";
   if (value === true) return "True";
   if (value === false) return "False";
   if (typeof value === "number") {
     return Number.isInteger(value) && !Object.is(value, -0) ? String(value) : reprFloat(value);
   }
-  if (typeof value === "string" && value.length <= PIECE) {
+  if (typeof value === "string" && value.length <= CHUNK_LENGTH) {
     const quote = quoteOf(value);
     return quote + escapedIn(value, quote, ESCAPED_IN_TEXT) + quote;
   }
@@ -115,7 +116,7 @@ function word(value: PickleValue): string | undefined {
 }
 
 /**
- * Writes a float as Python does: with a point or an exponent always, the exponent below 1e-4 and from 1e16 on.
+ * Formats a float as Python does: always with a point or an exponent, with an exponent below 1e-4 and from 1e16.
  *
  * @param value Any number.
  * @returns The shortest text that reads back as the same float.
@@ -124,7 +125,7 @@ export function reprFloat(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (Object.is(value, -0)) return "-0.0";
-  // Both languages write the fewest digits that are enough; they differ in where the exponent begins.
+  // Both languages use the fewest digits that identify the float; they differ in when they use an exponent.
   const [, sign, digits, power] = /^(-?)([\d.]+)e([+-]\d+)$/.exec(value.toExponential())!;
   const exponent = Number(power);
   if (value !== 0 && (exponent < -4 || exponent >= 16)) {
@@ -144,11 +145,11 @@ function reprInteger(value: bigint): string {
 function* quoted(prefix: string, text: string, escaped: RegExp): Generator<string, void, void> {
   const quote = quoteOf(text);
   yield prefix + quote;
-  for (const piece of textPieces(text)) yield escapedIn(piece, quote, escaped);
+  for (const chunk of textChunks(text)) yield escapedIn(chunk, quote, escaped);
   yield quote;
 }
 
-/** Python's quotes are single ones, unless only that would need escaping. */
+/** Python uses single quotes, unless the text contains single quotes and no double ones. */
 function quoteOf(text: string): string {
   return text.includes("'") && !text.includes('"') ? '"' : "'";
 }
@@ -168,9 +169,11 @@ function escape(character: string, quote: string): string {
   return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
 }
 
-/** The text whose characters have the bytes' values. */
+/** Decodes bytes as Latin-1, one character per byte. */
 function latin1(bytes: Uint8Array): string {
   let text = "";
-  for (let at = 0; at < bytes.length; at += PIECE) text += String.fromCharCode(...bytes.subarray(at, at + PIECE));
+  for (let at = 0; at < bytes.length; at += CHUNK_LENGTH) {
+    text += String.fromCharCode(...bytes.subarray(at, at + CHUNK_LENGTH));
+  }
   return text;
 }
