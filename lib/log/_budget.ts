@@ -13,14 +13,19 @@ const owing = new Set<Budget>();
  */
 export class Budget {
   readonly #report: (omitted: number) => void;
+  readonly #now: () => number;
   #began = -Infinity;
   #records = 0;
   #omitted = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param report Writes how many records were left out. */
-  constructor(report: (omitted: number) => void) {
+  /**
+   * @param report Writes how many records were left out.
+   * @param now The present in milliseconds.
+   */
+  constructor(report: (omitted: number) => void, now: () => number = () => performance.now()) {
     this.#report = report;
+    this.#now = now;
   }
 
   /** Whether one more record may be written; counts it if not. */
@@ -29,7 +34,7 @@ export class Budget {
       this.#omitted++;
       return false;
     }
-    const now = performance.now();
+    const now = this.#now();
     if (now - this.#began >= PERIOD) {
       this.#began = now;
       this.#records = 0;

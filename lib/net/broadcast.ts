@@ -1,5 +1,6 @@
 import type { Connection } from "./connection.ts";
 import { checkLimit } from "./limits.ts";
+import { type Clock, systemClock } from "./timer.ts";
 
 /** What may become of a subscriber that reads less fast than others publish. */
 export const SLOW_POLICIES = ["disconnect", "drop-oldest", "wait"] as const;
@@ -36,6 +37,12 @@ export interface BroadcastOptions {
    * @default {1048576}
    */
   segmentSize?: number | undefined;
+  /**
+   * Measures how long subscribers are slow.
+   *
+   * @default {systemClock}
+   */
+  clock?: Clock | undefined;
 }
 
 /** From what part of `maxLag` on publishers should wait for a subscriber. The rest is for what is on its way. */
@@ -98,6 +105,7 @@ export class Broadcast {
   readonly #slow: SlowPolicy;
   readonly #maxLag: number;
   readonly #segmentSize: number;
+  readonly #clock: Clock;
   readonly #subscribers = new Set<Subscriber>();
   /** Those that were far behind when the last segment began, since when, and whether they were told so. */
   readonly #behind = new Map<Subscriber, { since: number; told: boolean }>();
@@ -115,6 +123,7 @@ export class Broadcast {
     this.#maxLag = checkLimit("maxLag", options.maxLag ?? 16 * 1024 * 1024);
     // Who is behind is found out when a segment is full, so there are several of them in the lag allowed.
     this.#segmentSize = Math.min(options.segmentSize ?? 1024 * 1024, Math.max(1, this.#maxLag >> 2));
+    this.#clock = options.clock ?? systemClock;
     // Nothing is taken for a broadcast that nobody uses.
     this.#last = { bytes: new Uint8Array(), start: 0, length: 0, next: undefined };
   }
@@ -137,7 +146,7 @@ export class Broadcast {
       this.#subscribers.delete(subscriber);
       this.#behind.delete(subscriber);
     };
-    const subscriber = new Subscriber(connection, this.#last, forget, onSlow);
+    const subscriber = new Subscriber(connection, this.#last, forget, onSlow, this.#clock);
     this.#subscribers.add(subscriber);
     return subscriber;
   }
@@ -198,14 +207,14 @@ export class Broadcast {
         if (lag > this.#maxLag) subscriber.dropUpTo(this.#last.start - this.#maxLag / 2);
       } else if (this.#slow === "disconnect" && lag > this.#maxLag) subscriber.closeAsTooSlow(lag);
       else if (lag > this.#maxLag * BEHIND && !this.#behind.has(subscriber)) {
-        this.#behind.set(subscriber, { since: performance.now(), told: false });
+        this.#behind.set(subscriber, { since: this.#clock.now(), told: false });
       }
     }
   }
 
   /** Whether there is somebody to wait for; forgets those who have caught up. */
   #mustWait(): boolean {
-    const now = performance.now();
+    const now = this.#clock.now();
     let waiting = false;
     for (const [subscriber, behind] of this.#behind) {
       const lag = this.#last.start + this.#last.length - subscriber.position;
@@ -236,16 +245,25 @@ export class Subscriber implements Disposable {
   /** Where a subscriber that leaves stops. */
   #end = Infinity;
   #writing = false;
-  #wroteAt = performance.now();
+  readonly #clock: Clock;
+  #wroteAt: number;
   #left: PromiseWithResolvers<void> | undefined;
 
   /** Use {@linkcode Broadcast.subscribe}. */
-  constructor(connection: Connection, segment: Segment, forget: () => void, onSlow: (dropped: number) => void) {
+  constructor(
+    connection: Connection,
+    segment: Segment,
+    forget: () => void,
+    onSlow: (dropped: number) => void,
+    clock: Clock,
+  ) {
     this.#connection = connection;
     this.#segment = segment;
     this.#offset = segment.length;
     this.#forget = forget;
     this.#onSlow = onSlow;
+    this.#clock = clock;
+    this.#wroteAt = clock.now();
   }
 
   /** How much of the log has been handed to the connection, in bytes from its beginning. */
@@ -253,7 +271,7 @@ export class Subscriber implements Disposable {
     return this.#segment.start + this.#offset;
   }
 
-  /** When it last took something, as `performance.now()` tells. */
+  /** When it last took something, by the clock of the broadcast. */
   get wroteAt(): number {
     return this.#wroteAt;
   }
@@ -326,7 +344,7 @@ export class Subscriber implements Disposable {
 
   #write(run: Uint8Array): void {
     this.#connection.write(run).then(() => {
-      this.#wroteAt = performance.now();
+      this.#wroteAt = this.#clock.now();
       const next = this.#gather();
       if (next === undefined) this.#stopWriting();
       else this.#write(next);

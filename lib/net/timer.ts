@@ -22,11 +22,23 @@ export function after(milliseconds: number, run: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** The source of time for code that waits or measures. A test passes one that it moves. */
+export interface Clock {
+  /** The present in milliseconds, as `performance.now()` returns it. */
+  now(): number;
+  /** Runs a function later, as {@linkcode after} does. */
+  after(milliseconds: number, run: () => void): () => void;
+}
+
+/** The clock of the system. */
+export const systemClock: Clock = { now: () => performance.now(), after };
+
 /**
  * Waits.
  *
  * @param milliseconds How long; `Infinity` for as long as the signal lets it.
  * @param signal Ends the wait when it is aborted.
+ * @param clock Measures the wait.
  * @returns When the time has passed or the signal is aborted.
  *
  * @example A wait that is cut short
@@ -36,7 +48,7 @@ export function after(milliseconds: number, run: () => void): () => void {
  * await sleep(60_000, AbortSignal.abort());
  * ```
  */
-export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+export function sleep(milliseconds: number, signal: AbortSignal, clock: Clock = systemClock): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     function wake(): void {
@@ -44,7 +56,7 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
       signal.removeEventListener("abort", wake);
       resolve();
     }
-    const cancel = after(milliseconds, wake);
+    const cancel = clock.after(milliseconds, wake);
     signal.addEventListener("abort", wake);
   });
 }

@@ -8,12 +8,14 @@ import { seconds } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import {
+  type Clock,
   type Connection,
   ConnectionError,
   framed,
   serveTcp,
   type ServeTcpOptions,
   sleep,
+  systemClock,
   type TcpServer,
 } from "../../lib/net/mod.ts";
 import { framing, INTERVAL, now, PORT, tick, WELCOME } from "./protocol.ts";
@@ -67,29 +69,31 @@ export function serveClock(options: ServeClockOptions = {}): TcpServer {
  * @param connection Whom to tell.
  * @param interval How often, in milliseconds above 0.
  * @param told Called with each message that was written.
+ * @param clock Measures the interval.
  */
 export async function tellTime(
   connection: Connection,
   interval: number,
   told: (message: string) => void = () => {},
+  clock: Clock = systemClock,
 ): Promise<void> {
   const messages = framed(connection, framing);
   async function say(message: string): Promise<void> {
     await messages.send(message);
     told(message);
   }
-  const began = performance.now();
+  const began = clock.now();
   const hearing = ignore(connection);
   try {
     await say(WELCOME);
     for (let due = 1;;) {
-      const past = performance.now() - began;
+      const past = clock.now() - began;
       // Counted from the beginning, so that delays do not add up.
-      await sleep(due * interval - past, connection.ending);
+      await sleep(due * interval - past, connection.ending, clock);
       if (connection.ending.aborted) break;
       await say(tick(now()));
       // A tick whose time has passed is left out. A timer may go off a little early, which makes none come twice.
-      due = Math.max(due, Math.floor((performance.now() - began) / interval)) + 1;
+      due = Math.max(due, Math.floor((clock.now() - began) / interval)) + 1;
     }
   } catch (error) {
     if (!hearing.ended || connection.reason !== "reset") throw error;
