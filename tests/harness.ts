@@ -1,7 +1,11 @@
 import { concat } from "@std/bytes/concat";
+import { type Clock, type Connection, serveTcp, type ServeTcpOptions } from "@wirebench/wirebench/net";
 import { ServerProcess as Server, within } from "../scripts/shared/processes.ts";
 
 export { ClientProcess, type ClientResult, runClient, runServer, within } from "../scripts/shared/processes.ts";
+
+/** A server takes a signal that comes half a second after the first for a second request; in milliseconds. */
+const SECOND_REQUEST = 600;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -21,6 +25,17 @@ export class ServerProcess extends Server {
   /** Connects to it. */
   connect(): Promise<RawPeer> {
     return RawPeer.connect(this.port);
+  }
+
+  /** Asks it to stop, and to stop at once as soon as a second signal counts as a second request. */
+  async stopAtOnce(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    const isStopped = () => this.log.some(({ message }) => message.startsWith("Stopped"));
+    const second = setTimeout(() => isStopped() || this.process.kill(signal), SECOND_REQUEST);
+    try {
+      return await this.stop(signal);
+    } finally {
+      clearTimeout(second);
+    }
   }
 }
 
@@ -131,6 +146,27 @@ export function fakeServer(
   };
 }
 
+/** A server that hands its one connection to the test. Its handler returns when `done` is called. */
+export function oneConnection(
+  options: ServeTcpOptions = {},
+): AsyncDisposable & { port: number; connection: Promise<Connection>; done: () => void } {
+  const accepted = Promise.withResolvers<Connection>();
+  const done = Promise.withResolvers<void>();
+  const server = serveTcp(options, (connection) => {
+    accepted.resolve(connection);
+    return done.promise;
+  });
+  return {
+    port: server.addr.port,
+    connection: accepted.promise,
+    done: done.resolve,
+    async [Symbol.asyncDispose]() {
+      done.resolve();
+      await server.shutdown();
+    },
+  };
+}
+
 /** A folder for files of one test, the only place where tests may write; disposing of it removes it. */
 export function temporaryFolder(): Disposable & { path: string } {
   const parent = `${import.meta.dirname}/temporary`;
@@ -194,6 +230,59 @@ export async function reset(port: number, data = ""): Promise<void> {
     socket.on("close", () => resolve());
     socket.on("error", reject);
   });
+}
+
+/** A clock that stands still until the test moves it. */
+export class TestClock implements Clock {
+  #now = 0;
+  #timers = new Set<{ due: number; run: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(milliseconds: number, run: () => void): () => void {
+    const timer = { due: this.#now + milliseconds, run };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Moves it forward, and runs the timers that are due on the way, each with its consequences before the next. */
+  async advance(milliseconds: number): Promise<void> {
+    const end = this.#now + milliseconds;
+    for (;;) {
+      const [next] = [...this.#timers].sort((one, other) => one.due - other.due);
+      if (next === undefined || next.due > end) break;
+      this.#timers.delete(next);
+      this.#now = Math.max(this.#now, next.due);
+      next.run();
+      await turn();
+    }
+    this.#now = end;
+  }
+}
+
+/** Lets the event loop turn once. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Waits until a condition holds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  let over = false;
+  const polling = (async () => {
+    while (!over && !condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  })();
+  await within(polling, what).finally(() => over = true);
+}
+
+/** Waits until a number has stayed the same for a fifth of a second: full buffers stop what changes it. */
+export async function untilStill(value: () => number): Promise<number> {
+  for (let last = NaN;;) {
+    if (last === value()) return last;
+    last = value();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 /** The tutorial's header and its payload. */

@@ -13,14 +13,19 @@ const owing = new Set<Budget>();
  */
 export class Budget {
   readonly #write: (omitted: number) => void;
+  readonly #now: () => number;
   #began = -Infinity;
   #records = 0;
   #omitted = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param report Writes the number of records omitted. */
-  constructor(report: (omitted: number) => void) {
+  /**
+   * @param report Writes the number of records omitted.
+   * @param now Returns the current time in milliseconds.
+   */
+  constructor(report: (omitted: number) => void, now: () => number = () => performance.now()) {
     this.#write = report;
+    this.#now = now;
   }
 
   /** Whether one more record may be written. Counts it as omitted if not. */
@@ -29,7 +34,7 @@ export class Budget {
       this.#omitted++;
       return false;
     }
-    const now = performance.now();
+    const now = this.#now();
     if (now - this.#began >= PERIOD) {
       this.#began = now;
       this.#records = 0;

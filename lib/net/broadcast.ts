@@ -1,5 +1,6 @@
 import type { Connection } from "./connection.ts";
 import { checkLimit } from "./limits.ts";
+import { type Clock, systemClock } from "./timer.ts";
 
 /** Policies for a subscriber that reads more slowly than others publish. */
 export const SLOW_POLICIES = ["disconnect", "drop-oldest", "wait"] as const;
@@ -37,6 +38,12 @@ export interface BroadcastOptions {
    * @default {1048576}
    */
   segmentSize?: number | undefined;
+  /**
+   * Measures how long subscribers are slow.
+   *
+   * @default {systemClock}
+   */
+  clock?: Clock | undefined;
 }
 
 /** Defaults of {@linkcode BroadcastOptions}. */
@@ -105,6 +112,7 @@ export class Broadcast {
   readonly #slow: SlowPolicy;
   readonly #maxLag: number;
   readonly #segmentSize: number;
+  readonly #clock: Clock;
   readonly #subscribers = new Set<Subscriber>();
   /** Subscribers that lagged when the last segment began, since when, and whether they were notified. */
   readonly #lagging = new Map<Subscriber, { since: number; notified: boolean }>();
@@ -122,6 +130,7 @@ export class Broadcast {
     this.#maxLag = checkLimit("maxLag", options.maxLag ?? DEFAULT_BROADCAST.maxLag);
     // Lagging subscribers are found when a segment is full, so `maxLag` spans several segments.
     this.#segmentSize = Math.min(options.segmentSize ?? 1024 * 1024, Math.max(1, this.#maxLag >> 2));
+    this.#clock = options.clock ?? systemClock;
     // An unused broadcast takes no memory.
     this.#last = { bytes: new Uint8Array(), start: 0, length: 0, next: undefined };
   }
@@ -144,7 +153,7 @@ export class Broadcast {
       this.#subscribers.delete(subscriber);
       this.#lagging.delete(subscriber);
     };
-    const subscriber = new Subscriber(this, connection, this.#last, forget, onSlow);
+    const subscriber = new Subscriber(this, connection, this.#last, forget, onSlow, this.#clock);
     this.#subscribers.add(subscriber);
     return subscriber;
   }
@@ -206,14 +215,14 @@ export class Broadcast {
         if (lag > this.#maxLag) subscriber.dropUpTo(this.#last.start - this.#maxLag / 2);
       } else if (this.#slow === "disconnect" && lag > this.#maxLag) subscriber.closeAsTooSlow(lag);
       else if (lag > this.#maxLag * LAGGING && !this.#lagging.has(subscriber)) {
-        this.#lagging.set(subscriber, { since: performance.now(), notified: false });
+        this.#lagging.set(subscriber, { since: this.#clock.now(), notified: false });
       }
     }
   }
 
   /** Whether publishers must wait. Forgets subscribers that have caught up. */
   #mustWait(): boolean {
-    const now = performance.now();
+    const now = this.#clock.now();
     let waiting = false;
     for (const [subscriber, lagging] of this.#lagging) {
       const lag = this.#last.start + this.#last.length - subscriber.position;
@@ -245,7 +254,8 @@ export class Subscriber implements Disposable {
   /** Position at which a leaving subscriber stops. */
   #end = Infinity;
   #writing = false;
-  #wroteAt = performance.now();
+  readonly #clock: Clock;
+  #wroteAt: number;
   #left: PromiseWithResolvers<void> | undefined;
 
   /** Use {@linkcode Broadcast.subscribe}. */
@@ -255,6 +265,7 @@ export class Subscriber implements Disposable {
     segment: Segment,
     forget: () => void,
     onSlow: (dropped: number) => void,
+    clock: Clock,
   ) {
     this.#room = room;
     this.#connection = connection;
@@ -262,6 +273,8 @@ export class Subscriber implements Disposable {
     this.#offset = segment.length;
     this.#forget = forget;
     this.#onSlow = onSlow;
+    this.#clock = clock;
+    this.#wroteAt = clock.now();
   }
 
   /** Position in the log up to which bytes have been handed to the connection. */
@@ -269,7 +282,7 @@ export class Subscriber implements Disposable {
     return this.#segment.start + this.#offset;
   }
 
-  /** Time of the last completed write, on the clock of `performance.now()`. */
+  /** Time of the last completed write, by the clock of the broadcast. */
   get wroteAt(): number {
     return this.#wroteAt;
   }
@@ -346,7 +359,7 @@ export class Subscriber implements Disposable {
 
   #write(run: Uint8Array): void {
     this.#connection.write(run).then(() => {
-      this.#wroteAt = performance.now();
+      this.#wroteAt = this.#clock.now();
       const next = this.#gather();
       if (next === undefined) this.#stopWriting();
       else this.#write(next);

@@ -50,7 +50,7 @@ export {
   type WorkersServer,
 } from "./serve_workers.ts";
 export type { ServeOptions, Server } from "./server.ts";
-export { after, sleep } from "./timer.ts";
+export { after, type Clock, sleep, systemClock } from "./timer.ts";
 export type { Certificate, Socket, Trust } from "./_tls.ts";
 export { type Datagram, resolveUdp, UdpSocket } from "./udp_socket.ts";
 export { removeStaleSocket } from "./unix.ts";

@@ -22,11 +22,23 @@ export function after(milliseconds: number, run: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** The source of time for code that waits or measures. A test passes one that it moves. */
+export interface Clock {
+  /** The present in milliseconds, as `performance.now()` returns it. */
+  now(): number;
+  /** Runs a function later, as {@linkcode after} does. */
+  after(milliseconds: number, run: () => void): () => void;
+}
+
+/** The clock of the system. */
+export const systemClock: Clock = { now: () => performance.now(), after };
+
 /**
  * Waits for a time or a signal.
  *
  * @param milliseconds The time; `Infinity` waits for the signal alone.
  * @param signal Ends the wait when it aborts.
+ * @param clock Measures the time.
  * @returns Resolves when the time has passed or the signal has aborted.
  *
  * @example A wait that a signal ends
@@ -36,7 +48,7 @@ export function after(milliseconds: number, run: () => void): () => void {
  * await sleep(60_000, AbortSignal.abort());
  * ```
  */
-export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+export function sleep(milliseconds: number, signal: AbortSignal, clock: Clock = systemClock): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
     function wake(): void {
@@ -44,7 +56,7 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
       signal.removeEventListener("abort", wake);
       resolve();
     }
-    const cancel = after(milliseconds, wake);
+    const cancel = clock.after(milliseconds, wake);
     signal.addEventListener("abort", wake);
   });
 }

@@ -8,12 +8,14 @@ import { seconds } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import {
+  type Clock,
   type Connection,
   ConnectionError,
   framed,
   serveTcp,
   type ServeTcpOptions,
   sleep,
+  systemClock,
   type TcpServer,
 } from "../../lib/net/mod.ts";
 import { framing, INTERVAL, now, PORT, tick, WELCOME } from "./protocol.ts";
@@ -67,28 +69,30 @@ export function serveClock(options: ServeClockOptions = {}): TcpServer {
  * @param connection The client's connection.
  * @param interval Time between ticks, in milliseconds above 0.
  * @param onSent Called with each message after it was written.
+ * @param clock Measures the interval.
  */
 export async function sendTicks(
   connection: Connection,
   interval: number,
   onSent: (message: string) => void = () => {},
+  clock: Clock = systemClock,
 ): Promise<void> {
   const messages = framed(connection, framing);
   async function send(message: string): Promise<void> {
     await messages.send(message);
     onSent(message);
   }
-  const started = performance.now();
+  const started = clock.now();
   const input = discardInput(connection);
   try {
     await send(WELCOME);
     for (let due = 1;;) {
       // Tick `due` is timed from the start of the connection, so delays do not accumulate.
-      await sleep(due * interval - (performance.now() - started), connection.ending);
+      await sleep(due * interval - (clock.now() - started), connection.ending, clock);
       if (connection.ending.aborted) break;
       await send(tick(now()));
       // Skips ticks whose time has passed. The maximum keeps a timer that fires early from repeating a tick.
-      due = Math.max(due, Math.floor((performance.now() - started) / interval)) + 1;
+      due = Math.max(due, Math.floor((clock.now() - started) / interval)) + 1;
     }
   } catch (error) {
     if (!input.ended || connection.reason !== "reset") throw error;

@@ -134,6 +134,47 @@ Deno.test("chat:server drops a client that never reads, and the others get every
   assertMatch(String(record.detail), /bytes behind/);
 });
 
+Deno.test("chat:server --slow drop-oldest keeps a member that does not read, and says what it goes without", async () => {
+  await using server = await ServerProcess.start("chat", {
+    args: ["--slow", "drop-oldest", "--max-lag", "1000000"],
+  });
+  using deaf = await server.connect();
+  await deaf.send(headed("deaf"));
+  using talker = await server.connect();
+  await talker.send(headed("talker"));
+  using other = await server.connect();
+  await other.send(headed("other"));
+  for (const name of ["deaf", "talker", "other"]) await server.logged(new RegExp(`"${name}" joined`));
+  const text = "x".repeat(100_000);
+  for (let count = 0; count < 200; count++) {
+    await talker.send(headed(text));
+    await other.receive(10 + 6 + 10 + text.length);
+  }
+  await server.logged(/^"deaf" at 127\.0\.0\.1:\d+ is too slow: \d+ bytes dropped$/);
+  await talker.end();
+  // The deaf one is still there, and what it gets are whole messages.
+  await deaf.end();
+  const got = await deaf.receiveAll();
+  assertEquals(got.length % (10 + 6 + 10 + text.length), 0);
+  assertMatch(got.slice(0, 26), /^6 {9}talker100000 {4}$/);
+  assertEquals(textOf(bytes(got.slice(-5))), "xxxxx");
+});
+
+Deno.test("chat:server --max-lag smaller than what one read brings does not cost those who read their connection", async () => {
+  await using server = await ServerProcess.start("chat", { args: ["--max-lag", "1000000"] });
+  using listener = await server.connect();
+  await listener.send(headed("listener"));
+  using talker = await server.connect();
+  await talker.send(headed("a long name to be said each time".padEnd(64)));
+  for (const name of ["listener", "a long name"]) await server.logged(new RegExp(`"${name}.*joined`));
+  // Empty texts: each costs the others nine times what it costs its sender.
+  const count = 20_000;
+  const talking = talker.send(textOf(headed("")).repeat(count));
+  await listener.receive(count * (10 + 64 + 10));
+  await talking;
+  assertEquals(server.log.filter(({ message }) => message.includes("too slow")), []);
+});
+
 Deno.test("chat:server bears 200 clients that come, talk and go", async () => {
   await using server = await ServerProcess.start("chat");
   using listener = await join(server, "listener");

@@ -1,0 +1,51 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ConnectionError, connectTcp, serveTcp } from "@wirebench/wirebench/net";
+import { oneConnection, within } from "../harness.ts";
+
+Deno.test("connectTcp() gives up in time, and when it is told to", async () => {
+  // A listener whose backlog is full answers no more.
+  const full = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
+  const { port } = full.addr;
+  const waiting: Deno.TcpConn[] = [];
+  try {
+    for (let count = 0; count < 3; count++) {
+      const signal = AbortSignal.timeout(200);
+      waiting.push(await Deno.connect({ hostname: "127.0.0.1", port, signal }));
+    }
+  } catch {
+    // Full.
+  }
+  const error = await assertRejects(() => connectTcp({ port, connectTimeout: 100 }), ConnectionError);
+  assertEquals(error.message, `No answer from 127.0.0.1:${port} within 0.1 s`);
+  const controller = new AbortController();
+  const connecting = connectTcp({ port, signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await assertRejects(() => connecting, Error, "enough");
+  for (const socket of waiting) socket.close();
+  full.close();
+});
+
+Deno.test("a connection closes when its signal says so, and forgets the signal when it has closed", async () => {
+  await using server = oneConnection();
+  const controller = new AbortController();
+  using connection = await connectTcp({ port: server.port, signal: controller.signal });
+  const reading = assertRejects(() => connection.readChunk(), ConnectionError, "Interrupted");
+  controller.abort();
+  assertEquals((await reading).reason, "shutdown");
+});
+
+Deno.test("connectTcp() that is aborted as the connection is made closes it", async () => {
+  for (let round = 0; round < 20; round++) {
+    const controller = new AbortController();
+    const closed = Promise.withResolvers<void>();
+    await using server = serveTcp({}, async (connection) => {
+      controller.abort(new Error("enough"));
+      await connection.readChunk().catch(() => {});
+      closed.resolve();
+    });
+    const connecting = connectTcp({ port: server.addr.port, signal: controller.signal });
+    const connection = await connecting.catch((error) => assertEquals(error.message, "enough"));
+    if (connection !== undefined) assertEquals(connection.reason, "shutdown");
+    await within(closed.promise, "the connection's end");
+  }
+});

@@ -1,0 +1,130 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { type ListenAddress, serveTcp } from "@wirebench/wirebench/net";
+import { bytes, RawPeer, until, untilNobodyListens, within } from "../harness.ts";
+
+Deno.test("the last answer arrives although the client sent more than was read", async () => {
+  await using server = serveTcp({}, async (connection) => {
+    await connection.read(new Uint8Array(1));
+    await connection.write(bytes("Farewell"));
+  });
+  for (let round = 0; round < 20; round++) {
+    using peer = await RawPeer.connect(server.addr.port);
+    await peer.send("x".repeat(100_000));
+    assertEquals(await peer.receiveAll(), "Farewell");
+  }
+});
+
+Deno.test("an error in a handler ends its connection alone", async () => {
+  let first = true;
+  await using server = serveTcp({}, async (connection) => {
+    if (first) {
+      first = false;
+      throw new Error("a mistake");
+    }
+    await connection.write(bytes("well"));
+  });
+  using broken = await RawPeer.connect(server.addr.port);
+  assertEquals(await broken.receiveAll(), "");
+  using fine = await RawPeer.connect(server.addr.port);
+  assertEquals(await fine.receiveAll(), "well");
+  assertEquals(server.closed.get("failed"), 1);
+});
+
+Deno.test("a handler that throws what is no error ends its connection alone", async () => {
+  await using server = serveTcp({}, () => {
+    throw Object.create(null);
+  });
+  using peer = await RawPeer.connect(server.addr.port);
+  assertEquals(await peer.receiveAll(), "");
+  assertEquals(server.closed.get("failed"), 1);
+});
+
+Deno.test("a port in use and options out of range are refused at once", async () => {
+  await using server = serveTcp({}, () => {});
+  assertThrows(() => serveTcp({ port: server.addr.port }, () => {}), Deno.errors.AddrInUse);
+  assertThrows(() => serveTcp({ idleTimeout: 0 }, () => {}), RangeError, "Cannot use idleTimeout 0");
+  assertThrows(() => serveTcp({ messageTimeout: NaN }, () => {}), RangeError);
+  for (const maxConnections of [0, -1, 1.5, NaN]) {
+    assertThrows(() => serveTcp({ maxConnections }, () => {}), RangeError, "Cannot use maxConnections");
+  }
+});
+
+Deno.test("serveTcp() stops listening if onListen throws", async () => {
+  let port = 0;
+  const onListen = (address: ListenAddress) => {
+    port = address.port;
+    throw new Error("boom");
+  };
+  assertThrows(() => serveTcp({ onListen }, () => {}), Error, "boom");
+  await untilNobodyListens(port);
+});
+
+Deno.test("shutdown() aborts after its deadline what does not finish, and reports it", async () => {
+  const server = serveTcp({ drainTimeout: 100 }, async (connection) => {
+    while (await connection.readChunk() !== null) { /* reads to the end */ }
+  });
+  using staying = await RawPeer.connect(server.addr.port);
+  using leaving = await RawPeer.connect(server.addr.port);
+  await staying.send("here");
+  await leaving.send("here");
+  await until(() => server.connections === 2, "two connections");
+  const report = server.shutdown();
+  await leaving.end();
+  assertEquals(await report, { finished: 1, aborted: 1 });
+  assertEquals(await server.shutdown(), { finished: 1, aborted: 1 });
+  assertEquals(await staying.receiveAll(), "");
+  await server.finished;
+});
+
+Deno.test("a server's signal cuts everything at once", async () => {
+  const controller = new AbortController();
+  const server = serveTcp({ signal: controller.signal }, async (connection) => {
+    await connection.readChunk();
+  });
+  using peer = await RawPeer.connect(server.addr.port);
+  await until(() => server.connections === 1, "a connection");
+  controller.abort();
+  await server.finished;
+  assertEquals(await peer.receiveAll(), "");
+  assertEquals([...server.closed], [["shutdown", 1]]);
+});
+
+Deno.test("a connection that comes in the very moment of the stop is not served, and the server ends", async () => {
+  for (let round = 0; round < 20; round++) {
+    const controller = new AbortController();
+    const server = serveTcp({ signal: controller.signal }, async (connection) => {
+      queueMicrotask(() => controller.abort());
+      await connection.readChunk();
+    });
+    const peers = await Promise.all(Array.from({ length: 10 }, () => RawPeer.connect(server.addr.port)));
+    await within(server.finished, "the server's end");
+    for (const peer of peers) peer.close();
+  }
+  const server = serveTcp({}, async (connection) => {
+    server.shutdown();
+    await connection.readChunk();
+  });
+  using peer = await RawPeer.connect(server.addr.port);
+  await peer.end();
+  assertEquals(await peer.receiveAll(), "");
+  await within(server.finished, "the server's end");
+});
+
+Deno.test("serveTcp() shuts down although a handler never returns", async () => {
+  const stuck = serveTcp({ drainTimeout: 50 }, () => new Promise(() => {}));
+  using _peer = await RawPeer.connect(stuck.addr.port);
+  await until(() => stuck.connections === 1, "a connection");
+  assertEquals(await within(stuck.shutdown(), "the server's end"), { finished: 0, aborted: 1 });
+});
+
+Deno.test("shutdown() reports what was open when it was called, and nothing from before", async () => {
+  const server = serveTcp({}, async (connection) => {
+    while (await connection.readChunk() !== null) { /* reads to the end */ }
+  });
+  using early = await RawPeer.connect(server.addr.port);
+  await early.end();
+  assertEquals(await early.receiveAll(), "");
+  early.close();
+  await until(() => server.closed.has("finished") && server.connections === 0, "the end of the connection");
+  assertEquals(await server.shutdown(), { finished: 0, aborted: 0 });
+});

@@ -1,0 +1,72 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { connectUdp, serveUdp } from "@wirebench/wirebench/net";
+import { bytes, ServerProcess, textOf, within } from "../harness.ts";
+
+Deno.test("serveUdp() goes on after an error in its handler and after an address it cannot answer", async () => {
+  let failing = true;
+  await using server = serveUdp({}, (datagram) => {
+    if (!failing) return datagram;
+    failing = false;
+    throw new Error("a mistake");
+  });
+  using peer = await connectUdp({ port: server.addr.port });
+  await peer.send(bytes("lost"));
+  await server.send(bytes("nobody"), { transport: "udp", hostname: "127.0.0.1", port: 0 });
+  await peer.send(bytes("answered"));
+  assertEquals(textOf(await peer.receive()), "answered");
+});
+
+Deno.test("a flood of datagrams gets so many answers a second, and one line of log", async () => {
+  const rate = 5;
+  await using server = await ServerProcess.start("uppercase", { args: ["--max-rate", String(rate)] });
+  const began = performance.now();
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port: server.port };
+  for (let count = 0; count < 50; count++) await socket.send(bytes(`${count}`), to);
+  const answers: string[] = [];
+  for (let count = 0; count < rate; count++) answers.push(textOf((await within(socket.receive(), "an answer"))[0]));
+  assertEquals(answers, ["0", "1", "2", "3", "4"]);
+  socket.close();
+  assertEquals((await server.logged(/gets no answer/)).reason, "too many");
+  await server.stop();
+  const seconds = Math.ceil((performance.now() - began) / 1000);
+  const lines = server.log.filter(({ message }) => message.includes("gets no answer"));
+  assert(lines.length <= seconds + 1, `${lines.length} lines in ${seconds} s`);
+  const [, dropped] = /(\d+) too many/.exec((await server.logged(/since the start/)).message)!;
+  assert(Number(dropped) >= 50 - rate * (seconds + 1), `${dropped} dropped in ${seconds} s`);
+});
+
+Deno.test("an answer much longer than its question is not sent", async () => {
+  await using server = serveUdp({ maxGrowth: 2 }, (datagram) => new Uint8Array(Number(textOf(datagram))));
+  using peer = await connectUdp({ port: server.addr.port });
+  await peer.send(bytes("4"));
+  await peer.send(bytes("3"));
+  assertEquals((await peer.receive()).length, 3);
+  assertEquals([...server.dropped], [["too long an answer", 1]]);
+
+  await using chat = await ServerProcess.start("udp-chat", { args: ["--reply", "x".repeat(641)] });
+  using talker = await connectUdp({ port: chat.port });
+  await talker.send(bytes(""));
+  await chat.logged(/too long an answer/);
+  await talker.send(bytes("x"));
+  assertEquals((await talker.receive()).length, 641);
+});
+
+Deno.test("serveUdp() stops listening if onListen throws", () => {
+  const onListen = () => {
+    throw new Error("boom");
+  };
+  assertThrows(() => serveUdp({ onListen }, () => {}), Error, "boom");
+});
+
+Deno.test("serveUdp() shuts down although a handler never returns", async () => {
+  const called = Promise.withResolvers<void>();
+  const server = serveUdp({}, () => {
+    called.resolve();
+    return new Promise<void>(() => {});
+  });
+  using peer = await connectUdp({ port: server.addr.port });
+  await peer.send(bytes("?"));
+  await called.promise;
+  await within(server.shutdown(), "the server's end");
+});
