@@ -38,6 +38,7 @@ export {
   DEFAULT_MAX_CONNECTIONS,
   type Limits,
 } from "./limits.ts";
+export type { LoopShare } from "./_loop.ts";
 export { type DrainReport, serveTcp, type ServeTcpOptions, type TcpServer } from "./serve_tcp.ts";
 export { type DropReason, serveUdp, type ServeUdpOptions, type UdpServer } from "./serve_udp.ts";
 export {

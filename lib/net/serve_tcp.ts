@@ -15,7 +15,7 @@ import { type Listener, listenUnix } from "./unix.ts";
 const GIVE_UP_AFTER = 1000;
 /** Pause before the next accept when the process has no file descriptor left, in milliseconds. */
 const NO_DESCRIPTOR_PAUSE = 100;
-/** Upper bound of the time that accepting, serving and closing a connection takes besides its messages, in milliseconds. */
+/** Upper bound of the time that accepting and closing a connection takes, in milliseconds. */
 const ACCEPT_COST = 0.2;
 
 /** Options of {@linkcode serveTcp}. */
@@ -210,7 +210,8 @@ class TcpService implements TcpServer {
       for (let turn; (turn = share.request(performance.now())) !== undefined;) await turn;
       try {
         const socket = await this.#listener.accept();
-        share.work(ACCEPT_COST);
+        // Accepting counts as a quarter of the open connections, so that new ones do not wait behind all of them.
+        share.work(ACCEPT_COST / (1 + this.#open.size / 4));
         this.#take(socket);
       } catch (error) {
         if (!this.#stopped.signal.aborted) await this.#notAccepted(error);
