@@ -2,6 +2,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
+import { writeAll } from "../log/writer.ts";
 
 /** How much is written at once, so that progress shows. */
 const LONGEST_WRITE = 64 * 1024;
@@ -208,10 +209,6 @@ class TlsSocket implements Socket {
     this.#secure.reject(this.#error);
     this.#wake();
   }
-}
-
-async function writeAll(socket: Socket, bytes: Uint8Array): Promise<void> {
-  while (bytes.length > 0) bytes = bytes.subarray(await socket.write(bytes));
 }
 
 /** An error of Node's as the one that the runtime's own sockets throw. */

@@ -1,5 +1,6 @@
-import { after, type Endpoint, formatAddress, isLoopback, resolveUdp, sleep } from "../../lib/net/mod.ts";
-import { LARGEST_DATAGRAM } from "../../lib/net/serve_udp.ts";
+import { after, type Endpoint, formatAddress, resolveUdp, sleep } from "../../lib/net/mod.ts";
+import { sourceAddress } from "../../lib/net/address.ts";
+import { DATAGRAM_BUFFER_SIZE } from "../../lib/net/datagram.ts";
 import { DatagramFaults, type Direction } from "./faults.ts";
 import type { Proxying, Setting } from "./proxying.ts";
 
@@ -145,7 +146,7 @@ export async function proxyDatagrams(setting: Setting): Promise<Proxying> {
     take: (datagram: Uint8Array, from: Deno.NetAddr) => void,
   ): void {
     const loop = (async () => {
-      const buffer = new Uint8Array(LARGEST_DATAGRAM);
+      const buffer = new Uint8Array(DATAGRAM_BUFFER_SIZE);
       while (!signal.aborted) {
         try {
           const [datagram, from] = await socket.receive(buffer);
@@ -164,7 +165,7 @@ export async function proxyDatagrams(setting: Setting): Promise<Proxying> {
   function open(peer: string, address: Deno.NetAddr): Client {
     const number = ++report.connections;
     const gone = new AbortController();
-    const back = Deno.listenDatagram({ transport: "udp", hostname: sourceFor(target), port: 0 });
+    const back = Deno.listenDatagram({ transport: "udp", hostname: sourceAddress(target), port: 0 });
     const lane = (way: Direction, send: (datagram: Uint8Array) => Promise<unknown>) =>
       new Lane(setting, way, peer, number, gone.signal, send);
     const up = lane("up", (datagram) => back.send(datagram, target));
@@ -228,11 +229,4 @@ export async function proxyDatagrams(setting: Setting): Promise<Proxying> {
       await Promise.all(receiving);
     },
   };
-}
-
-/** The address to send from: loopback if the target is there. */
-function sourceFor({ hostname }: Deno.NetAddr): string {
-  const loopback = isLoopback(hostname);
-  if (hostname.includes(":")) return loopback ? "::1" : "::";
-  return loopback ? "127.0.0.1" : "0.0.0.0";
 }
