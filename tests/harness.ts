@@ -1,7 +1,10 @@
 import { concat } from "@std/bytes/concat";
-import { ServerProcess as Server, within } from "../scripts/shared/processes.ts";
+import { writeAll } from "@wirebench/wirebench/log";
+import { ServerProcess as Server } from "../scripts/shared/processes.ts";
+import { within } from "../scripts/shared/within.ts";
 
-export { ClientProcess, type ClientResult, runClient, runServer, within } from "../scripts/shared/processes.ts";
+export { ClientProcess, type ClientResult, runClient, runServer } from "../scripts/shared/processes.ts";
+export { within };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -46,8 +49,7 @@ export class RawPeer implements Disposable {
 
   /** Writes all of it. */
   async send(data: string | Uint8Array): Promise<void> {
-    let rest = typeof data === "string" ? bytes(data) : data;
-    while (rest.length > 0) rest = rest.subarray(await this.socket.write(rest));
+    await writeAll(this.socket, typeof data === "string" ? bytes(data) : data);
   }
 
   /** Ends the sending side. */

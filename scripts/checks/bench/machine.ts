@@ -1,34 +1,9 @@
-// What the bench asks of the system. The sandbox grants running programs, and reading nothing but the peers' sources,
-// so other programs read for it what it has to know.
+import { outputOf, tryProgram } from "../../shared/system.ts";
 
-const decoder = new TextDecoder();
-
-/** Runs a program to its end; `undefined` if there is none of that name. */
-export async function tryProgram(
-  name: string,
-  args: string[],
-  cwd?: URL,
-): Promise<{ success: boolean; stdout: string; stderr: string } | undefined> {
-  try {
-    const options = { args, stdin: "null" as const, ...(cwd === undefined ? {} : { cwd }) };
-    const { success, stdout, stderr } = await new Deno.Command(name, options).output();
-    return { success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-/** What a program prints; empty if it fails, or there is none. */
-async function printed(name: string, ...args: string[]): Promise<string> {
-  const result = await tryProgram(name, args);
-  return result?.success ? result.stdout.trim() : "";
-}
-
-/** A folder for what is compiled, removed with all that is in it. */
+/** Makes a folder for compiled programs. Disposing of it removes it with its contents. */
 export async function temporaryFolder(): Promise<AsyncDisposable & { path: string }> {
-  const path = await printed("mktemp", "-d");
-  if (path === "") throw new Error("Cannot make a temporary folder: expected mktemp -d to make one");
+  const path = await outputOf("mktemp", "-d");
+  if (path === "") throw new Error("Cannot make a temporary folder: mktemp -d failed");
   return {
     path,
     async [Symbol.asyncDispose]() {
@@ -37,13 +12,13 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { path: strin
   };
 }
 
-/** In front of a command: what keeps it on a core of its own, where the system can. */
+/** Prefixes of commands that pin them to a core. */
 export interface Pinning {
   server: string[];
   generator: string[];
 }
 
-/** Keeps servers and generator apart, if there are two cores and `taskset`. */
+/** How to pin server and generator to different cores; `undefined` without `taskset` or a second core. */
 export async function findPinning(): Promise<Pinning | undefined> {
   const on = (core: number) => ["taskset", "-c", String(core)];
   for (const core of [0, 1]) {
@@ -53,37 +28,32 @@ export async function findPinning(): Promise<Pinning | undefined> {
   return { server: on(0), generator: on(1) };
 }
 
-/** The time on the processor that a process has had, in seconds; `NaN` where the system does not tell. */
+/** The processor time of a process, in seconds; `NaN` where the system does not report it. */
 export async function cpuTimeOf(pid: number): Promise<number> {
   if (Deno.build.os === "linux") {
-    // proc(5): utime and stime are the 14th and 15th field, in ticks of 10 ms; the 2nd is in parentheses.
-    const fields = (await printed("cat", `/proc/${pid}/stat`)).split(") ")[1]?.split(" ") ?? [];
+    // proc(5): utime and stime are fields 14 and 15, in ticks of 10 ms; field 2 is in parentheses.
+    const fields = (await outputOf("cat", `/proc/${pid}/stat`)).split(") ")[1]?.split(" ") ?? [];
     return (Number(fields[11]) + Number(fields[12])) / 100;
   }
   const [, hours = 0, minutes, seconds] = /^(?:(\d+):)?(\d+):([\d.]+)$/.exec(
-    await printed("ps", "-o", "time=", "-p", String(pid)),
+    await outputOf("ps", "-o", "time=", "-p", String(pid)),
   ) ?? [];
   return Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
 }
 
-/** The time that all programs together have had on the two cores that are measured on, in seconds; `NaN` elsewhere. */
+/** The processor time that all programs have used on cores 0 and 1, in seconds; `NaN` except on Linux. */
 export async function busyTime(): Promise<number> {
   if (Deno.build.os !== "linux") return NaN;
   // proc(5): user, nice and system, in ticks of 10 ms.
-  const cores = (await printed("cat", "/proc/stat")).matchAll(/^cpu[01] (\d+) (\d+) (\d+)/gm);
+  const cores = (await outputOf("cat", "/proc/stat")).matchAll(/^cpu[01] (\d+) (\d+) (\d+)/gm);
   return [...cores].reduce((sum, [, ...ticks]) => sum + ticks.reduce((all, one) => all + Number(one), 0), 0) / 100;
 }
 
-/** The memory that a process holds, in bytes. */
-export async function memoryOf(pid: number): Promise<number> {
-  return Number(await printed("ps", "-o", "rss=", "-p", String(pid)) || NaN) * 1024;
-}
-
-/** What this machine is, in a few words. */
+/** Describes this machine: its processor, number of cores and operating system. */
 export async function machine(): Promise<string> {
   const model = Deno.build.os === "linux"
-    ? /^model name\s*: (.*)$/m.exec(await printed("cat", "/proc/cpuinfo"))?.[1]
-    : await printed("sysctl", "-n", "machdep.cpu.brand_string");
-  const system = await printed("uname", "-sr");
+    ? /^model name\s*: (.*)$/m.exec(await outputOf("cat", "/proc/cpuinfo"))?.[1]
+    : await outputOf("sysctl", "-n", "machdep.cpu.brand_string");
+  const system = await outputOf("uname", "-sr");
   return [model ?? Deno.build.arch, `${navigator.hardwareConcurrency} cores`, system].filter(Boolean).join(", ");
 }

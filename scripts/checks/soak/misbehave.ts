@@ -1,42 +1,42 @@
-// Clients that do what clients should not. They go through node:net: Deno has no way to reset a connection.
+// Clients that misbehave. They use node:net, as Deno has no way to reset a connection.
 
 import { connect, type Socket } from "node:net";
+import { MAX_PAYLOAD_IPV4 } from "../../../lib/net/datagram.ts";
 import type { Random } from "../../../services/proxy/random.ts";
-import { anyBytes, below, pause, type Trade } from "./correct.ts";
-import type { Place } from "./place.ts";
+import { anyBytes, below, pause } from "./client.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Scenario } from "./scenarios.ts";
 
-/** How long a bad client waits for its server to close at the most, in milliseconds. */
-const HELD = 6000;
-/** What one that does not read sends, in bytes at the least: more than a socket's buffers take at first. */
+/** How long a bad client waits for the server to close, in milliseconds. */
+const TIMEOUT = 6000;
+/** The least number of bytes that a client sends without reading answers: more than socket buffers hold at first. */
 const UNREAD = 200_000;
-/** The longest datagram over IPv4. */
-const LONGEST_DATAGRAM = 65_507;
 
-/** A connection, with errors of no account. */
+/** A connection whose errors are ignored. */
 interface BadPeer {
   socket: Socket;
   ended: Promise<unknown>;
-  /** Resets it; a Unix socket, which knows no reset, is closed. */
+  /** Resets the connection. A Unix socket has no reset, and is closed. */
   reset(): void;
 }
 
-type Deed = (peer: BadPeer, message: Uint8Array, random: Random) => unknown;
+type Behaviour = (peer: BadPeer, message: Uint8Array, random: Random) => unknown;
 
-/** Part of a message, from one byte to all but one. */
-function partOf(message: Uint8Array, random: Random): Uint8Array {
+/** The start of a message, of random length: at least one byte, and less than all of a longer message. */
+function startOf(message: Uint8Array, random: Random): Uint8Array {
   return message.subarray(0, Math.max(1, below(message.length, random)));
 }
 
-/** What is done, by the name under which it is counted. */
-const DEEDS: Readonly<Record<string, Deed>> = {
-  "came and went": ({ socket }) => socket.end(),
+/** All behaviours, by the names under which they are counted. */
+const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
+  "connected and left": ({ socket }) => socket.end(),
   "reset at once": ({ reset }) => reset(),
   "ended halfway": async ({ socket, ended }, message, random) => {
-    socket.end(partOf(message, random));
+    socket.end(startOf(message, random));
     await ended;
   },
   "reset halfway": async ({ socket, reset }, message, random) => {
-    socket.write(partOf(message, random));
+    socket.write(startOf(message, random));
     await pause(random() * 20);
     reset();
   },
@@ -57,7 +57,7 @@ const DEEDS: Readonly<Record<string, Deed>> = {
     await pause(500);
   },
   "stalled halfway": async ({ socket, ended }, message, random) => {
-    socket.write(partOf(message, random));
+    socket.write(startOf(message, random));
     await ended;
   },
   "a byte at a time": async ({ socket }, message) => {
@@ -66,19 +66,24 @@ const DEEDS: Readonly<Record<string, Deed>> = {
       await pause(20);
     }
   },
-  "said nonsense": async ({ socket, ended }, _, random) => {
+  "sent random bytes": async ({ socket, ended }, _, random) => {
     socket.write(anyBytes(1 + below(2000, random), random));
     await Promise.race([ended, pause(1000)]);
   },
 };
 
-/** Plays a bad client, drawn by chance, from its coming to its going. */
-export async function misbehave(trade: Trade, place: Place, random: Random, done: Map<string, number>): Promise<void> {
-  const { port, path } = place;
-  if (trade.transport === "UDP") return await flood(trade, port, random, done);
-  const names = Object.keys(DEEDS);
+/** Runs a bad client with a random behaviour, and counts it. */
+export async function misbehave(
+  scenario: Scenario,
+  endpoint: Endpoint,
+  random: Random,
+  counts: Map<string, number>,
+): Promise<void> {
+  const { port, path } = endpoint;
+  if (scenario.transport === "UDP") return await flood(scenario, port, random, counts);
+  const names = Object.keys(BEHAVIOURS);
   const name = names[below(names.length, random)]!;
-  const message = trade.question(random);
+  const message = scenario.message(random);
   const socket = path === undefined ? connect(port, "127.0.0.1") : connect(path);
   const reset = () => path === undefined ? socket.resetAndDestroy() : socket.destroy();
   const ended = new Promise((resolve) => socket.once("close", resolve));
@@ -86,27 +91,31 @@ export async function misbehave(trade: Trade, place: Place, random: Random, done
   socket.resume();
   await Promise.race([new Promise((resolve) => socket.once("connect", resolve)), ended]);
   let timer;
-  const held = new Promise((resolve) => timer = setTimeout(resolve, HELD));
-  await Promise.race([DEEDS[name]!({ socket, ended, reset }, message, random), held]);
+  const timeout = new Promise((resolve) => timer = setTimeout(resolve, TIMEOUT));
+  await Promise.race([BEHAVIOURS[name]!({ socket, ended, reset }, message, random), timeout]);
   clearTimeout(timer);
   socket.destroy();
   await ended;
-  done.set(name, (done.get(name) ?? 0) + 1);
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
-/** Sends datagrams of any bytes and lengths, and is gone before the answers. */
-async function flood(trade: Trade, port: number, random: Random, done: Map<string, number>): Promise<void> {
-  using socket = closing(Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }));
+/** Sends datagrams of random bytes and lengths, and closes the socket before the answers come. */
+async function flood(
+  scenario: Scenario,
+  port: number,
+  random: Random,
+  counts: Map<string, number>,
+): Promise<void> {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
-  for (let sent = below(20, random); sent >= 0; sent--) {
-    const datagram = random() < 0.1 ? new Uint8Array(LONGEST_DATAGRAM) : anyBytes(below(100, random), random);
-    await socket.datagrams.send(random() < 0.2 ? trade.question(random) : datagram, to);
+  try {
+    for (let sent = below(20, random); sent >= 0; sent--) {
+      const datagram = random() < 0.1 ? new Uint8Array(MAX_PAYLOAD_IPV4) : anyBytes(below(100, random), random);
+      await socket.send(random() < 0.2 ? scenario.message(random) : datagram, to);
+    }
+    await pause(10 + random() * 50);
+  } finally {
+    socket.close();
   }
-  await pause(10 + random() * 50);
-  done.set("flooded", (done.get("flooded") ?? 0) + 1);
-}
-
-/** Datagram sockets are not disposable by themselves. */
-function closing(datagrams: Deno.DatagramConn): Disposable & { datagrams: Deno.DatagramConn } {
-  return { datagrams, [Symbol.dispose]: () => datagrams.close() };
+  counts.set("flooded", (counts.get("flooded") ?? 0) + 1);
 }

@@ -1,76 +1,77 @@
 import type { Random } from "../../../services/proxy/random.ts";
 import { grantsOf, ServerProcess } from "../../shared/processes.ts";
-import { misbehave } from "./bad.ts";
 import type { Certificates } from "./certificates.ts";
-import { LostError, nameOf, noTally, pause, type Tally, type Trade } from "./correct.ts";
-import { type Footprint, footprintOf } from "./measure.ts";
-import type { Place } from "./place.ts";
+import { LostError, noTally, pause, type Tally } from "./client.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { type Footprint, footprintOf } from "./footprint.ts";
+import { misbehave } from "./misbehave.ts";
+import { nameOf, type Scenario } from "./scenarios.ts";
 
-/** How many clients of each kind are there at once. */
+/** Number of clients of each kind at once. */
 const CORRECT = 3;
 const BAD = 6;
-/** The servers' deadline for whatever clients owe, in seconds: more than a busy machine holds up a correct one. */
-const DEADLINE = 3;
-/** V8 lets tens of megabytes of garbage pile up before it looks at them, in which a leak would not show. */
+/** The idle timeout of servers, in seconds: longer than a busy machine delays a correct client. */
+const IDLE_TIMEOUT = 3;
+/** Makes V8 collect garbage early. By default it accumulates tens of megabytes, which would hide a leak. */
 const SMALL_NURSERY = "--v8-flags=--max-semi-space-size=1";
-/** How long a server may take until nothing is left of its clients, in milliseconds: its deadlines, and some more. */
+/** How long a server may take to close all connections, in milliseconds: more than its deadlines. */
 const QUIET_WITHIN = 15_000;
-/** How often to look whether it is so, in milliseconds. */
-const LOOK_EVERY = 250;
+/** How often to check for that, in milliseconds. */
+const CHECK_EVERY = 250;
 
-/** One server as a process, its clients, and what is known of it. */
-export class Station implements AsyncDisposable {
+/** A server process, its clients, and the results. */
+export class Target implements AsyncDisposable {
   readonly name: string;
-  /** Counts of the correct clients. */
+  /** Counters of the correct clients. */
   tally: Tally = noTally();
-  /** What bad clients did, and how often. */
-  readonly done = new Map<string, number>();
-  /** The reasons for which connections ended, with counts, as the server logs at its end. */
+  /** Number of bad clients of each behaviour. */
+  readonly badClients = new Map<string, number>();
+  /** The reasons for which connections ended, with counts, from the server's log. */
   closed = "";
   readonly faults: string[] = [];
-  /** How many bytes of answers did not come, or were others. */
+  /** Number of bytes of answers that were missing or wrong. */
   lost = 0;
   before: Footprint | undefined;
   after: Footprint | undefined;
-  /** How many connections were open when the server was told to stop, as it logs at its end. */
+  /** Number of connections that were open at the stop, from the server's log. */
   open: number | undefined;
 
   private constructor(
-    readonly trade: Trade,
+    readonly scenario: Scenario,
     readonly server: ServerProcess,
-    readonly place: Place,
+    readonly endpoint: Endpoint,
     readonly random: Random,
   ) {
-    this.name = nameOf(trade);
+    this.name = nameOf(scenario);
   }
 
   /** Starts the server. */
-  static async open(trade: Trade, random: Random, certificates: Certificates): Promise<Station> {
-    const { service, transport, args = [] } = trade;
+  static async start(scenario: Scenario, random: Random, certificates: Certificates): Promise<Target> {
+    const { service, transport, args = [] } = scenario;
     const timed = transport === "TCP" && !["objects", "clock"].includes(service);
-    const deadline = timed ? ["--idle-timeout", String(DEADLINE)] : [];
-    const way = wayOf(trade, certificates);
+    const timeout = timed ? ["--idle-timeout", String(IDLE_TIMEOUT)] : [];
+    const { args: transportArgs, endpoint } = transportOf(scenario, certificates);
     const server = await ServerProcess.start(service, {
-      args: [...args, ...way.args, ...deadline],
+      args: [...args, ...transportArgs, ...timeout],
       permissions: [...grantsOf(service, "server"), SMALL_NURSERY],
     });
-    return new Station(trade, server, { port: server.port, ...way.place }, random);
+    return new Target(scenario, server, { port: server.port, ...endpoint }, random);
   }
 
-  /** How many bad clients there were. */
-  get badClients(): number {
-    return [...this.done.values()].reduce((sum, count) => sum + count, 0);
+  /** Number of bad clients. */
+  get badCount(): number {
+    return [...this.badClients.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Has so many correct clients and bad ones at once come and go while asked to. */
+  /** Runs some correct and some bad clients at once, each followed by another one while `going` returns true. */
   async play(going: () => boolean, stop: AbortSignal, correct = CORRECT, bad = BAD): Promise<void> {
-    const { trade, place, random } = this;
-    const again = async (client: () => Promise<void>) => {
+    const { scenario, endpoint, random } = this;
+    const repeat = async (client: () => Promise<void>) => {
       while (going()) {
         try {
           await client();
         } catch (error) {
-          // Ctrl-C reaches the servers as well, and they may be the first to act on it.
+          // Ctrl-C reaches the servers as well, and they may react first.
           await pause(300);
           if (stop.aborted) return;
           this.faults.push(`${this.name}: ${error instanceof Error ? error.message : error}`);
@@ -80,43 +81,48 @@ export class Station implements AsyncDisposable {
       }
     };
     await Promise.all([
-      ...Array.from({ length: correct }, () => again(() => trade.play(place, random, this.tally))),
+      ...Array.from({ length: correct }, () => repeat(() => scenario.play(endpoint, random, this.tally))),
       ...Array.from({ length: bad }, () =>
-        again(async () => {
-          await misbehave(trade, place, random, this.done);
+        repeat(async () => {
+          await misbehave(scenario, endpoint, random, this.badClients);
           await pause(random() * 100);
         })),
     ]);
   }
 
-  /** Waits until nothing is left of the clients, and looks what the server takes up. */
+  /** Waits until the server has closed its connections, and measures its resources. */
   async measure(moment: "before" | "after"): Promise<Footprint> {
     const until = performance.now() + QUIET_WITHIN;
     const most = this.before?.descriptors ?? Infinity;
     for (let last = NaN;;) {
-      const now = await footprintOf(this.server.process.pid);
+      const now = await footprintOf(this.server.pid);
       this.#readLog();
       const { descriptors = 0 } = now;
       const isQuiet = descriptors === last && descriptors <= most;
       if (isQuiet || performance.now() > until) return this[moment] = now;
       last = descriptors;
-      await pause(LOOK_EVERY);
+      await pause(CHECK_EVERY);
     }
   }
 
-  /** Lists faults, once the server has ended; memory may have grown by `tolerance` MB. */
+  /**
+   * Lists the faults, after the server has ended.
+   *
+   * @param tolerance By how many bytes its memory may have grown.
+   * @param mostOpen How many connections may have been open at the stop.
+   */
   verdict(tolerance: number, mostOpen = 0): string[] {
     const { name, lost, before, after, open = 0 } = this;
     const faults = [...this.faults, ...this.server.strays];
-    const wrong = (words: string) => faults.push(`${name}: ${words}`);
-    if (lost > 0) wrong(`${lost} bytes were lost`);
+    const add = (fault: string) => faults.push(`${name}: ${fault}`);
+    if (lost > 0) add(`${lost} bytes were lost`);
     if (before === undefined || after === undefined) return faults;
-    if (open > mostOpen) wrong(`${open} connections were open when all clients had gone`);
+    if (open > mostOpen) add(`${open} connections were open after all clients had left`);
     if ((after.descriptors ?? 0) > (before.descriptors ?? 0)) {
-      wrong(`${before.descriptors} descriptors became ${after.descriptors}`);
+      add(`the number of descriptors grew from ${before.descriptors} to ${after.descriptors}`);
     }
     const growth = (after.memory ?? 0) - (before.memory ?? 0);
-    if (growth > tolerance) wrong(`memory grew by ${Math.round(growth)} MB`);
+    if (growth > tolerance) add(`memory grew by ${Math.round(growth / 1e6)} MB`);
     return faults;
   }
 
@@ -126,7 +132,7 @@ export class Station implements AsyncDisposable {
   }
 
   #readLog(): void {
-    for (const { level, message, finished, cut, counts } of this.server.log.splice(0)) {
+    for (const { level, message, finished = 0, cut = 0, counts } of this.server.log.splice(0)) {
       if (level === "error") this.faults.push(`${this.name}: ${message}`);
       else if (message.startsWith("Stopped")) this.open = Number(finished) + Number(cut);
       else if (message.startsWith("Connections closed since the start: ")) this.closed = String(counts);
@@ -134,10 +140,13 @@ export class Station implements AsyncDisposable {
   }
 }
 
-/** The arguments for a server over TLS or at a Unix socket, and where its clients find it. */
-function wayOf({ service, over }: Trade, { args, ca }: Certificates): { args: string[]; place: Omit<Place, "port"> } {
-  if (over === "TLS") return { args, place: { ca } };
-  if (over === undefined) return { args: [], place: {} };
+/** The arguments of a server over TLS or at a Unix socket, and its address. */
+function transportOf(
+  { service, over }: Scenario,
+  { args, ca }: Certificates,
+): { args: string[]; endpoint: Omit<Endpoint, "port"> } {
+  if (over === "TLS") return { args, endpoint: { ca } };
+  if (over === undefined) return { args: [], endpoint: {} };
   const path = `/tmp/wirebench-${service}.sock`;
-  return { args: ["--unix", path], place: { path } };
+  return { args: ["--unix", path], endpoint: { path } };
 }
