@@ -9,17 +9,17 @@ export { within };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Bytes of a text. */
+/** Encodes a text in UTF-8. */
 export function bytes(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
-/** The text of bytes. */
+/** Decodes UTF-8. */
 export function textOf(data: Uint8Array): string {
   return decoder.decode(data);
 }
 
-/** A server as its own process, to be spoken to in raw bytes. */
+/** A server process that tests connect to. */
 export class ServerProcess extends Server {
   /** Connects to it. */
   connect(): Promise<RawPeer> {
@@ -27,7 +27,7 @@ export class ServerProcess extends Server {
   }
 }
 
-/** A TCP connection spoken over in raw bytes, with nothing of ours in between. */
+/** A TCP connection on the runtime's socket, without the library under test. */
 export class RawPeer implements Disposable {
   readonly socket: Deno.TcpConn;
   #closed = false;
@@ -41,13 +41,13 @@ export class RawPeer implements Disposable {
     return new RawPeer(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
-  /** Its own address, as servers log it. */
+  /** The local address, as servers log it. */
   get address(): string {
     const { hostname, port } = this.socket.localAddr;
     return `${hostname}:${port}`;
   }
 
-  /** Writes all of it. */
+  /** Writes all of the data. */
   async send(data: string | Uint8Array): Promise<void> {
     await writeAll(this.socket, typeof data === "string" ? bytes(data) : data);
   }
@@ -57,7 +57,7 @@ export class RawPeer implements Disposable {
     await this.socket.closeWrite();
   }
 
-  /** Reads exactly so many bytes. */
+  /** Reads exactly `length` bytes. */
   async receive(length: number): Promise<string> {
     const data = new Uint8Array(length);
     for (let at = 0; at < length;) {
@@ -70,7 +70,7 @@ export class RawPeer implements Disposable {
     return textOf(data);
   }
 
-  /** Reads what comes until the other side ends, a reset included. */
+  /** Reads until the peer ends or resets the connection. */
   async receiveAll(): Promise<string> {
     const chunks: Uint8Array[] = [];
     try {
@@ -97,8 +97,8 @@ export class RawPeer implements Disposable {
 }
 
 /**
- * A TCP server in a few lines, for clients to be tried against: what a connection gets is the test's to say. It is
- * closed when `serve` is done; `held` is fulfilled when the test is, for one that is to stay.
+ * Starts a TCP server that runs `serve` on each connection and closes it afterwards. To keep a connection open, `serve`
+ * waits for `held`, which resolves when the server is disposed of.
  */
 export function fakeServer(
   serve: (peer: RawPeer, held: Promise<void>) => Promise<unknown>,
@@ -113,7 +113,7 @@ export function fakeServer(
       try {
         socket = await listener.accept();
       } catch {
-        continue; // Reset before it was accepted, or the end.
+        continue; // Reset before it was accepted, or the listener is closed.
       }
       serving.push((async () => {
         using peer = new RawPeer(socket);
@@ -133,7 +133,7 @@ export function fakeServer(
   };
 }
 
-/** A folder for files of one test, the only place where tests may write; disposing of it removes it. */
+/** Makes a folder for the files of one test, where tests may write. Disposing of it removes it. */
 export function temporaryFolder(): Disposable & { path: string } {
   const parent = `${import.meta.dirname}/temporary`;
   Deno.mkdirSync(parent, { recursive: true });
@@ -141,7 +141,7 @@ export function temporaryFolder(): Disposable & { path: string } {
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-/** Whether the system has a program that can do what a test needs: it is run with the arguments, and must succeed. */
+/** Whether a program exists and succeeds with some arguments. */
 export function hasProgram(name: string, ...args: string[]): boolean {
   try {
     return new Deno.Command(name, { args, stdout: "null", stderr: "null" }).outputSync().success;
@@ -150,7 +150,7 @@ export function hasProgram(name: string, ...args: string[]): boolean {
   }
 }
 
-/** A socket that does as it is told, for what no real one can be made to do in time. Its reads end when it is closed. */
+/** A stub for behaviour that a real socket does not show on demand. Closing it ends pending reads. */
 export function stubSocket(behaviour: {
   read?: () => Promise<number | null>;
   write?: (data: Uint8Array, closed: Promise<never>) => Promise<number>;
@@ -173,19 +173,19 @@ export function stubSocket(behaviour: {
   return socket as Deno.TcpConn;
 }
 
-/** Waits until nobody listens at a port: the runtime lets go of it a little after a listener is closed. */
+/** Waits until nothing listens at a port, which the runtime releases shortly after a listener is closed. */
 export async function untilNobodyListens(port: number): Promise<void> {
   const refused = async () => {
     try {
       while (true) (await RawPeer.connect(port)).close();
     } catch {
-      // Refused, or reset in the very moment of the end.
+      // Refused, or reset while the listener closes.
     }
   };
-  await within(refused(), `nobody to listen at port ${port}`);
+  await within(refused(), `nothing to listen at port ${port}`);
 }
 
-/** A connection that is broken off with a reset. Deno has no SO_LINGER, so it goes through node:net. */
+/** Connects, sends data and resets the connection. Deno has no SO_LINGER, so this uses node:net. */
 export async function reset(port: number, data = ""): Promise<void> {
   const { connect } = await import("node:net");
   await new Promise<void>((resolve, reject) => {
@@ -198,7 +198,7 @@ export async function reset(port: number, data = ""): Promise<void> {
   });
 }
 
-/** The tutorial's header and its payload. */
+/** A payload after the tutorials' decimal header. */
 export function headed(payload: string | Uint8Array): Uint8Array {
   const data = typeof payload === "string" ? bytes(payload) : payload;
   return concat([bytes(String(data.length).padEnd(10)), data]);

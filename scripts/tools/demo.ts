@@ -94,7 +94,7 @@ async function runWith(
 }
 
 function verdict(fault: string | undefined, { colors }: Style): string {
-  const text = fault === undefined ? "ok" : `FAILED: ${fault.replaceAll("\n", " ")}`;
+  const text = fault === undefined ? "right" : `WRONG: ${fault.replaceAll("\n", " ")}`;
   return colors ? (fault === undefined ? green : red)(text) : text;
 }
 

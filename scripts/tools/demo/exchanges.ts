@@ -44,7 +44,7 @@ export const EXCHANGES: Exchange[] = [
   {
     service: "echo",
     transport: "TCP",
-    shows: "a byte stream, sent back as it comes",
+    shows: "a byte stream, sent back unchanged",
     run: ({ client }) => client([], "Hello, world\n"),
   },
   {
@@ -67,7 +67,7 @@ export const EXCHANGES: Exchange[] = [
   {
     service: "sixteen",
     transport: "TCP",
-    shows: "messages of 16 bytes: reading until all of it is there",
+    shows: "read exactly 16 bytes, however they arrive",
     splitter: splitBy(fixed(16), 0, bytes),
     run: ({ client }) => client([], "Farewell, client\n"),
   },
