@@ -12,7 +12,7 @@ interface Config {
   permissions: Record<string, PermissionSet>;
 }
 
-/** A permission set: what each kind of permission grants. */
+/** A permission set: the grants of each kind. */
 export type PermissionSet = Record<string, string[] | true>;
 
 /** Imports from no host: nothing listens at port 0. Without a list, `import()` may load from hosts that Deno trusts. */

@@ -54,7 +54,7 @@ const options = {
     ...ATTACKS.map(({ name }) => name),
     NO_ATTACK,
   ]),
-  seed: seed("Seed for what the clients do"),
+  seed: seed("Seed of the clients' random choices"),
 };
 
 /** The options that all phases share. */

@@ -28,7 +28,7 @@ export interface RunOptions {
   streams?: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
 }
 
-/** The flags that grant what the task in deno.json grants. */
+/** The permission flags of the task in deno.json. */
 export function grantsOf(service: string, side: string): string[] {
   const set = [`-P=${service}-${side}`];
   // The task, not the set, grants starting processes. The server revokes it before it listens.

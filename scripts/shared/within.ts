@@ -1,7 +1,7 @@
 /** How long to wait for anything before failing, in milliseconds. */
 const TIMEOUT = 20_000;
 
-/** Waits for a promise, for 20 seconds at most. The error names what did not come. */
+/** Waits for a promise for 20 seconds at most. The error describes the missing event with `what`. */
 export async function within<T>(promise: Promise<T>, what: string | (() => string)): Promise<T> {
   let timer;
   const late = new Promise<never>((_, reject) => {

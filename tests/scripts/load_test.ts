@@ -74,7 +74,7 @@ Deno.test("load: counts and checks answers on more connections than the runtime 
   assertEquals([left.code, left.answered], [1, 0]);
   assert(left.errors["closed by the server"]! > 0);
   const refused = await load("--connections", "130", "tcp://127.0.0.1:1");
-  assertEquals(refused.stderr, "load: Nothing could be sent: nobody listens there\n");
+  assertEquals(refused.stderr, "load: Nothing could be sent: nothing listens there\n");
 });
 
 Deno.test("load: sends lines to the delimited service, and keeps to a rate", async () => {
@@ -148,7 +148,7 @@ Deno.test("load: reports a server that closes connections, or does not listen", 
   }
   await untilNobodyListens(port);
   const { code, stdout, stderr } = await load("--seconds", "0.2", `tcp://127.0.0.1:${port}`);
-  assertEquals([code, stdout, stderr], [1, "", "load: Nothing could be sent: nobody listens there\n"]);
+  assertEquals([code, stdout, stderr], [1, "", "load: Nothing could be sent: nothing listens there\n"]);
 });
 
 Deno.test("load: times out on a server that does not answer", async () => {

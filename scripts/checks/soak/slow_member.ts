@@ -1,4 +1,4 @@
-// Measures what one member of a chat that never reads costs the others, and the server in memory.
+// Measures the effect of a chat member that never reads on the rate of the others and on the server's memory.
 
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText } from "../../../lib/framing/mod.ts";

@@ -28,10 +28,10 @@ export class Tally {
 export function kindOf(error: unknown): string {
   const { errors } = Deno;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ECONNREFUSED") return "nobody listens there";
+  if (code === "ECONNREFUSED") return "nothing listens there";
   if (code === "ECONNRESET" || code === "EPIPE") return "reset by the server";
   if (code === "EMFILE" || code === "ENFILE") return "too many open files";
-  if (error instanceof errors.ConnectionRefused) return "nobody listens there";
+  if (error instanceof errors.ConnectionRefused) return "nothing listens there";
   if (error instanceof errors.ConnectionReset || error instanceof errors.BrokenPipe) return "reset by the server";
   if (error instanceof errors.NotConnected || error instanceof errors.ConnectionAborted) return "reset by the server";
   if (error instanceof errors.AddrNotAvailable) return "no port left to connect from";
