@@ -1,9 +1,9 @@
-// Every program's exchange through the proxy: what a network may do to bytes changes nothing, and what it may do to a
-// connection is told in one line.
+// Runs every service's exchange through the proxy. Changes to the timing and the chunks of bytes change nothing, and a
+// broken connection is reported in one line.
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { type FaultOptions, serveProxy } from "@wirebench/wirebench/proxy";
-import { type Exchange, EXCHANGES, type Stage } from "../scripts/tools/demo/exchanges.ts";
+import { type Exchange, EXCHANGES, type Stage, stageAt } from "../scripts/tools/demo/exchanges.ts";
 import { ClientProcess, type ClientResult, runClient, ServerProcess } from "./harness.ts";
 
 /** Faults after which everything is still right. */
@@ -39,24 +39,6 @@ const exchanges = EXCHANGES.map((exchange): Exchange =>
   }
 );
 
-/** Where an exchange is played: at the proxy's port, by clients that are to end well. */
-function stageAt({ service }: Exchange, port: number, args: string[]): Stage {
-  const at = ["--port", String(port)];
-  return {
-    port,
-    args,
-    say: () => {},
-    start: (args) => new ClientProcess(service, { args: [...at, ...args] }),
-    async client(args, prints) {
-      const { code, stdout, stderr } = await runClient(service, [...at, ...args]);
-      assertEquals([code, stderr], [0, ""]);
-      if (typeof prints === "string") assertEquals(stdout, prints);
-      else assertMatch(stdout, prints);
-      return stdout;
-    },
-  };
-}
-
 /** Runs what a service's first client in its exchange would, and gives what it came to, well or not. */
 async function firstClient(exchange: Exchange, port: number, serverArgs: string[]): Promise<ClientResult> {
   const at = ["--port", String(port), "--timeout", "0.5"];
@@ -67,7 +49,7 @@ async function firstClient(exchange: Exchange, port: number, serverArgs: string[
   }
   const ended = Promise.withResolvers<ClientResult>();
   const stage: Stage = {
-    ...stageAt(exchange, port, serverArgs),
+    ...stageAt(exchange.service, { port, args: serverArgs }),
     async client(args) {
       ended.resolve(await runClient(exchange.service, [...at, ...args]));
       throw new Error("One client is enough");
@@ -106,7 +88,7 @@ for (const exchange of exchanges) {
 
     Deno.test(`${name} survives the network: what it does to bytes, and what it does to connections`, async () => {
       await using server = await ServerProcess.start(service, { args });
-      const plays = (port: number) => exchange.run(stageAt(exchange, port, args));
+      const plays = (port: number) => exchange.run(stageAt(service, { port, args }));
 
       const harmless = transport === "TCP" ? HARMLESS : { "all repeated": { repeat: 100 } };
       await each(

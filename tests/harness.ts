@@ -1,8 +1,11 @@
 import { concat } from "@std/bytes/concat";
+import { writeAll } from "@wirebench/wirebench/log";
 import { type Clock, type Connection, serveTcp, type ServeTcpOptions } from "@wirebench/wirebench/net";
-import { ServerProcess as Server, within } from "../scripts/shared/processes.ts";
+import { ServerProcess as Server } from "../scripts/shared/processes.ts";
+import { within } from "../scripts/shared/within.ts";
 
-export { ClientProcess, type ClientResult, runClient, runServer, within } from "../scripts/shared/processes.ts";
+export { ClientProcess, type ClientResult, runClient, runServer } from "../scripts/shared/processes.ts";
+export { within };
 
 /** A server takes a signal that comes half a second after the first for a second request; in milliseconds. */
 const SECOND_REQUEST = 600;
@@ -10,17 +13,17 @@ const SECOND_REQUEST = 600;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Bytes of a text. */
+/** Encodes a text in UTF-8. */
 export function bytes(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text);
 }
 
-/** The text of bytes. */
+/** Decodes UTF-8. */
 export function textOf(data: Uint8Array): string {
   return decoder.decode(data);
 }
 
-/** A server as its own process, to be spoken to in raw bytes. */
+/** A server process that tests connect to. */
 export class ServerProcess extends Server {
   /** Connects to it. */
   connect(): Promise<RawPeer> {
@@ -39,7 +42,7 @@ export class ServerProcess extends Server {
   }
 }
 
-/** A TCP connection spoken over in raw bytes, with nothing of ours in between. */
+/** A TCP connection on the runtime's socket, without the library under test. */
 export class RawPeer implements Disposable {
   readonly socket: Deno.TcpConn;
   #closed = false;
@@ -53,16 +56,15 @@ export class RawPeer implements Disposable {
     return new RawPeer(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
-  /** Its own address, as servers log it. */
+  /** The local address, as servers log it. */
   get address(): string {
     const { hostname, port } = this.socket.localAddr;
     return `${hostname}:${port}`;
   }
 
-  /** Writes all of it. */
+  /** Writes all of the data. */
   async send(data: string | Uint8Array): Promise<void> {
-    let rest = typeof data === "string" ? bytes(data) : data;
-    while (rest.length > 0) rest = rest.subarray(await this.socket.write(rest));
+    await writeAll(this.socket, typeof data === "string" ? bytes(data) : data);
   }
 
   /** Ends the sending side. */
@@ -70,7 +72,7 @@ export class RawPeer implements Disposable {
     await this.socket.closeWrite();
   }
 
-  /** Reads exactly so many bytes. */
+  /** Reads exactly `length` bytes. */
   async receive(length: number): Promise<string> {
     const data = new Uint8Array(length);
     for (let at = 0; at < length;) {
@@ -83,7 +85,7 @@ export class RawPeer implements Disposable {
     return textOf(data);
   }
 
-  /** Reads what comes until the other side ends, a reset included. */
+  /** Reads until the peer ends or resets the connection. */
   async receiveAll(): Promise<string> {
     const chunks: Uint8Array[] = [];
     try {
@@ -110,8 +112,8 @@ export class RawPeer implements Disposable {
 }
 
 /**
- * A TCP server in a few lines, for clients to be tried against: what a connection gets is the test's to say. It is
- * closed when `serve` is done; `held` is fulfilled when the test is, for one that is to stay.
+ * Starts a TCP server that runs `serve` on each connection and closes it afterwards. To keep a connection open, `serve`
+ * waits for `held`, which resolves when the server is disposed of.
  */
 export function fakeServer(
   serve: (peer: RawPeer, held: Promise<void>) => Promise<unknown>,
@@ -126,7 +128,7 @@ export function fakeServer(
       try {
         socket = await listener.accept();
       } catch {
-        continue; // Reset before it was accepted, or the end.
+        continue; // Reset before it was accepted, or the listener is closed.
       }
       serving.push((async () => {
         using peer = new RawPeer(socket);
@@ -167,7 +169,7 @@ export function oneConnection(
   };
 }
 
-/** A folder for files of one test, the only place where tests may write; disposing of it removes it. */
+/** Makes a folder for the files of one test, where tests may write. Disposing of it removes it. */
 export function temporaryFolder(): Disposable & { path: string } {
   const parent = `${import.meta.dirname}/temporary`;
   Deno.mkdirSync(parent, { recursive: true });
@@ -175,7 +177,7 @@ export function temporaryFolder(): Disposable & { path: string } {
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-/** Whether the system has a program that can do what a test needs: it is run with the arguments, and must succeed. */
+/** Whether a program exists and succeeds with some arguments. */
 export function hasProgram(name: string, ...args: string[]): boolean {
   try {
     return new Deno.Command(name, { args, stdout: "null", stderr: "null" }).outputSync().success;
@@ -184,7 +186,7 @@ export function hasProgram(name: string, ...args: string[]): boolean {
   }
 }
 
-/** A socket that does as it is told, for what no real one can be made to do in time. Its reads end when it is closed. */
+/** A stub for behaviour that a real socket does not show on demand. Closing it ends pending reads. */
 export function stubSocket(behaviour: {
   read?: () => Promise<number | null>;
   write?: (data: Uint8Array, closed: Promise<never>) => Promise<number>;
@@ -207,19 +209,19 @@ export function stubSocket(behaviour: {
   return socket as Deno.TcpConn;
 }
 
-/** Waits until nobody listens at a port: the runtime lets go of it a little after a listener is closed. */
+/** Waits until nothing listens at a port, which the runtime releases shortly after a listener is closed. */
 export async function untilNobodyListens(port: number): Promise<void> {
   const refused = async () => {
     try {
       while (true) (await RawPeer.connect(port)).close();
     } catch {
-      // Refused, or reset in the very moment of the end.
+      // Refused, or reset while the listener closes.
     }
   };
-  await within(refused(), `nobody to listen at port ${port}`);
+  await within(refused(), `nothing to listen at port ${port}`);
 }
 
-/** A connection that is broken off with a reset. Deno has no SO_LINGER, so it goes through node:net. */
+/** Connects, sends data and resets the connection. Deno has no SO_LINGER, so this uses node:net. */
 export async function reset(port: number, data = ""): Promise<void> {
   const { connect } = await import("node:net");
   await new Promise<void>((resolve, reject) => {
@@ -285,7 +287,7 @@ export async function untilStill(value: () => number): Promise<number> {
   }
 }
 
-/** The tutorial's header and its payload. */
+/** A payload after the tutorials' decimal header. */
 export function headed(payload: string | Uint8Array): Uint8Array {
   const data = typeof payload === "string" ? bytes(payload) : payload;
   return concat([bytes(String(data.length).padEnd(10)), data]);

@@ -6,7 +6,7 @@ const config = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
 const sets: Record<string, Record<string, string[]>> = config.permissions;
 const programs = Object.keys(sets).filter((name) => /-(server|client)$/.test(name));
 
-/** Flags for all that a set grants but one. */
+/** The flags for all grants of a set except one. */
 function flagsWithout(set: string, kind: string, grant: string): string[] {
   return Object.entries(sets[set]!).flatMap(([name, grants]) => {
     const left = grants.filter((each) => name !== kind || each !== grant);
@@ -14,18 +14,18 @@ function flagsWithout(set: string, kind: string, grant: string): string[] {
   });
 }
 
-/** What a program is started with so that it needs a grant. */
-function needing(set: string, kind: string, grant: string): string[] {
+/** Arguments with which a program needs a grant. */
+function argsNeeding(set: string, kind: string, grant: string): string[] {
   if (/\.sock$/.test(grant)) return ["--unix", grant.replace("unix:", "")];
   if (grant === "certs") return ["--tls-cert", "certs/localhost.pem", "--tls-key", "certs/localhost-key.pem"];
   if (grant === "certs/ca.pem") return ["--tls-ca", grant];
-  if (kind === "read") return set === "dispatch-server" ? ["--mode", "workers"] : ["--workers", "2", "--port", "0"]; // Its own source.
+  if (kind === "read") return set === "dispatch-server" ? ["--mode", "workers"] : ["--workers", "2", "--port", "0"]; // It reads its own source.
   const hosts: Record<string, string> = { "127.0.0.0/8": "127.0.0.1", "[::1]": "::1", localhost: "localhost" };
   return ["--host", hosts[grant]!, "--port", set.endsWith("client") ? "1" : "0"];
 }
 
-/** What a program must be given on the command line to begin at all. */
-function needed(set: string): string[] {
+/** The arguments that a program requires. */
+function requiredArgs(set: string): string[] {
   return { "chat-client": ["--name", "x"], "uppercase-client": ["x"], "udp-chat-client": ["x"] }[set] ?? [];
 }
 
@@ -35,21 +35,21 @@ for (const set of programs) {
     const start = side === "server"
       ? runServer
       : (service: string, args: string[], options: { permissions: string[] }) => runClient(service, args, "", options);
-    const { import: _, ...granted } = sets[set]!; // It grants nothing.
+    const { import: _, ...granted } = sets[set]!; // It grants no imports.
     const grants = Object.entries(granted).flatMap(([kind, list]) => list.map((grant) => [kind, grant] as const));
     assert(grants.length >= 3);
     await Promise.all(grants.map(async ([kind, grant]) => {
-      const args = [...needing(set, kind, grant), ...needed(set!)];
+      const args = [...argsNeeding(set, kind, grant), ...requiredArgs(set!)];
       const { code, stderr } = await start(service!, args, { permissions: flagsWithout(set, kind, grant) });
       assertEquals(code, 1, `${kind} ${grant}: ${stderr}`);
-      const said = stderr.trim().split("\n").at(-1)!;
-      assertMatch(said, new RegExp(`^${service}:${side}: .*(sandbox|Requires ${kind} access)`), `${kind} ${grant}`);
+      const line = stderr.trim().split("\n").at(-1)!;
+      assertMatch(line, new RegExp(`^${service}:${side}: .*(sandbox|Requires ${kind} access)`), `${kind} ${grant}`);
       assert(!/^\s+at /m.test(stderr), stderr);
     }));
   });
 }
 
-/** What no sandbox of a service is to allow, each tried by a program that runs in it. */
+/** Operations that no sandbox of a service allows. */
 const FORBIDDEN: [name: string, attempt: string][] = [
   ["to read a file", 'Deno.readTextFileSync("/etc/hostname")'],
   ["to read the project", 'Deno.readTextFileSync("README.md")'],
@@ -57,7 +57,7 @@ const FORBIDDEN: [name: string, attempt: string][] = [
   ["to list a folder", '[...Deno.readDirSync("/tmp")]'],
   ["to read the environment", 'Deno.env.get("HOME")'],
   ["to run a program", 'new Deno.Command("true").outputSync()'],
-  ["to listen to everybody", 'Deno.listen({ hostname: "0.0.0.0", port: 0 })'],
+  ["to listen on all interfaces", 'Deno.listen({ hostname: "0.0.0.0", port: 0 })'],
   ["to connect to another host", 'await Deno.connect({ hostname: "192.0.2.1", port: 80 })'],
   ["to listen at another Unix socket", 'Deno.listen({ transport: "unix", path: "/tmp/wirebench-none.sock" })'],
   ["to ask the system about the machine", "Deno.osRelease()"],
@@ -70,7 +70,7 @@ const FORBIDDEN: [name: string, attempt: string][] = [
   ["to import in code of its own", 'await import(`data:text/javascript,import "https://esm.sh/x"`)'],
 ];
 
-/** Runs a script in a sandbox; gives the words it prints of what it tries, a line each. */
+/** Tries operations in a sandbox, and returns "allowed" or the error message of each. */
 async function attempt(attempts: string[], args: string[], env: Record<string, string> = {}): Promise<string[]> {
   const script = attempts.map((attempt) =>
     `try { ${attempt}; console.log("allowed"); } catch ({ message }) { console.log(message.replaceAll("\\n", " ")); }`
@@ -93,11 +93,11 @@ async function attempt(attempts: string[], args: string[], env: Record<string, s
 
 Deno.test("no sandbox of a service allows files, environment, other hosts or subprocesses", async () => {
   await Promise.all(programs.map(async (set) => {
-    const said = await attempt(FORBIDDEN.map(([, attempt]) => attempt), [`-P=${set}`]);
-    assertEquals(said.length, FORBIDDEN.length);
+    const results = await attempt(FORBIDDEN.map(([, attempt]) => attempt), [`-P=${set}`]);
+    assertEquals(results.length, FORBIDDEN.length);
     for (const [at, [name]] of FORBIDDEN.entries()) {
-      // An attempt that was allowed fails with other words where there is no network.
-      assertMatch(said[at]!, /Requires \w+ access/, `${set}: ${name}`);
+      // Without a network, an allowed attempt fails with another error.
+      assertMatch(results[at]!, /Requires \w+ access/, `${set}: ${name}`);
     }
   }));
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { NO_IMPORTS, permissionSets } from "../scripts/checks/permissions.ts";
 import { EXCHANGES } from "../scripts/tools/demo/exchanges.ts";
 
 const root = new URL("..", import.meta.url);
@@ -27,26 +28,16 @@ function importsOf(path: string): string[] {
 
 const all = ["lib", "services", "tests", "scripts"].flatMap((folder) => [...sources(folder)]);
 
-/** Imports from no host: nobody listens at port 0. Without a list, `import()` reaches hosts that Deno trusts. */
-const NO_IMPORTS = ["127.0.0.1:0"];
-
-/** What a service's sandbox allows: this machine, certificates, one Unix socket; of this, datagrams need the first. */
-function setOf(name: string, side: string): Record<string, string[]> {
-  const net = ["127.0.0.0/8", "[::1]", "localhost"];
-  if (["uppercase", "udp-chat", "proxy"].includes(name)) return { import: NO_IMPORTS, net };
-  const socket = `/tmp/wirebench-${name}.sock`;
-  // Its workers are files that it reads.
-  const source = name !== "chat" && side === "server" ? ["lib", `services/${name}`] : [];
-  const certificates = side === "server" ? "certs" : "certs/ca.pem";
-  const read = [...source, certificates, socket];
-  return { import: NO_IMPORTS, net: [...net, `unix:${socket}`], read, write: [socket] };
-}
-
 Deno.test("no permission set allows imports from a host or from outside the lock file", () => {
   for (const [name, set] of Object.entries<Record<string, unknown>>(config.permissions)) {
     assertEquals(set["import"], NO_IMPORTS, `import in the permission set ${name}`);
   }
   assertEquals(config.lock, { frozen: true });
+});
+
+Deno.test("the permission sets of services are those that deno task permissions writes", () => {
+  const sets = Object.entries(config.permissions).filter(([name]) => /^proxy$|-(server|client)$/.test(name));
+  assertEquals(Object.fromEntries(sets), permissionSets(config));
 });
 
 Deno.test("every service has its files, tasks, permission sets, export, place in the demo and in the README", () => {
@@ -57,25 +48,26 @@ Deno.test("every service has its files, tasks, permission sets, export, place in
     assertEquals(config.exports[`./${name}`], `./services/${folder}/server.ts`, `export of ${name}`);
     assertMatch(read(`services/${folder}/server.ts`), /^export (async )?function serve[A-Z]/m);
     assert(all.includes(`tests/services/${folder}_test.ts`), `tests of ${name}`);
-    // The one service that speaks no protocol: it stands between any client and its server, so it has no client, and
-    // nothing of its own to be seen in the demo.
+    // The proxy forwards any protocol, so it has no client and no place in the demo.
     if (name === "proxy") {
       assertEquals(config.tasks.proxy.command, "deno run -q --no-prompt -P=proxy services/proxy/server.ts");
-      assertEquals(config.permissions.proxy, setOf(name, "server"));
+      assert("proxy" in config.permissions, "permissions of proxy");
       assert(readme.includes("deno task proxy"), "proxy in the README");
       continue;
     }
     const files = [...Deno.readDirSync(new URL(`services/${folder}`, root))].map((file) => file.name).sort();
     for (const file of ["client.ts", "protocol.ts", "server.ts"]) assert(files.includes(file), `${folder}/${file}`);
     for (const side of ["server", "client"]) {
-      // The one exception: it is to compare threads and processes, and gives the grant up before it listens.
-      const dispatching = name === "dispatch" && side === "server";
+      // The dispatch server starts processes. It revokes the grant before it listens.
+      const startsProcesses = name === "dispatch" && side === "server";
       assertEquals(
         config.tasks[`${name}:${side}`]?.command,
-        `deno run -q --no-prompt -P=${name}-${side} ${dispatching ? "--allow-run " : ""}services/${folder}/${side}.ts`,
+        `deno run -q --no-prompt -P=${name}-${side} ${
+          startsProcesses ? "--allow-run " : ""
+        }services/${folder}/${side}.ts`,
         `task ${name}:${side}`,
       );
-      assertEquals(config.permissions[`${name}-${side}`], setOf(name, side), `permissions of ${name}:${side}`);
+      assert(`${name}-${side}` in config.permissions, `permissions of ${name}:${side}`);
       assert(readme.includes(`deno task ${name}:${side}`), `${name}:${side} in the README`);
     }
     assert(EXCHANGES.some(({ service }) => service === name), `${name} in the demo`);
@@ -101,7 +93,7 @@ Deno.test("no room imports from a room it should not know", () => {
       assert(target === own || MAY_IMPORT[room]!.includes(target), `${path} imports ${specifier}`);
     }
   }
-  // net knows what a framing is, never how one is made.
+  // lib/net may import the types of lib/framing only.
   for (const path of all.filter((path) => path.startsWith("lib/net/"))) {
     const values = read(path).match(/^import (?!type ).*\/framing\/.*$/gm);
     assertEquals(values, null, path);

@@ -2,6 +2,7 @@
 import type { X509Certificate } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
+import { writeAll } from "../log/writer.ts";
 
 /** Maximum length of one write in bytes, so that a slow peer still shows progress. */
 const LONGEST_WRITE = 64 * 1024;
@@ -208,10 +209,6 @@ class TlsSocket implements Socket {
     this.#secure.reject(this.#error);
     this.#wake();
   }
-}
-
-async function writeAll(socket: Socket, bytes: Uint8Array): Promise<void> {
-  while (bytes.length > 0) bytes = bytes.subarray(await socket.write(bytes));
 }
 
 /** Converts an error of Node's TLS to the error that the runtime's sockets throw. */

@@ -75,6 +75,13 @@ export function isLoopback(hostname: string): boolean {
   return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
+/** The address to bind to for reaching some addresses of one family: loopback if all are, else all interfaces. */
+export function sourceAddress(...targets: readonly HostPort[]): string {
+  const loopback = targets.every(({ hostname }) => isLoopback(hostname));
+  if (targets.some(({ hostname }) => hostname.includes(":"))) return loopback ? "::1" : "::";
+  return loopback ? "127.0.0.1" : "0.0.0.0";
+}
+
 /** Reads `HOST:PORT`, an IPv6 address in brackets; the port is NaN if the text is anything else. */
 export function parseHostPort(text: string): HostPort {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:\s/]+)):(\d{1,5})$/.exec(text) ?? [];

@@ -3,12 +3,10 @@ import { plural } from "../log/plural.ts";
 import { RateLimit } from "./_rate_limit.ts";
 import { blockOf, formatAddress, isLoopback } from "./address.ts";
 import { allowList } from "./allow_list.ts";
+import { DATAGRAM_BUFFER_SIZE } from "./datagram.ts";
 import { checkLimit } from "./limits.ts";
 import { LoopShare } from "./_loop.ts";
 import type { ServeOptions, Server } from "./server.ts";
-
-/** Receive buffer in bytes. Larger than any datagram (65,507 bytes over IPv4, 65,527 over IPv6), so none is truncated. */
-export const LARGEST_DATAGRAM: number = 65_536;
 
 /** Pause before the next receive after an error, in milliseconds. */
 const ERROR_PAUSE = 100;
@@ -166,7 +164,7 @@ class UdpService implements UdpServer {
   async #receive(): Promise<void> {
     const share = this.#share = new LoopShare();
     // One buffer for all datagrams. The iterator form allocates one each and is 1.8 times slower.
-    const buffer = new Uint8Array(LARGEST_DATAGRAM);
+    const buffer = new Uint8Array(DATAGRAM_BUFFER_SIZE);
     while (!this.#stopped) {
       for (let turn; (turn = share.request(performance.now())) !== undefined;) await turn;
       let datagram, from;

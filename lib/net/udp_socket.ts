@@ -1,8 +1,8 @@
 import type { Log } from "../log/log.ts";
 import { plural } from "../log/plural.ts";
-import { formatAddress, type HostPort, isLoopback, normalHost } from "./address.ts";
+import { formatAddress, type HostPort, normalHost, sourceAddress } from "./address.ts";
+import { DATAGRAM_BUFFER_SIZE, MAX_PAYLOAD_IPV4, MAX_PAYLOAD_IPV6 } from "./datagram.ts";
 import { ConnectionError } from "./errors.ts";
-import { LARGEST_DATAGRAM } from "./serve_udp.ts";
 import { after } from "./timer.ts";
 
 /** Maximum number of datagrams kept until they are received. */
@@ -59,10 +59,8 @@ export class UdpSocket implements Disposable {
     if (version6.length > 0 && version6.length < addresses.length) {
       throw new RangeError("Cannot reach IPv4 and IPv6 addresses from one socket");
     }
-    const loopback = addresses.every(({ hostname }) => isLoopback(hostname));
     signal?.throwIfAborted();
-    const hostname = version6.length > 0 ? (loopback ? "::1" : "::") : (loopback ? "127.0.0.1" : "0.0.0.0");
-    return new UdpSocket(hostname, signal, log);
+    return new UdpSocket(sourceAddress(...addresses), signal, log);
   }
 
   /** The socket's own address. */
@@ -86,7 +84,7 @@ export class UdpSocket implements Disposable {
    * @throws {RangeError} If the datagram is longer than one can be.
    */
   async send(data: Uint8Array, to: Deno.NetAddr): Promise<void> {
-    const most = to.hostname.includes(":") ? 65_527 : 65_507;
+    const most = to.hostname.includes(":") ? MAX_PAYLOAD_IPV6 : MAX_PAYLOAD_IPV4;
     if (data.length > most) {
       throw new RangeError(`Cannot send a datagram of ${data.length} bytes: expected at most ${most}`);
     }
@@ -164,7 +162,7 @@ export class UdpSocket implements Disposable {
   }
 
   async #listen(): Promise<void> {
-    const buffer = new Uint8Array(LARGEST_DATAGRAM);
+    const buffer = new Uint8Array(DATAGRAM_BUFFER_SIZE);
     try {
       for (;;) {
         const [data, from] = await this.#socket.receive(buffer);

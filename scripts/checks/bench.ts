@@ -1,6 +1,6 @@
 /**
- * The bench: the services, as they are, beside the same services in whatever other languages the machine has, in the
- * same run. `deno task bench --help` tells the rest.
+ * Measures the services beside the same services in other languages, as far as the machine has these, in the same run.
+ * See `deno task bench --help`.
  *
  * @module
  */
@@ -9,38 +9,39 @@ import { CommandError, flag, integer, list, seconds, type Values, writeStdout } 
 import { runTask } from "../../lib/launch/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { chart } from "./bench/chart.ts";
-import { COMPETITORS, findCompetitors, own } from "./bench/competitors.ts";
+import { findCompetitors, own } from "./bench/competitors.ts";
 import { Generator } from "./bench/generator.ts";
+import { findPinning, machine, temporaryFolder } from "./bench/machine.ts";
 import { measure } from "./bench/measure.ts";
+import { COMPETITORS } from "./bench/names.ts";
 import { report } from "./bench/report.ts";
-import { findPinning, machine, temporaryFolder } from "./bench/system.ts";
 import { judge, type Outcome } from "./bench/verdict.ts";
 import { WORKLOAD_NAMES, WORKLOADS } from "./bench/workloads.ts";
 import { StatusLine } from "../shared/status_line.ts";
 
-/** Where the chart goes: the only file that the sandbox allows to be written. */
+/** The chart, the only file that the sandbox allows to write. */
 const CHART = new URL("../../docs/bench.svg", import.meta.url);
-/** What `--quick` makes of the rounds and their length, in milliseconds. */
+/** Number of rounds and their length in milliseconds with `--quick`. */
 const QUICK = { rounds: 1, seconds: 300 };
 
 const options = {
   only: list(
     "NAME,...",
-    "Only these workloads, or all of those that begin so, as echo, chat or fair",
+    "Measure these workloads only, by name or by prefix, such as echo, chat or fair",
     WORKLOAD_NAMES,
     WORKLOAD_NAMES,
   ),
-  against: list("NAME,...", "Only these competitors", COMPETITORS, COMPETITORS),
-  rounds: integer("N", "How often each is measured, after a round that warms up", 5, { least: 1, most: 1000 }),
-  seconds: seconds("How long a round lasts", 1000),
-  quick: flag("One short round, to see that everything works"),
-  json: flag("Print everything that was measured as JSON"),
-  svg: flag("Draw a chart into docs/bench.svg"),
+  against: list("NAME,...", "Compare with these only", COMPETITORS, COMPETITORS),
+  rounds: integer("N", "Number of rounds after a warm-up round", 5, { least: 1, most: 1000 }),
+  seconds: seconds("Length of a round", 1000),
+  quick: flag("Run one short round, to check that everything works"),
+  json: flag("Print all results as JSON"),
+  svg: flag("Draw a chart of the results in docs/bench.svg"),
 };
 
 async function main(values: Values<typeof options>, stop: AbortSignal): Promise<void> {
   const chosen = WORKLOADS.filter(({ name }) =>
-    values.only.some((word) => word === name || name.startsWith(`${word}-`))
+    values.only.some((prefix) => prefix === name || name.startsWith(`${prefix}-`))
   );
   const { rounds, seconds } = values.quick ? QUICK : values;
   const progress = new StatusLine();
@@ -52,15 +53,15 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
 
   const outcomes: Outcome[] = [];
   for (const [at, workload] of chosen.entries()) {
-    const onProgress = (words: string) => progress.say(`${at + 1}/${chosen.length} ${words}`);
-    const setting = { generator, rounds, seconds: seconds / 1000, stop, onProgress };
-    outcomes.push(judge(workload, await measure(workload, competitors, setting)));
+    const onProgress = (text: string) => progress.show(`${at + 1}/${chosen.length} ${text}`);
+    const options = { generator, rounds, seconds: seconds / 1000, stop, onProgress };
+    outcomes.push(judge(workload, await measure(workload, competitors, options)));
     if (stop.aborted) break;
   }
   await progress.clear();
   if (stop.aborted) throw new CommandError("Interrupted");
 
-  const circumstances = {
+  const conditions = {
     date: new Date().toISOString().slice(0, 10),
     machine: await machine(),
     generator: generator.title,
@@ -71,15 +72,15 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
     missing,
   };
   if (values.json) {
-    await writeStdout(encodeText(`${JSON.stringify({ ...circumstances, outcomes })}\n`));
+    await writeStdout(encodeText(`${JSON.stringify({ ...conditions, outcomes })}\n`));
   } else {
-    const { machine, generator, pinned, rounds, seconds } = circumstances;
+    const { machine, generator, pinned, rounds, seconds } = conditions;
     const cores = pinned
-      ? "server and generator each on a core of its own"
-      : "NOT kept on cores of their own (no taskset)";
+      ? "server and generator pinned to different cores"
+      : "server and generator NOT pinned to cores (no taskset)";
     const head = [
       machine,
-      `${rounds} rounds of ${seconds} s, interleaved, after one to warm up; ${cores}; generator ${generator}`,
+      `${rounds} rounds of ${seconds} s, interleaved, after a warm-up round; ${cores}; generator ${generator}`,
       ...competitors.map(({ title, version }) => `${title}: ${version}`),
       ...missing.map(({ name, reason }) => `${name} is missing: ${reason}`),
     ];
@@ -87,7 +88,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
     await writeStdout(encodeText(`${head.join("\n")}\n\n${report(outcomes, colors)}`));
   }
   if (values.svg) {
-    await Deno.writeTextFile(CHART, chart(outcomes, `Best of ${rounds} rounds. ${circumstances.machine}`));
+    await Deno.writeTextFile(CHART, chart(outcomes, `Best of ${rounds} rounds. ${conditions.machine}`));
   }
   const failed = outcomes.flatMap(({ figures }) => figures).filter(({ fault }) => fault !== undefined);
   if (failed.length > 0) throw new CommandError(`${failed.length} could not be measured: ${failed[0]!.fault}`);
@@ -97,8 +98,8 @@ if (import.meta.main) {
   await runTask(
     {
       name: "bench",
-      summary: "Measures the services beside the same services in other languages: how much they do, and how long a " +
-        "polite client waits beside greedy ones.",
+      summary: "Measures the services beside the same services in other languages: their rates, and the latency of a " +
+        "polite client beside greedy ones.",
       options,
     },
     "warning",

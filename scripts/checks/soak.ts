@@ -1,7 +1,7 @@
 /**
- * A soak: for minutes, real servers in their sandboxes, correct clients whose every answer is checked, and bad clients
- * beside them. When all have gone, the servers must be back where they were. Then greedy clients attack one server after
- * another, and its other clients must hardly notice.
+ * Runs real servers in their sandboxes for minutes, with correct clients that check every answer, and bad clients. After
+ * all clients have left, the servers must hold no more resources than before. Then greedy clients attack one server
+ * after another, which must hardly affect the latency of its other clients.
  *
  * @module
  */
@@ -12,24 +12,25 @@ import { SLOW_POLICIES } from "../../lib/net/mod.ts";
 import { mulberry32, type Random, seedOf } from "../../services/proxy/random.ts";
 import { Progress } from "../shared/progress.ts";
 import { drawnSeed, minutes, seed } from "../shared/seeded.ts";
-import { type AttackResult, attacksOn, tryAttack } from "./soak/attacked.ts";
+import { type AttackResult, attacksOn, runAttack } from "./soak/attack.ts";
 import { type Attack, ATTACKS } from "./soak/attackers.ts";
-import { Certificates } from "./soak/certificates.ts";
-import { below, nameOf, type Trade, TRADES } from "./soak/correct.ts";
 import { Baseline } from "./soak/baseline.ts";
+import { Certificates } from "./soak/certificates.ts";
+import { below } from "./soak/client.ts";
 import { attackReport, slowReport, soakReport, TOLERANCE } from "./soak/report.ts";
-import { type SlowResult, trySlowMember } from "./soak/slow_member.ts";
-import { Station } from "./soak/station.ts";
+import { nameOf, type Scenario, SCENARIOS } from "./soak/scenarios.ts";
+import { runSlowMember, type SlowResult } from "./soak/slow_member.ts";
+import { Target } from "./soak/target.ts";
 
-/** Parts of the time: before the first measurement, up to the second one, attacks, chats with a slow member. */
-const PARTS = { warmUp: 0.15, soak: 0.35, attacks: 0.35, slowMember: 0.15 };
-/** The time that an attack takes with the server's start and stop, about, in milliseconds. */
-const ATTACK_TAKES = 6000;
-/** The longest a chat goes on without a slow member, and with one, in milliseconds: less than its write timeout. */
+/** The phases of a run, as shares of its time. The warm-up ends with the first measurement, the soak with the second. */
+const PHASES = { warmUp: 0.15, soak: 0.35, attacks: 0.35, slowMember: 0.15 };
+/** The approximate duration of an attack with the server's start and stop, in milliseconds. */
+const ATTACK_DURATION = 6000;
+/** The longest duration of a chat without a slow member, and with one, in milliseconds: less than the write timeout. */
 const LONGEST_CHAT = 8000;
-/** How many faults are printed. */
+/** Number of faults to print. */
 const FAULTS_SHOWN = 20;
-/** The name for no attack at all. */
+/** The value of `--attack` for no attacks. */
 const NO_ATTACK = "none";
 
 function names(help: string, all: readonly string[]): Option<string[]> {
@@ -48,16 +49,16 @@ function names(help: string, all: readonly string[]): Option<string[]> {
 
 const options = {
   minutes,
-  service: names("This service alone", TRADES.map(({ service }) => service)),
-  attack: names("This attack alone and nothing else; none for no attacks", [
+  service: names("Run this service only", SCENARIOS.map(({ service }) => service)),
+  attack: names("Run this attack and nothing else; none for no attacks", [
     ...ATTACKS.map(({ name }) => name),
     NO_ATTACK,
   ]),
-  seed: seed("Draw what clients do by this seed"),
+  seed: seed("Seed of the clients' random choices"),
 };
 
-/** What all parts of a run share. */
-interface Setting {
+/** The options that all phases share. */
+interface Context {
   seed: number;
   random: Random;
   certificates: Certificates;
@@ -68,42 +69,41 @@ interface Setting {
 async function main(values: Values<typeof options>, stop: AbortSignal): Promise<void> {
   const seed = drawnSeed(values.seed);
   const milliseconds = values.minutes * 60_000;
-  const trades = TRADES.filter(({ service }) => values.service.length === 0 || values.service.includes(service));
-  const attacks = attacksOn(trades, values.attack);
+  const scenarios = SCENARIOS.filter(({ service }) => values.service.length === 0 || values.service.includes(service));
+  const attacks = attacksOn(scenarios, values.attack);
   const attacksAlone = values.attack.some((name) => name !== NO_ATTACK);
-  if (attacksAlone && attacks.length === 0) throw new UsageError("--attack: this service cannot be attacked so");
+  if (attacksAlone && attacks.length === 0) throw new UsageError("--attack: no such attack on this service");
   console.log(`Seed ${seed}`);
   using certificates = await Certificates.make();
-  const setting: Setting = { seed, random: mulberry32(seed), certificates, progress: new Progress(), stop };
-  const stations: Station[] = [];
+  const context: Context = { seed, random: mulberry32(seed), certificates, progress: new Progress(), stop };
+  const targets: Target[] = [];
   const attacked: AttackResult[] = [];
   const slow: SlowResult[] = [];
   try {
     if (attacksAlone) {
-      await attackAll(attacked, attacks, milliseconds, setting);
+      await attackAll(attacked, attacks, milliseconds, context);
     } else {
-      const { warmUp, soak, attacks: share, slowMember } = PARTS;
-      const attacking = Math.min(milliseconds * share, attacks.length * ATTACK_TAKES);
+      const attackTime = Math.min(milliseconds * PHASES.attacks, attacks.length * ATTACK_DURATION);
       // The soak gets the time that the attacks do not need.
-      const soaking = milliseconds * (soak + share) - attacking;
-      await soakAll(stations, trades, { warmUp: milliseconds * warmUp, soak: soaking }, setting);
-      await attackAll(attacked, attacks, attacking, setting);
-      const chats = trades.some(({ service }) => service === "chat");
-      if (chats) await chatAll(slow, milliseconds * slowMember, setting);
+      const soakTime = milliseconds * (PHASES.soak + PHASES.attacks) - attackTime;
+      await soakAll(targets, scenarios, { warmUp: milliseconds * PHASES.warmUp, soak: soakTime }, context);
+      await attackAll(attacked, attacks, attackTime, context);
+      const chats = scenarios.some(({ service }) => service === "chat");
+      if (chats) await chatAll(slow, milliseconds * PHASES.slowMember, context);
     }
   } finally {
-    await setting.progress.end();
+    await context.progress.end();
   }
 
   const style = { colors: Deno.stdout.isTerminal() && !Deno.noColor };
   const reports = [
-    ...(stations.length > 0 ? [soakReport(stations, style)] : []),
+    ...(targets.length > 0 ? [soakReport(targets, style)] : []),
     ...(attacked.length > 0 ? [attackReport(attacked, attacks.length, style)] : []),
     ...(slow.length > 0 ? [slowReport(slow, style)] : []),
   ];
   console.log(reports.join("\n\n"));
   const faults = [
-    ...stations.flatMap((station) => station.verdict(TOLERANCE)),
+    ...targets.flatMap((target) => target.verdict(TOLERANCE)),
     ...attacked.flatMap(({ faults }) => faults),
     ...slow.flatMap(({ faults }) => faults),
   ];
@@ -111,70 +111,71 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
   if (faults.length > 0) throw new CommandError(`${faults.length} faults with seed ${seed}`);
   console.log(
     stop.aborted
-      ? `Nothing was wrong with seed ${seed} before it was stopped`
-      : `Every answer was right, and all are back where they were; seed ${seed}`,
+      ? `No faults with seed ${seed} before the stop`
+      : `No faults with seed ${seed}: every answer was correct, and no server kept resources`,
   );
 }
 
-/** Runs correct and bad clients at all servers at once, and measures the servers before and after it. */
+/** Runs correct and bad clients of all servers at once, and measures the servers before and after. */
 async function soakAll(
-  stations: Station[],
-  trades: readonly Trade[],
+  targets: Target[],
+  scenarios: readonly Scenario[],
   times: { warmUp: number; soak: number },
-  { seed, certificates, progress, stop }: Setting,
+  { seed, certificates, progress, stop }: Context,
 ): Promise<void> {
-  const open = (trade: Trade, place: number) => Station.open(trade, mulberry32(seedOf(seed, place)), certificates);
-  stations.push(...await Promise.all(trades.map(open)));
+  const start = (scenario: Scenario, index: number) =>
+    Target.start(scenario, mulberry32(seedOf(seed, index)), certificates);
+  targets.push(...await Promise.all(scenarios.map(start)));
   try {
-    const soFar = () => {
-      const sum = (of: (station: Station) => number) => stations.reduce((sum, station) => sum + of(station), 0);
+    const status = () => {
+      const sum = (of: (target: Target) => number) => targets.reduce((sum, target) => sum + of(target), 0);
       const answers = sum(({ tally }) => tally.answers).toLocaleString("en");
-      const bad = sum(({ badClients }) => badClients).toLocaleString("en");
-      return `${answers} answers right, ${sum(({ faults }) => faults.length)} faults, ${bad} bad clients`;
+      const bad = sum(({ badCount }) => badCount).toLocaleString("en");
+      return `${answers} correct answers, ${sum(({ faults }) => faults.length)} faults, ${bad} bad clients`;
     };
     const stopped = new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
-    for (const part of ["warmUp", "soak"] as const) {
-      const until = performance.now() + times[part];
+    for (const phase of ["warmUp", "soak"] as const) {
+      const until = performance.now() + times[phase];
       const going = () => performance.now() < until && !stop.aborted;
-      const played = Promise.all(stations.map((station) => station.play(going, stop)));
-      await progress.during(Promise.race([played, stopped]), soFar);
-      // Ctrl-C reaches the servers as well, so there may be nothing left to look at.
+      const playing = Promise.all(targets.map((target) => target.play(going, stop)));
+      await progress.during(Promise.race([playing, stopped]), status);
+      // Ctrl-C reaches the servers as well, so they may have ended.
       if (stop.aborted) break;
-      const moment = part === "warmUp" ? "before" : "after";
-      await progress.during(Promise.all(stations.map((station) => station.measure(moment))), soFar);
+      const moment = phase === "warmUp" ? "before" : "after";
+      await progress.during(Promise.all(targets.map((target) => target.measure(moment))), status);
     }
   } finally {
-    await Promise.all(stations.map((station) => station[Symbol.asyncDispose]()));
+    await Promise.all(targets.map((target) => target[Symbol.asyncDispose]()));
   }
 }
 
-/** Tries attacks in random order, each once, while there is time; at least one. */
+/** Runs attacks in random order until all have run or the time is over; at least one. */
 async function attackAll(
   results: AttackResult[],
-  attacks: readonly [Trade, Attack][],
+  attacks: readonly [Scenario, Attack][],
   milliseconds: number,
-  setting: Setting,
+  context: Context,
 ): Promise<void> {
-  const { random, progress, stop } = setting;
+  const { random, progress, stop } = context;
   if (attacks.length === 0 || stop.aborted) return;
   const until = performance.now() + milliseconds;
   await using baseline = await Baseline.start();
   const left = [...attacks];
   do {
-    const [[trade, attack]] = left.splice(below(left.length, random), 1) as [[Trade, Attack]];
-    const trying = tryAttack(trade, attack, { ...setting, baseline });
-    const which = `attack ${results.length + 1} of ${attacks.length}: ${nameOf(trade)}, ${attack.name}`;
-    await progress.during(trying, () => which);
-    results.push(await trying);
+    const [[scenario, attack]] = left.splice(below(left.length, random), 1) as [[Scenario, Attack]];
+    const attacking = runAttack(scenario, attack, { ...context, baseline });
+    const status = `attack ${results.length + 1} of ${attacks.length}: ${nameOf(scenario)}, ${attack.name}`;
+    await progress.during(attacking, () => status);
+    results.push(await attacking);
   } while (left.length > 0 && performance.now() < until && !stop.aborted);
 }
 
-/** Tries a chat with a slow member under each policy. */
-async function chatAll(results: SlowResult[], milliseconds: number, { progress, stop }: Setting): Promise<void> {
+/** Runs a chat with a slow member under each policy. */
+async function chatAll(results: SlowResult[], milliseconds: number, { progress, stop }: Context): Promise<void> {
   const share = Math.min(LONGEST_CHAT, milliseconds / SLOW_POLICIES.length / 2);
   for (const policy of SLOW_POLICIES) {
     if (stop.aborted) break;
-    const chatting = trySlowMember(policy, share, stop);
+    const chatting = runSlowMember(policy, share, stop);
     await progress.during(chatting, () => `chat with a slow member, --slow ${policy}`);
     results.push(await chatting);
   }
@@ -184,7 +185,7 @@ if (import.meta.main) {
   await runTask(
     {
       name: "soak",
-      summary: "Runs correct, bad and greedy clients at real servers; checks answers, latency, memory and the stop.",
+      summary: "Runs correct, bad and greedy clients of real servers; checks answers, latency, resources and the stop.",
       options,
     },
     "warning",

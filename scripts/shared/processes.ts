@@ -1,64 +1,37 @@
-// The services as processes of their own, for the tests and the demo.
+// Runs services as the tasks in deno.json do: each server and client is a process in its own sandbox.
 
 import { TextLineStream } from "@std/streams/text-line-stream";
+import { ChildProcess } from "./child_process.ts";
+import { freePort, untilListening } from "./ports.ts";
+import { within } from "./within.ts";
 
-/** How long anything is waited for for something that should come, before it says what did not, in milliseconds. */
-const PATIENCE = 20_000;
-
-/** How many of a server's last lines are shown when something does not come: it may have written for hours. */
+/** How many lines of a server's log an error shows. */
 const LINES_KEPT = 200;
+/** A server takes a second signal as a request to abort only if it comes this much later, in milliseconds. */
+const SECOND_SIGNAL_AFTER = 600;
 
 const root = new URL("../..", import.meta.url);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Waits for a promise, and says what was waited for when it does not come. */
-export async function within<T>(promise: Promise<T>, what: string | (() => string)): Promise<T> {
-  let timer;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited for ${typeof what === "string" ? what : what()}`)), PATIENCE);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** How to run one side of a service: the real program, in its sandbox unless told otherwise. */
+/** How to run one side of a service. */
 export interface RunOptions {
-  /** Arguments for the program. */
+  /** Arguments of the program. */
   args?: string[];
-  /** Instead of the permission set: flags for Deno. */
+  /** Flags for Deno that replace the permission set. */
   permissions?: string[];
-  /** A command in front of Deno, for limits of the system. */
+  /** A command to put before Deno, for example to set limits. */
   wrapper?: string[];
-  /** Has a server log warnings alone, for floods of messages, each of which would be a line. */
+  /** Makes a server log warnings only, for tests in which each message would be a line. */
   quiet?: boolean;
-  /** Where its streams go; all are piped unless told otherwise. */
+  /** The standard streams; each is piped by default. */
   streams?: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
 }
 
-/** A port that nobody listens at, for a server that cannot tell which it took. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
-
-async function untilSomebodyListens(port: number): Promise<void> {
-  for (;;) {
-    try {
-      return (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
-
-/** What the tasks in deno.json grant. */
+/** The permission flags of the task in deno.json. */
 export function grantsOf(service: string, side: string): string[] {
   const set = [`-P=${service}-${side}`];
-  // To start processes is granted by the task, not by the set; the program gives it up before it listens.
+  // The task, not the set, grants starting processes. The server revokes it before it listens.
   return service === "dispatch" && side === "server" ? [...set, "--allow-run"] : set;
 }
 
@@ -66,33 +39,24 @@ export function grantsOf(service: string, side: string): string[] {
 export function command(service: string, side: "server" | "client", options: RunOptions, more: string[]): Deno.Command {
   const { args = [], permissions = grantsOf(service, side), wrapper = [], streams } = options;
   const file = `services/${service.replaceAll("-", "_")}/${side}.ts`;
-  const [program, ...rest] = [
-    ...wrapper,
-    Deno.execPath(),
-    "run",
-    "-q",
-    "--no-prompt",
-    ...permissions,
-    file,
-    ...more,
-    ...args,
-  ];
+  const deno = [Deno.execPath(), "run", "-q", "--no-prompt", ...permissions, file, ...more, ...args];
+  const [program, ...rest] = [...wrapper, ...deno];
   const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
   return new Deno.Command(program!, { args: rest, cwd: root, ...piped, ...streams });
 }
 
-/** A record of a server's log in its JSON form. */
+/** A record of a server's log, from `--log json`. */
 export type LogRecord = { level: string; who: string; message: string } & Record<string, unknown>;
 
-/** A server as its own process. Disposing of it ends it, and fails if it did not end well. */
-export class ServerProcess implements AsyncDisposable {
-  /** Its log so far. */
+/** A server process. Disposing of it stops the server, and throws if its exit code is not 0. */
+export class ServerProcess extends ChildProcess {
+  /** The records logged so far. */
   readonly log: LogRecord[] = [];
-  port = 0;
-  readonly process: Deno.ChildProcess;
-  readonly #logged: Promise<void>;
-  /** What it wrote on standard error that is no record of its log: there should be nothing. */
+  /** Lines on standard error that are not log records. A correct server writes none. */
   readonly strays: string[] = [];
+  /** The port that it listens at. */
+  port = 0;
+  readonly #logged: Promise<void>;
   #lastLines: string[] = [];
   #waiting: (() => void)[] = [];
   #ended = false;
@@ -100,21 +64,22 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Use {@linkcode ServerProcess.start}. */
   constructor(process: Deno.ChildProcess) {
-    this.process = process;
+    super(process);
     this.#logged = this.#read();
   }
 
-  /** Starts it on a free port, and waits until it listens. */
+  /** Starts a server on a free port, and waits until it listens. */
   static async start<Server extends ServerProcess>(
     this: new (process: Deno.ChildProcess) => Server,
     service: string,
     options: RunOptions = {},
   ): Promise<Server> {
+    // A quiet server does not log its port.
     const port = options.quiet ? freePort() : 0;
     const more = ["--port", String(port), "--log", "json", ...(options.quiet ? ["--log-level", "warning"] : [])];
     const server = new this(command(service, "server", options, more).spawn());
     if (options.quiet) {
-      await within(untilSomebodyListens(server.port = port), `somebody to listen at port ${port}`);
+      await untilListening(server.port = port);
       return server;
     }
     const { address } = await server.logged(/^Listening at/);
@@ -122,7 +87,7 @@ export class ServerProcess implements AsyncDisposable {
     return server;
   }
 
-  /** Waits for a record whose message matches, or for so many of them, now or later; gives the last of these. */
+  /** Waits until `count` records match, counting those logged before the call, and returns the last of these. */
   async logged(pattern: RegExp, count = 1): Promise<LogRecord> {
     for (;;) {
       const found = this.log.filter(({ message }) => pattern.test(message))[count - 1];
@@ -132,30 +97,30 @@ export class ServerProcess implements AsyncDisposable {
     }
   }
 
-  /** Asks it to stop, and gives its exit code. */
+  /** Sends a signal that asks it to stop, and returns its exit code. */
   async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    this.#signal(signal);
+    this.signal(signal);
     const { code } = await within(this.process.status, "the server's end");
     await this.#logged;
     return code;
   }
 
-  /** Ends it as the system does, without a word. */
+  /** Kills it. */
   async kill(): Promise<void> {
     this.#killed = true;
-    this.#signal("SIGKILL");
+    this.signal("SIGKILL");
     await this.process.status;
     await this.#logged;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     if (this.#killed) return;
-    if (!this.log.some(({ message }) => message.startsWith("Stopped"))) this.#signal("SIGTERM");
+    if (!this.log.some(({ message }) => message.startsWith("Stopped"))) this.signal("SIGTERM");
     let cut = false;
     const timer = setTimeout(() => {
       cut = true;
-      this.#signal("SIGTERM");
-    }, 600);
+      this.signal("SIGTERM");
+    }, SECOND_SIGNAL_AFTER);
     const { code } = await this.process.status;
     clearTimeout(timer);
     await this.#logged;
@@ -167,14 +132,6 @@ export class ServerProcess implements AsyncDisposable {
 
   get #stderr(): string {
     return this.#lastLines.join("\n");
-  }
-
-  #signal(signal: Deno.Signal): void {
-    try {
-      this.process.kill(signal);
-    } catch {
-      // It has ended.
-    }
   }
 
   async #read(): Promise<void> {
@@ -197,26 +154,26 @@ export class ServerProcess implements AsyncDisposable {
   }
 }
 
-/** What a client came to. */
+/** How a client ended. */
 export interface ClientResult {
   code: number;
   stdout: string;
   stderr: string;
 }
 
-/** A client as its own process. */
-export class ClientProcess implements AsyncDisposable {
-  readonly process: Deno.ChildProcess;
-  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #done: Promise<unknown>;
+/** A client process. Disposing of it kills it. */
+export class ClientProcess extends ChildProcess {
+  /** Its output so far. */
   stdout = "";
   stderr = "";
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #done: Promise<unknown>;
   #waiting: (() => void)[] = [];
 
   constructor(service: string, options: RunOptions) {
-    this.process = command(service, "client", options, []).spawn();
+    super(command(service, "client", options, []).spawn());
     this.#input = this.process.stdin.getWriter();
-    const take = (stream: ReadableStream<Uint8Array<ArrayBuffer>>, add: (text: string) => void) =>
+    const collect = (stream: ReadableStream<Uint8Array<ArrayBuffer>>, add: (text: string) => void) =>
       stream.pipeThrough(new TextDecoderStream()).pipeTo(
         new WritableStream({
           write: (chunk) => {
@@ -226,8 +183,8 @@ export class ClientProcess implements AsyncDisposable {
         }),
       );
     this.#done = Promise.all([
-      take(this.process.stdout, (chunk) => this.stdout += chunk),
-      take(this.process.stderr, (chunk) => this.stderr += chunk),
+      collect(this.process.stdout, (chunk) => this.stdout += chunk),
+      collect(this.process.stderr, (chunk) => this.stderr += chunk),
     ]);
   }
 
@@ -257,17 +214,13 @@ export class ClientProcess implements AsyncDisposable {
     return { code, stdout: this.stdout, stderr: this.stderr };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.process.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
+  override async [Symbol.asyncDispose](): Promise<void> {
+    this.signal("SIGKILL");
     await this.result();
   }
 }
 
-/** Runs a client to its end, with nothing or the given text on its standard input. */
+/** Runs a client to its end, with the given text on its standard input. */
 export async function runClient(
   service: string,
   args: string[],
@@ -280,7 +233,7 @@ export async function runClient(
   return await client.result();
 }
 
-/** Runs a server that is expected not to start. */
+/** Runs a server that must fail to start. */
 export async function runServer(service: string, args: string[], options: RunOptions = {}): Promise<ClientResult> {
   const process = command(service, "server", { ...options, args }, []).spawn();
   await process.stdin.close();

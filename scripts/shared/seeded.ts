@@ -1,16 +1,16 @@
-// What the long runs with a seed have in common.
+// Options of the checks that run for minutes on random input.
 
 import { integer, type Option, UsageError } from "../../lib/cli/mod.ts";
 
-/** Seeds are signed 32-bit integers; half of them will do. */
+/** Number of seeds. A seed is an integer from 0 to 2^31 - 1. */
 export const SEEDS = 2 ** 31;
-/** No seed was given. */
+/** The value of the option when no seed is given. */
 export const RANDOM = -1;
 
-/** How long a run goes on. */
+/** The option for the duration of a run. */
 export const minutes: Option<number> = {
   placeholder: "MINUTES",
-  help: "How long to go on, fractions allowed",
+  help: "How long to run; fractions are allowed",
   default: 2,
   parse(given) {
     const number = /^(\d+\.?\d*|\.\d+)$/.test(given) ? Number(given) : 0;
@@ -19,12 +19,12 @@ export const minutes: Option<number> = {
   },
 };
 
-/** Which seed a run draws from. */
+/** The option for the seed of a run. */
 export function seed(help: string): Option<number> {
   return integer("N", help, RANDOM, { most: SEEDS - 1, shown: "a random one" });
 }
 
-/** The seed that was given, or a random one. */
+/** The given seed, or a random one. */
 export function drawnSeed(given: number): number {
   return given === RANDOM ? crypto.getRandomValues(new Uint32Array(1))[0]! % SEEDS : given;
 }

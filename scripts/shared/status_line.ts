@@ -1,18 +1,18 @@
 import { encodeText } from "../../lib/framing/mod.ts";
 import { writeAll } from "../../lib/log/mod.ts";
 
-/** Says on standard error how far something is: in place on a terminal, else line by line. */
+/** The status of a run on standard error: one line redrawn on a terminal, else a line for each status. */
 export class StatusLine {
   readonly #terminal = Deno.stderr.isTerminal();
   #shown = false;
 
-  /** Says it. */
-  async say(words: string): Promise<void> {
+  /** Shows a status. */
+  async show(text: string): Promise<void> {
     this.#shown = true;
-    await writeAll(Deno.stderr, encodeText(this.#terminal ? `\r\x1b[K${words}` : `${words}\n`));
+    await writeAll(Deno.stderr, encodeText(this.#terminal ? `\r\x1b[K${text}` : `${text}\n`));
   }
 
-  /** Takes the line away again, where it was shown in place. */
+  /** Erases the line on a terminal. */
   async clear(): Promise<void> {
     if (this.#terminal && this.#shown) await writeAll(Deno.stderr, encodeText("\r\x1b[K"));
     this.#shown = false;

@@ -1,14 +1,14 @@
 import { dim } from "@std/fmt/colors";
 
-/** How a table is laid out. */
+/** The style of a table. */
 export interface TableStyle {
-  /** Which columns hold numbers, and are flush right. */
+  /** Columns to align right, by index. */
   right?: readonly number[];
-  /** Whether the heads are dimmed, for a terminal. */
+  /** Whether to dim the heads, for a terminal. */
   colors?: boolean;
 }
 
-/** Lays rows out in columns; the last one may be of any width, and in colour. */
+/** Aligns rows in columns. The last column may contain colour codes. */
 export function table(heads: string[], rows: string[][], { right = [], colors = false }: TableStyle = {}): string {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]!.length)));
   const line = (row: string[]) =>

@@ -1,6 +1,5 @@
 /**
- * Makes a certificate for a server on this machine, and the CA that vouches for it, so that TLS can be tried out
- * without anybody's leave.
+ * Makes a certificate for servers on this machine, and the CA that signed it, to try out TLS.
  *
  * @module
  */
@@ -16,7 +15,7 @@ const KEY = `${FOLDER}/localhost-key.pem`;
 
 const name: Option<SubjectName[]> = {
   placeholder: "NAME",
-  help: "A name or address of the server besides localhost, 127.0.0.1 and ::1",
+  help: "Another name or address of the server, besides localhost, 127.0.0.1 and ::1",
   default: [],
   repeats: true,
   parse: subjectName,
@@ -24,34 +23,34 @@ const name: Option<SubjectName[]> = {
 
 const options = {
   name,
-  days: integer("N", "How many days it is valid", 90, { least: 1, most: MOST_DAYS }),
-  force: flag("Replace all three files, if they are there"),
+  days: integer("N", "Number of days for which it is valid", 90, { least: 1, most: MOST_DAYS }),
+  force: flag("Replace existing files"),
 };
 
-/** One key for all: who trusts the old authority will not trust the new certificate. */
-const TAKEN =
-  `There is a certificate in ${FOLDER} already: --force replaces all three files, and clients need the new ${CA}`;
+/** All three files belong together: clients that trust the old CA do not trust a new certificate. */
+const EXISTS =
+  `There is already a certificate in ${FOLDER}: --force replaces all three files, and clients then need the new ${CA}`;
 
 async function main({ name: names, days, force }: Values<typeof options>): Promise<void> {
   const { ca, certificate, key, names: all, notAfter, fingerprint } = await makeCertificates({ names, days });
   const files = [[KEY, key, 0o600], [CERTIFICATE, certificate, 0o644], [CA, ca, 0o644]] as const;
   for (const [path] of files) {
-    if (!force && exists(path)) throw new CommandError(TAKEN);
+    if (!force && exists(path)) throw new CommandError(EXISTS);
   }
   Deno.mkdirSync(FOLDER, { recursive: true });
   for (const [path, pem, mode] of files) {
-    // Made anew, since the mode counts for a new file only.
+    // The mode applies to new files only.
     if (exists(path)) Deno.removeSync(path);
     Deno.writeTextFileSync(path, pem, { mode, createNew: true });
   }
   console.log(`${CERTIFICATE}      for ${all.map(({ value }) => value).join(", ")}
                         valid until ${notAfter.toISOString().slice(0, 16).replace("T", " ")} UTC
                         SHA-256 ${fingerprint}
-${KEY}  its private key: keep it to yourself
-${CA}             the CA that signed it: what a client is to trust. Its private key was not
-                        kept, so it vouches for this one certificate and never for another.
+${KEY}  its private key: keep it secret
+${CA}             the CA that signed it, for clients to trust. Its private key was not kept, so
+                        it can sign no other certificate.
 
-A server with it, and two ways to connect to that:
+To start a server with it, and to connect to it in two ways:
 
   deno task echo:server --tls-cert ${CERTIFICATE} --tls-key ${KEY}
   deno task echo:client --tls-ca ${CA}
@@ -72,7 +71,7 @@ if (import.meta.main) {
   await runTask(
     {
       name: "certs",
-      summary: `Makes a certificate for TLS on this machine, and a CA of its own, in ${FOLDER}/.`,
+      summary: `Makes a certificate for TLS on this machine, and its CA, in ${FOLDER}/.`,
       options,
     },
     "warning",

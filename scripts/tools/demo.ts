@@ -1,6 +1,6 @@
 /**
- * The demo: every service as its own process in its own sandbox, its client against it, and what they say to each
- * other. `deno task demo --help` tells the rest.
+ * Runs every service and its client, each a process in its sandbox, and shows the messages between them. See
+ * `deno task demo --help`.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { type Style, Transcript } from "./demo/transcript.ts";
 import { ServerProcess } from "../shared/processes.ts";
 import { table } from "../shared/table.ts";
 
-/** What came of one exchange. */
+/** The result of an exchange. */
 interface Outcome {
   exchange: Exchange;
   messages: number;
   bytes: number;
   milliseconds: number;
-  /** What was wrong, if anything was. */
+  /** The error, if any. */
   fault?: string;
 }
 
 const options = {
-  bytes: flag("Show the bytes on the wire, headers marked off from payloads"),
+  bytes: flag("Show the bytes on the wire, with headers separated from payloads"),
 };
 
 async function main(values: Values<typeof options>, operands: string[], signal: AbortSignal): Promise<void> {
@@ -34,28 +34,28 @@ async function main(values: Values<typeof options>, operands: string[], signal: 
   const unknown = operands.find((name) => !EXCHANGES.some(({ service }) => service === name));
   if (unknown !== undefined) {
     throw new UsageError(
-      `No service "${unknown}": expected some of ${EXCHANGES.map(({ service }) => service).join(", ")}`,
+      `Unknown service "${unknown}": expected some of ${EXCHANGES.map(({ service }) => service).join(", ")}`,
     );
   }
   const outcomes: Outcome[] = [];
   for (const exchange of chosen) {
     if (signal.aborted) break;
-    outcomes.push(await perform(exchange, style, signal));
+    outcomes.push(await runExchange(exchange, style, signal));
   }
   console.log(summary(outcomes, style));
   const wrong = outcomes.filter(({ fault }) => fault !== undefined).length;
   if (signal.aborted) throw new CommandError("Interrupted");
-  if (wrong > 0) throw new CommandError(`${wrong} of ${outcomes.length} exchanges went wrong`);
+  if (wrong > 0) throw new CommandError(`${wrong} of ${outcomes.length} exchanges failed`);
 }
 
-/** Runs one exchange, with each of the servers it wants. */
-async function perform(exchange: Exchange, style: Style, signal: AbortSignal): Promise<Outcome> {
+/** Runs an exchange with each of its servers. */
+async function runExchange(exchange: Exchange, style: Style, signal: AbortSignal): Promise<Outcome> {
   console.log(`${style.colors ? bold(exchange.service) : exchange.service}: ${exchange.shows}`);
-  const transcript = new Transcript(exchange.cut, style);
+  const transcript = new Transcript(exchange.splitter, style);
   const began = performance.now();
   let fault: string | undefined;
   try {
-    for (const args of exchange.servers ?? [[]]) await performWith(args, exchange, transcript, signal);
+    for (const args of exchange.servers ?? [[]]) await runWith(args, exchange, transcript, signal);
   } catch (error) {
     fault = signal.aborted ? "interrupted" : error instanceof Error ? error.message : Deno.inspect(error);
   }
@@ -65,8 +65,8 @@ async function perform(exchange: Exchange, style: Style, signal: AbortSignal): P
   return { exchange, messages, bytes, milliseconds, ...(fault === undefined ? {} : { fault }) };
 }
 
-/** Runs an exchange between a server and its clients, through a relay that sees what is on the wire. */
-async function performWith(
+/** Runs an exchange with one server, through a relay that records the messages. */
+async function runWith(
   args: string[],
   { service, transport, figures = false, run }: Exchange,
   transcript: Transcript,
@@ -74,15 +74,15 @@ async function performWith(
 ): Promise<void> {
   await using server = await ServerProcess.start(service, { args });
   const stop = () => void server.stop();
-  const say = (words: string) => console.log(`  ${words}`);
+  const print = (text: string) => console.log(`  ${text}`);
   signal.addEventListener("abort", stop);
   try {
     if (figures) {
-      await run(stageAt(service, { port: server.port, args, say }));
+      await run(stageAt(service, { port: server.port, args, print }));
     } else {
       const relay = transport === "TCP" ? relayTcp : relayUdp;
-      await using relayed = relay(server.port, (...passed) => transcript.passed(...passed));
-      await run(stageAt(service, { port: relayed.port, args, say }));
+      await using relayed = relay(server.port, (...chunk) => transcript.add(...chunk));
+      await run(stageAt(service, { port: relayed.port, args, print }));
     }
   } finally {
     signal.removeEventListener("abort", stop);
@@ -90,12 +90,12 @@ async function performWith(
   const code = await server.stop();
   if (code !== 0) throw new Error(`the server ended with exit code ${code}`);
   const { memory } = await server.logged(/^Stopped/);
-  if (figures) console.log(`  ${args.at(-1)}: ${Math.round(Number(memory) / 1e6)} MB of memory on the server's side`);
+  if (figures) console.log(`  ${args.at(-1)}: ${Math.round(Number(memory) / 1e6)} MB of server memory`);
 }
 
 function verdict(fault: string | undefined, { colors }: Style): string {
-  const words = fault === undefined ? "right" : `WRONG: ${fault.replaceAll("\n", " ")}`;
-  return colors ? (fault === undefined ? green : red)(words) : words;
+  const text = fault === undefined ? "right" : `WRONG: ${fault.replaceAll("\n", " ")}`;
+  return colors ? (fault === undefined ? green : red)(text) : text;
 }
 
 function summary(outcomes: Outcome[], style: Style): string {
@@ -117,8 +117,8 @@ if (import.meta.main) {
   await runTask(
     {
       name: "demo",
-      summary: "Runs every service against its client, and shows what they say to each other.",
-      operands: { usage: "[SERVICE...]", help: "Only these (default: all)", most: Infinity },
+      summary: "Runs every service and its client, and shows the messages between them.",
+      operands: { usage: "[SERVICE...]", help: "Services to run (default: all)", most: Infinity },
       options,
     },
     "warning",

@@ -1,6 +1,5 @@
 /**
- * The load generator: puts a load on any server, checks every answer, and says how fast they came.
- * `deno task load --help` tells the rest.
+ * Puts a load on a server, checks every answer, and reports rates and latency. See `deno task load --help`.
  *
  * @module
  */
@@ -16,28 +15,25 @@ import {
   writeStdout,
 } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
-import { parseEndpoint } from "../../lib/net/mod.ts";
+import { formatAddress, type HostPort, parseEndpoint } from "../../lib/net/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
-import { formatAddress, type HostPort } from "../../lib/net/mod.ts";
+import { MAX_PAYLOAD_IPV4 } from "../../lib/net/datagram.ts";
 import { EXPECTATIONS, type Plan } from "./load/plan.ts";
 import { report } from "./load/report.ts";
 import { runLoad } from "./load/run.ts";
 import { distinct, type FramingName, FRAMINGS } from "./load/tape.ts";
 import { StatusLine } from "../shared/status_line.ts";
 
-/** The largest payload of a datagram over IPv4 (RFC 768, RFC 791). */
-const LARGEST_DATAGRAM = 65_507;
-
 const options = {
-  connections: integer("N", "How many connections, or sockets", 16, { least: 1, most: 60_000 }),
-  size: integer("BYTES", "How long a message is, its framing not counted", 64, { least: 1, most: 64 * 1024 * 1024 }),
-  inFlight: integer("N", "How many messages a connection has under way at once", 1, { least: 1, most: 10_000 }),
+  connections: integer("N", "Number of connections, or of UDP sockets", 16, { least: 1, most: 60_000 }),
+  size: integer("BYTES", "Length of a message, without its framing", 64, { least: 1, most: 64 * 1024 * 1024 }),
+  inFlight: integer("N", "Messages in flight on each connection", 1, { least: 1, most: 10_000 }),
   seconds: seconds("How long to send", 5000),
-  framing: choice("How messages are framed", Object.keys(FRAMINGS) as FramingName[], "raw"),
-  expect: choice("Which answer is right: the same, the same in upper case, or any one message", EXPECTATIONS, "echo"),
-  connectEach: flag("A connection for each message: connect, one answer, close"),
-  rate: integer("N", "Messages a second over all connections, 0 for as many as are answered", 0),
-  timeout: seconds("How long an answer may take; a datagram without one is lost", 2000),
+  framing: choice("Framing of messages", Object.keys(FRAMINGS) as FramingName[], "raw"),
+  expect: choice("Expected answer: the message, the message in upper case, or any one message", EXPECTATIONS, "echo"),
+  connectEach: flag("Open a connection for each message: connect, read one answer, close"),
+  rate: integer("N", "Messages a second over all connections; 0 to send as fast as answers arrive", 0),
+  timeout: seconds("How long to wait for an answer; a datagram without one is lost", 2000),
   json: flag("Print the result as JSON"),
 };
 
@@ -46,7 +42,7 @@ function serverOf(target = ""): HostPort & { transport: "tcp" | "udp" } {
     const endpoint = parseEndpoint(target);
     if (endpoint.transport !== "unix" && endpoint.port > 0) return endpoint;
   } catch {
-    // Of the kinds of address, two will do here.
+    // Reported below.
   }
   throw new UsageError(`Expected tcp://HOST:PORT or udp://HOST:PORT, got "${target}"`);
 }
@@ -56,16 +52,18 @@ function planOf(values: Values<typeof options>, target: string | undefined): Pla
   const endpoint = serverOf(target);
   const { transport } = endpoint;
   if (transport === "udp") {
-    if (framing !== "raw") throw new UsageError("--framing is for tcp: a datagram is a message");
+    if (framing !== "raw") throw new UsageError("--framing is for tcp: each datagram is a message");
     if (connectEach) throw new UsageError("--connect-each is for tcp: datagrams have no connection");
-    if (size > LARGEST_DATAGRAM) throw new UsageError(`--size: a datagram has at most ${LARGEST_DATAGRAM} bytes`);
-    if (2 * inFlight >= distinct(size)) throw new UsageError(`--size ${size} cannot tell so many --in-flight apart`);
+    if (size > MAX_PAYLOAD_IPV4) throw new UsageError(`--size: a datagram has at most ${MAX_PAYLOAD_IPV4} bytes`);
+    if (2 * inFlight >= distinct(size)) {
+      throw new UsageError(`--size ${size} is too short to distinguish ${inFlight} messages in flight`);
+    }
   } else if (framing === "raw" && expect === "any") {
-    throw new UsageError("--expect any needs a --framing that tells one message from the next");
+    throw new UsageError("--expect any needs a --framing to find where messages end");
   }
-  if (connectEach && inFlight > 1) throw new UsageError("--connect-each has one message under way per connection");
+  if (connectEach && inFlight > 1) throw new UsageError("--connect-each sends one message per connection");
   if (rate > 0 && (connectEach || inFlight > 1 || transport === "udp")) {
-    throw new UsageError("--rate is for tcp connections with one message under way");
+    throw new UsageError("--rate is for tcp connections with one message in flight");
   }
   return {
     ...endpoint,
@@ -87,19 +85,19 @@ async function main(values: Values<typeof options>, target: string | undefined, 
   const result = await runLoad(plan, stop, (perSecond, { answered, lost }) => {
     const count = (number: number) => number.toLocaleString("en-US");
     const losses = lost === 0 ? "" : `, ${count(lost)} lost`;
-    return progress.say(`${count(perSecond)} answers in the last second, ${count(answered)} in all${losses}`);
+    return progress.show(`${count(perSecond)} answers in the last second, ${count(answered)} in all${losses}`);
   }).catch((error) => {
-    throw error instanceof Deno.errors.NotCapable ? sandboxed(plan) : error;
+    throw error instanceof Deno.errors.NotCapable ? notAllowed(plan) : error;
   });
   await progress.clear();
   if (result.sent === 0) throw new CommandError(`Nothing could be sent: ${result.firstError ?? "interrupted"}`);
   await writeStdout(encodeText(values.json ? `${JSON.stringify({ target, ...result })}\n` : report(plan, result)));
   if (result.firstError !== undefined) throw new CommandError(`Failed: ${result.firstError}`);
-  if (result.answered === 0) throw new CommandError("Nothing was answered");
+  if (result.answered === 0) throw new CommandError("Got no answer");
 }
 
-/** Only this machine is in the sandbox: a load on another one is a decision that somebody types. */
-function sandboxed(plan: Plan): CommandError {
+/** The sandbox allows this machine only. A load on another machine takes an explicit grant. */
+function notAllowed(plan: Plan): CommandError {
   // Datagrams are sent from a socket on any address.
   const grant = plan.transport === "udp" ? "--allow-net" : `--allow-net=${formatAddress(plan)}`;
   return new CommandError(
@@ -112,7 +110,7 @@ if (import.meta.main) {
   await runTask(
     {
       name: "load",
-      summary: "Puts a load on any server, checks every answer, and says how fast they came.",
+      summary: "Puts a load on a server, checks every answer, and reports rates and latency.",
       operands: { usage: "tcp://HOST:PORT|udp://HOST:PORT", help: "The server", most: 1 },
       options,
     },

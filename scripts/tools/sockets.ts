@@ -1,6 +1,6 @@
 /**
- * Two tools that the tutorials talk about and never finish: `sockets kinds` makes a socket of each kind, `sockets state`
- * shows what is listening and connected.
+ * Two tools that the tutorials mention and never finish: `sockets kinds` makes a socket of each kind, `sockets state`
+ * lists listening and connected sockets.
  *
  * @module
  */
@@ -12,21 +12,21 @@ import { sleep } from "../../lib/net/mod.ts";
 import { kinds } from "./sockets/kinds.ts";
 import { state } from "./sockets/state.ts";
 
-/** Moves to the top left, and clears what is below. */
+/** Moves the cursor to the top left, and clears the screen below it. */
 const REDRAW = "\x1b[H\x1b[J";
 
 const options = {
-  all: flag("state: show every socket of this machine, not only those of the bench's services"),
-  watch: flag("state: show it again and again, until Ctrl-C"),
-  interval: seconds("state: how often", 1000),
+  all: flag("state: list every socket of this machine, not only those at the services' ports"),
+  watch: flag("state: list them repeatedly until Ctrl-C"),
+  interval: seconds("state: interval with --watch", 1000),
 };
 
 if (import.meta.main) {
   await runTask(
     {
       name: "sockets",
-      summary: "Makes a socket of each kind, or shows what is listening and connected right now.",
-      operands: { usage: "kinds|state", help: "Which of the two", most: 1 },
+      summary: "Makes a socket of each kind, or lists listening and connected sockets.",
+      operands: { usage: "kinds|state", help: "The tool", most: 1 },
       options,
     },
     "warning",

@@ -1,6 +1,7 @@
 import { explainError } from "../../lib/cli/mod.ts";
-import { after, type Endpoint, formatAddress, isLoopback, resolveUdp, sleep } from "../../lib/net/mod.ts";
-import { LARGEST_DATAGRAM } from "../../lib/net/serve_udp.ts";
+import { after, type Endpoint, formatAddress, resolveUdp, sleep } from "../../lib/net/mod.ts";
+import { sourceAddress } from "../../lib/net/address.ts";
+import { DATAGRAM_BUFFER_SIZE } from "../../lib/net/datagram.ts";
 import { DatagramFaults, type Direction } from "./_faults.ts";
 import type { ProxyConfig, RunningProxy } from "./_proxy.ts";
 
@@ -149,7 +150,7 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
     onDatagram: (datagram: Uint8Array, from: Deno.NetAddr) => void,
   ): void {
     const loop = (async () => {
-      const buffer = new Uint8Array(LARGEST_DATAGRAM);
+      const buffer = new Uint8Array(DATAGRAM_BUFFER_SIZE);
       while (!signal.aborted) {
         try {
           const [datagram, from] = await socket.receive(buffer);
@@ -168,7 +169,7 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
   function open(peer: string, address: Deno.NetAddr): Client {
     const number = ++report.connections;
     const forgotten = new AbortController();
-    const back = Deno.listenDatagram({ transport: "udp", hostname: sourceFor(target), port: 0 });
+    const back = Deno.listenDatagram({ transport: "udp", hostname: sourceAddress(target), port: 0 });
     const queue = (way: Direction, send: (datagram: Uint8Array) => Promise<unknown>) =>
       new DatagramQueue(config, way, peer, number, forgotten.signal, send);
     const up = queue("up", (datagram) => back.send(datagram, target));
@@ -232,11 +233,4 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
       await Promise.all(receiving);
     },
   };
-}
-
-/** The address to send from: loopback if the target is there. */
-function sourceFor({ hostname }: Deno.NetAddr): string {
-  const loopback = isLoopback(hostname);
-  if (hostname.includes(":")) return loopback ? "::1" : "::";
-  return loopback ? "127.0.0.1" : "0.0.0.0";
 }

@@ -1,10 +1,11 @@
 import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { chart } from "../../scripts/checks/bench/chart.ts";
-import { type Competitor, COMPETITORS, findCompetitors, own } from "../../scripts/checks/bench/competitors.ts";
+import { type Competitor, findCompetitors, own } from "../../scripts/checks/bench/competitors.ts";
+import { temporaryFolder } from "../../scripts/checks/bench/machine.ts";
 import type { Figure } from "../../scripts/checks/bench/measure.ts";
+import { COMPETITORS } from "../../scripts/checks/bench/names.ts";
 import { report } from "../../scripts/checks/bench/report.ts";
-import { temporaryFolder } from "../../scripts/checks/bench/system.ts";
 import { judge, type Outcome } from "../../scripts/checks/bench/verdict.ts";
 import { WORKLOADS } from "../../scripts/checks/bench/workloads.ts";
 import {
@@ -33,7 +34,7 @@ const bench = (...args: string[]) => deno("-P=bench", "scripts/checks/bench.ts",
 const [noNode] = (await findCompetitors(["node"], "", undefined)).missing;
 
 Deno.test({
-  name: "bench: services and a peer are measured side by side" + (noNode ? ` (ignored: ${noNode.reason})` : ""),
+  name: "bench: measures services and a peer side by side" + (noNode ? ` (ignored: ${noNode.reason})` : ""),
   ignore: noNode !== undefined,
   async fn() {
     const only = ["echo-64", "connect", "delimited", "uppercase-1k", "chat-16", "start"];
@@ -58,7 +59,7 @@ Deno.test({
   },
 });
 
-Deno.test("bench: a polite client's round trips are timed beside greedy ones, whose rate is told", async () => {
+Deno.test("bench: times a polite client beside greedy ones, and reports their rate", async () => {
   const only = ["fair-echo-200", "fair-lines-1"];
   const args = ["--rounds", "1", "--seconds", "0.2", "--against", "bare", "--only", only.join(",")];
   const { code, stdout, stderr } = await bench("--json", ...args);
@@ -73,24 +74,24 @@ Deno.test("bench: a polite client's round trips are timed beside greedy ones, wh
   }
 });
 
-Deno.test("bench: every peer that can run here speaks what the services speak", async (t) => {
+Deno.test("bench: every peer that can run here implements the services' protocols", async (t) => {
   await using folder = await temporaryFolder();
   const { present, missing } = await findCompetitors(COMPETITORS, folder.path, undefined);
   for (const { name, reason } of missing) {
     await t.step({ name: `${name} (ignored: ${reason})`, ignore: true, fn() {} });
   }
   for (const competitor of [own(undefined), ...present]) {
-    await t.step(competitor.title, () => speaks(competitor));
+    await t.step(competitor.title, () => checkProtocols(competitor));
   }
 });
 
 /** A workload of each service. */
-const SPOKEN = ["echo-64", "delimited", "uppercase-64", "chat-16", "fair-lines-1"];
+const EXAMPLES = ["echo-64", "delimited", "uppercase-64", "chat-16", "fair-lines-1"];
 
-/** Has a server of each kind say what the service says. */
-async function speaks(competitor: Competitor): Promise<void> {
+/** Checks the answers of each server of a competitor. */
+async function checkProtocols(competitor: Competitor): Promise<void> {
   for (
-    const workload of WORKLOADS.filter(({ name }) => SPOKEN.includes(name))
+    const workload of WORKLOADS.filter(({ name }) => EXAMPLES.includes(name))
   ) {
     if (!competitor.serves(workload)) continue;
     await using server = await competitor.start(workload.service);
@@ -109,9 +110,9 @@ async function speaks(competitor: Competitor): Promise<void> {
       await peer.end();
       assertEquals(await peer.receiveAll(), "Hello, world", what);
     } else if (workload.service === "delimited") {
-      for (const piece of ["one\r\ntw", "o\nthree\r", "\n\nfi", "ve"]) {
-        await peer.send(piece);
-        if (piece.startsWith("o")) assertEquals((await peer.receive(4)).at(-1), "\n", what);
+      for (const chunk of ["one\r\ntw", "o\nthree\r", "\n\nfi", "ve"]) {
+        await peer.send(chunk);
+        if (chunk.startsWith("o")) assertEquals((await peer.receive(4)).at(-1), "\n", what);
       }
       await peer.end();
       assertEquals(await peer.receiveAll(), "three\n\nfive\n", what);
@@ -126,7 +127,7 @@ async function speaks(competitor: Competitor): Promise<void> {
       await peer.send(headed("alice"));
       await other.send(headed("bob"));
       const fromBob = textOf(headed("bob")) + textOf(headed("Hi"));
-      // Bob may be in the room before Alice is.
+      // Alice may join after Bob.
       const greeting = setInterval(() => void other.send(headed("Hi")), 20);
       const got = await peer.receive(fromBob.length).finally(() => clearInterval(greeting));
       assertEquals(got, fromBob, what);
@@ -138,7 +139,7 @@ async function speaks(competitor: Competitor): Promise<void> {
   }
 }
 
-Deno.test("bench: the generator in Deno does what the one in C does", async () => {
+Deno.test("bench: the generator in Deno does the same as the one in C", async () => {
   const generate = (kind: string, port: number, ...rest: number[]) =>
     deno("-P=load", "scripts/checks/bench/load.ts", kind, String(port), ...rest.map(String));
   for (
@@ -172,13 +173,13 @@ Deno.test("bench: the generator in Deno does what the one in C does", async () =
   assertStringIncludes(stderr, "Wrong answer");
 });
 
-Deno.test("bench: wrong usage is said", async () => {
+Deno.test("bench: reports wrong options", async () => {
   const { code, stderr } = await bench("--only", "nonsense");
   assertEquals(code, 2);
   assertStringIncludes(stderr, "--only: expected some of echo,echo-64,");
 });
 
-/** Programs that are there, and too old or broken for what the bench wants of them. */
+/** Programs that exist, but are too old or broken. */
 const UNFIT = {
   go: 'case $1 in env) echo go1.0;; *) echo "# server" >&2; echo "./server.go:1:1: undefined: x" >&2; exit 1;; esac',
   node: "case $1 in -p) echo v1.0.0;; *) echo 'SyntaxError: x' >&2; exit 1;; esac",
@@ -186,7 +187,7 @@ const UNFIT = {
 };
 
 Deno.test({
-  name: "bench: a peer that cannot be built or started is named, with the reason" +
+  name: "bench: reports a peer that cannot be built or started, with the reason" +
     (Deno.build.os === "windows" ? " (ignored: no sh here)" : ""),
   ignore: Deno.build.os === "windows",
   async fn() {
@@ -209,7 +210,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "bench: Deno is not measured as Node where there is none" +
+  name: "bench: does not measure Deno as Node where Node is missing" +
     (Deno.build.os === "windows" ? " (ignored: no sh here)" : ""),
   ignore: Deno.build.os === "windows",
   async fn() {
@@ -223,7 +224,7 @@ Deno.test({
   },
 });
 
-/** Runs the bench against some peers from a script of the shell, which gets a folder and the command. */
+/** Runs the bench with some peers from a shell script, which gets a folder and the command as arguments. */
 async function benchIn(
   script: string,
   folder: string,
@@ -237,7 +238,7 @@ async function benchIn(
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
 }
 
-Deno.test("bench: a target is judged by the best rounds, and a missed one is named", () => {
+Deno.test("bench: judges a target by the best rounds, and lists missed ones", () => {
   const workload = WORKLOADS.find(({ name }) => name === "echo-many")!;
   const perConnection = { min: 4, median: 10, max: 12 };
   const figure = (competitor: Figure["competitor"], title: string, ...values: number[]): Figure => ({
@@ -260,7 +261,7 @@ Deno.test("bench: a target is judged by the best rounds, and a missed one is nam
       "reached C: 0.80, at least 0.72",
       "MISSED slowest connection to median: 0.40, at least 0.5",
       "FAILED Node: wrong answer",
-      "* the generator's own core was full: the server may be faster than this",
+      "* the generator used its core fully: the server may be faster than this",
       "1 of 2 targets reached",
     ]
   ) {
@@ -277,7 +278,7 @@ Deno.test("bench: a target is judged by the best rounds, and a missed one is nam
   assertStringIncludes(drawn, "here &amp; now");
 });
 
-Deno.test("bench: a polite client's median and longest round trip are judged, unless others had the cores", () => {
+Deno.test("bench: judges a polite client's median and longest round trip, unless other programs disturbed it", () => {
   const workload = WORKLOADS.find(({ name }) => name === "fair-echo-200")!;
   const figure = (competitor: Figure["competitor"], title: string, othersCpu: number): Figure => ({
     competitor,

@@ -20,7 +20,7 @@ async function output(program: string, args: string[], cwd: string | URL = root)
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-/** Runs the command under its set, whose `certs` is the one beside a copy of the configuration. */
+/** Runs the command under its permission set. A copy of the configuration makes `certs` a subfolder of `folder`. */
 function certs(folder: string, ...args: string[]): Promise<Output> {
   const config = `${folder}/deno.json`;
   const command = [
@@ -37,7 +37,7 @@ function certs(folder: string, ...args: string[]): Promise<Output> {
   return output(Deno.execPath(), [...command, ...args], folder);
 }
 
-/** Serves `hello` over TLS to whoever comes, until it is disposed of. */
+/** Sends `hello` over TLS to every client until it is disposed of. */
 function serveHello(cert: string, key: string): AsyncDisposable & { port: number } {
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });
   const serving: Promise<void>[] = [];
@@ -48,7 +48,7 @@ function serveHello(cert: string, key: string): AsyncDisposable & { port: number
         await socket.closeWrite();
         while (await socket.read(new Uint8Array(100)) !== null) { /* to its end */ }
       };
-      // Whoever does not trust the certificate breaks off.
+      // A client that does not trust the certificate aborts.
       serving.push(hello().catch(() => {}).finally(() => socket.close()));
     }
   })();
@@ -69,7 +69,7 @@ async function helloFrom(port: number, hostname: string, caCerts: string[]): Pro
   return decoder.decode(buffer.subarray(0, await socket.read(buffer) ?? 0));
 }
 
-Deno.test("certs writes a certificate, its key and the CA, and leaves alone what is there", async () => {
+Deno.test("certs writes a certificate, its key and the CA, and replaces none without --force", async () => {
   using folder = temporaryFolder();
   const pem = (name: string) => Deno.readTextFileSync(`${folder.path}/certs/${name}`);
   const made = await certs(folder.path, "--days", "7", "--name", "bench.example", "--name", "10.1.2.3");
@@ -77,15 +77,15 @@ Deno.test("certs writes a certificate, its key and the CA, and leaves alone what
   assertMatch(made.stdout, /for localhost, 127\.0\.0\.1, ::1, bench\.example, 10\.1\.2\.3\n +valid until \d{4}-/);
   const leaf = new X509Certificate(pem("localhost.pem"));
   assert(made.stdout.includes(`SHA-256 ${leaf.fingerprint256}`));
-  for (const words of ["echo:server --tls-cert certs/localhost.pem --tls-key certs/localhost-key.pem", "openssl"]) {
-    assert(made.stdout.includes(words), words);
+  for (const command of ["echo:server --tls-cert certs/localhost.pem --tls-key certs/localhost-key.pem", "openssl"]) {
+    assert(made.stdout.includes(command), command);
   }
   assertEquals([...Deno.readDirSync(`${folder.path}/certs`)].map(({ name }) => name).sort(), [
     "ca.pem",
     "localhost-key.pem",
     "localhost.pem",
   ]);
-  // One certificate, without the root; and no key but its own.
+  // One certificate each, and no key of the CA.
   assertEquals(pem("localhost.pem").match(/BEGIN \w+/g), ["BEGIN CERTIFICATE"]);
   assertEquals(pem("ca.pem").match(/BEGIN \w+/g), ["BEGIN CERTIFICATE"]);
   if (Deno.build.os !== "windows") assertEquals(mode(`${folder.path}/certs/localhost-key.pem`), 0o600);
@@ -96,7 +96,7 @@ Deno.test("certs writes a certificate, its key and the CA, and leaves alone what
     code: 1,
     stdout: "",
     stderr:
-      "certs: There is a certificate in certs already: --force replaces all three files, and clients need the new certs/ca.pem\n",
+      "certs: There is already a certificate in certs: --force replaces all three files, and clients then need the new certs/ca.pem\n",
   });
   assertEquals(pem("localhost-key.pem"), before);
   Deno.chmodSync(`${folder.path}/certs/localhost-key.pem`, 0o644);
@@ -111,22 +111,22 @@ function mode(path: string): number {
   return Deno.statSync(path).mode! & 0o777;
 }
 
-Deno.test("certs says what it expected", async () => {
+Deno.test("certs reports wrong options", async () => {
   using folder = temporaryFolder();
   for (
-    const [args, words] of [
+    const [args, message] of [
       [["--days", "399"], /--days: expected an integer from 1 to 398, got "399"/],
       [["--name", "two words"], /--name: expected a DNS name or an IP address, got "two words"/],
       [["more"], /Unexpected argument "more"/],
     ] as const
   ) {
     const { code, stderr } = await certs(folder.path, ...args);
-    assertMatch(stderr, words);
+    assertMatch(stderr, message);
     assertEquals(code, 2);
   }
 });
 
-Deno.test("a certificate is what RFC 5280 and clients ask for", async () => {
+Deno.test("a certificate meets RFC 5280 and the rules of clients", async () => {
   const now = new Date("2030-01-02T03:04:05Z");
   const { ca, certificate, notAfter } = await makeCertificates({ days: 398, now });
   const [root, leaf] = [new X509Certificate(ca), new X509Certificate(certificate)];
@@ -145,7 +145,7 @@ Deno.test("a certificate is what RFC 5280 and clients ask for", async () => {
   }
 });
 
-Deno.test("subjectName() reads DNS names and addresses, and nothing else", () => {
+Deno.test("subjectName() accepts DNS names and IP addresses only", () => {
   for (
     const [given, type, value] of [
       ["Bench.Example", "dns", "bench.example"],
@@ -163,7 +163,7 @@ Deno.test("subjectName() reads DNS names and addresses, and nothing else", () =>
   }
 });
 
-Deno.test("who trusts the CA accepts the server by each of its names, who does not refuses it", async () => {
+Deno.test("clients that trust the CA accept the server by each of its names, and others refuse it", async () => {
   const { ca, certificate, key } = await makeCertificates({ names: [subjectName("bench.example")] });
   await using server = serveHello(certificate, key);
   for (const name of ["localhost", "127.0.0.1", "::1", "bench.example"]) {
@@ -180,7 +180,7 @@ Deno.test("who trusts the CA accepts the server by each of its names, who does n
 });
 
 Deno.test({
-  name: "openssl finds nothing wrong with the certificate" +
+  name: "openssl verifies the certificate" +
     (hasOpenssl ? "" : " (ignored: no openssl that verifies names here)"),
   ignore: !hasOpenssl,
   async fn() {

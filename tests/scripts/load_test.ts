@@ -18,20 +18,20 @@ async function load(...args: string[]): Promise<Outcome> {
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
 }
 
-/** A short load, and what came of it. */
+/** Runs a short load, and returns its result. */
 async function measured(target: string, ...args: string[]): Promise<Result & Outcome> {
   const outcome = await load("--json", "--seconds", "0.2", ...args, target);
   assert(outcome.stdout !== "", outcome.stderr);
   return { ...outcome, ...JSON.parse(outcome.stdout) };
 }
 
-/** Reads what comes until the other side ends. */
+/** The chunks read until the peer ends its side. */
 async function* chunks({ socket }: RawPeer): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const buffer = new Uint8Array(65_536);
   for (let length; (length = await socket.read(buffer)) !== null;) yield buffer.slice(0, length);
 }
 
-Deno.test("load: every message of every connection is answered, counted and compared", async () => {
+Deno.test("load: counts and checks the answer to every message on every connection", async () => {
   await using server = await ServerProcess.start("echo");
   const target = `tcp://127.0.0.1:${server.port}`;
   for (
@@ -59,7 +59,7 @@ Deno.test("load: every message of every connection is answered, counted and comp
   }
 });
 
-Deno.test("load: more connections than the runtime serves evenly are counted and compared the same", async () => {
+Deno.test("load: counts and checks answers on more connections than the runtime serves evenly", async () => {
   await using server = await ServerProcess.start("echo");
   const target = `tcp://127.0.0.1:${server.port}`;
   for (const [size, ...args] of [[64], [50_000, "--in-flight", "2"]] satisfies [number, ...string[]][]) {
@@ -74,10 +74,10 @@ Deno.test("load: more connections than the runtime serves evenly are counted and
   assertEquals([left.code, left.answered], [1, 0]);
   assert(left.errors["closed by the server"]! > 0);
   const refused = await load("--connections", "130", "tcp://127.0.0.1:1");
-  assertEquals(refused.stderr, "load: Nothing could be sent: nobody listens there\n");
+  assertEquals(refused.stderr, "load: Nothing could be sent: nothing listens there\n");
 });
 
-Deno.test("load: lines against the delimited service, and a rate that is kept to", async () => {
+Deno.test("load: sends lines to the delimited service, and keeps to a rate", async () => {
   await using server = await ServerProcess.start("delimited", { args: ["--log-level", "info"] });
   const target = `tcp://127.0.0.1:${server.port}`;
   const lines = await measured(target, "--framing", "lines", "--in-flight", "10");
@@ -87,25 +87,25 @@ Deno.test("load: lines against the delimited service, and a rate that is kept to
   assert(paced.sent > 0 && paced.sent <= 200 * 0.2 + 4, `${paced.sent} messages at 200 a second in 0.2 s`);
 });
 
-Deno.test("load: what it prints for people says all of it", async () => {
+Deno.test("load: prints all results for people", async () => {
   await using server = await ServerProcess.start("echo");
   const { code, stdout, stderr } = await load("--seconds", "1.1", `tcp://127.0.0.1:${server.port}`);
   assertEquals(code, 0);
   assertMatch(stdout, /^server +tcp:\/\/127\.0\.0\.1:\d+$/m);
   assertMatch(stdout, /^round trips +[\d,]+ a second: ([\d,]+) sent, \1 answered$/m);
   assertMatch(stdout, /^latency +p50 \S+ (µs|ms), p90 .*, p99 .*, p99\.9 .*, max .*$/m);
-  assertMatch(stdout, /^a connection +[\d,]+ round trips the fewest, [\d,]+ the median, [\d,]+ the most$/m);
+  assertMatch(stdout, /^connections +round trips: min [\d,]+, median [\d,]+, max [\d,]+$/m);
   assertMatch(stdout, /^own CPU +\d+ % of a core/m);
   assertMatch(stdout, /^errors +none$/m);
   assertMatch(stderr, /^[\d,]+ answers in the last second, [\d,]+ in all\n$/);
 });
 
-Deno.test("load: an answer that is not the message is noticed", async () => {
+Deno.test("load: reports an answer that differs from the message", async () => {
   for (
     const spoil of [
       // A letter changed, in the second message.
       (data: Uint8Array, count: number) => count === 1 ? data.with(10, data[10]! ^ 1) : data,
-      // The answer before, once more.
+      // The previous answer again.
       (data: Uint8Array, count: number, before: Uint8Array) => count === 1 ? before : data,
       // Lower case.
       (data: Uint8Array) => bytes(textOf(data).toLowerCase()),
@@ -125,7 +125,7 @@ Deno.test("load: an answer that is not the message is noticed", async () => {
   }
 });
 
-Deno.test("load: more answers than messages are noticed", async () => {
+Deno.test("load: reports more answers than messages", async () => {
   await using server = fakeServer(async (peer) => {
     for await (const data of chunks(peer)) await peer.send(bytes(textOf(data).repeat(2)));
   });
@@ -134,7 +134,7 @@ Deno.test("load: more answers than messages are noticed", async () => {
   assertEquals([result.code, result.errors], [1, { "wrong answer": 1 }]);
 });
 
-Deno.test("load: a server that goes away, or is not there, is an error", async () => {
+Deno.test("load: reports a server that closes connections, or does not listen", async () => {
   await using leaving = fakeServer(async (peer) => {
     await peer.receive(64);
   });
@@ -148,16 +148,16 @@ Deno.test("load: a server that goes away, or is not there, is an error", async (
   }
   await untilNobodyListens(port);
   const { code, stdout, stderr } = await load("--seconds", "0.2", `tcp://127.0.0.1:${port}`);
-  assertEquals([code, stdout, stderr], [1, "", "load: Nothing could be sent: nobody listens there\n"]);
+  assertEquals([code, stdout, stderr], [1, "", "load: Nothing could be sent: nothing listens there\n"]);
 });
 
-Deno.test("load: a server that says nothing is given up", async () => {
+Deno.test("load: times out on a server that does not answer", async () => {
   await using server = fakeServer((_, held) => held);
   const result = await measured(`tcp://127.0.0.1:${server.port}`, "--connections", "2", "--timeout", "0.2");
   assertEquals([result.code, result.sent, result.answered, result.errors], [1, 2, 0, { "no answer in time": 2 }]);
 });
 
-Deno.test("load: datagrams are told apart, and those that are lost are counted", async () => {
+Deno.test("load: matches datagrams with their answers, and counts those that are lost", async () => {
   await using server = await ServerProcess.start("uppercase");
   const target = `udp://127.0.0.1:${server.port}`;
   for (const args of [["--expect", "uppercase"], ["--expect", "any", "--in-flight", "3"], ["--size", "1"]]) {
@@ -167,7 +167,7 @@ Deno.test("load: datagrams are told apart, and those that are lost are counted",
   }
 });
 
-Deno.test("load: datagrams that are dropped, come twice or are wrong are counted as such", async () => {
+Deno.test("load: counts dropped, duplicate and wrong datagrams", async () => {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   let behaviour = "drop";
   let received = 0;
@@ -198,31 +198,31 @@ Deno.test("load: datagrams that are dropped, come twice or are wrong are counted
   await answering;
 });
 
-Deno.test("load: wrong usage is said, with exit code 2", async () => {
+Deno.test("load: reports wrong options with exit code 2", async () => {
   for (
-    const [args, words] of [
+    const [args, message] of [
       [[], 'Expected tcp://HOST:PORT or udp://HOST:PORT, got ""'],
       [["http://127.0.0.1:80"], "Expected tcp://HOST:PORT or udp://HOST:PORT"],
       [["tcp://127.0.0.1:0"], "Expected tcp://HOST:PORT or udp://HOST:PORT"],
       [["tcp://127.0.0.1:99999"], "Expected tcp://HOST:PORT or udp://HOST:PORT"],
       [["unix:/tmp/a.sock"], "Expected tcp://HOST:PORT or udp://HOST:PORT"],
       [["--framing", "udp", "tcp://127.0.0.1:80"], "--framing: expected raw or lines"],
-      [["--framing", "lines", "udp://127.0.0.1:80"], "a datagram is a message"],
+      [["--framing", "lines", "udp://127.0.0.1:80"], "each datagram is a message"],
       [["--connect-each", "udp://127.0.0.1:80"], "datagrams have no connection"],
       [["--size", "65508", "udp://127.0.0.1:80"], "at most 65507 bytes"],
-      [["--size", "1", "--in-flight", "18", "udp://127.0.0.1:80"], "cannot tell so many"],
+      [["--size", "1", "--in-flight", "18", "udp://127.0.0.1:80"], "is too short to distinguish 18 messages"],
       [["--expect", "any", "tcp://127.0.0.1:80"], "needs a --framing"],
-      [["--connect-each", "--in-flight", "2", "tcp://127.0.0.1:80"], "one message under way"],
-      [["--rate", "5", "--in-flight", "2", "tcp://127.0.0.1:80"], "one message under way"],
+      [["--connect-each", "--in-flight", "2", "tcp://127.0.0.1:80"], "one message per connection"],
+      [["--rate", "5", "--in-flight", "2", "tcp://127.0.0.1:80"], "one message in flight"],
     ] satisfies [string[], string][]
   ) {
     const { code, stdout, stderr } = await load(...args);
     assertEquals([code, stdout], [2, ""], args.join(" "));
-    assertStringIncludes(stderr, words);
+    assertStringIncludes(stderr, message);
   }
 });
 
-Deno.test("load: the sandbox keeps it on this machine, and says what would allow more", async () => {
+Deno.test("load: the sandbox allows this machine only, and the error names the grant for another", async () => {
   const tcp = await load("tcp://192.0.2.1:7");
   assertEquals(tcp.code, 1);
   assertStringIncludes(tcp.stderr, "deno run -P=load --allow-net=192.0.2.1:7 scripts/tools/load.ts");
@@ -232,16 +232,16 @@ Deno.test("load: the sandbox keeps it on this machine, and says what would allow
   assertStringIncludes(udp.stderr, "deno run -P=load --allow-net scripts/tools/load.ts");
 });
 
-Deno.test("a histogram's quantiles are at most 2.2 percent above the truth", () => {
+Deno.test("a histogram's quantiles are at most 2.2 percent above the exact ones", () => {
   const empty = new Histogram();
   assertEquals([empty.quantile(0.5), empty.longest], [0, 0]);
   const histogram = new Histogram();
   const times = Array.from({ length: 10_000 }, (_, at) => 0.002 * 1.0015 ** at);
   for (const time of times) histogram.add(time);
   for (const share of [0.001, 0.5, 0.9, 0.99, 0.999, 1]) {
-    const truth = times[Math.ceil(share * times.length) - 1]!;
-    const told = histogram.quantile(share);
-    assert(told >= truth * 0.999_999 && told <= truth * 1.022, `${share}: ${told} for ${truth}`);
+    const exact = times[Math.ceil(share * times.length) - 1]!;
+    const quantile = histogram.quantile(share);
+    assert(quantile >= exact * 0.999_999 && quantile <= exact * 1.022, `${share}: ${quantile} for ${exact}`);
   }
   assertEquals(histogram.longest, times.at(-1));
   histogram.add(0);
@@ -249,7 +249,7 @@ Deno.test("a histogram's quantiles are at most 2.2 percent above the truth", () 
   assertEquals(histogram.quantile(1), 1e9);
 });
 
-Deno.test("a tape finds the first byte that differs, wherever a read begins and ends", () => {
+Deno.test("a tape finds the first differing byte, wherever a read starts and ends", () => {
   for (const size of [1, 2, 3, 7, 64, 101]) {
     const tape = new Tape(size, 4, "lines");
     const buffer = tape.buffer();

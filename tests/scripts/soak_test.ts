@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { timingFaults } from "../../scripts/checks/soak/attacked.ts";
+import { timingFaults } from "../../scripts/checks/soak/attack.ts";
 import { ATTACKS, payloadOf, pipeline, repeat } from "../../scripts/checks/soak/attackers.ts";
 import { bytes, fakeServer, ServerProcess } from "../harness.ts";
 
@@ -18,7 +18,7 @@ async function output(...args: string[]): Promise<{ code: number; stdout: string
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("soak says its seed, what came of each service and of a chat with a slow member, and that all is well", async () => {
+Deno.test("soak prints its seed, the results of each service and of a chat with a slow member, and that there are no faults", async () => {
   const { code, stdout, stderr } = await output(
     "--minutes",
     "0.04",
@@ -39,40 +39,40 @@ Deno.test("soak says its seed, what came of each service and of a chat with a sl
   for (const policy of ["disconnect", "drop-oldest", "wait"]) {
     assertMatch(stdout, new RegExp(`^${policy} +[\\d,]+ `, "m"));
   }
-  assertMatch(stdout, /^Every answer was right, and all are back where they were; seed 7$/m);
+  assertMatch(stdout, /^No faults with seed 7: every answer was correct, and no server kept resources$/m);
 });
 
-Deno.test("soak reports the latency of others while a server is attacked, and how soon it stops", async () => {
+Deno.test("soak reports the latency of other clients while a server is attacked, and how soon it stops", async () => {
   const { stdout } = await output("--minutes", "0.001", "--service", "exchange", "--attack", "end-at-once");
   const time = "\\d+\\.\\d";
-  const waits = [time, time, time, time];
-  const columns = ["exchange", "end-at-once", "[1-9][\\d,]*", "0", "[1-9][\\d,]*", ...waits, "\\d+%", "[0-6]\\.\\d"];
-  assertMatch(stdout, /^1 of 1 attacks, and the latency of others, in milliseconds$/m);
+  const times = [time, time, time, time];
+  const columns = ["exchange", "end-at-once", "[1-9][\\d,]*", "0", "[1-9][\\d,]*", ...times, "\\d+%", "[0-6]\\.\\d"];
+  assertMatch(stdout, /^1 of 1 attacks, and the latency of other clients in milliseconds$/m);
   assertMatch(stdout, new RegExp(`^${columns.join(" +")} `, "m"));
-  // The latency is not judged here: the machine may be busy.
+  // Latency faults are ignored, because the machine may be busy.
   const faults = stdout.split("\n").filter((line) => line.startsWith("exchange: "));
   assertEquals(faults.filter((fault) => !fault.includes("latency")), []);
 });
 
-Deno.test("the latency under attack and the time to stop are faults above their bounds, which a busy machine widens", () => {
+Deno.test("the latency under attack and the time to stop are faults above their bounds, which are wider on a busy machine", () => {
   const answers = { answers: 9, lost: 0 };
   const name = "lines";
   const baseline = { ...answers, median: 30, worst: 400 };
   const good = { name, others: { ...answers, median: 49, worst: 640 }, baseline, stoppedIn: 5200 };
   assertEquals(timingFaults(good), []);
   assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, stoppedIn: 7100 }), [
-    "lines: median latency of others 21 ms over the baseline, expected 20 at the most",
-    "lines: worst latency of others 260 ms over the baseline, expected 250 at the most",
-    "lines: took 7.1 s to stop, expected 7 at the most",
+    "lines: median latency of other clients 21 ms above the baseline, expected at most 20",
+    "lines: worst latency of other clients 260 ms above the baseline, expected at most 250",
+    "lines: took 7.1 s to stop, expected at most 7",
   ]);
   assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, share: 0.9 }), []);
   assertEquals(timingFaults({ ...good, others: { answers: 0, lost: 0, median: 0, worst: 0 } }), [
-    "lines: others got no answer",
+    "lines: other clients got no answer",
   ]);
 });
 
 for (const attack of ATTACKS.filter(({ transport }) => transport === "TCP")) {
-  Deno.test(`${attack.name} attacks until it is told to stop, and leaves nothing behind`, async () => {
+  Deno.test(`${attack.name} attacks until its signal is aborted, and leaks nothing`, async () => {
     await using server = await ServerProcess.start("delimited", { quiet: true });
     const traffic = { connections: 0, sent: 0, received: 0 };
     const end = new AbortController();
@@ -89,37 +89,37 @@ for (const attack of ATTACKS.filter(({ transport }) => transport === "TCP")) {
   });
 }
 
-Deno.test("an attacker ends by itself when nobody listens any more", async () => {
+Deno.test("an attacker ends when nothing listens any more", async () => {
   const server = fakeServer((peer) => peer.receive(5));
   const attacking = pipeline({ port: server.port }, { bytes: repeat(bytes("\n"), 1000) }, new AbortController().signal);
   await server[Symbol.asyncDispose]();
   await attacking;
 });
 
-Deno.test("soak ends at Ctrl-C with its table", async () => {
+Deno.test("soak prints its table and ends at Ctrl-C", async () => {
   await using process = soak("--minutes", "60", "--service", "lines").spawn();
   const lines = process.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
-  const said: string[] = [];
+  const printed: string[] = [];
   for await (const line of lines) {
-    if (said.push(line) === 1) process.kill("SIGINT");
+    if (printed.push(line) === 1) process.kill("SIGINT");
   }
-  assertMatch(said.join("\n"), /^lines +\d.* not looked at$/m);
-  assertMatch(said.at(-1)!, /^Nothing was wrong with seed \d+ before it was stopped$/);
+  assertMatch(printed.join("\n"), /^lines +\d.* not measured$/m);
+  assertMatch(printed.at(-1)!, /^No faults with seed \d+ before the stop$/);
   await process.stderr.cancel();
   assertEquals((await process.status).code, 0);
 });
 
-Deno.test("soak says what it expected", async () => {
+Deno.test("soak reports wrong options", async () => {
   for (
-    const [args, words] of [
+    const [args, message] of [
       [["--service", "telegrams"], /--service: expected one of echo, .*, got "telegrams"/],
       [["--attack", "rudeness"], /--attack: expected one of pipeline-tiny, .*, none, got "rudeness"/],
-      [["--attack", "flood", "--service", "echo"], /--attack: this service cannot be attacked so/],
+      [["--attack", "flood", "--service", "echo"], /--attack: no such attack on this service/],
       [["--minutes", "0"], /--minutes: expected minutes above 0, got "0"/],
     ] as const
   ) {
     const { code, stderr } = await output(...args);
-    assertMatch(stderr, words);
+    assertMatch(stderr, message);
     assertEquals(code, 2);
   }
 });

@@ -10,7 +10,7 @@ async function sockets(...args: string[]): Promise<{ code: number; stdout: strin
   return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("sockets kinds makes one of each kind, and shows the address it got", async () => {
+Deno.test("sockets kinds makes a socket of each kind, and prints its address", async () => {
   const { code, stdout, stderr } = await sockets("kinds");
   assertEquals([code, stderr], [0, ""]);
   const kinds = [
@@ -32,7 +32,7 @@ Deno.test("sockets kinds makes one of each kind, and shows the address it got", 
 const hasSs = Deno.build.os === "linux" && hasProgram("ss", "-H", "-t", "-u", "-a", "-n");
 
 Deno.test({
-  name: "sockets state shows who listens and who is connected, and what the states mean" +
+  name: "sockets state lists listening and connected sockets, and explains the states" +
     (hasSs ? "" : " (ignored: no ss of iproute2 that lists sockets here)"),
   ignore: !hasSs,
   async fn() {
@@ -51,14 +51,14 @@ Deno.test({
   },
 });
 
-Deno.test("sockets says what it expected, or what it lacks", async () => {
+Deno.test("sockets reports wrong arguments", async () => {
   const which = await sockets("types");
   assertEquals([which.code, which.stdout], [2, ""]);
   assertMatch(which.stderr, /^sockets: Expected kinds or state, got "types"; see/);
 });
 
 Deno.test({
-  name: "sockets state says what is missing where there is no ss" +
+  name: "sockets state names the missing program where there is no ss" +
     (Deno.build.os === "linux" ? "" : " (ignored: not Linux)"),
   ignore: Deno.build.os !== "linux",
   async fn() {
@@ -69,13 +69,13 @@ Deno.test({
     }).output();
     assertEquals(
       new TextDecoder().decode(stderr),
-      "sockets: There is no ss to ask: it comes with the package iproute2\n",
+      "sockets: Cannot find ss: install the package iproute2\n",
     );
     assertEquals(code, 1);
   },
 });
 
-Deno.test("what ss and netstat print is read into one form", () => {
+Deno.test("the output of ss and of netstat is parsed to the same form", () => {
   const ss = `
 udp   UNCONN 0      0            127.0.0.1:3000         0.0.0.0:*
 tcp   LISTEN 0      511              [::1]:65432           [::]:*
@@ -101,7 +101,7 @@ udp4       0      0  127.0.0.1.3000         *.*
   ]);
 });
 
-Deno.test("every service has a port of its own, but for the proxy, which has none until it is told", () => {
+Deno.test("every service has its own default port, except the proxy, which has none", () => {
   const folders = [...Deno.readDirSync(new URL("../../services", import.meta.url))].map(({ name }) =>
     name.replaceAll("_", "-")
   ).filter((name) => name !== "proxy");

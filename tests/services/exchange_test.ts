@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { memoryOf } from "../../scripts/shared/system.ts";
 import { ClientProcess, fakeServer, hasProgram, runClient, ServerProcess } from "../harness.ts";
 
 Deno.test("exchange:server reads to the end, then answers and closes", async () => {
@@ -23,18 +24,12 @@ Deno.test({
     await using client = new ClientProcess("exchange", { args: ["--port", String(server.port), "-"] });
     const piece = "x".repeat(1_000_000);
     for (let count = 0; count < 200; count++) await client.type(piece);
-    const held = [server.process.pid, client.process.pid].map(memoryOf);
+    const held = await Promise.all([server.pid, client.pid].map(memoryOf));
     await client.endInput();
     assertEquals((await client.result()).stdout, "received 200000000 bytes\n");
-    for (const bytes of held) assertEquals(bytes > 0 && bytes < 180_000_000, true, `${bytes} bytes of memory`);
+    for (const bytes of held) assertEquals(bytes! > 0 && bytes! < 180_000_000, true, `${bytes} bytes of memory`);
   },
 });
-
-/** How much memory a process has. */
-function memoryOf(pid: number): number {
-  const { stdout } = new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] }).outputSync();
-  return Number(new TextDecoder().decode(stdout)) * 1024;
-}
 
 Deno.test("exchange:client sends its message or standard input, and prints the answer", async () => {
   await using server = await ServerProcess.start("exchange");

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { EXCHANGES, stageAt } from "../../scripts/tools/demo/exchanges.ts";
-import { command, freePort } from "../../scripts/shared/processes.ts";
+import { freePort } from "../../scripts/shared/ports.ts";
+import { command } from "../../scripts/shared/processes.ts";
 import { RawPeer, runServer, ServerProcess } from "../harness.ts";
 
 const why = Deno.build.os === "linux" ? "" : " (ignored: only Linux shares a port among threads)";

@@ -1,9 +1,9 @@
-import { OWN } from "./competitors.ts";
-import { whole } from "../../tools/load/report.ts";
+import { formatCount } from "../../tools/load/report.ts";
 import type { Figure } from "./measure.ts";
+import { OWN } from "./names.ts";
 import type { Outcome } from "./verdict.ts";
 
-/** Two columns; in each, names to the left of the bars and figures to their right. */
+/** The layout, in pixels: two columns, each with names, bars and values from left to right. */
 const COLUMN = 470;
 const BETWEEN = 30;
 const LEFT = 112;
@@ -13,14 +13,14 @@ const STEP = 15;
 const TITLE = 20;
 const GAP = 14;
 
-/** Dark text on a light page, light text on a dark one. */
+/** Colours for light and dark pages. */
 const STYLE = `text { font: 12px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600 }
 .bar { fill: #9aa5b1 }
 .own { fill: #0a7d55 }
 @media (prefers-color-scheme: dark) { text { fill: #d0d7de } .bar { fill: #57606a } .own { fill: #2ea978 } }`;
 
-/** Draws what was measured: a bar for each competitor, the longest of a workload as long as its column is wide. */
+/** Draws a bar for each competitor. The longest bar of a workload takes the width of its column. */
 export function chart(outcomes: Outcome[], caption: string): string {
   const parts: string[] = [];
   const heights = [0, 0];
@@ -44,7 +44,7 @@ ${text(0, bottom, caption)}
 `;
 }
 
-/** One workload: its title, and a bar for each who was measured. */
+/** One workload: its title, and a bar for each competitor that was measured. */
 function group({ workload, figures }: Outcome): { drawn: string[]; height: number } {
   const measured = figures.filter(({ rounds }) => rounds.length > 0);
   const longest = Math.max(...measured.map(({ best }) => best));
@@ -68,7 +68,7 @@ function text(x: number, y: number, content: string, rest = ""): string {
 }
 
 function label({ best }: Figure): string {
-  return best < 100 ? best.toFixed(1) : whole(best);
+  return best < 100 ? best.toFixed(1) : formatCount(best);
 }
 
 function escape(text: string): string {

@@ -1,26 +1,27 @@
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText } from "../../../lib/framing/mod.ts";
+import { writeAll } from "../../../lib/log/mod.ts";
 import { medianOf } from "../../tools/load/tally.ts";
 import { Tape } from "../../tools/load/tape.ts";
 import type { Round } from "./generator.ts";
 import type { Load } from "./workloads.ts";
 
 const HEADER = 10;
-/** Every name has as many bytes, so every message has. */
+/** The length of a name in bytes. Equal lengths of names and texts make all messages equally long. */
 const NAME = 8;
-/** How long a greeting may take before it is sent again, and before it is given up, in milliseconds. */
-const GREETING = { again: 200, patience: 20_000 };
+/** How often to repeat a greeting, and when to give up, in milliseconds. */
+const GREETING = { every: 200, timeout: 20_000 };
 
 const { encode } = decimalHeader();
 
 const nameOf = (index: number) => `name${String(index).padStart(4, "0")}`;
 
-/** What is said and what should come of it: everybody's messages differ by their names, and by their numbers. */
+/** The messages that members send, and those that they must receive. Each differs by its sender's name and number. */
 interface Script {
   sent: Tape;
-  /** Of each talker: its messages as the others get them. */
+  /** The messages of each talker as the others receive them. */
   expected: Uint8Array[];
-  /** How long each of these is. */
+  /** The length of one such message. */
   record: number;
   hello: Uint8Array<ArrayBuffer>;
 }
@@ -34,21 +35,21 @@ function scriptOf({ size, inFlight, talkers = 0 }: Load): Script {
   return { sent, expected, record: HEADER + NAME + sent.messageLength, hello: encode(new Uint8Array(size).fill(0x68)) };
 }
 
-/** What the members share. */
+/** The state that members share. */
 interface Room {
   load: Load;
   script: Script;
   members: Member[];
   joined: Set<number>;
-  /** How often each talker's messages have come to somebody. */
+  /** Number of deliveries of each talker's messages. */
   deliveries: number[];
   over: boolean;
 }
 
-/** One member, who checks what the others say, and says the next when everybody has the one before. */
+/** A member. It checks the others' messages, and sends its next one when all others have received its last one. */
 class Member {
   answered = 0;
-  /** Messages that may be sent, and that were. */
+  /** Number of messages that may be sent, and that were. */
   goal = 0;
   #sent = 0;
   #writing = false;
@@ -65,12 +66,8 @@ class Member {
     this.#due = room.script.expected.map(() => 0);
   }
 
-  async write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    for (let written = 0; written < bytes.length;) written += await this.socket.write(bytes.subarray(written));
-  }
-
-  /** Sends what may be sent, in as few writes as the tape lets it. */
-  async say(): Promise<void> {
+  /** Sends the messages that may be sent, in few writes. */
+  async send(): Promise<void> {
     if (this.#writing) return;
     this.#writing = true;
     const { sent } = this.#room.script;
@@ -78,12 +75,12 @@ class Member {
       const at = this.#sent % sent.messages;
       const count = Math.min(this.goal - this.#sent, sent.messages - at);
       this.#sent += count;
-      await this.write(sent.bytes.subarray(at * sent.messageLength, (at + count) * sent.messageLength));
+      await writeAll(this.socket, sent.bytes.subarray(at * sent.messageLength, (at + count) * sent.messageLength));
     }
     this.#writing = false;
   }
 
-  async listen(): Promise<void> {
+  async receive(): Promise<void> {
     const { record } = this.#room.script;
     for (;;) {
       const length = await this.socket.read(this.#buffer.subarray(this.#held));
@@ -94,7 +91,7 @@ class Member {
       for (; end - at >= record; at += record) this.#take(this.#buffer.subarray(at, at + record), talkers);
       this.#buffer.copyWithin(0, at, end);
       this.#held = end - at;
-      for (const talker of talkers) talker.say().catch(() => {});
+      for (const talker of talkers) talker.send().catch(() => {});
     }
   }
 
@@ -108,10 +105,10 @@ class Member {
       return;
     }
     const number = this.#due[from];
-    if (number === undefined) throw new Error("a message of nobody");
+    if (number === undefined) throw new Error("a message from an unknown member");
     const base = number * message.length;
     for (let at = 0; at < message.length; at++) {
-      if (message[at] !== expected[from]![base + at]) throw new Error(`wrong message of member ${from}`);
+      if (message[at] !== expected[from]![base + at]) throw new Error(`wrong message from member ${from}`);
     }
     this.#due[from] = (number + 1) % sent.messages;
     this.answered++;
@@ -122,7 +119,7 @@ class Member {
   }
 }
 
-/** A chat in which everybody who talks has so many messages under way, for some milliseconds. */
+/** Runs a chat in which each talker has `load.inFlight` messages in flight, for some milliseconds. */
 export async function runChat(load: Load, port: number, duration: number): Promise<Omit<Round, "cpu">> {
   const script = scriptOf(load);
   const deliveries = script.expected.map(() => 0);
@@ -132,14 +129,14 @@ export async function runChat(load: Load, port: number, duration: number): Promi
     for (let index = 0; index < load.connections; index++) {
       const member = new Member(await Deno.connect({ hostname: "127.0.0.1", port }), room);
       room.members.push(member);
-      member.listen().catch(failed.reject);
-      await member.write(encode(encodeText(nameOf(index))));
+      member.receive().catch(failed.reject);
+      await writeAll(member.socket, encode(encodeText(nameOf(index))));
       await Promise.race([greet(member, index, room), failed.promise]);
     }
     const began = performance.now();
     for (const talker of room.members.slice(0, load.talkers)) {
       talker.goal = load.inFlight;
-      talker.say().catch(failed.reject);
+      talker.send().catch(failed.reject);
     }
     await Promise.race([new Promise((resolve) => setTimeout(resolve, duration)), failed.promise]);
     const seconds = (performance.now() - began) / 1000;
@@ -160,14 +157,14 @@ export async function runChat(load: Load, port: number, duration: number): Promi
   }
 }
 
-/** Members join one after the other: whose greeting comes to the first member is in the room. */
+/** Greets the first member until it receives the greeting, which shows that both have joined. */
 async function greet(member: Member, index: number, { joined, script }: Room): Promise<void> {
-  const until = performance.now() + GREETING.patience;
+  const until = performance.now() + GREETING.timeout;
   while (!joined.has(index)) {
     if (performance.now() > until) throw new Error(`member ${index} never joined`);
-    // The first member may join a moment after the second has greeted it.
-    await member.write(script.hello);
-    const again = performance.now() + GREETING.again;
-    while (!joined.has(index) && performance.now() < again) await new Promise((resolve) => setTimeout(resolve));
+    // The first member may not have joined yet.
+    await writeAll(member.socket, script.hello);
+    const repeat = performance.now() + GREETING.every;
+    while (!joined.has(index) && performance.now() < repeat) await new Promise((resolve) => setTimeout(resolve));
   }
 }

@@ -1,4 +1,4 @@
-// The bench's generator for machines without a C compiler. It takes what peers/load.c takes, and prints what it prints.
+// The load generator for machines without a C compiler, with the arguments and the output of peers/load.c.
 
 import process from "node:process";
 import { tapesOf } from "../../tools/load/answers.ts";
@@ -10,8 +10,8 @@ import { runChat } from "./chat_load.ts";
 import type { Round } from "./generator.ts";
 import type { Load } from "./workloads.ts";
 
-/** How long an answer may take, in milliseconds; a datagram without one is lost. */
-const PATIENCE = { tcp: 20_000, udp: 250 };
+/** How long to wait for an answer, in milliseconds. A datagram without one is lost. */
+const TIMEOUT = { tcp: 20_000, udp: 250 };
 
 const [kind = "", ...numbers] = Deno.args;
 const [port = 0, connections = 1, size = 1, inFlight = 1, seconds = 1, talkers = 0, polite = 0] = numbers.map(Number);
@@ -26,13 +26,13 @@ const plan: Plan = {
   size,
   inFlight,
   duration: seconds * 1000,
-  timeout: PATIENCE[transport],
+  timeout: TIMEOUT[transport],
   expect: kind === "uppercase" ? "uppercase" : kind === "newlines" ? "any" : "echo",
   connectEach: kind === "connect",
   rate: Infinity,
 };
 
-/** Holds connections that have had one answer each, until standard input ends. */
+/** Opens connections, has each answered once, and holds them open until standard input ends. */
 async function hold(): Promise<void> {
   const tally = new Tally();
   const tapes = tapesOf(plan);
@@ -40,7 +40,7 @@ async function hold(): Promise<void> {
   for (let index = 0; index < connections; index++) flows.push(await TcpFlow.open(plan, tapes, tally, index));
   for (const flow of flows) flow.start();
   await Promise.all(flows.map((flow) => flow.finish()));
-  if (tally.answered < connections) throw new Error(tally.firstError ?? "not all were answered");
+  if (tally.answered < connections) throw new Error(tally.firstError ?? "some connections got no answer");
   console.log("ready");
   await Deno.stdin.read(new Uint8Array(1));
   for (const flow of flows) flow.close();
@@ -52,7 +52,7 @@ async function run(plan: Plan): Promise<Result> {
   return result;
 }
 
-/** The polite connection's round trips, from when the others are at it. They include how long this program is busy. */
+/** Times the polite connection while the others are busy. The times include delays in this program. */
 async function runPolite(): Promise<Pick<Round, "polite">> {
   await new Promise((resolve) => setTimeout(resolve, plan.duration / 4));
   const { latency } = await run({ ...plan, connections: 1, inFlight: 1, duration: plan.duration / 2 });

@@ -1,114 +1,120 @@
 import { medianOf } from "../../tools/load/tally.ts";
-import { within } from "../../shared/processes.ts";
-import type { Competitor, Server } from "./competitors.ts";
+import { memoryOf } from "../../shared/system.ts";
+import { within } from "../../shared/within.ts";
+import type { Competitor } from "./competitors.ts";
 import type { Generator, Round } from "./generator.ts";
-import { busyTime, cpuTimeOf, memoryOf } from "./system.ts";
+import { busyTime, cpuTimeOf } from "./machine.ts";
+import type { Server } from "./servers.ts";
 import type { Workload } from "./workloads.ts";
 
-/** How often a server is started in one round. */
+/** Number of starts of a server in one round. */
 const STARTS = 5;
-/** How many connections warm a server up whose memory is then looked at. */
-const WARMING = 100;
+/** Number of connections that warm a server up before its memory is measured. */
+const WARM_UP_CONNECTIONS = 100;
 
-/** One round of one competitor. */
+/** The result of one round of one competitor. */
 export interface Sample {
   /** Operations a second, milliseconds or kilobytes. */
   value: number;
-  /** The server's time on the processor for one operation, in microseconds. */
+  /** The server's processor time for one operation, in microseconds. */
   cpuPerOperation?: number;
-  /** What share of a core the server, and the generator, had. */
+  /** The processor time of the server and of the generator, each as a share of one core. */
   serverCpu?: number;
   generatorCpu?: number;
-  /** What share of the two cores other programs had, where the system tells it. */
+  /** The processor time of other programs as a share of both cores, where the system reports it. */
   othersCpu?: number;
   lost?: number;
   perConnection?: { min: number; median: number; max: number };
-  /** The polite connection's longest round trip, in milliseconds, and the operations a second of the greedy ones. */
+  /** The longest round trip of the polite connection in milliseconds, and the operations a second of the greedy ones. */
   worst?: number;
   greedy?: number;
 }
 
-/** What came of a workload for one competitor. */
+/** The result of a workload for one competitor. */
 export interface Figure {
   competitor: Competitor["name"];
   title: string;
   rounds: Sample[];
-  /** The best round's value; of round trips the median round's, for a client that mostly starves has a lucky round. */
+  /** The best round's value; for latency the median round's, as a starved client has lucky rounds. */
   best: number;
   median: number;
-  /** Between the best round and the worst, as a share of the median. */
+  /** The difference of the best and the worst round, as a share of the median. */
   spread: number;
   /** The longest round trip of a polite connection in any round, in milliseconds. */
   worst?: number;
-  /** What went wrong, if it could not be measured. */
+  /** Why it could not be measured. */
   fault?: string;
 }
 
-/** What a measurement needs besides the competitor. */
-export interface Setting {
+/** What all measurements share. */
+export interface MeasureOptions {
   generator: Generator;
   rounds: number;
   seconds: number;
   stop: AbortSignal;
-  onProgress(words: string): Promise<void>;
+  onProgress(text: string): Promise<void>;
 }
 
-/** Measures a workload: warms all up, then goes round and round, so that what disturbs one disturbs all. */
-export async function measure(workload: Workload, competitors: Competitor[], setting: Setting): Promise<Figure[]> {
-  const { rounds, stop, onProgress } = setting;
+/** Measures a workload after a warm-up round. Rounds are interleaved, so that a disturbance affects all competitors. */
+export async function measure(
+  workload: Workload,
+  competitors: Competitor[],
+  options: MeasureOptions,
+): Promise<Figure[]> {
+  const { rounds, stop, onProgress } = options;
   await using servers = new AsyncDisposableStack();
-  const contests = competitors.filter((competitor) => competitor.serves(workload)).map((competitor) => ({
+  const entries = competitors.filter((competitor) => competitor.serves(workload)).map((competitor) => ({
     competitor,
     samples: [] as Sample[],
     fault: undefined as string | undefined,
     server: undefined as Server | undefined,
   }));
   for (let round = 0; round <= rounds; round++) {
-    for (const contest of contests) {
+    for (const entry of entries) {
       if (stop.aborted) break;
-      if (contest.fault !== undefined) continue;
+      if (entry.fault !== undefined) continue;
       const which = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
-      await onProgress(`${workload.title}: ${which}, ${contest.competitor.title}`);
+      await onProgress(`${workload.title}: ${which}, ${entry.competitor.title}`);
       try {
         if (workload.measure === "rate" || workload.measure === "latency") {
-          contest.server ??= servers.use(await contest.competitor.start(workload.service));
+          entry.server ??= servers.use(await entry.competitor.start(workload.service));
         }
-        const sample = await sampleOf(workload, contest.competitor, contest.server, setting, round === 0);
-        if (sample !== undefined) contest.samples.push(sample);
+        const sample = await sampleOf(workload, entry.competitor, entry.server, options, round === 0);
+        if (sample !== undefined) entry.samples.push(sample);
       } catch (error) {
-        contest.fault = error instanceof Error ? error.message : String(error);
+        entry.fault = error instanceof Error ? error.message : String(error);
       }
     }
   }
-  return contests.map(({ competitor, samples, fault }) => figureOf(workload, competitor, samples, fault));
+  return entries.map(({ competitor, samples, fault }) => figureOf(workload, competitor, samples, fault));
 }
 
 async function sampleOf(
   workload: Workload,
   competitor: Competitor,
   server: Server | undefined,
-  { generator, seconds }: Setting,
-  warming: boolean,
+  { generator, seconds }: MeasureOptions,
+  warmUp: boolean,
 ): Promise<Sample | undefined> {
   switch (workload.measure) {
     case "rate":
     case "latency": {
       const [before, busy] = [await cpuTimeOf(server!.pid), await busyTime()];
       const began = performance.now();
-      const round = await generator.run(workload.load, server!.port, warming ? seconds / 2 : seconds);
-      if (warming) return undefined;
+      const round = await generator.run(workload.load, server!.port, warmUp ? seconds / 2 : seconds);
+      if (warmUp) return undefined;
       const elapsed = (performance.now() - began) / 1000;
       const serverTime = await cpuTimeOf(server!.pid) - before;
       const others = await busyTime() - busy - serverTime - round.cpu * round.seconds;
       return { ...sampleFrom(round, serverTime), othersCpu: others / elapsed / 2 };
     }
     case "memory":
-      return warming ? undefined : { value: await memoryOfEach(workload, competitor, generator) };
+      return warmUp ? undefined : { value: await memoryOfEach(workload, competitor, generator) };
     case "start": {
-      // What is read from disk the first time is in memory afterwards.
+      // The first start reads from disk what later ones find in memory.
       const times = [];
-      for (let start = 0; start < (warming ? 1 : STARTS); start++) times.push(await timeToFirstAnswer(competitor));
-      return warming ? undefined : { value: Math.min(...times) };
+      for (let start = 0; start < (warmUp ? 1 : STARTS); start++) times.push(await timeToFirstAnswer(competitor));
+      return warmUp ? undefined : { value: Math.min(...times) };
     }
   }
 }
@@ -125,16 +131,16 @@ function sampleFrom({ operations, seconds, cpu, lost, min, median, max, polite }
   };
 }
 
-/** How much more memory a server has with all the connections open than without, for each, in kilobytes. */
+/** The memory that each open connection adds to a server, in kilobytes. */
 async function memoryOfEach({ service, load }: Workload, competitor: Competitor, generator: Generator) {
   await using server = await competitor.start(service);
-  await generator.run({ ...load, kind: "echo", connections: WARMING }, server.port, 0.3);
-  const before = await memoryOf(server.pid);
-  const held = await generator.hold(load, server.port, () => memoryOf(server.pid));
+  await generator.run({ ...load, kind: "echo", connections: WARM_UP_CONNECTIONS }, server.port, 0.3);
+  const before = await memoryOf(server.pid) ?? NaN;
+  const held = await generator.hold(load, server.port, () => memoryOf(server.pid)) ?? NaN;
   return (held - before) / load.connections / 1000;
 }
 
-/** How long it takes from nothing to the first answer, in milliseconds. */
+/** The time from a server's start to its first answer, in milliseconds. */
 async function timeToFirstAnswer(competitor: Competitor): Promise<number> {
   const began = performance.now();
   await using server = await competitor.start("echo");

@@ -1,8 +1,8 @@
 import { bold, green, red } from "@std/fmt/colors";
-import { FULL, whole } from "../../tools/load/report.ts";
+import { formatCount, SATURATED } from "../../tools/load/report.ts";
 import { table } from "../../shared/table.ts";
-import { OWN } from "./competitors.ts";
 import type { Figure } from "./measure.ts";
+import { OWN } from "./names.ts";
 import { bestOf, isDisturbed, type Outcome, ratio, type Verdict } from "./verdict.ts";
 
 const HEADS = [
@@ -18,7 +18,7 @@ const HEADS = [
   "in CPU",
 ];
 
-/** What was measured, as a table for each workload, and the targets under it. */
+/** A table for each workload, with its targets below. */
 export function report(outcomes: Outcome[], colors: boolean): string {
   const parts = outcomes.map(({ workload, figures, verdicts }) => {
     const { measure, unit } = workload;
@@ -28,13 +28,13 @@ export function report(outcomes: Outcome[], colors: boolean): string {
     const title = colors ? bold(workload.title) : workload.title;
     const lines = [title, table(heads, rows, { right: [1, 2, 3, 4, 5, 6, 7, 8, 9], colors }).replace(/ +$/gm, "")];
     for (const { title, fault } of figures) if (fault !== undefined) lines.push(`FAILED ${title}: ${fault}`);
-    for (const verdict of verdicts) lines.push(words(verdict, colors));
+    for (const verdict of verdicts) lines.push(describe(verdict, colors));
     if (figures.some(isBound)) {
-      lines.push("* the generator's own core was full: the server may be faster than this");
+      lines.push("* the generator used its core fully: the server may be faster than this");
     }
     if (figures.some(isDisturbed)) {
       lines.push(
-        "~ other programs had more than a tenth of the cores: only what an operation costs can be compared",
+        "~ other programs used more than a tenth of the cores: compare only the processor time per operation",
       );
     }
     return lines.join("\n");
@@ -45,7 +45,7 @@ export function report(outcomes: Outcome[], colors: boolean): string {
   const disturbed = undecided === 0 ? "" : `, ${undecided} undecided because of other programs`;
   const missed = outcomes.flatMap(({ workload, verdicts }) =>
     verdicts.filter(({ reached }) => reached === false).map((verdict) =>
-      `  ${workload.title}: ${words(verdict, colors)}`
+      `  ${workload.title}: ${describe(verdict, colors)}`
     )
   );
   return [...parts, [`${reached} of ${verdicts.length} targets reached${disturbed}`, ...missed].join("\n")].join(
@@ -64,33 +64,33 @@ function rowOf(figure: Figure, figures: Figure[]): string[] {
   const lost = rounds.reduce((sum, { lost = 0 }) => sum + lost, 0);
   const to = ratio(figures, figure);
   return [
-    title + (lost > 0 ? ` (${whole(lost)} lost)` : ""),
+    title + (lost > 0 ? ` (${formatCount(lost)} lost)` : ""),
     number(best),
     number(worst ?? median),
     percent(spread),
     Number.isNaN(cpu) ? "" : percent(top.serverCpu) + (isDisturbed(figure) ? " ~" : ""),
     Number.isNaN(cpu) ? "" : `${cpu.toPrecision(3)} µs`,
     greedy !== undefined
-      ? whole(greedy)
+      ? formatCount(greedy)
       : perConnection === undefined
       ? ""
-      : `${whole(perConnection.min)} / ${whole(perConnection.median)} / ${whole(perConnection.max)}`,
+      : `${formatCount(perConnection.min)} / ${formatCount(perConnection.median)} / ${formatCount(perConnection.max)}`,
     percent(top.generatorCpu) + (isBound(figure) ? " *" : ""),
     to === undefined ? "" : to.toFixed(2),
     own?.cpuPerOperation === undefined || own === top ? "" : (cpu / own.cpuPerOperation).toFixed(2),
   ];
 }
 
-/** Whether it was the generator that could not do more in the best round. */
+/** Whether the generator limited the best round. */
 function isBound(figure: Figure): boolean {
-  return (bestOf(figure)?.generatorCpu ?? 0) >= FULL;
+  return (bestOf(figure)?.generatorCpu ?? 0) >= SATURATED;
 }
 
 function number(value: number): string {
-  return value < 100 ? value.toFixed(1) : whole(value);
+  return value < 100 ? value.toFixed(1) : formatCount(value);
 }
 
-function words({ against, value, target, atLeast, reached }: Verdict, colors: boolean): string {
+function describe({ against, value, target, atLeast, reached }: Verdict, colors: boolean): string {
   const verdict = reached === undefined ? "undecided" : reached ? "reached" : "MISSED";
   const colored = colors && reached !== undefined ? (reached ? green : red)(verdict) : verdict;
   return `${colored} ${against}: ${value.toFixed(2)}, ${atLeast ? "at least" : "at most"} ${target}`;

@@ -1,28 +1,27 @@
-import { OWN } from "./competitors.ts";
 import type { Figure, Sample } from "./measure.ts";
-import { COMPETITORS } from "./competitors.ts";
+import { COMPETITORS, OWN } from "./names.ts";
 import type { Workload } from "./workloads.ts";
 
-/** A target and what became of it. */
+/** A target and whether it was reached. */
 export interface Verdict {
-  /** What is compared: `C, epoll`, `itself`, `its slowest connection`. */
+  /** The competitor or the quantity that the value is compared with. */
   against: string;
   value: number;
   target: number;
-  /** Whether more is better. */
+  /** Whether the value must be at least the target, else at most. */
   atLeast: boolean;
-  /** `undefined` where other programs had too much of the cores for the figures to say anything. */
+  /** `undefined` if other programs disturbed the measurement. */
   reached: boolean | undefined;
 }
 
-/** A workload and what was measured. */
+/** The results of a workload. */
 export interface Outcome {
   workload: Workload;
   figures: Figure[];
   verdicts: Verdict[];
 }
 
-/** From this share of the cores on, other programs decide what comes of a round. */
+/** The share of the cores from which on other programs distort a round. */
 const DISTURBED = 0.1;
 
 /** The best round. */
@@ -30,23 +29,23 @@ export function bestOf(figure: Figure | undefined): Sample | undefined {
   return figure?.rounds.find(({ value }) => value === figure.best);
 }
 
-/** Whether something else had the cores in the best round. */
+/** Whether other programs disturbed the best round. */
 export function isDisturbed(figure: Figure): boolean {
-  return hadOthers(bestOf(figure));
+  return wasDisturbed(bestOf(figure));
 }
 
-function hadOthers(round: Sample | undefined): boolean {
+function wasDisturbed(round: Sample | undefined): boolean {
   return (round?.othersCpu ?? 0) > DISTURBED;
 }
 
-/** The ratio of this project's figure to another's, from the best rounds: whatever else runs only makes one slower. */
+/** The ratio of this project's result to another's, from the best rounds, which are the least disturbed ones. */
 export function ratio(figures: Figure[], other: Figure): number | undefined {
   const own = figures.find(({ competitor }) => competitor === OWN);
   if (own === undefined || own.rounds.length === 0 || other.rounds.length === 0 || own === other) return undefined;
   return own.best / other.best;
 }
 
-/** Compares what was measured with what is to be reached; who was not measured is left out. */
+/** Compares results with the targets; those without a result are left out. */
 export function judge(workload: Workload, figures: Figure[]): Outcome {
   const verdicts: Verdict[] = [];
   const own = figures.find(({ competitor }) => competitor === OWN);
@@ -69,8 +68,8 @@ export function judge(workload: Workload, figures: Figure[]): Outcome {
     }
   }
   if (own !== undefined && own.rounds.length > 0) {
-    // Other programs can make a round trip longer, never shorter.
-    const disturbed = (value = 0, most = 0) => value > most && own.rounds.some(hadOthers);
+    // Other programs make round trips longer, never shorter.
+    const disturbed = (value = 0, most = 0) => value > most && own.rounds.some(wasDisturbed);
     add(workload.unit, own.best, workload.most, false, disturbed(own.best, workload.most));
     add("worst ms", own.worst, workload.worst, false, disturbed(own.worst, workload.worst));
     const shares = own.rounds.flatMap(({ perConnection }) => perConnection === undefined ? [] : [perConnection])

@@ -1,43 +1,43 @@
-import type { CompetitorName } from "./competitors.ts";
+import type { CompetitorName } from "./names.ts";
 
-/** A service that the peers speak too. */
+/** A service that peers implement too. */
 export type Service = "echo" | "delimited" | "lines" | "uppercase" | "chat";
 
-/** What the generator does, in its own words. */
+/** A load, as the generator takes it. */
 export interface Load {
   kind: "echo" | "lines" | "newlines" | "connect" | "uppercase" | "chat" | "idle";
   connections: number;
-  /** Bytes of a message, its framing not counted. */
+  /** Length of a message in bytes, without its framing. */
   size: number;
-  /** Messages under way at once, of each connection or, in a chat, of each talker. */
+  /** Messages in flight on each connection or, in a chat, of each talker. */
   inFlight: number;
-  /** Chat: how many of the members talk. */
+  /** Number of members of a chat that talk. */
   talkers?: number;
-  /** Whether one more connection does one round trip after the other beside the greedy ones, and is what is timed. */
+  /** Whether to time one more connection, which has one message in flight, beside the greedy ones. */
   polite?: boolean;
 }
 
-/** Something that is measured, and what is to be reached. */
+/** A measurement and its targets. */
 export interface Workload {
-  /** Its name on the command line; `echo` stands for all that begin with `echo-`. */
+  /** Its name on the command line; `echo` selects all that begin with `echo-`. */
   name: string;
   title: string;
   service: Service;
   load: Load;
   /**
-   * What is told: how many a second, the median round trip of the polite connection, memory of a connection, or the time
-   * until the first answer.
+   * The result: operations a second, the median round trip of the polite connection, memory of a connection, or the time
+   * from the server's start to its first answer.
    */
   measure: "rate" | "latency" | "memory" | "start";
-  /** What is counted, for `rate`; what it is told in otherwise. */
+  /** The operation, for `rate`; otherwise the unit of the result. */
   unit: string;
-  /** The ratio to each that is to be reached: at least, where more is better, else at most. */
+  /** Target ratios to competitors: at least this for `rate`, else at most. */
   targets: Partial<Record<CompetitorName, number>>;
-  /** The share of the median's round trips that the slowest connection is to have. */
+  /** The least share of the median's round trips that the slowest connection may have. */
   fairness?: number;
-  /** The most that the figure itself may be. */
+  /** The most that the result may be. */
   most?: number;
-  /** The most milliseconds that any round trip of the polite connection may take. */
+  /** The longest round trip that the polite connection may have, in milliseconds. */
   worst?: number;
 }
 
@@ -61,7 +61,7 @@ function echo(
 }
 
 function uppercase(name: string, title: string, size: number, c: number): Workload {
-  // Eight sockets: sixteen datagrams of 8 KiB would not fit into the buffer that a socket has.
+  // Eight sockets, because sixteen datagrams of 8 KiB overrun a socket's buffer.
   const load: Load = { kind: "uppercase", connections: 8, size, inFlight: 1 };
   const targets = { c, node: 1.05, loop: 0.7 };
   return { name, title, service: "uppercase", load, measure: "rate", unit: "round trips", targets };
@@ -84,7 +84,7 @@ function chat(
   };
 }
 
-/** Greedy connections, for each of which there is always something to do, and a polite one beside them. */
+/** Greedy connections, which always have messages in flight, and a polite one beside them. */
 function fair(service: "echo" | "lines", connections: number): Workload {
   const [kind, size] = service === "echo" ? ["echo", 64] as const : ["newlines", 0] as const;
   return {
@@ -100,7 +100,7 @@ function fair(service: "echo" | "lines", connections: number): Workload {
   };
 }
 
-/** All there is to measure. The targets come from prototypes of each that were measured against the same peers. */
+/** All workloads. The targets come from prototypes that were measured against the same peers. */
 export const WORKLOADS: readonly Workload[] = [
   echo("echo-64", "echo, 16 × 64 B", { connections: 16, size: 64, inFlight: 1 }, { c: 0.8, node: 1.05, asyncio: 1 }),
   echo("echo-1k", "echo, 128 × 1 KiB", { connections: 128, size: 1024, inFlight: 1 }, {
@@ -161,7 +161,7 @@ export const WORKLOADS: readonly Workload[] = [
   }),
 ];
 
-/** What `--only` takes: every workload's name, and what those of a service begin with. */
+/** The values of `--only`: each workload's name, and the prefix of those of a service. */
 export const WORKLOAD_NAMES: readonly string[] = [
   ...new Set(WORKLOADS.flatMap(({ name }) => [name.split("-")[0]!, name])),
 ];

@@ -1,78 +1,84 @@
-// Greedy clients. Each goes on as fast as Deno allows until its signal is aborted or nobody listens: it looks at none of
-// the bytes that it reads, and uses its buffers again.
+// Greedy clients. Each sends as fast as Deno allows until its signal is aborted or nothing listens. It reuses its buffers,
+// and ignores the bytes that it reads.
 
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText } from "../../../lib/framing/mod.ts";
+import { type LogWriter, writeAll } from "../../../lib/log/mod.ts";
 import { after, sleep } from "../../../lib/net/mod.ts";
-import { connectTo, type Place } from "./place.ts";
+import { connectTo, type Endpoint } from "./endpoint.ts";
 
-/** How much attackers have sent and received so far. */
+/** Counters of attackers. */
 export interface Traffic {
   connections: number;
-  /** Bytes; of a flood, datagrams. */
+  /** Number of bytes sent; of datagrams, in a flood. */
   sent: number;
-  /** Bytes. */
+  /** Number of bytes received. */
   received: number;
 }
 
-/** What an attacker sends on each of its connections: the opening once, then the bytes of each write. */
+/** The bytes that an attacker sends on each connection: the opening once, then `bytes` in each write. */
 export interface Payload {
   opening?: Uint8Array | undefined;
   bytes: Uint8Array;
 }
 
-/** One attacker. It connects again after a reset or a refusal. */
-export type Attacker = (place: Place, payload: Payload, signal: AbortSignal, traffic?: Traffic) => Promise<void>;
+/** An attacker, which reconnects after a reset or a refusal. */
+export type Attacker = (
+  endpoint: Endpoint,
+  payload: Payload,
+  signal: AbortSignal,
+  traffic?: Traffic,
+) => Promise<void>;
 
-/** The length of a write of small messages, in bytes. */
-const BLOCK = 256 * 1024;
+/** The length of a batch of small messages, which is sent in one write, in bytes. */
+const BATCH = 256 * 1024;
 /** The length of a burst, in bytes. */
 const BURST = 4 * 1024 * 1024;
 /** The pause between two bursts, in milliseconds. */
 const BETWEEN_BURSTS = 500;
-/** How long an attacker reads after a half-close at the most, in milliseconds: a clock never ends its side. */
-const READ_ON = 500;
-/** The pause after a failure to connect, in milliseconds. */
-const NOT_CONNECTED_PAUSE = 10;
-/** The length of a few small messages, in bytes: whole messages of every service, which have 1, 2, 5, 10 or 16. */
+/** How long an attacker reads after its half-close, in milliseconds: a clock never ends its side. */
+const READ_TIMEOUT = 500;
+/** The pause after a failed connection attempt, in milliseconds. */
+const RECONNECT_PAUSE = 10;
+/** The length of a few small messages, in bytes: a multiple of the message lengths 1, 2, 5, 10 and 16. */
 const FEW = 80;
 
-/** All reads go here. */
-const dropped = new Uint8Array(BLOCK);
+/** The buffer of all reads. */
+const dropped = new Uint8Array(BATCH);
 
-/** As many of a message as fit into so many bytes. */
-export function repeat(message: Uint8Array, length = BLOCK): Uint8Array {
+/** Repeats a message as often as it fits into `length` bytes. */
+export function repeat(message: Uint8Array, length = BATCH): Uint8Array {
   return concat(Array.from({ length: Math.floor(length / message.length) }, () => message));
 }
 
-/** Writes as fast as it can, and reads the answers as fast as it can. */
+/** Writes and reads as fast as it can. */
 export const pipeline = attacker((socket, bytes, traffic) =>
-  Promise.all([writeOn(socket, bytes, traffic), readOn(socket, traffic)])
+  Promise.all([writeRepeatedly(socket, bytes, traffic), readAll(socket, traffic)])
 );
 
-/** Writes all bytes at once and reads the answers as fast as it can; again every half second. */
+/** Writes all bytes every half second, and reads as fast as it can. */
 export const burst = attacker((socket, bytes, traffic, { signal }) => {
   const bursts = async () => {
     for (;; await sleep(BETWEEN_BURSTS, signal)) await write(socket, bytes, traffic);
   };
-  return Promise.all([bursts(), readOn(socket, traffic)]);
+  return Promise.all([bursts(), readAll(socket, traffic)]);
 });
 
 /** Writes as fast as it can, and reads nothing. */
-export const neverRead = attacker(writeOn);
+export const neverRead = attacker(writeRepeatedly);
 
-/** Writes all bytes, half-closes, and reads to the end; again and again. */
+/** Writes all bytes, half-closes, reads to the end and reconnects. */
 export const endAndReadOn = attacker(async (socket, bytes, traffic, end) => {
   await write(socket, bytes, traffic);
   await socket.closeWrite();
-  await readOn(socket, traffic).finally(after(READ_ON, () => end.abort()));
+  await readAll(socket, traffic).finally(after(READ_TIMEOUT, () => end.abort()));
 });
 
-/** Connects, writes all bytes and closes; again and again. */
-export const comeAndGo = attacker(write);
+/** Writes all bytes, closes and reconnects. */
+export const writeAndClose = attacker(write);
 
 /** Sends the same datagram as fast as it can, and reads no answer. */
-export const flood: Attacker = async ({ port }, { bytes }, signal, traffic = idle()) => {
+export const flood: Attacker = async ({ port }, { bytes }, signal, traffic = noTraffic()) => {
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   traffic.connections++;
@@ -83,23 +89,23 @@ export const flood: Attacker = async ({ port }, { bytes }, signal, traffic = idl
   }
 };
 
-function idle(): Traffic {
+function noTraffic(): Traffic {
   return { connections: 0, sent: 0, received: 0 };
 }
 
 /** Uses one connection until it fails or `end` is aborted, which closes it. */
 type Act = (socket: Deno.Conn, bytes: Uint8Array, traffic: Traffic, end: AbortController) => Promise<unknown>;
 
-/** An attacker that connects, sends the opening and acts, again and again. */
+/** An attacker that connects, sends the opening and acts, and then starts again. */
 function attacker(act: Act): Attacker {
-  return async (place, { opening = new Uint8Array(), bytes }, signal, traffic = idle()) => {
+  return async (endpoint, { opening = new Uint8Array(), bytes }, signal, traffic = noTraffic()) => {
     while (!signal.aborted) {
       let socket;
       try {
-        socket = await connectTo(place);
+        socket = await connectTo(endpoint);
       } catch (error) {
         if (error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound) return;
-        await sleep(NOT_CONNECTED_PAUSE, signal);
+        await sleep(RECONNECT_PAUSE, signal);
         continue;
       }
       traffic.connections++;
@@ -122,30 +128,33 @@ function attacker(act: Act): Attacker {
 }
 
 async function write(socket: Deno.Conn, bytes: Uint8Array, traffic: Traffic): Promise<void> {
-  while (bytes.length > 0) {
-    const count = await socket.write(bytes);
-    traffic.sent += count;
-    bytes = bytes.subarray(count);
-  }
+  const counted: LogWriter = {
+    async write(bytes) {
+      const count = await socket.write(bytes);
+      traffic.sent += count;
+      return count;
+    },
+  };
+  await writeAll(counted, bytes);
 }
 
-async function writeOn(socket: Deno.Conn, bytes: Uint8Array, traffic: Traffic): Promise<never> {
+async function writeRepeatedly(socket: Deno.Conn, bytes: Uint8Array, traffic: Traffic): Promise<never> {
   for (;;) await write(socket, bytes, traffic);
 }
 
-async function readOn(socket: Deno.Conn, traffic: Traffic): Promise<void> {
+async function readAll(socket: Deno.Conn, traffic: Traffic): Promise<void> {
   for (let count; (count = await socket.read(dropped)) !== null;) traffic.received += count;
 }
 
-/** What attackers send to one service. */
+/** The messages for one service. */
 interface Messages {
   /** The first message of a connection. */
   opening?: Uint8Array;
-  /** The smallest messages, a block of them; to a stream, one chunk of 64 bytes. */
+  /** A batch of the smallest messages; for a byte stream, one chunk of 64 bytes. */
   tiny: Uint8Array;
-  /** A block of small messages of several lengths. */
+  /** A batch of small messages of several lengths. */
   short?: Uint8Array;
-  /** One of the largest messages; to a stream, one chunk of 100 KiB. */
+  /** One of the largest messages; for a byte stream, one chunk of 100 KiB. */
   large?: Uint8Array;
 }
 
@@ -154,8 +163,8 @@ const shortLengths = Array.from({ length: 65 }, (_, length) => length);
 const shortLines = repeat(encodeText(shortLengths.map((length) => "x".repeat(length) + "\n").join("")));
 const longLine = encodeText("x".repeat(1024 * 1024) + "\n");
 const stream: Messages = { tiny: encodeText("x".repeat(64)), large: encodeText("x".repeat(100 * 1024)) };
-/** For services that take any bytes. */
-const anything: Messages = { tiny: encodeText("x".repeat(BLOCK)) };
+/** For services that accept any bytes. */
+const anything: Messages = { tiny: encodeText("x".repeat(BATCH)) };
 
 const MESSAGES: Readonly<Record<string, Messages>> = {
   echo: stream,
@@ -182,14 +191,14 @@ const MESSAGES: Readonly<Record<string, Messages>> = {
   "udp-chat": { tiny: encodeText("x") },
 };
 
-/** One kind of attack. */
+/** A kind of attack. */
 export interface Attack {
   name: string;
   transport: "TCP" | "UDP";
   attacker: Attacker;
-  /** How many attackers there are at once. */
+  /** Number of attackers at once. */
   attackers: number;
-  /** Chooses what each of them sends; `undefined` where a service has no such messages. */
+  /** Chooses the bytes that each of them sends; `undefined` if the service has no such messages. */
   bytes(messages: Messages): Uint8Array | undefined;
 }
 
@@ -208,11 +217,11 @@ export const ATTACKS: readonly Attack[] = [
   attack("never-read", neverRead, ({ tiny }) => tiny),
   attack("end-at-once", endAndReadOn, () => new Uint8Array(), 10),
   attack("end-halfway", endAndReadOn, ({ tiny, large = tiny }) => large.subarray(0, 5), 10),
-  attack("come-and-go", comeAndGo, ({ tiny }) => tiny.subarray(0, FEW), 10),
+  attack("come-and-go", writeAndClose, ({ tiny }) => tiny.subarray(0, FEW), 10),
   attack("flood", flood, ({ tiny }) => tiny, 4),
 ];
 
-/** What each attacker of a service sends, or `undefined` where the attack makes no sense. */
+/** The bytes that each attacker of a service sends; `undefined` if the attack does not apply. */
 export function payloadOf({ bytes }: Attack, service: string): Payload | undefined {
   const messages = MESSAGES[service]!;
   const sent = bytes(messages);

@@ -1,6 +1,6 @@
 import { makeCertificates } from "../../tools/certs/make.ts";
 
-/** The folder in which every service's sandbox may read certificates. */
+/** The folder from which the sandbox of every server may read certificates. */
 const FOLDER = "certs";
 
 /** A certificate in files for servers, and its CA for clients. Disposing of it removes the files. */
@@ -14,7 +14,7 @@ export class Certificates implements Disposable {
     this.ca = ca;
   }
 
-  /** Makes one. */
+  /** Makes a certificate and writes the files. */
   static async make(): Promise<Certificates> {
     const { ca, certificate, key } = await makeCertificates();
     Deno.mkdirSync(FOLDER, { recursive: true });
@@ -24,7 +24,7 @@ export class Certificates implements Disposable {
     return certificates;
   }
 
-  /** A server's options for TLS. */
+  /** The TLS options of a server. */
   get args(): string[] {
     return ["--tls-cert", this.#certificate, "--tls-key", this.#key];
   }
@@ -42,7 +42,7 @@ export class Certificates implements Disposable {
     try {
       Deno.removeSync(FOLDER);
     } catch {
-      // Other certificates are there.
+      // It contains other certificates.
     }
   }
 }

@@ -1,67 +1,69 @@
-// The results of a soak as tables, with a few words below them.
+// The results of a soak as tables, with explanations below them.
 
 import { table, type TableStyle } from "../../shared/table.ts";
-import { type AttackResult, MOST, STOPS_WITHIN } from "./attacked.ts";
+import { type AttackResult, MOST, STOPS_WITHIN } from "./attack.ts";
 import { MAX_LAG, MEMBERS, type SlowResult } from "./slow_member.ts";
-import type { Station } from "./station.ts";
+import type { Target } from "./target.ts";
 
-/** By how much a server's memory may have grown after a soak, in MB: V8 keeps that much for later. */
-export const TOLERANCE = 32;
+/** By how much a server's memory may have grown in a soak, in bytes: V8 keeps freed memory. */
+export const TOLERANCE = 32e6;
 
-const SOAK_HEADS = ["service", "clients", "answers", "bytes", "lost", "asked again", "bad clients", "open"]
-  .concat("descriptors", "memory (MB)", "back");
-const SOAK_WORDS = `\
-open: connections that were open when all clients had gone. Back: no more descriptors, memory within ${TOLERANCE} MB,
-nothing open. "-": the system does not tell. Linux tells both, macOS no descriptors, Windows neither.`;
+const SOAK_HEADS = ["service", "clients", "answers", "bytes", "lost", "repeated", "bad clients", "open"]
+  .concat("descriptors", "memory (MB)", "clean");
+const SOAK_NOTES = `\
+repeated: datagrams sent again because no answer came. open: connections that were open after all clients had left.
+clean: no more descriptors than before, memory grown by ${
+  TOLERANCE / 1e6
+} MB at most, no open connections. "-": the system does
+not report it. Linux reports both, macOS memory only, Windows neither.`;
 const ATTACK_HEADS = ["attacked", "attack", "connections", "sent", "answers", "lost", "median", "worst"]
-  .concat("baseline median", "worst", "processor", "stopped in (s)", "descriptors", "memory (MB)", "well");
-const ATTACK_WORDS = `\
-sent: by the attackers, in MB; a flood, in datagrams. lost: others' datagrams without an answer in a second. baseline: the
-latency of a bare echo server that is not attacked. processor: which part of the processor time that it was ready to use
-the server got. The latency of others may exceed the baseline by ${MOST.median} ms in the median and ${MOST.worst} ms in the worst case,
-divided by that part. stopped in: from SIGTERM under attack to the end of the process, ${
+  .concat("baseline median", "worst", "processor", "stopped in (s)", "descriptors", "memory (MB)", "passed");
+const ATTACK_NOTES = `\
+sent: MB sent by the attackers; datagrams in a flood. lost: datagrams of other clients without an answer within a second.
+baseline: latency of a bare echo server that is not attacked. processor: the share of the time that the server was ready
+to run in which it ran. The latency of other clients may exceed the baseline by ${MOST.median} ms (median) and ${MOST.worst} ms (worst),
+divided by this share. stopped in: time from SIGTERM during an attack to the end of the process, at most ${
   STOPS_WITHIN / 1000
-} s at the most.`;
-const SLOW_HEADS = ["--slow", "heard/s without", "with", "ratio", "MB before", "peak", "after", "the log says of it"];
-const SLOW_WORDS = `\
-With drop-oldest and disconnect the others go on; with wait the slow one sets the pace, until the write timeout of 30 s
-closes it.`;
+} s.`;
+const SLOW_HEADS = ["--slow", "messages/s without", "with", "ratio", "MB before", "peak", "after", "log record"];
+const SLOW_NOTES = `\
+With drop-oldest and disconnect the others are not delayed. With wait they are as slow as the slow member, until the write
+timeout of 30 s disconnects it.`;
 
 /** The results of correct and bad clients at all servers. */
-export function soakReport(stations: readonly Station[], style: TableStyle): string {
-  const ended = stations.filter(({ closed }) => closed !== "").map(({ name, closed }) => `${name} ended ${closed}`);
-  const bad = `Bad clients: ${listed(sumOf(stations.map(({ done }) => done)))}`;
-  const rows = table(SOAK_HEADS, stations.map(soakRow), { right: [1, 2, 3, 4, 5, 6, 7], ...style });
-  return [rows, ...ended, bad, SOAK_WORDS].join("\n");
+export function soakReport(targets: readonly Target[], style: TableStyle): string {
+  const ended = targets.filter(({ closed }) => closed !== "").map(({ name, closed }) => `${name} ended ${closed}`);
+  const bad = `Bad clients: ${formatCounts(sumOf(targets.map(({ badClients }) => badClients)))}`;
+  const rows = table(SOAK_HEADS, targets.map(soakRow), { right: [1, 2, 3, 4, 5, 6, 7], ...style });
+  return [rows, ...ended, bad, SOAK_NOTES].join("\n");
 }
 
-/** The results of attacks, of a number of possible ones. */
-export function attackReport(results: readonly AttackResult[], of: number, style: TableStyle): string {
-  const words = `${results.length} of ${of} attacks, and the latency of others, in milliseconds`;
+/** The results of some of `total` attacks. */
+export function attackReport(results: readonly AttackResult[], total: number, style: TableStyle): string {
+  const title = `${results.length} of ${total} attacks, and the latency of other clients in milliseconds`;
   const sorted = results.toSorted((a, b) => a.name.localeCompare(b.name) || a.attack.localeCompare(b.attack));
   const rows = table(ATTACK_HEADS, sorted.map(attackRow), { right: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11], ...style });
-  return [words, rows, ATTACK_WORDS].join("\n");
+  return [title, rows, ATTACK_NOTES].join("\n");
 }
 
 /** The results of chats with a slow member. */
 export function slowReport(results: readonly SlowResult[], style: TableStyle): string {
-  const words =
-    `Chat of ${MEMBERS} members in turns, then with one more that never reads and may be ${MAX_LAG} bytes behind`;
+  const title = `Chat of ${MEMBERS} members in turns, then with one more that never reads and may lag ${MAX_LAG} bytes`;
   const rows = table(SLOW_HEADS, results.map(slowRow), { right: [1, 2, 3, 4, 5, 6], ...style });
-  return [words, rows, SLOW_WORDS].join("\n");
+  return [title, rows, SLOW_NOTES].join("\n");
 }
 
-function soakRow(station: Station): string[] {
-  const { tally, before, after } = station;
+function soakRow(target: Target): string[] {
+  const { tally, before, after } = target;
   return [
-    station.name,
-    ...[tally.connections, tally.answers, tally.bytes, station.lost].map((number) => number.toLocaleString("en")),
-    station.trade.transport === "UDP" ? String(tally.repeated) : "",
-    station.badClients.toLocaleString("en"),
-    after === undefined || station.open === undefined ? "" : String(station.open),
+    target.name,
+    ...[tally.connections, tally.answers, tally.bytes, target.lost].map((number) => number.toLocaleString("en")),
+    target.scenario.transport === "UDP" ? String(tally.repeated) : "",
+    target.badCount.toLocaleString("en"),
+    after === undefined || target.open === undefined ? "" : String(target.open),
     change(before?.descriptors, after?.descriptors),
-    change(before?.memory, after?.memory),
-    after === undefined ? "not looked at" : station.verdict(TOLERANCE).length === 0 ? "yes" : "NO",
+    change(megabytes(before?.memory), megabytes(after?.memory)),
+    after === undefined ? "not measured" : target.verdict(TOLERANCE).length === 0 ? "yes" : "NO",
   ];
 }
 
@@ -79,12 +81,12 @@ function attackRow(
     share === undefined ? "-" : `${Math.round(100 * share)}%`,
     stoppedIn === undefined ? "-" : (stoppedIn / 1000).toFixed(1),
     change(before?.descriptors, after?.descriptors),
-    change(before?.memory, peak, after?.memory),
-    faults.length > 0 ? "NO" : stoppedIn === undefined ? "not looked at" : "yes",
+    change(megabytes(before?.memory), megabytes(peak), megabytes(after?.memory)),
+    faults.length > 0 ? "NO" : stoppedIn === undefined ? "not measured" : "yes",
   ];
 }
 
-function slowRow({ policy, without, with: withSlow, memory, said }: SlowResult): string[] {
+function slowRow({ policy, without, with: withSlow, memory, record }: SlowResult): string[] {
   const rate = (number: number) => Math.round(number).toLocaleString("en");
   const ratio = without > 0 ? (withSlow / without).toFixed(2) : "-";
   return [
@@ -92,11 +94,15 @@ function slowRow({ policy, without, with: withSlow, memory, said }: SlowResult):
     rate(without),
     rate(withSlow),
     ratio,
-    shown(memory.before),
-    shown(memory.peak),
-    shown(memory.after),
-    said,
+    shown(megabytes(memory.before)),
+    shown(megabytes(memory.peak)),
+    shown(megabytes(memory.after)),
+    record,
   ];
+}
+
+function megabytes(bytes: number | undefined): number | undefined {
+  return bytes === undefined ? undefined : bytes / 1e6;
 }
 
 function change(...numbers: (number | undefined)[]): string {
@@ -107,7 +113,7 @@ function shown(number: number | undefined): string {
   return number === undefined ? "-" : String(Math.round(number));
 }
 
-function listed(counts: ReadonlyMap<string, number>): string {
+function formatCounts(counts: ReadonlyMap<string, number>): string {
   return [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`).join(", ") || "none";
 }
 

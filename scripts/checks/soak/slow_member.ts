@@ -1,96 +1,98 @@
-// A chat room with one member that never reads: what it costs the others, and the server's memory.
+// Measures the effect of a chat member that never reads on the rate of the others and on the server's memory.
 
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText } from "../../../lib/framing/mod.ts";
+import { writeAll } from "../../../lib/log/mod.ts";
 import type { SlowPolicy } from "../../../lib/net/mod.ts";
 import { ServerProcess } from "../../shared/processes.ts";
-import { Ear, equal, pause, readExactly, write } from "./correct.ts";
-import { memoryOf } from "./measure.ts";
+import { memoryOf } from "../../shared/system.ts";
+import { Reader } from "./chat.ts";
+import { equal, pause, readExactly } from "./client.ts";
 
-/** How many members talk and listen. */
+/** Number of members that send and read. */
 export const MEMBERS = 50;
-/** How many messages a member says before it is the next one's turn. */
+/** Number of messages that a member sends in its turn. */
 const BURST = 64;
 /** The length of a message in bytes. */
 const LENGTH = 1000;
-/** How far behind a member may be, in bytes: less than the default, so that seconds suffice to fall behind. */
+/** How many bytes a member may lag behind: less than the default, so that it lags too far within seconds. */
 export const MAX_LAG = 4 * 1024 * 1024;
-/** How often memory is looked at, in milliseconds. */
-const LOOK_EVERY = 500;
+/** How often to measure memory, in milliseconds. */
+const MEASURE_EVERY = 500;
 
-/** What came of one policy. */
+/** The result of one policy. */
 export interface SlowResult {
   policy: SlowPolicy;
-  /** Messages that the others heard in a second, without the slow member and with it. */
+  /** Messages that the others received in a second, without the slow member and with it. */
   without: number;
   with: number;
-  /** Resident memory of the server in MB: before, the most, and after; none where the system does not tell. */
+  /** Resident memory of the server in bytes; `undefined` where the system does not report it. */
   memory: { before: number | undefined; peak: number | undefined; after: number | undefined };
-  /** What the server's log says of the slow member. */
-  said: string;
+  /** The server's log record of the slow member. */
+  record: string;
   faults: string[];
 }
 
 const header = decimalHeader();
 
-/** The members of a room, who talk in turns: the next one's turn is when all have heard all of the last one's. */
+/** The members of a chat. They send in turns: the next turn starts when all have received the messages of the last. */
 class Room {
   readonly #members: Deno.TcpConn[] = [];
   readonly #names: string[] = [];
   #turn = 0;
-  #heardBytes = 0;
+  #receivedBytes = 0;
   #messageLength = 1;
 
   static async open(port: number): Promise<Room> {
     const room = new Room();
     for (let number = 0; number < MEMBERS; number++) {
       room.#names.push(`member ${number}`);
-      room.#members.push(await enter(port, `member ${number}`));
+      room.#members.push(await join(port, `member ${number}`));
     }
-    await room.#gather(port);
+    await room.#ready(port);
     return room;
   }
 
-  /** Rings a bell until everybody has heard it: who has is a member, and misses nothing from then on. */
-  async #gather(port: number): Promise<void> {
-    using bell = await enter(port, "bell");
-    const ring = (text: string) => write(bell, header.encode(encodeText(text)));
+  /** Sends messages until every member has received one, which shows that it has joined. */
+  async #ready(port: number): Promise<void> {
+    using sender = await join(port, "sender");
+    const send = (text: string) => writeAll(sender, header.encode(encodeText(text)));
     let missing = MEMBERS;
-    const gathering = this.#members.map(async (member) => {
-      const ear = new Ear(member);
-      await ear.next();
+    const joining = this.#members.map(async (member) => {
+      const reader = new Reader(member);
+      await reader.next();
       missing--;
-      while ((await ear.next())[1] !== "begin") { /* It rings for others. */ }
+      while ((await reader.next())[1] !== "begin") { /* for members that have not joined yet */ }
     });
     while (missing > 0) {
-      await ring("ring");
+      await send("hello");
       await pause(20);
     }
-    await ring("begin");
-    await Promise.all(gathering);
+    await send("begin");
+    await Promise.all(joining);
   }
 
-  /** How many messages all members together have heard. */
-  get heard(): number {
-    return this.#heardBytes / this.#messageLength;
+  /** Number of messages that all members together have received. */
+  get received(): number {
+    return this.#receivedBytes / this.#messageLength;
   }
 
-  /** One member's turn. */
+  /** Runs the turn of the next member. */
   async turn(): Promise<void> {
-    const speaker = this.#turn++ % MEMBERS;
-    const name = header.encode(encodeText(this.#names[speaker]!));
+    const sender = this.#turn++ % MEMBERS;
+    const name = header.encode(encodeText(this.#names[sender]!));
     const texts = Array.from({ length: BURST }, (_, at) => encodeText(`${this.#turn}/${at} `.padEnd(LENGTH, ".")));
     const expected = concat(texts.flatMap((text) => [name, header.encode(text)]));
     this.#messageLength = expected.length / BURST;
     await Promise.all([
-      write(this.#members[speaker]!, concat(texts.map((text) => header.encode(text)))),
-      ...this.#members.filter((_, place) => place !== speaker).map((member) => this.#hear(member, expected)),
+      writeAll(this.#members[sender]!, concat(texts.map((text) => header.encode(text)))),
+      ...this.#members.filter((_, index) => index !== sender).map((member) => this.#receive(member, expected)),
     ]);
   }
 
-  async #hear(member: Deno.TcpConn, expected: Uint8Array): Promise<void> {
-    const heard = await readExactly(member, expected.length, (count) => this.#heardBytes += count);
-    if (!equal(heard, expected)) throw new Error("A member heard something else than was said");
+  async #receive(member: Deno.TcpConn, expected: Uint8Array): Promise<void> {
+    const received = await readExactly(member, expected.length, (count) => this.#receivedBytes += count);
+    if (!equal(received, expected)) throw new Error("A member received other messages than were sent");
   }
 
   [Symbol.dispose](): void {
@@ -98,69 +100,69 @@ class Room {
   }
 }
 
-async function enter(port: number, name: string): Promise<Deno.TcpConn> {
+async function join(port: number, name: string): Promise<Deno.TcpConn> {
   const socket = await Deno.connect({ hostname: "127.0.0.1", port });
   socket.setNoDelay(true);
-  await write(socket, header.encode(encodeText(name)));
+  await writeAll(socket, header.encode(encodeText(name)));
   return socket;
 }
 
-/** Tries one policy: for so many milliseconds without a slow member, and for as many with one. */
-export async function trySlowMember(policy: SlowPolicy, milliseconds: number, stop: AbortSignal): Promise<SlowResult> {
+/** Measures one policy for some milliseconds without a slow member, and as long with one. */
+export async function runSlowMember(policy: SlowPolicy, milliseconds: number, stop: AbortSignal): Promise<SlowResult> {
   const result: SlowResult = {
     policy,
     without: 0,
     with: 0,
     memory: { before: undefined, peak: undefined, after: undefined },
-    said: "",
+    record: "",
     faults: [],
   };
   const args = ["--slow", policy, "--max-lag", String(MAX_LAG)];
   await using server = await ServerProcess.start("chat", { args, quiet: true });
   const { memory } = result;
-  const { pid } = server.process;
-  const look = async () => memory.peak = Math.max(memory.peak ?? 0, await memoryOf(pid) ?? 0) || undefined;
+  const { pid } = server;
+  const watchMemory = async () => memory.peak = Math.max(memory.peak ?? 0, await memoryOf(pid) ?? 0) || undefined;
   try {
     using room = await Room.open(server.port);
     result.without = await rateOf(room, milliseconds, stop);
     memory.before = await memoryOf(pid);
     memory.peak = memory.before;
-    const looking = setInterval(look, LOOK_EVERY);
-    const slow = await enter(server.port, "slow");
+    const timer = setInterval(watchMemory, MEASURE_EVERY);
+    const slow = await join(server.port, "slow");
     const address = `127.0.0.1:${slow.localAddr.port}`;
     try {
       result.with = await rateOf(room, milliseconds, stop, () => {
-        result.said = saidOf(server, address);
+        result.record = recordOf(server, address);
         slow.close();
       });
     } finally {
-      clearInterval(looking);
-      await look();
+      clearInterval(timer);
+      await watchMemory();
     }
   } catch (error) {
     if (!stop.aborted) result.faults.push(`${policy}: ${error instanceof Error ? error.message : error}`);
   }
   await pause(Math.min(milliseconds, 2000));
   memory.after = await memoryOf(pid);
-  const wrong = server.log.filter(({ level }) => level === "error").map(({ message }) => message);
-  result.faults.push(...wrong, ...server.strays);
+  const errors = server.log.filter(({ level }) => level === "error").map(({ message }) => message);
+  result.faults.push(...errors, ...server.strays);
   return result;
 }
 
 /**
- * How many messages the members hear in a second. A turn that is held up when the time is over counts with what was
- * heard of it; then what held it up is let go of, and it is played to its end.
+ * Messages that the members receive in a second. A turn that is blocked at the end counts with the messages received so
+ * far; then `unblock` lets it finish.
  */
-async function rateOf(room: Room, milliseconds: number, stop: AbortSignal, release = () => {}): Promise<number> {
+async function rateOf(room: Room, milliseconds: number, stop: AbortSignal, unblock = () => {}): Promise<number> {
   const began = performance.now();
-  const before = room.heard;
+  const before = room.received;
   let over = false;
   let rate = 0;
   const measure = () => {
     if (over) return;
     over = true;
-    rate = (room.heard - before) / (performance.now() - began) * 1000;
-    release();
+    rate = (room.received - before) / (performance.now() - began) * 1000;
+    unblock();
   };
   const timer = setTimeout(measure, milliseconds);
   stop.addEventListener("abort", measure);
@@ -174,10 +176,10 @@ async function rateOf(room: Room, milliseconds: number, stop: AbortSignal, relea
   return rate;
 }
 
-/** What the log says of the slow member, without its address, which says nothing to anybody. */
-function saidOf(server: ServerProcess, address: string): string {
+/** The log record of the slow member, without its address. */
+function recordOf(server: ServerProcess, address: string): string {
   const records = server.log.filter(({ peer }) => peer === address).map(({ message }) => message);
-  if (records.length === 0) return "nothing: it was not far enough behind in this time";
+  if (records.length === 0) return "none: it did not lag far enough in this time";
   const more = records.length > 1 ? ` (${records.length} times)` : "";
   return records[0]!.replace(` at ${address}`, "").replace(`${address} `, "") + more;
 }

@@ -1,62 +1,61 @@
-// reflect-metadata first: the library below cannot be imported without it.
+// The next library needs reflect-metadata to be imported first.
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 
-/** How far the clock of a client may be behind, in milliseconds. */
+/** How far a client's clock may be behind, in milliseconds. */
 const CLOCK_SKEW = 10 * 60 * 1000;
 const DAY = 24 * 60 * 60 * 1000;
-/** The longest that clients accept (CA/Browser Forum, Baseline Requirements, 6.3.2: 398 days). */
+/** The longest validity that clients accept, in days (CA/Browser Forum, Baseline Requirements, 6.3.2). */
 export const MOST_DAYS = 398;
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-/** Who a certificate is for: what a client calls the server it connects to. */
+/** A name in a certificate: what a client calls the server. */
 export interface SubjectName {
   type: "dns" | "ip";
   value: string;
 }
 
-/** The names of the machine itself, which every certificate has. */
+/** The names of this machine, which every certificate includes. */
 export const LOCAL_NAMES: readonly SubjectName[] = [
   { type: "dns", value: "localhost" },
   { type: "ip", value: "127.0.0.1" },
   { type: "ip", value: "::1" },
 ];
 
-/** What to make. */
+/** Options of {@linkcode makeCertificates}. */
 export interface CertificateOptions {
-  /** What the server is called besides {@linkcode LOCAL_NAMES}. */
+  /** Names of the server besides {@linkcode LOCAL_NAMES}. */
   names?: readonly SubjectName[];
-  /** How many days it is valid: an integer from 1 to 398. */
+  /** The validity in days: an integer from 1 to 398. */
   days?: number;
-  /** When it is made. */
+  /** The current time. */
   now?: Date;
 }
 
-/** A certificate for a server, and the CA that vouches for it, in PEM. */
+/** A server's certificate and the CA that signed it, in PEM. */
 export interface Certificates {
-  /** What a client is to trust. */
+  /** The CA's certificate, for clients. */
   ca: string;
-  /** What the server shows. */
+  /** The server's certificate. */
   certificate: string;
-  /** What the server must keep to itself. */
+  /** The server's private key. */
   key: string;
-  /** All the names that it is for. */
+  /** All names of the server. */
   names: SubjectName[];
-  /** Until when it is valid. */
+  /** The end of the validity. */
   notAfter: Date;
-  /** SHA-256 of the certificate, as `openssl x509 -fingerprint` writes it. */
+  /** SHA-256 of the certificate in the form of `openssl x509 -fingerprint`. */
   fingerprint: string;
 }
 
 /**
- * Makes a CA and one certificate signed by it (RFC 5280). A certificate that were its own CA would be refused.
+ * Makes a CA and one certificate signed by it (RFC 5280). Clients refuse a certificate that is its own CA.
  *
- * The CA's private key is forgotten when this returns: whoever trusts the CA trusts this one certificate, and nobody can
- * make another.
+ * The CA's private key is not kept, so the CA can sign no other certificate.
  *
- * @param options What it is for, and for how long.
- * @returns Everything in PEM.
+ * @param options The names and the validity.
+ * @returns The certificates and the server's key.
  * @throws {RangeError} If `days` is out of range.
  */
 export async function makeCertificates(
@@ -68,7 +67,7 @@ export async function makeCertificates(
   const notBefore = new Date(now.getTime() - CLOCK_SKEW);
   const validity = {
     notBefore,
-    // The last second counts (RFC 5280, 4.1.2.5).
+    // The validity includes its last second (RFC 5280, 4.1.2.5).
     notAfter: new Date(notBefore.getTime() + days * DAY - 1000),
     signingAlgorithm: ALGORITHM,
   };
@@ -77,7 +76,7 @@ export async function makeCertificates(
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity,
     serialNumber: caSerial,
-    // A name of its own: two CAs of one name and different keys are taken for each other.
+    // A unique name: clients confuse CAs that have the same name and different keys.
     name: `CN=Wirebench CA ${caSerial.slice(0, 8)}`,
     keys: caKeys,
     extensions: [
@@ -116,10 +115,10 @@ export async function makeCertificates(
 }
 
 /**
- * Reads a name that a server can have.
+ * Parses a name of a server.
  *
- * @param given A DNS name, which may begin in `*.`, or an IP address.
- * @returns The name as a certificate has it: in ASCII and lower case.
+ * @param given A DNS name, which may start with `*.`, or an IP address.
+ * @returns The name in the form that certificates use: in ASCII and lower case.
  * @throws {RangeError} If it is neither.
  */
 export function subjectName(given: string): SubjectName {
@@ -127,7 +126,7 @@ export function subjectName(given: string): SubjectName {
   const url = /[\s/\\@?#%]/.test(bare) ? null : URL.parse(`http://${bare.includes(":") ? `[${bare}]` : bare}/`);
   const host = url?.host ?? "";
   if (host.startsWith("[")) return { type: "ip", value: host.slice(1, -1) };
-  // A URL takes 127.1 and 1 for addresses too, which nobody means here.
+  // URLs accept 127.1 and 1 as addresses; certificates do not.
   if (/^[\d.]+$/.test(host)) {
     if (host === bare) return { type: "ip", value: host };
   } else if (host.length <= 253 && host.replace(/^\*\./, "").split(".").every(isLabel)) {
@@ -136,7 +135,7 @@ export function subjectName(given: string): SubjectName {
   throw new RangeError(`expected a DNS name or an IP address, got "${given}"`);
 }
 
-/** A part of a host name (RFC 1123, 2.1). */
+/** Whether a text is a label of a host name (RFC 1123, 2.1). */
 function isLabel(label: string): boolean {
   return /^(?!-)[a-z\d-]{1,63}(?<!-)$/.test(label);
 }
@@ -145,7 +144,7 @@ async function generateKeys(): Promise<CryptoKeyPair> {
   return await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]) as CryptoKeyPair;
 }
 
-/** 16 random bytes in hex, positive as RFC 5280, 4.1.2.2 wants it. */
+/** 16 random bytes in hex, a positive number (RFC 5280, 4.1.2.2). */
 function serialNumber(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;

@@ -3,48 +3,48 @@ import { sleep } from "../../../lib/net/mod.ts";
 import { MODES } from "../../../services/dispatch/protocol.ts";
 import { framing as taggedFraming } from "../../../services/tagged/protocol.ts";
 import { ClientProcess, runClient } from "../../shared/processes.ts";
-import { type Cut, cutBy } from "./transcript.ts";
+import { splitBy, type Splitter } from "./transcript.ts";
 
-/** What an exchange is given to run clients with. */
+/** Runs the clients of an exchange. */
 export interface Stage {
-  /** Runs the service's client to its end; throws unless it ends well and prints what it should. */
-  client(args: string[], prints: string | RegExp): Promise<string>;
-  /** Starts the service's client for a conversation. */
+  /** Runs the service's client to its end. Throws unless it succeeds, and prints what is expected and nothing else. */
+  client(args: string[], expected: string | RegExp): Promise<string>;
+  /** Starts the service's client. */
   start(args: string[]): ClientProcess;
-  /** Says something to whoever watches. */
-  say(words: string): void;
-  /** The port clients speak to. */
+  /** Prints a line for the user. */
+  print(text: string): void;
+  /** The port for clients. */
   port: number;
-  /** What the server was started with. */
+  /** The arguments of the server. */
   args: string[];
 }
 
-/** One service's place in the demo. */
+/** An exchange between a service and its clients. */
 export interface Exchange {
   service: string;
   transport: "TCP" | "UDP";
-  /** What it shows, in a few words. */
+  /** A short description. */
   shows: string;
-  /** How its messages are told apart; a stream, and every datagram, is shown as it comes. */
-  cut?: Cut;
-  /** What the server is started with, once for each; nothing unless given. */
+  /** Splits the bytes into messages. Without it, chunks and datagrams are shown as they arrive. */
+  splitter?: Splitter;
+  /** The arguments of each server to run; one server without arguments by default. */
   servers?: string[][];
-  /** Whether only figures are shown, and what is said goes straight to the server. */
+  /** Whether to show figures only, without a relay between the clients and the server. */
   figures?: boolean;
-  /** The conversation; throws if anything in it is not right. */
+  /** Runs the clients. Throws if anything is wrong. */
   run(stage: Stage): Promise<unknown>;
 }
 
 const bytes = (message: Uint8Array) => message;
-const headed = cutBy(decimalHeader(), 10, bytes);
-const lined = cutBy(lines(), 0, bytes);
+const headed = splitBy(decimalHeader(), 10, bytes);
+const lined = splitBy(lines(), 0, bytes);
 
-/** Every service has its place here. */
+/** The exchange of every service. */
 export const EXCHANGES: Exchange[] = [
   {
     service: "echo",
     transport: "TCP",
-    shows: "a byte stream, sent back as it comes",
+    shows: "a byte stream, sent back unchanged",
     run: ({ client }) => client([], "Hello, world\n"),
   },
   {
@@ -67,15 +67,15 @@ export const EXCHANGES: Exchange[] = [
   {
     service: "sixteen",
     transport: "TCP",
-    shows: "messages of 16 bytes: reading until all of it is there",
-    cut: cutBy(fixed(16), 0, bytes),
+    shows: "read exactly 16 bytes, however they arrive",
+    splitter: splitBy(fixed(16), 0, bytes),
     run: ({ client }) => client([], "Farewell, client\n"),
   },
   {
     service: "fixed",
     transport: "TCP",
     shows: "messages of a fixed length, many on one connection",
-    cut: cutBy(fixed(24), 0, bytes),
+    splitter: splitBy(fixed(24), 0, bytes),
     servers: [["--length", "24"]],
     run: ({ client, args }) => client([...args, "--count", "2"], "012345678901234567890123\n".repeat(2)),
   },
@@ -83,14 +83,14 @@ export const EXCHANGES: Exchange[] = [
     service: "delimited",
     transport: "TCP",
     shows: "messages that end in a newline, several in one read",
-    cut: lined,
+    splitter: lined,
     run: ({ client }) => client(["one", "", "and three"], "one\n\nand three\n"),
   },
   {
     service: "tagged",
     transport: "TCP",
     shows: "a type byte that decides the length",
-    cut: cutBy(taggedFraming, 1, ({ body }) => body),
+    splitter: splitBy(taggedFraming, 1, ({ body }) => body),
     run: ({ client }) => client(["A:four", "B:exactly sixteen!"], "A:four\nB:exactly sixteen!\n"),
   },
   {
@@ -103,7 +103,7 @@ export const EXCHANGES: Exchange[] = [
     service: "lines",
     transport: "TCP",
     shows: "a socket used as a text file",
-    cut: lined,
+    splitter: lined,
     async run({ client }) {
       await client(["--rounds", "2", "--pause", "0.3"], "Hello Node!\nHello Node!\n");
       await client(["--pause", "0", "STOP"], "Hello Node!\n");
@@ -113,7 +113,7 @@ export const EXCHANGES: Exchange[] = [
     service: "clock",
     transport: "TCP",
     shows: "length-headed messages that the server pushes",
-    cut: headed,
+    splitter: headed,
     servers: [["--interval", "0.4"]],
     run: ({ client }) => client(["--count", "3"], /^Welcome to the server!\n(The time is \d{10}\.\d{1,6}\n){2}$/),
   },
@@ -121,7 +121,7 @@ export const EXCHANGES: Exchange[] = [
     service: "objects",
     transport: "TCP",
     shows: "a length-headed serialised object",
-    cut: headed,
+    splitter: headed,
     servers: [["--format", "pickle"], ["--format", "json"]],
     run: ({ client, args }) =>
       client(args, args.includes("json") ? '{"1":"Hey","2":"There"}\n' : "{1: 'Hey', 2: 'There'}\n"),
@@ -130,11 +130,11 @@ export const EXCHANGES: Exchange[] = [
     service: "chat",
     transport: "TCP",
     shows: "many clients, every message sent on to all the others",
-    cut: headed,
+    splitter: headed,
     async run({ start }) {
       await using ann = start(["--name", "ann"]);
       await using ben = start(["--name", "ben"]);
-      // Nobody is told of who joins, so ann speaks until ben has heard her.
+      // Members do not learn who has joined, so ann repeats her message until ben receives it.
       const heard = new AbortController();
       const hearing = ben.shows(/^ann > hello\?\n/).finally(() => heard.abort());
       while (!heard.signal.aborted) {
@@ -157,45 +157,46 @@ export const EXCHANGES: Exchange[] = [
     shows: "three ways to serve many clients: one loop, workers, processes",
     figures: true,
     servers: MODES.map((mode) => ["--mode", mode]),
-    async run({ client, say, args }) {
+    async run({ client, print, args }) {
       const counted = await client(
         ["--connections", "200", "--duration", "1"],
         /^200 connections held, \d+ round trips/,
       );
-      say(`${args[1]}: ${counted.trimEnd()}`);
+      print(`${args[1]}: ${counted.trimEnd()}`);
     },
   },
 ];
 
-/** How clients of an exchange find their server. */
+/** Options of {@linkcode stageAt}. */
 export interface StageOptions {
   port: number;
-  /** What the server was started with. */
+  /** The arguments of the server. */
   args: string[];
-  /** What clients are given besides: options for another transport. */
+  /** Arguments of the clients for another transport. */
   clientArgs?: string[];
-  /** Instead of the clients' permission set: flags for Deno. */
+  /** Flags for Deno that replace the clients' permission set. */
   permissions?: string[];
-  say?: (words: string) => void;
+  print?: (text: string) => void;
 }
 
-/** Makes ready for an exchange with a server that runs. */
+/** Makes the stage of an exchange with a running server. */
 export function stageAt(
   service: string,
-  { port, args, clientArgs = [], permissions, say = () => {} }: StageOptions,
+  { port, args, clientArgs = [], permissions, print = () => {} }: StageOptions,
 ): Stage {
   const at = ["--port", String(port), ...clientArgs];
   const options = permissions === undefined ? {} : { permissions };
   return {
     port,
     args,
-    say,
+    print,
     start: (args) => new ClientProcess(service, { ...options, args: [...at, ...args] }),
-    async client(args, prints) {
+    async client(args, expected) {
       const { code, stdout, stderr } = await runClient(service, [...at, ...args], "", options);
       if (code !== 0) throw new Error(`the client failed: ${stderr.trim()}`);
-      const right = typeof prints === "string" ? stdout === prints : prints.test(stdout);
-      if (!right) throw new Error(`expected ${Deno.inspect(prints)}, got ${JSON.stringify(stdout)}`);
+      if (stderr !== "") throw new Error(`expected no errors or warnings, got ${JSON.stringify(stderr)}`);
+      const matches = typeof expected === "string" ? stdout === expected : expected.test(stdout);
+      if (!matches) throw new Error(`expected ${Deno.inspect(expected)}, got ${JSON.stringify(stdout)}`);
       return stdout;
     },
   };

@@ -1,14 +1,15 @@
+import { writeAll } from "../../../lib/log/mod.ts";
 import { formatAddress } from "../../../lib/net/mod.ts";
 
-/** Which way something goes. */
+/** The direction of a chunk or datagram. */
 export type Direction = "to server" | "to client";
 
-/** Told of everything that passes: `peer` is the client's address. */
+/** Called with each chunk or datagram; `peer` is the client's address. */
 export type Tap = (peer: string, direction: Direction, bytes: Uint8Array) => void;
 
-/** Passes everything on between clients and one server, so that what is really on the wire can be seen. */
+/** Forwards bytes between clients and one server, to show what is on the wire. */
 export interface Relay extends AsyncDisposable {
-  /** Where clients connect to. */
+  /** The port for clients. */
   readonly port: number;
 }
 
@@ -23,7 +24,7 @@ export function relayTcp(port: number, tap: Tap): Relay {
     const buffer = new Uint8Array(64 * 1024);
     for (let count; (count = await from.read(buffer)) !== null;) {
       tap(peer, direction, buffer.subarray(0, count));
-      for (let rest = buffer.subarray(0, count); rest.length > 0;) rest = rest.subarray(await to.write(rest));
+      await writeAll(to, buffer.subarray(0, count));
     }
     await to.closeWrite();
   }
@@ -39,7 +40,7 @@ export function relayTcp(port: number, tap: Tap): Relay {
 
   const accepting = (async () => {
     for await (const client of listener) {
-      // A side that breaks off ends its connection, which shows in what its client or server says.
+      // An aborted connection shows in the output of its client or server.
       const ended: Promise<void> = relay(client).catch(() => {}).then(() => void relaying.delete(ended));
       relaying.add(ended);
     }
@@ -54,7 +55,7 @@ export function relayTcp(port: number, tap: Tap): Relay {
   };
 }
 
-/** Relays datagrams to a port, each client from a socket of its own so that answers find their way back. */
+/** Relays datagrams to a port. Each client has its own socket, so that answers go back to it. */
 export function relayUdp(port: number, tap: Tap): Relay {
   const front = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
   const backs = new Map<string, Deno.DatagramConn>();

@@ -3,77 +3,78 @@ import type { Framing } from "../../../lib/framing/mod.ts";
 import { escapeBytes } from "../../../lib/log/mod.ts";
 import type { Direction } from "./relay.ts";
 
-/** How much of one message is shown, in bytes. */
+/** How many bytes of a message are shown. */
 const SHOWN_BYTES = 64;
 
-/** How to write to a terminal, or not to one. */
+/** The style of a transcript. */
 export interface Style {
-  /** Whether to show the bytes too. */
+  /** Whether to show the bytes as well. */
   bytes: boolean;
+  /** Whether to use colours. */
   colors: boolean;
 }
 
-/** How messages are told apart, and where in their frames they stand. */
-export interface Cut {
-  /** Starts to read one direction: takes some bytes, gives the payloads they complete. */
-  reader(): (bytes: Uint8Array) => Uint8Array[];
-  /** How many bytes stand before a payload; what follows it is the rest of the frame. */
+/** Splits a byte stream into messages. */
+export interface Splitter {
+  /** Starts one direction of a connection: the result takes bytes and returns the payloads that they complete. */
+  start(): (bytes: Uint8Array) => Uint8Array[];
+  /** The number of bytes before a payload. The bytes after it are the trailer. */
   header: number;
 }
 
-/** Cuts by a framing of bytes, or by one whose messages have their bytes in them. */
-export function cutBy<Message>(
+/** Splits by a framing of bytes, or of messages that contain bytes. */
+export function splitBy<Message>(
   framing: Framing<Message, never>,
   header: number,
   payloadOf: (message: Message) => Uint8Array,
-): Cut {
+): Splitter {
   return {
     header,
-    reader() {
+    start() {
       const decoder = framing.decoder();
       return (bytes) => decoder.push(bytes).map(payloadOf);
     },
   };
 }
 
-/** One direction of one connection, cut into messages for the eye. */
-interface Line {
-  read(bytes: Uint8Array): Uint8Array[];
-  /** What came since the last message ended. */
-  begun: number[];
+/** One direction of one connection. */
+interface Stream {
+  split(bytes: Uint8Array): Uint8Array[];
+  /** The bytes since the end of the last message. */
+  pending: number[];
 }
 
-/** Shows who says what to whom, as it happens, from the bytes on the wire. */
+/** Prints messages with their sender and receiver as they pass, from the bytes on the wire. */
 export class Transcript {
-  /** How many messages, or chunks of a stream, have passed. */
+  /** Number of messages, or of chunks without a splitter. */
   messages = 0;
-  /** How many bytes have passed. */
+  /** Number of bytes. */
   bytes = 0;
-  readonly #cut: Cut | undefined;
+  readonly #splitter: Splitter | undefined;
   readonly #style: Style;
-  readonly #lines = new Map<string, Line>();
-  /** What clients are called, by their addresses. */
+  readonly #streams = new Map<string, Stream>();
+  /** The names of clients, by their addresses. */
   readonly #names = new Map<string, string>();
 
-  /** @param cut How messages are told apart; without it every chunk, or datagram, is shown as it comes. */
-  constructor(cut: Cut | undefined, style: Style) {
-    this.#cut = cut;
+  /** @param splitter Splits the bytes into messages. Without it, chunks and datagrams are shown as they arrive. */
+  constructor(splitter: Splitter | undefined, style: Style) {
+    this.#splitter = splitter;
     this.#style = style;
   }
 
-  /** Takes what passed by. */
-  passed(peer: string, direction: Direction, chunk: Uint8Array): void {
+  /** Adds a chunk or datagram. */
+  add(peer: string, direction: Direction, chunk: Uint8Array): void {
     this.bytes += chunk.length;
-    if (this.#cut === undefined) return this.#show(peer, direction, new Uint8Array(), chunk, new Uint8Array());
+    if (this.#splitter === undefined) return this.#show(peer, direction, new Uint8Array(), chunk, new Uint8Array());
     const key = `${peer} ${direction}`;
-    let line = this.#lines.get(key);
-    if (line === undefined) this.#lines.set(key, line = { read: this.#cut.reader(), begun: [] });
-    // A byte at a time, so that it shows where in the real bytes each message begins and ends.
+    let stream = this.#streams.get(key);
+    if (stream === undefined) this.#streams.set(key, stream = { split: this.#splitter.start(), pending: [] });
+    // Split byte by byte, to find the bytes of each message.
     for (const byte of chunk) {
-      line.begun.push(byte);
-      for (const payload of line.read(Uint8Array.of(byte))) {
-        const frame = Uint8Array.from(line.begun.splice(0));
-        const { header } = this.#cut;
+      stream.pending.push(byte);
+      for (const payload of stream.split(Uint8Array.of(byte))) {
+        const frame = Uint8Array.from(stream.pending.splice(0));
+        const { header } = this.#splitter;
         this.#show(peer, direction, frame.subarray(0, header), payload, frame.subarray(header + payload.length));
       }
     }
@@ -103,7 +104,7 @@ export class Transcript {
 
 function shown(bytes: Uint8Array, write: (bytes: Uint8Array) => string): string {
   const more = bytes.length - SHOWN_BYTES;
-  return write(bytes.subarray(0, SHOWN_BYTES)) + (more > 0 ? ` (and ${more} bytes more)` : "");
+  return write(bytes.subarray(0, SHOWN_BYTES)) + (more > 0 ? ` (and ${more} more bytes)` : "");
 }
 
 function hexOf(bytes: Uint8Array): string {

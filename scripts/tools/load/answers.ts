@@ -2,41 +2,41 @@ import type { Decoder } from "../../../lib/framing/mod.ts";
 import type { Plan } from "./plan.ts";
 import { FRAMINGS, Tape, type TapeBuffer } from "./tape.ts";
 
-/** Reads a connection's answers: bytes go in where `room` says, messages are counted. */
+/** Checks and counts the answers on a connection. The caller reads into {@linkcode Answers.buffer}. */
 export interface Answers {
-  /** Where the next bytes go. */
-  room(): Uint8Array<ArrayBuffer>;
+  /** Where to read the next bytes into. */
+  buffer(): Uint8Array<ArrayBuffer>;
   /**
-   * Takes the bytes that were read there.
+   * Checks bytes that were read into the buffer.
    *
-   * @returns How many answers they complete.
-   * @throws {WrongAnswer} If they are not what was expected.
+   * @returns Number of answers that they complete.
+   * @throws {WrongAnswer} If they differ from the expected ones.
    */
-  took(length: number): number;
+  received(length: number): number;
 }
 
-/** An answer that is not the one that was expected. */
+/** An answer differs from the expected one. */
 export class WrongAnswer extends Error {}
 
-/** What is sent, and what should come back. */
+/** The bytes to send, and those that must come back. */
 export interface Tapes {
   sent: Tape;
   expected: Tape;
 }
 
-/** The tapes of a plan, which all its connections share. */
+/** The tapes that all connections of a plan share. */
 export function tapesOf({ size, inFlight, framing, expect }: Plan): Tapes {
   const expected = new Tape(size, inFlight, framing);
   if (expect !== "uppercase") return { sent: expected, expected };
   return { sent: new Tape(size, inFlight, framing, (text) => text.toLowerCase()), expected };
 }
 
-/** How a connection's answers are read. */
+/** Makes the checker of a connection's answers. */
 export function answersOf(plan: Plan, { expected }: Tapes, first: number): Answers {
   return plan.expect === "any" ? new AnyAnswers(plan) : new TapeAnswers(expected, first);
 }
 
-/** Answers that are the tape, from one of its messages on. */
+/** Answers that must equal the tape, from one of its messages on. */
 class TapeAnswers implements Answers {
   readonly #tape: Tape;
   readonly #buffer: TapeBuffer;
@@ -49,11 +49,11 @@ class TapeAnswers implements Answers {
     this.#at = first * tape.messageLength;
   }
 
-  room(): Uint8Array<ArrayBuffer> {
+  buffer(): Uint8Array<ArrayBuffer> {
     return this.#buffer.bytes.subarray(this.#at);
   }
 
-  took(length: number): number {
+  received(length: number): number {
     const tape = this.#tape;
     const to = this.#at + length;
     const wrong = tape.difference(this.#buffer, this.#at, to);
@@ -72,21 +72,21 @@ class TapeAnswers implements Answers {
   }
 }
 
-/** Answers of any content: one message for each. */
+/** Answers of any content, one for each message. */
 class AnyAnswers implements Answers {
   readonly #buffer = new Uint8Array(16 * 1024);
   readonly #decoder: Decoder<Uint8Array>;
 
   constructor({ framing, size }: Plan) {
-    // A size is the fixed framing's length; in the others an answer may be longer than its question.
+    // Messages of the fixed framing have one length; in others an answer may be longer than its message.
     this.#decoder = FRAMINGS[framing](framing === "fixed" ? size : Math.max(size, 1024 * 1024)).decoder();
   }
 
-  room(): Uint8Array<ArrayBuffer> {
+  buffer(): Uint8Array<ArrayBuffer> {
     return this.#buffer;
   }
 
-  took(length: number): number {
+  received(length: number): number {
     const { length: answers } = this.#decoder.push(this.#buffer.subarray(0, length));
     if (this.#decoder.failure !== undefined) throw new WrongAnswer(this.#decoder.failure.message);
     return answers;

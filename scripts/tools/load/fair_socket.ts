@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import type { HostPort } from "../../../lib/net/mod.ts";
 
-/** What a load needs of a socket. */
+/** The part of a socket that a load uses. */
 export interface LoadSocket {
   read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
   write(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
@@ -9,12 +9,12 @@ export interface LoadSocket {
 }
 
 /**
- * Up to so many busy connections the runtime serves evenly. Above it, some starve: against a server in C that was fair
- * to all, of 1000 connections the busiest had fourteen times the round trips of the slowest.
+ * The most busy connections that the runtime serves evenly. Above it, some starve: of 1000 connections to a fair server
+ * in C, the busiest had fourteen times the round trips of the slowest.
  */
-export const EVEN = 128;
+export const FAIR_CONNECTIONS = 128;
 
-/** A socket of node:net, of which any number take turns, with the reads and writes of Deno's. */
+/** A socket of node:net, which the runtime serves evenly in any number, with the reads and writes of a Deno socket. */
 export class FairSocket implements LoadSocket {
   readonly #socket: Socket;
   #chunks: Uint8Array[] = [];

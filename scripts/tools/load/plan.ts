@@ -1,37 +1,37 @@
 import type { HostPort } from "../../../lib/net/mod.ts";
 import type { FramingName } from "./tape.ts";
 
-/** What counts as a right answer. */
+/** The names of the checks of answers. */
 export const EXPECTATIONS = ["echo", "uppercase", "any"] as const;
 
-/** A load, as it was asked for. */
+/** A load as the options describe it. */
 export interface Plan extends HostPort {
   transport: "tcp" | "udp";
   framing: FramingName;
   connections: number;
-  /** Bytes of a message, its framing not counted. */
+  /** Length of a message in bytes, without its framing. */
   size: number;
-  /** How many messages a connection has under way at once. */
+  /** Messages in flight on each connection. */
   inFlight: number;
   /** How long to send, in milliseconds. */
   duration: number;
-  /** How long an answer, or a connection, may take, in milliseconds. */
+  /** How long to wait for a connection or an answer, in milliseconds. */
   timeout: number;
   expect: (typeof EXPECTATIONS)[number];
-  /** Whether each message has a connection of its own. */
+  /** Whether to open a connection for each message. */
   connectEach: boolean;
-  /** Messages a second over all connections; `Infinity` for as many as are answered. */
+  /** Messages a second over all connections; `Infinity` to send as fast as answers arrive. */
   rate: number;
 }
 
-/** One connection's part of a load. */
+/** A connection of a load. */
 export interface Flow {
-  /** How many of its messages were answered. */
+  /** Number of its messages that were answered. */
   readonly answered: number;
-  /** Begins to send. */
+  /** Starts to send. */
   start(): void;
-  /** Sends nothing more; fulfilled when everything is answered, or nothing more will be. */
+  /** Stops sending, and waits until all is answered or lost. */
   finish(): Promise<void>;
-  /** Lets go of the socket. */
+  /** Closes the socket. */
   close(): void;
 }

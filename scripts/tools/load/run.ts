@@ -7,39 +7,39 @@ import { kindOf, medianOf, Tally } from "./tally.ts";
 import { ConnectingFlow, TcpFlow } from "./tcp.ts";
 import { UdpFlow } from "./udp.ts";
 
-/** How many connections are opened at once: less than any server's backlog. */
-const OPENING = 64;
+/** Number of connections to open at once, less than the backlog of any server. */
+const OPEN_AT_ONCE = 64;
 
-/** What came of a load. */
+/** The result of a load. */
 export interface Result {
-  /** From the first message to the last answer, in seconds. */
+  /** Time from the first message to the last answer, in seconds. */
   seconds: number;
   sent: number;
   answered: number;
-  /** Datagrams without an answer, and answers that came too late or twice. */
+  /** Number of datagrams without an answer, and of answers that were late or duplicates. */
   lost: number;
   late: number;
   roundTripsPerSecond: number;
-  /** Bytes a second one way, framing included. */
+  /** Bytes a second in each direction, with framing. */
   bytesPerSecond: { sent: number; received: number };
   /** In milliseconds. */
   latency: { p50: number; p90: number; p99: number; p999: number; max: number };
   /** Round trips of one connection. */
   perConnection: { min: number; median: number; max: number };
-  /** How often what went wrong. */
+  /** Number of errors of each kind. */
   errors: Record<string, number>;
   firstError?: string;
-  /** This program's own use of the processor, as a share of one core. */
+  /** The processor time of this program, as a share of one core. */
   cpu: number;
 }
 
 /**
  * Puts a load on a server.
  *
- * @param plan What load.
+ * @param plan The load.
  * @param stop Ends it early.
- * @param onProgress Is told once a second how many were answered in that second.
- * @returns What came of it; what went wrong is counted in it.
+ * @param onProgress Called once a second with the number of answers in that second.
+ * @returns The result, which counts errors.
  */
 export async function runLoad(
   plan: Plan,
@@ -52,7 +52,7 @@ export async function runLoad(
   const began = performance.now();
   try {
     for (const flow of flows) flow.start();
-    await passTime(plan, stop, tally, onProgress);
+    await wait(plan, stop, tally, onProgress);
     await Promise.all(flows.map((flow) => flow.finish()));
   } finally {
     for (const flow of flows) flow.close();
@@ -62,7 +62,7 @@ export async function runLoad(
   return resultOf(tally, flows, seconds, (user + system) / 1e6 / seconds);
 }
 
-/** Opens the connections; one that cannot be opened is counted, and nothing more is tried after it. */
+/** Opens the connections, up to the first failure, which is counted. */
 async function open(plan: Plan, tapes: Tapes, tally: Tally, stop: AbortSignal): Promise<Flow[]> {
   const indices = Array.from({ length: plan.connections }, (_, index) => index);
   if (plan.transport === "udp") {
@@ -72,8 +72,8 @@ async function open(plan: Plan, tapes: Tapes, tally: Tally, stop: AbortSignal): 
   if (plan.connectEach) return indices.map((index) => new ConnectingFlow(plan, tapes, tally, index));
   const flows: Flow[] = [];
   while (flows.length < plan.connections && tally.errors.size === 0 && !stop.aborted) {
-    const some = indices.slice(flows.length, flows.length + OPENING);
-    const opened = await Promise.allSettled(some.map((index) => TcpFlow.open(plan, tapes, tally, index)));
+    const batch = indices.slice(flows.length, flows.length + OPEN_AT_ONCE);
+    const opened = await Promise.allSettled(batch.map((index) => TcpFlow.open(plan, tapes, tally, index)));
     for (const result of opened) {
       if (result.status === "fulfilled") flows.push(result.value);
       else if (result.reason instanceof Deno.errors.NotCapable) throw result.reason;
@@ -83,8 +83,8 @@ async function open(plan: Plan, tapes: Tapes, tally: Tally, stop: AbortSignal): 
   return flows;
 }
 
-/** Waits for the load's time to pass, or for something to go wrong. */
-async function passTime(
+/** Waits for the duration of the load, or for the first error. */
+async function wait(
   { duration }: Plan,
   stop: AbortSignal,
   tally: Tally,

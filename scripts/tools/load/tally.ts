@@ -1,37 +1,37 @@
 import { Histogram } from "./histogram.ts";
 
-/** What became of a load so far. */
+/** The counters of a load. */
 export class Tally {
   readonly latency = new Histogram();
-  /** Messages sent, and of them those answered. */
+  /** Number of messages sent, and of those answered. */
   sent = 0;
   answered = 0;
   /** Bytes sent and received, framing included. */
   bytesSent = 0;
   bytesReceived = 0;
-  /** Datagrams that were not answered in time, and answers that came after all, or twice. */
+  /** Number of datagrams not answered in time, and of answers that were late or duplicates. */
   lost = 0;
   late = 0;
-  /** What went wrong, and how often. */
+  /** Number of errors of each kind. */
   readonly errors = new Map<string, number>();
-  /** The first thing that went wrong, in full. */
+  /** The message of the first error. */
   firstError: string | undefined;
 
-  /** Counts something that went wrong under a few words for its kind. */
+  /** Counts an error under its kind. */
   fail(kind: string, detail: string = kind): void {
     this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1);
     this.firstError ??= detail;
   }
 }
 
-/** What kind of failure an error is, in a few words. */
+/** The kind of an error, for people. */
 export function kindOf(error: unknown): string {
   const { errors } = Deno;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "ECONNREFUSED") return "nobody listens there";
+  if (code === "ECONNREFUSED") return "nothing listens there";
   if (code === "ECONNRESET" || code === "EPIPE") return "reset by the server";
   if (code === "EMFILE" || code === "ENFILE") return "too many open files";
-  if (error instanceof errors.ConnectionRefused) return "nobody listens there";
+  if (error instanceof errors.ConnectionRefused) return "nothing listens there";
   if (error instanceof errors.ConnectionReset || error instanceof errors.BrokenPipe) return "reset by the server";
   if (error instanceof errors.NotConnected || error instanceof errors.ConnectionAborted) return "reset by the server";
   if (error instanceof errors.AddrNotAvailable) return "no port left to connect from";

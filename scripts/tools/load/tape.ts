@@ -1,14 +1,14 @@
 import { decimalHeader, encodeText, fixed, type Framing, lengthPrefix, lines } from "../../../lib/framing/mod.ts";
 
-/** Bytes without any framing: a message is what was sent. */
+/** No framing: each message is the bytes sent. */
 const raw: Framing<Uint8Array, Uint8Array> = {
   encode: (message) => message.slice(),
   decoder() {
-    throw new TypeError("Bytes without a framing cannot be told apart");
+    throw new TypeError("Without a framing there are no messages to decode");
   },
 };
 
-/** The framings a load can have, for messages of a size. */
+/** The framings of a load, for messages of one size. */
 export const FRAMINGS = {
   raw: () => raw,
   lines: (size: number) => lines({ maxLength: size }),
@@ -20,37 +20,37 @@ export const FRAMINGS = {
 /** A framing's name on the command line. */
 export type FramingName = keyof typeof FRAMINGS;
 
-/** A tape is at least this long, in bytes, so that reads of small messages are not cut by its end. */
+/** The minimum length of a tape in bytes, so that its end rarely cuts a read short. */
 const SHORTEST = 16 * 1024;
-/** A message begins with its number in this base, and so many digits. */
+/** A message starts with its number in this base and with this many digits. */
 const BASE = 36;
 const DIGITS = 4;
 
 /**
- * What a connection sends, over and over: messages that all differ, framed, one after the other. An echo is then right
- * when it is the tape again, which is found out four bytes at a time.
+ * The bytes that a connection sends again and again: framed messages that all differ. A correct echo equals the tape,
+ * so it is compared without decoding, four bytes at a time.
  */
 export class Tape {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** How many messages there are. */
+  /** Number of messages. */
   readonly messages: number;
-  /** How long each is, its framing included. */
+  /** Length of each message with its framing, in bytes. */
   readonly messageLength: number;
   readonly #words: Int32Array;
 
   /**
-   * Makes up messages.
+   * Generates the messages.
    *
-   * @param size Bytes of a message, its framing not counted.
-   * @param inFlight How many are under way at once: the tape holds more than twice as many, so that no answer can
-   * pass for another.
-   * @param framing How they are framed.
-   * @param change Is applied to each message: the tape of answers differs by it from the one that is sent.
+   * @param size Length of a message in bytes, without its framing.
+   * @param inFlight Number of messages in flight. The tape holds more than twice as many, so that no two answers in
+   * flight are equal.
+   * @param framing The framing of each message.
+   * @param change Changes each message, to make the tape of answers.
    */
   constructor(size: number, inFlight: number, framing: FramingName = "raw", change = (text: string) => text) {
     const { encode } = FRAMINGS[framing](size);
     this.messageLength = encode(messageOf(0, size)).length;
-    // No more than have a number of their own, unless that would be too few.
+    // Each message has its own number if there are enough numbers.
     const enough = Math.min(Math.ceil(SHORTEST / this.messageLength), distinct(size));
     this.messages = Math.max(2 * inFlight + 1, enough);
     this.bytes = new Uint8Array(this.messages * this.messageLength);
@@ -66,16 +66,16 @@ export class Tape {
     return this.bytes.subarray(number * this.messageLength, (number + 1) * this.messageLength);
   }
 
-  /** A buffer of the tape's length, to be read into at the place of the tape that should come. */
+  /** A buffer of the tape's length. Read answers into it at the offset that they have in the tape. */
   buffer(): TapeBuffer {
     const bytes = new Uint8Array(this.bytes.length);
     return { bytes, words: new Int32Array(bytes.buffer, 0, bytes.length >> 2) };
   }
 
   /**
-   * Compares a part of a buffer with the same part of the tape.
+   * Compares a range of a buffer with the same range of the tape.
    *
-   * @returns Where they differ first, or -1.
+   * @returns The offset of the first difference, or -1.
    */
   difference({ bytes, words }: TapeBuffer, from: number, to: number): number {
     const tape = this.bytes;
@@ -87,30 +87,30 @@ export class Tape {
     return -1;
   }
 
-  /** The number of the message that a datagram begins like. */
+  /** The number at the start of a datagram. */
   static numberOf(datagram: Uint8Array): number {
     return parseInt(String.fromCharCode(...datagram.subarray(0, DIGITS)), BASE);
   }
 }
 
-/** What is read into, to be compared with a tape. */
+/** A buffer to compare with a tape. */
 export interface TapeBuffer {
   bytes: Uint8Array<ArrayBuffer>;
   words: Int32Array;
 }
 
-/** How many messages of a size a number at their beginning tells apart. */
+/** Number of different messages of a size. */
 export function distinct(size: number): number {
   return BASE ** Math.min(size, DIGITS);
 }
 
-/** Digits and capital letters, which end no line, are text in any encoding, and stay as they are in upper case. */
+/** Generates a message of digits and capital letters: no newline, ASCII, unchanged in upper case. */
 function messageOf(number: number, size: number): Uint8Array<ArrayBuffer> {
   const digits = Math.min(size, DIGITS);
   const head = (number % distinct(size)).toString(BASE).toUpperCase().padStart(digits, "0");
   const message = new Uint8Array(size);
   if (size > 0) message.set(encodeText(head));
-  // A linear congruential generator (Numerical Recipes, 7.1): the same load every time, and no two messages alike.
+  // A linear congruential generator (Numerical Recipes, 7.1) makes each load the same and each message different.
   for (let at = digits, state = number + 1; at < size; at++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     message[at] = 0x41 + (state >>> 24) % 26;

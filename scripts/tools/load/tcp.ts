@@ -1,15 +1,16 @@
 import { FramingError } from "../../../lib/framing/mod.ts";
+import { writeAll } from "../../../lib/log/mod.ts";
 import { type Answers, answersOf, type Tapes, WrongAnswer } from "./answers.ts";
-import { EVEN, FairSocket, type LoadSocket } from "./fair_socket.ts";
+import { FAIR_CONNECTIONS, FairSocket, type LoadSocket } from "./fair_socket.ts";
 import type { Flow, Plan } from "./plan.ts";
 import { kindOf, type Tally } from "./tally.ts";
 
-/** Connects, and gives up in time. */
+/** Connects within the timeout. */
 async function connect(plan: Plan): Promise<LoadSocket> {
   const { hostname, port, timeout } = plan;
   const signal = AbortSignal.timeout(timeout);
   try {
-    if (plan.connections > EVEN) return await FairSocket.connect(plan, signal);
+    if (plan.connections > FAIR_CONNECTIONS) return await FairSocket.connect(plan, signal);
     const socket = await Deno.connect({ hostname, port, signal });
     socket.setNoDelay(true);
     return socket;
@@ -18,14 +19,9 @@ async function connect(plan: Plan): Promise<LoadSocket> {
   }
 }
 
-/** Writes all of it. */
-async function writeAll(socket: LoadSocket, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  for (let written = 0; written < bytes.length;) written += await socket.write(bytes.subarray(written));
-}
-
 /**
- * One connection that always has so many messages under way. What a read makes room for goes out in one write, and
- * reading goes on while a write is under way: two sides that both wait to write would wait for ever.
+ * A connection that keeps `inFlight` messages in flight. The messages that a read allows go out in one write. Reads
+ * continue during a write: if both sides only wrote, both would block for ever.
  */
 export class TcpFlow implements Flow {
   answered = 0;
@@ -34,17 +30,17 @@ export class TcpFlow implements Flow {
   readonly #tapes: Tapes;
   readonly #tally: Tally;
   readonly #answers: Answers;
-  /** When each message of the tape was sent last. */
+  /** The time at which each message of the tape was last sent. */
   readonly #sentAt: Float64Array;
   readonly #ended = Promise.withResolvers<void>();
-  /** Which message of the tape is sent next, and which is answered next. */
+  /** The numbers of the message to send next and of the one to be answered next. */
   #next: number;
   #oldest: number;
   #outstanding = 0;
   #writing = false;
   #over = false;
   #closed = false;
-  /** With a rate: when the next message is due, how far apart they are, and what waits for it. */
+  /** With a rate: when the next message is due, the interval of messages, and the timer for the next. */
   #due: number;
   readonly #interval: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -54,7 +50,7 @@ export class TcpFlow implements Flow {
     this.#plan = plan;
     this.#tapes = tapes;
     this.#tally = tally;
-    // Connections begin at different places, so that none can take another's answer for its own.
+    // Connections start at different messages, so that an answer to another connection is a wrong answer.
     this.#next = this.#oldest = index % tapes.sent.messages;
     this.#sentAt = new Float64Array(tapes.sent.messages);
     this.#answers = answersOf(plan, tapes, this.#next);
@@ -104,7 +100,7 @@ export class TcpFlow implements Flow {
       this.#timer = setTimeout(() => this.#send(), this.#due - now);
       return;
     } else {
-      // What had to wait for the answer before has waited since it was due; a timer that is late is our own doing.
+      // A message delayed by the previous answer counts from when it was due; a late timer is not the server's delay.
       this.#sentAt[this.#next] = this.#timer === undefined ? this.#due : now;
       this.#timer = undefined;
       this.#due += this.#interval;
@@ -116,10 +112,10 @@ export class TcpFlow implements Flow {
     this.#tally.sent += room;
     this.#tally.bytesSent += bytes.length;
     this.#writing = true;
-    writeAll(this.#socket, bytes).then(this.#wrote, (error) => this.#fail(error));
+    writeAll(this.#socket, bytes).then(this.#written, (error) => this.#fail(error));
   }
 
-  readonly #wrote = (): void => {
+  readonly #written = (): void => {
     this.#writing = false;
     this.#send();
   };
@@ -127,10 +123,10 @@ export class TcpFlow implements Flow {
   async #read(): Promise<void> {
     const { messages } = this.#tapes.sent;
     for (;;) {
-      const length = await this.#socket.read(this.#answers.room());
+      const length = await this.#socket.read(this.#answers.buffer());
       if (length === null) return this.#fail(new Error("closed by the server"));
       this.#tally.bytesReceived += length;
-      const answers = this.#answers.took(length);
+      const answers = this.#answers.received(length);
       if (answers === 0) continue;
       if (answers > this.#outstanding) throw new WrongAnswer("more answers than messages");
       const now = performance.now();
@@ -152,7 +148,7 @@ export class TcpFlow implements Flow {
   }
 }
 
-/** Connects, has one message answered, and closes, again and again. */
+/** Connects, sends one message, reads the answer and closes, again and again. */
 export class ConnectingFlow implements Flow {
   answered = 0;
   readonly #plan: Plan;
@@ -197,7 +193,7 @@ export class ConnectingFlow implements Flow {
       try {
         await this.#exchange();
       } catch (error) {
-        // One that fails is not tried again: a server that has gone would be asked for ever.
+        // No retry: the server may be gone.
         if (!this.#closed) fail(this.#tally, error);
         return this.close();
       }
@@ -217,10 +213,10 @@ export class ConnectingFlow implements Flow {
     this.#tally.bytesSent += message.length;
     await writeAll(socket, message);
     for (let answered = 0; answered === 0;) {
-      const length = await socket.read(answers.room());
+      const length = await socket.read(answers.buffer());
       if (length === null) throw new Error("closed by the server");
       this.#tally.bytesReceived += length;
-      answered = answers.took(length);
+      answered = answers.received(length);
     }
     this.answered++;
     this.#tally.answered++;

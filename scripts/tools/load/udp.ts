@@ -1,15 +1,17 @@
+import { sourceAddress } from "../../../lib/net/address.ts";
+import { DATAGRAM_BUFFER_SIZE } from "../../../lib/net/datagram.ts";
 import type { Tapes } from "./answers.ts";
 import type { Flow, Plan } from "./plan.ts";
 import { kindOf, type Tally } from "./tally.ts";
 import { Tape } from "./tape.ts";
 
-/** How often it is looked for datagrams that were not answered, as a share of the time they have. */
+/** Number of checks for lost datagrams in the time that an answer may take. */
 const SWEEPS = 4;
-/** What stands in the place of the time a datagram was sent. */
+/** Values that replace the time at which a datagram was sent. */
 const ANSWERED = 0;
 const LOST = -1;
 
-/** One socket that always has so many datagrams under way; those that are not answered in time are lost. */
+/** A socket that keeps `inFlight` datagrams in flight. Those not answered in time are lost. */
 export class UdpFlow implements Flow {
   answered = 0;
   readonly #socket: Deno.DatagramConn;
@@ -27,10 +29,7 @@ export class UdpFlow implements Flow {
   #sweeper: ReturnType<typeof setInterval> | undefined;
 
   constructor(server: Deno.NetAddr, plan: Plan, tapes: Tapes, tally: Tally) {
-    const version6 = server.hostname.includes(":");
-    const loopback = version6 ? server.hostname === "::1" : server.hostname.startsWith("127.");
-    const hostname = version6 ? (loopback ? "::1" : "::") : (loopback ? "127.0.0.1" : "0.0.0.0");
-    this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    this.#socket = Deno.listenDatagram({ transport: "udp", hostname: sourceAddress(server), port: 0 });
     this.#server = server;
     this.#plan = plan;
     this.#tapes = tapes;
@@ -47,7 +46,7 @@ export class UdpFlow implements Flow {
   async finish(): Promise<void> {
     this.#over = true;
     if (this.#outstanding === 0) this.#ended.resolve();
-    // The sweeper gives up what is not answered in time.
+    // The sweeper drops datagrams that are not answered in time.
     await this.#ended.promise;
   }
 
@@ -61,7 +60,7 @@ export class UdpFlow implements Flow {
   async #fill(): Promise<void> {
     const { sent } = this.#tapes;
     while (this.#outstanding < this.#plan.inFlight && !this.#over && !this.#closed) {
-      // One that is still waited for keeps its number.
+      // A datagram that waits for its answer keeps its number.
       while (this.#sentAt[this.#next]! > 0) this.#next = (this.#next + 1) % sent.messages;
       this.#sentAt[this.#next] = performance.now();
       const message = sent.message(this.#next);
@@ -74,25 +73,25 @@ export class UdpFlow implements Flow {
   }
 
   async #receive(): Promise<void> {
-    const buffer = new Uint8Array(65_536);
+    const buffer = new Uint8Array(DATAGRAM_BUFFER_SIZE);
     while (!this.#closed) {
       const [datagram, from] = await this.#socket.receive(buffer);
-      // Anybody can send to a socket that is not connected, and Deno's cannot be.
+      // Deno cannot connect a UDP socket, so anyone can send to it.
       if ((from as Deno.NetAddr).port !== this.#server.port) continue;
       this.#tally.bytesReceived += datagram.length;
-      this.#judge(datagram);
+      this.#check(datagram);
       if (this.#over && this.#outstanding === 0) return this.#ended.resolve();
       await this.#fill();
     }
   }
 
-  #judge(datagram: Uint8Array<ArrayBuffer>): void {
+  #check(datagram: Uint8Array<ArrayBuffer>): void {
     const number = this.#plan.expect === "any" ? this.#oldest() : Tape.numberOf(datagram);
     const sentAt = this.#sentAt[number];
     if (sentAt === undefined || this.#plan.expect !== "any" && !this.#isMessage(datagram, number)) {
       this.#tally.fail(
         "wrong answer",
-        `Wrong answer: a datagram of ${datagram.length} bytes that nothing was sent for`,
+        `Wrong answer: a datagram of ${datagram.length} bytes that answers no message`,
       );
     } else if (sentAt <= 0) {
       this.#tally.late++;
@@ -112,7 +111,7 @@ export class UdpFlow implements Flow {
     return true;
   }
 
-  /** Which datagram has waited longest; the last that was sent when none waits. */
+  /** The number of the datagram that has waited longest; of the last one sent if none waits. */
   #oldest(): number {
     const { messages } = this.#tapes.sent;
     let number = this.#next;

@@ -1,11 +1,11 @@
 import { formatAddress } from "../../../lib/net/mod.ts";
 import { table } from "../../shared/table.ts";
 
-/** Fixed paths, so that the sandbox can allow these two and no other. */
+/** Fixed paths, so that the sandbox can allow these two only. */
 const STREAM_PATH = "/tmp/wirebench-stream.sock";
 const DATAGRAM_PATH = "/tmp/wirebench-datagram.sock";
 
-/** One kind of socket: what it is called, and how one is made. */
+/** A kind of socket. */
 interface Kind {
   family: string;
   type: string;
@@ -29,7 +29,7 @@ const KINDS: Kind[] = [
   { family: "Unix", type: "datagram", open: openDatagram },
 ];
 
-/** A Unix datagram socket; unlike a listener, it leaves its file behind. */
+/** Opens a Unix datagram socket. Unlike a listener, it does not remove its file. */
 function openDatagram(): { addr: Deno.Addr; close(): void } {
   const socket = Deno.listenDatagram({ transport: "unixpacket", path: DATAGRAM_PATH });
   return {
@@ -41,22 +41,22 @@ function openDatagram(): { addr: Deno.Addr; close(): void } {
   };
 }
 
-/** The files of a run that was killed, which would be in the way for ever. */
-function removeLeftOvers(): void {
+/** Removes the files of a run that was killed, which would block the paths. */
+function removeStaleFiles(): void {
   for (const path of [STREAM_PATH, DATAGRAM_PATH]) {
     try {
       Deno.removeSync(path);
     } catch {
-      // There is none, or it is somebody else's, which the attempt to use it will say.
+      // It does not exist, or belongs to another user, and opening the socket will fail.
     }
   }
 }
 
-/** Makes a socket of each kind, and says what address the system gave it, or why there is none. */
+/** Makes a socket of each kind, and returns a table of their addresses, or of the errors. */
 export function kinds(): string {
   const rows = KINDS.map(({ family, type, open }) => {
     try {
-      if (family === "Unix") removeLeftOvers();
+      if (family === "Unix") removeStaleFiles();
       const socket = open();
       const address = formatAddress(socket.addr);
       socket.close();

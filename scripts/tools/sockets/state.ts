@@ -15,7 +15,7 @@ import * as udpChat from "../../../services/udp_chat/protocol.ts";
 import * as uppercase from "../../../services/uppercase/protocol.ts";
 import { table } from "../../shared/table.ts";
 
-/** The bench's own services, by the ports they have unless told otherwise. */
+/** The services by their default ports. */
 export const SERVICES: ReadonlyMap<number, string> = new Map([
   [chat.PORT, "chat"],
   [clock.PORT, "clock"],
@@ -32,7 +32,7 @@ export const SERVICES: ReadonlyMap<number, string> = new Map([
   [uppercase.PORT, "uppercase"],
 ]);
 
-/** A socket as the system sees it. */
+/** A socket as the system reports it. */
 export interface SocketState {
   protocol: "tcp" | "udp";
   /** One of the states of RFC 9293, 3.3.2; empty for UDP, which has none. */
@@ -41,22 +41,22 @@ export interface SocketState {
   peer: string;
 }
 
-/** What each state means. */
+/** The meaning of each state. */
 const MEANINGS: Readonly<Record<string, string>> = {
   LISTEN: "waits for connections",
-  SYN_SENT: "has asked for a connection, and waits for the answer",
-  SYN_RECEIVED: "has been asked for a connection, and has answered",
+  SYN_SENT: "has requested a connection, and waits for the answer",
+  SYN_RECEIVED: "has received a request for a connection, and has answered",
   ESTABLISHED: "connected: both sides can send",
-  FIN_WAIT_1: "has ended its side, which the peer has not confirmed yet",
+  FIN_WAIT_1: "has ended its side; the peer has not acknowledged this",
   FIN_WAIT_2: "has ended its side; the peer can still send: half-closed",
-  CLOSE_WAIT: "the peer has ended its side; this program has not closed yet (many of them: it forgot to)",
-  CLOSING: "both sides have ended at once",
-  LAST_ACK: "has ended its side after the peer's, and waits for the confirmation",
-  TIME_WAIT: "closed; the system keeps the addresses a minute, so that late packets meet no new connection",
-  CLOSED: "not connected any more",
+  CLOSE_WAIT: "the peer has ended its side; this program has not closed yet (many such sockets: it leaks them)",
+  CLOSING: "both sides have ended at the same time",
+  LAST_ACK: "has ended its side after the peer, and waits for the acknowledgement",
+  TIME_WAIT: "closed; the system reserves the addresses for a minute, so that late packets reach no new connection",
+  CLOSED: "no longer connected",
 };
 
-/** How `ss` and `netstat` abbreviate. */
+/** Abbreviations of `ss` and `netstat`. */
 const ABBREVIATED: Readonly<Record<string, string>> = {
   ESTAB: "ESTABLISHED",
   UNCONN: "",
@@ -71,7 +71,7 @@ function stateOf(text: string): string {
 }
 
 /**
- * Reads what `ss -H -t -u -a -n` prints (Linux, iproute2): protocol, state, two queues, both addresses.
+ * Parses the output of `ss -H -t -u -a -n` (Linux, iproute2): protocol, state, two queues, both addresses.
  *
  * @param text Its output.
  */
@@ -87,7 +87,7 @@ export function parseSs(text: string): SocketState[] {
 }
 
 /**
- * Reads what `netstat -a -n` prints (macOS): protocol, two queues, both addresses with the port after a dot, state.
+ * Parses the output of `netstat -a -n` (macOS): protocol, two queues, both addresses with the port after a dot, state.
  *
  * @param text Its output.
  */
@@ -103,7 +103,7 @@ export function parseNetstat(text: string): SocketState[] {
     );
 }
 
-/** An address as it is shown everywhere here; an interface (`%lo`) is left out. */
+/** An address in the form of {@linkcode formatAddress}, without an interface (`%lo`). */
 function normal(text: string, separator: string): string {
   const at = text.lastIndexOf(separator);
   const hostname = text.slice(0, at).replace(/^\[|\]$/g, "").replace(/%\w+/, "");
@@ -111,7 +111,7 @@ function normal(text: string, separator: string): string {
   return port === "*" ? "" : formatAddress({ hostname, port: Number(port) });
 }
 
-/** Asks the system for all sockets. */
+/** Lists all sockets of the system. */
 async function sockets(): Promise<SocketState[]> {
   const [tool, args, parse] = Deno.build.os === "linux"
     ? ["ss", ["-H", "-t", "-u", "-a", "-n"], parseSs] as const
@@ -119,40 +119,38 @@ async function sockets(): Promise<SocketState[]> {
   try {
     const { stdout, success } = await new Deno.Command(tool, { args: [...args], clearEnv: true, stderr: "null" })
       .output();
-    if (!success) throw new CommandError(`${tool} failed: run "${tool} ${args.join(" ")}" to see why`);
+    if (!success) throw new CommandError(`${tool} failed: run "${tool} ${args.join(" ")}" for the reason`);
     return parse(new TextDecoder().decode(stdout));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    const advice = Deno.build.os === "linux"
-      ? "it comes with the package iproute2"
-      : "only Linux and macOS are known here";
-    throw new CommandError(`There is no ${tool} to ask: ${advice}`);
+    const advice = Deno.build.os === "linux" ? "install the package iproute2" : "only Linux and macOS are supported";
+    throw new CommandError(`Cannot find ${tool}: ${advice}`);
   }
 }
 
-/** The service at one end of a socket, if it is one of the bench's. */
+/** The service at one end of a socket, if any. */
 function serviceOf({ local, peer }: SocketState): string | undefined {
   const port = (address: string) => Number(address.slice(address.lastIndexOf(":") + 1));
   return SERVICES.get(port(local)) ?? SERVICES.get(port(peer));
 }
 
 /**
- * Shows what is listening and who is connected.
+ * Returns a table of listening and connected sockets.
  *
- * @param all Whether to show every socket of the machine, not only those of the bench's services.
- * @param colors Whether it is for a terminal.
+ * @param all Whether to list every socket of the machine, not only those at the services' ports.
+ * @param colors Whether to use colours, for a terminal.
  */
 export async function state(all: boolean, colors: boolean): Promise<string> {
   const found = (await sockets()).map((socket) => ({ ...socket, service: serviceOf(socket) }));
   const shown = found.filter(({ service }) => all || service !== undefined);
   if (shown.length === 0) {
-    return "None of the bench's services is listening or connected at its own port (--all shows every socket).";
+    return "No service is listening or connected at its default port (--all lists every socket).";
   }
   const rows = shown.map(({ protocol, state, local, peer, service = "" }) => [protocol, state, local, peer, service]);
   const states = [...new Set(shown.map(({ state }) => state))].filter((state) => state in MEANINGS).sort();
   return [
     table(["", "state", "local", "peer", "service"], rows, { colors }),
     "",
-    table(["state", "means"], states.map((state) => [state, MEANINGS[state]!]), { colors }),
+    table(["state", "meaning"], states.map((state) => [state, MEANINGS[state]!]), { colors }),
   ].join("\n");
 }

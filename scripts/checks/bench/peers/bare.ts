@@ -1,4 +1,4 @@
-// What the runtime alone can do: bare.ts echo|lines|uppercase prints its port. No limit, no deadline, no log.
+// The bare runtime, without limits, deadlines or a log: bare.ts echo|lines|uppercase prints its port.
 
 const MOST = 262_144;
 const ANSWER = "Hello Node!\n";
@@ -13,12 +13,12 @@ async function serve(socket: Deno.TcpConn, reply: (bytes: Uint8Array<ArrayBuffer
       if (length === buffer.length && length < MOST) buffer = new Uint8Array(4 * length);
     }
   } catch {
-    // The client broke it off.
+    // The client aborted the connection.
   }
   socket.close();
 }
 
-/** As many answers as there are newlines, all in one write. */
+/** One answer for each newline, all in one write. */
 function answerLines(): (bytes: Uint8Array) => Uint8Array<ArrayBuffer> {
   const answers = new TextEncoder().encode(ANSWER.repeat(MOST));
   return (bytes) => {

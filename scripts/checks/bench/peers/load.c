@@ -1,6 +1,6 @@
-// The bench's load generator: one epoll loop, every answer compared byte for byte with what should have come.
+// The load generator: one epoll loop that compares every answer byte for byte with the expected one.
 // load echo|lines|newlines|connect|uppercase|chat|idle PORT CONNECTIONS SIZE IN_FLIGHT SECONDS [TALKERS [POLITE]]
-// prints one line of JSON; for a wrong answer, one line on standard error, with exit code 1.
+// prints one line of JSON. After a wrong answer it prints one line on standard error, and exits with code 1.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,7 +21,7 @@ enum { EVENTS = 512, BUFFER = 256 * 1024, SHORTEST_TAPE = 16 * 1024, NUMBER = 4,
 static const char ANSWER[] = "Hello Node!\n"; // to each newline
 static const double LOST_AFTER = 0.25, PATIENCE = 20;
 
-// What is sent and what should come back: messages that all differ, one after the other, again and again.
+// The messages to send, which all differ, and the expected answers. Both repeat from the start.
 typedef struct {
   char *sent, *expected;
   size_t messages, sent_each, expected_each, sent_length, expected_length;
@@ -29,21 +29,21 @@ typedef struct {
 
 typedef struct {
   int fd, waits_to_write, joined;
-  const char *out;               // the tape it sends, and how long that is
-  size_t out_length, sent, goal; // bytes sent, and to be sent, since the beginning
-  size_t received, begun;        // bytes received, and where on the tape it began
+  const char *out;               // the tape it sends, and its length
+  size_t out_length, sent, goal; // bytes sent, and to be sent, in total
+  size_t received, begun;        // bytes received, and the start offset on the tape
   uint64_t answered, asked;      // messages
   double asked_at;
-  char *held;                    // chat: what has come of a record
+  char *held;                    // chat: the start of an incomplete record
   size_t held_length;
-  uint32_t *next;                // chat: which of each talker's messages is due
+  uint32_t *next;                // chat: the number of each talker's next message
 } Connection;
 
 static struct sockaddr_in server;
 static int poller, is_datagram;
 static size_t size, in_flight, count, talkers;
-static Connection *connections, *polite; // one more, which does one round trip after the other
-static double *round_trips;              // how long each of these took, in milliseconds
+static Connection *connections, *polite; // one more connection, with one message in flight
+static double *round_trips;              // its round-trip times, in milliseconds
 static size_t round_trip_count;
 static char buffer[BUFFER];
 static uint64_t operations, lost;
@@ -64,7 +64,7 @@ static double now(void) {
   return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-// A number in digits and then letters, none alike; lower case where upper case shall come back.
+// A unique number in digits, then letters; lower case if the answer is in upper case.
 static void fill(char *to, size_t length, unsigned number, unsigned seed, char first) {
   char digits[NUMBER + 1];
   snprintf(digits, sizeof digits, "%04u", number % 10000);
@@ -100,7 +100,7 @@ static void watch(Connection *connection, int operation, uint32_t events) {
   if (epoll_ctl(poller, operation, connection->fd, &event) < 0) die("epoll_ctl: %s", strerror(errno));
 }
 
-// Each of the connecting kind's slots has an address of its own, or the ports would run out.
+// Each slot of the load "connect" has its own source address, or it would run out of ports.
 static void open_connection(Connection *connection, int blocking, int own_address) {
   int fd = socket(AF_INET, (is_datagram ? SOCK_DGRAM : SOCK_STREAM) | (blocking ? 0 : SOCK_NONBLOCK), 0), on = 1;
   if (fd < 0) die("socket: %s", strerror(errno));
@@ -134,7 +134,7 @@ static void flush(Connection *connection) {
   connection->waits_to_write = 0;
 }
 
-// 0 when there was nothing to read after all.
+// 0 if there was nothing to read.
 static ssize_t receive(Connection *connection, char *to, size_t most) {
   ssize_t length = recv(connection->fd, to, most, 0);
   if (length < 0 && errno == EAGAIN) return 0;
@@ -168,7 +168,7 @@ static void on_stream(const Tape *tape, Connection *connection) {
 }
 
 static void end_round_trip(void) {
-  // Room for twice as many at each power of two.
+  // Double the capacity at each power of two.
   if ((round_trip_count & (round_trip_count - 1)) == 0) {
     round_trips = realloc(round_trips, (round_trip_count * 2 + 1) * sizeof *round_trips);
   }
@@ -206,7 +206,7 @@ static void on_datagram(const Tape *tape, Connection *connection) {
   const char *expected = tape->expected + connection->asked % tape->messages * tape->expected_each;
   if ((size_t)length != size || memcmp(buffer, expected, size) != 0) {
     if (lost == 0) die("wrong answer of %zd bytes", length);
-    return; // the answer to one that was given up
+    return; // a late answer
   }
   operations++;
   connection->answered++;
@@ -245,7 +245,7 @@ static void on_connecting(const Tape *tape, Connection *connection, uint32_t eve
   if (!over) reconnect(connection);
 }
 
-// ---- chat: what a talker says comes to all the others as name and text, each under a header of ten bytes
+// ---- chat: all others receive a talker's message as name and text, each with a header of ten bytes
 
 static size_t record, said, chat_messages;
 static char **chat_expected, **chat_sent, *hello;
@@ -290,7 +290,7 @@ static void on_record(Connection *connection, const char *bytes) {
   *due = (*due + 1) % chat_messages;
   connection->answered++;
   operations++;
-  // Everybody has it: the next one may be sent.
+  // All have received it, so the next one may be sent.
   if (++deliveries[from] % (count - 1) == 0 && !over) connections[from].goal += said;
 }
 
@@ -307,7 +307,7 @@ static int poll_once(const char *kind, const Tape *tape, int milliseconds) {
   int ready = epoll_wait(poller, events, EVENTS, milliseconds);
   for (int at = 0; at < ready; at++) {
     Connection *connection = events[at].data.ptr;
-    // Its answer is looked for before whatever the others want, so that only the server can be late with it.
+    // Check for its answer before serving the others, so that this program does not delay it.
     if (polite != NULL) on_polite(tape);
     if (connection == polite) continue;
     if (kind[0] == 'u') on_datagram(tape, connection);
@@ -320,7 +320,7 @@ static int poll_once(const char *kind, const Tape *tape, int milliseconds) {
   return ready;
 }
 
-// Members join one after the other: whose greeting comes to the first member is in the room.
+// Members join one after the other. One has joined when the first member receives its greeting.
 static void join_all(void) {
   char name[HEADER + NAME + 1];
   for (size_t at = 0; at < count; at++) {
@@ -334,7 +334,7 @@ static void join_all(void) {
     if (at == 0) joined += connection->joined = 1;
     double began = now();
     while (joined <= at) {
-      // The first member may join a moment after the second has greeted it.
+      // The first member may not have joined yet.
       if (send(connection->fd, hello, said, MSG_NOSIGNAL) != (ssize_t)said) die("a greeting was not sent");
       for (double until = now() + 0.2; joined <= at && now() < until;) poll_once("chat", NULL, 50);
       if (now() - began > PATIENCE) die("member %zu never joined", at);
@@ -363,7 +363,7 @@ static void print(double seconds, double cpu) {
   printf("{\"operations\":%lu,\"seconds\":%.6f,\"cpu\":%.4f,\"lost\":%lu,\"min\":%lu,\"median\":%lu,\"max\":%lu",
          operations, seconds, cpu / seconds, lost, counts[0], counts[count / 2], counts[count - 1]);
   if (polite != NULL) {
-    // The last one, which is still under way, counts for as long as it has taken.
+    // The last round trip, which is incomplete, counts with its time so far.
     end_round_trip();
     qsort(round_trips, round_trip_count, sizeof *round_trips, by_time);
     printf(",\"polite\":{\"median\":%.4f,\"worst\":%.4f}", round_trips[round_trip_count / 2],
@@ -422,7 +422,7 @@ int main(int argc, char **argv) {
       connection->goal = at < talkers ? in_flight * said : 0;
       flush(connection);
     } else {
-      // Connections begin at different places, so that none can take another's answer for its own.
+      // Connections start at different messages, so that an answer to another connection is a wrong answer.
       connection->sent = at % tape.messages * tape.sent_each;
       connection->received = connection->begun = at % tape.messages * tape.expected_each;
       connection->goal = connection->sent + in_flight * tape.sent_each;
@@ -454,7 +454,7 @@ int main(int argc, char **argv) {
     if (chat) for (size_t at = 0; at < talkers; at++) if (connections[at].sent < connections[at].goal) flush(&connections[at]);
   }
   print(time - began, cpu_time() - cpu);
-  // What is still under way is waited for, or the server would meet resets.
+  // Wait for messages in flight, as closing now would reset connections.
   over = 1;
   while (poll_once(kind, &tape, 50) > 0 && now() - time < 5) {}
   return 0;

@@ -1,5 +1,5 @@
-// The yardstick: one epoll loop that serves echo, delimited, uppercase or chat on a free port of loopback.
-// server echo|delimited|uppercase|chat prints its port. It does not look whether text is UTF-8.
+// The reference: one epoll loop that serves echo, delimited, uppercase or chat on a free loopback port.
+// server echo|delimited|uppercase|chat prints its port. It does not check UTF-8.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,10 +18,10 @@ typedef struct { char *bytes; size_t length, capacity; } Bytes;
 
 typedef struct Client {
   int fd, blocked, dirty, ending;
-  Bytes in;   // the beginning of a message whose rest is to come
-  Bytes out;  // what the socket did not take
-  Bytes name; // chat: under its header
-  size_t place; // chat: in the room
+  Bytes in;   // the start of an incomplete message
+  Bytes out;  // bytes that the socket did not accept yet
+  Bytes name; // chat: with its header
+  size_t place; // chat: its index in the room
 } Client;
 
 static int poller, listener;
@@ -55,7 +55,7 @@ static void leave(Client *client) {
   free(client->in.bytes), free(client->out.bytes), free(client->name.bytes), free(client);
 }
 
-// Whoever does not read is not read from either. 0 if the connection is broken.
+// Stops reading from a client that does not read. 0 if the connection is broken.
 static int write_all(Client *client, const char *bytes, size_t length) {
   ssize_t written = client->out.length > 0 ? 0 : send(client->fd, bytes, length, MSG_NOSIGNAL);
   if (written < 0 && errno != EAGAIN) return 0;
@@ -80,7 +80,7 @@ static int echo(Client *client, const char *bytes, size_t length) {
   return write_all(client, bytes, length);
 }
 
-// All the lines of a read go back in one write.
+// Echoes all lines of a read in one write.
 static int delimited(Client *client, const char *bytes, size_t length) {
   const char *last = memrchr(bytes, '\n', length);
   if (last == NULL) {
@@ -113,7 +113,7 @@ static void say(Client *from, const char *message, size_t length) {
   }
 }
 
-// What a round of reading brought for a member goes out in one write.
+// Writes all messages of one turn of the loop to a member at once.
 static void flush_dirty(void) {
   for (size_t at = 0; at < dirty_count; at++) {
     Client *client = dirty_clients[at];
@@ -189,7 +189,7 @@ static void serve_tcp(int (*handle)(Client *, const char *, size_t)) {
       if (!(events[at].events & ~EPOLLOUT)) continue;
       ssize_t length = recv(client->fd, buffer, BUFFER, 0);
       if (length < 0 && errno == EAGAIN) continue;
-      // A last line may lack its newline, and what the socket has not taken yet is still owed.
+      // The last line may lack its newline, and pending output must still be written.
       if (length == 0 && handle == delimited && client->in.length > 0) handle(client, "\n", 1);
       client->ending = length == 0 && client->out.length > 0;
       if (client->ending) continue;

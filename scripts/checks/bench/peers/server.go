@@ -1,5 +1,5 @@
 // The same services in Go, a goroutine for each connection: server echo|delimited|uppercase|chat prints its port.
-// It does not look whether text is UTF-8.
+// It does not check UTF-8.
 package main
 
 import (
@@ -32,7 +32,7 @@ func echo(connection net.Conn) {
 	}
 }
 
-// All the lines of a read go back in one write.
+// Echoes all lines of a read in one write.
 func delimited(connection net.Conn) {
 	buffer := make([]byte, 32*1024)
 	held := 0
@@ -79,7 +79,7 @@ var (
 	entries sync.RWMutex
 )
 
-// Writes what a member is owed, all of it at once.
+// Writes all pending messages of a member at once.
 func (to *member) write() {
 	var sending []byte
 	for {

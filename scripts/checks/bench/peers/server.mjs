@@ -1,5 +1,5 @@
 // The same services for Node and Bun: server.mjs echo|delimited|uppercase|chat prints its port.
-// The text of a chat is not looked at for whether it is UTF-8.
+// It does not check UTF-8.
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
@@ -8,7 +8,7 @@ const LONGEST = 1024 * 1024;
 const NEWLINE = 10;
 const RETURN = 13;
 
-/** Writes, and stops reading from whoever does not read. */
+/** Writes, and stops reading from a client that does not read. */
 function write(socket, bytes) {
   if (socket.write(bytes)) return;
   socket.pause();
@@ -41,7 +41,7 @@ function withoutReturns(lines) {
   return lines.filter((byte, at) => byte !== RETURN || lines[at + 1] !== NEWLINE);
 }
 
-/** The chat's members, and what was said since they were last written to. */
+/** The members of the chat, and the messages since the last write to them. */
 const members = new Set();
 let said = [];
 
@@ -76,7 +76,7 @@ function say(from, name, message) {
   said.push({ from, bytes: Buffer.concat([name, message]) });
 }
 
-/** What a round of reading brought goes out in one write for each member. */
+/** Writes all messages of one turn of the loop to each member at once. */
 function flush() {
   const round = said;
   said = [];

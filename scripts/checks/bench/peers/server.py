@@ -39,7 +39,7 @@ def plain_loop():
 if mode == "loop":
     plain_loop()
 
-import asyncio  # noqa: E402  (the plain loop is to start without it)
+import asyncio  # noqa: E402  (the plain loop starts without it)
 
 
 class Stream(asyncio.Protocol):
@@ -47,7 +47,7 @@ class Stream(asyncio.Protocol):
         self.transport = transport
         self.rest = b""
 
-    # Whoever does not read is not read from either.
+    # Stop reading from a client that does not read.
     def pause_writing(self):
         self.transport.pause_reading()
 
@@ -78,7 +78,7 @@ class Delimited(Stream):
 
 
 class Chat(asyncio.Protocol):
-    members = {}  # a transport, and what it is owed
+    members = {}  # transports and their pending bytes
     waiting = False
 
     def connection_made(self, transport):
@@ -113,7 +113,7 @@ class Chat(asyncio.Protocol):
             Chat.waiting = True
             asyncio.get_running_loop().call_soon(Chat.flush)
 
-    # What a round of reading brought for a member goes out in one write.
+    # Write all messages of one turn of the loop to a member at once.
     @classmethod
     def flush(cls):
         cls.waiting = False

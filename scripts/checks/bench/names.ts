@@ -1,0 +1,8 @@
+/** The servers to compare with, by their names on the command line. */
+export const COMPETITORS = ["c", "bare", "go", "node", "bun", "asyncio", "uvloop", "streams", "loop"] as const;
+
+/** A competitor's name on the command line. */
+export type CompetitorName = typeof COMPETITORS[number];
+
+/** The name of this project's own services in results. */
+export const OWN = "wirebench";

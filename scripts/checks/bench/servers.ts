@@ -1,0 +1,64 @@
+import { ChildProcess } from "../../shared/child_process.ts";
+import { freePort, untilListening } from "../../shared/ports.ts";
+import { command } from "../../shared/processes.ts";
+import { within } from "../../shared/within.ts";
+import { errorLine, PEERS } from "./compile.ts";
+import type { Service } from "./workloads.ts";
+
+/** A running server. Disposing of it kills it. */
+export interface Server extends AsyncDisposable {
+  port: number;
+  pid: number;
+}
+
+/**
+ * Starts a service of this project. It logs warnings only, as the peers write no log and a line for each message would
+ * dominate the measurement. So it cannot log its port either, and gets one that was free just before.
+ *
+ * @param wrapper A command to put before Deno, to pin the server to a core.
+ */
+export async function startOwn(service: Service, wrapper: string[]): Promise<Server> {
+  const transport = service === "uppercase" ? "udp" : "tcp";
+  const port = freePort(transport);
+  const limits = transport === "tcp" ? ["--max-connections", "10000"] : [];
+  const args = ["--port", String(port), "--log-level", "warning", ...limits];
+  const streams = { stdin: "null", stdout: "null", stderr: "inherit" } as const;
+  const server = new ChildProcess(command(service, "server", { args, wrapper, streams }, []).spawn());
+  return await ready(server, async () => {
+    await untilListening(port, transport);
+    return port;
+  });
+}
+
+/** Starts a peer's server, which prints its port once it listens. */
+export async function startPeer(peer: string[]): Promise<Server> {
+  const server = new ChildProcess(spawnPeer(peer, "inherit"));
+  return await ready(server, async () => {
+    const port = await within(server.line(), `the port of ${peer.join(" ")}`);
+    if (port === undefined) throw new Error(`${peer.join(" ")} ended without printing a port`);
+    return Number(port);
+  });
+}
+
+/** Tries to start a peer's server. Returns why that failed; `undefined` on success. */
+export async function tryPeer(peer: string[]): Promise<string | undefined> {
+  await using server = new ChildProcess(spawnPeer(peer, "piped"));
+  const stderr = new Response(server.process.stderr).text();
+  const port = await within(server.line(), `the port of ${peer.join(" ")}`);
+  if (port !== undefined) server.signal("SIGKILL");
+  const output = await stderr;
+  return port === undefined ? `it does not start: ${errorLine(output)}` : undefined;
+}
+
+function spawnPeer([program, ...args]: string[], stderr: "inherit" | "piped"): Deno.ChildProcess {
+  return new Deno.Command(program!, { args, cwd: PEERS, stdin: "null", stdout: "piped", stderr }).spawn();
+}
+
+async function ready(server: ChildProcess, untilReady: () => Promise<number>): Promise<Server> {
+  try {
+    return Object.assign(server, { port: await untilReady() });
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
