@@ -5,8 +5,16 @@ import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect } from "node:net";
 import { connectTcp, connectUdp } from "@wirebench/wirebench/net";
-import { makeCertificates } from "../scripts/certs/make.ts";
-import { bytes, headed, RawPeer, runClient, ServerProcess, temporaryFolder, textOf } from "./harness.ts";
+import {
+  bytes,
+  certificatesIn,
+  headed,
+  RawPeer,
+  runClient,
+  ServerProcess,
+  temporaryFolder,
+  textOf,
+} from "./harness.ts";
 
 /** A program, as its attackers and a correct client know it. */
 interface Target {
@@ -254,13 +262,10 @@ Deno.test({
   ignore: noUlimit,
   async fn() {
     using folder = temporaryFolder();
-    const { ca, certificate, key } = await makeCertificates();
-    const paths = { cert: `${folder.path}/cert.pem`, key: `${folder.path}/key.pem` };
-    Deno.writeTextFileSync(paths.cert, certificate);
-    Deno.writeTextFileSync(paths.key, key);
+    const { ca, serverArgs } = await certificatesIn(folder.path);
     await using server = await ServerProcess.start("echo", {
       ...limited,
-      args: ["--tls-cert", paths.cert, "--tls-key", paths.key],
+      args: serverArgs,
       permissions: ["-P=echo-server", `--allow-read=${folder.path}`],
     });
     const echoes = async () => {

@@ -1,8 +1,9 @@
 import { concat } from "@std/bytes/concat";
 import { type Clock, type Connection, serveTcp, type ServeTcpOptions } from "@wirebench/wirebench/net";
+import { makeCertificates } from "../scripts/certs/make.ts";
 import { ServerProcess as Server, within } from "../scripts/processes.ts";
 
-export { ClientProcess, type ClientResult, runClient, runServer, within } from "../scripts/processes.ts";
+export { ClientProcess, type ClientResult, grantsOf, runClient, runServer, within } from "../scripts/processes.ts";
 
 /** A server takes a signal that comes half a second after the first for a second request; in milliseconds. */
 const SECOND_REQUEST = 600;
@@ -167,6 +168,23 @@ export function oneConnection(
   };
 }
 
+/** Every service but the proxy, which has one side and options of its own. */
+export const SERVICES: string[] = [...Deno.readDirSync(new URL("../services", import.meta.url))]
+  .map(({ name }) => name.replaceAll("_", "-")).filter((name) => name !== "proxy").sort();
+
+/** Certificates as files in a folder, and the options by which a server and a client use them. */
+export async function certificatesIn(
+  folder: string,
+): Promise<{ ca: string; cert: string; key: string; serverArgs: string[]; clientArgs: string[] }> {
+  const { ca, certificate: cert, key } = await makeCertificates();
+  const paths = { ca: `${folder}/ca.pem`, cert: `${folder}/cert.pem`, key: `${folder}/key.pem` };
+  Deno.writeTextFileSync(paths.ca, ca);
+  Deno.writeTextFileSync(paths.cert, cert);
+  Deno.writeTextFileSync(paths.key, key);
+  const serverArgs = ["--tls-cert", paths.cert, "--tls-key", paths.key];
+  return { ca, cert, key, serverArgs, clientArgs: ["--tls-ca", paths.ca] };
+}
+
 /** A folder for files of one test, the only place where tests may write; disposing of it removes it. */
 export function temporaryFolder(): Disposable & { path: string } {
   const parent = `${import.meta.dirname}/temporary`;
@@ -247,6 +265,11 @@ export class TestClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  /** Moves it forward without running timers, as a busy program does. */
+  delay(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
   /** Moves it forward, and runs the timers that are due on the way, each with its consequences before the next. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
@@ -258,7 +281,7 @@ export class TestClock implements Clock {
       next.run();
       await turn();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 }
 

@@ -1,6 +1,6 @@
+import { bytes, grantsOf, RawPeer, runClient, ServerProcess, until, untilNobodyListens, within } from "../harness.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { type ListenAddress, serveTcp } from "@wirebench/wirebench/net";
-import { bytes, RawPeer, until, untilNobodyListens, within } from "../harness.ts";
 
 Deno.test("the last answer arrives although the client sent more than was read", async () => {
   await using server = serveTcp({}, async (connection) => {
@@ -127,4 +127,38 @@ Deno.test("shutdown() reports what was open when it was called, and nothing from
   early.close();
   await until(() => server.closed.has("finished") && server.connections === 0, "the end of the connection");
   assertEquals(await server.shutdown(), { finished: 0, cut: 0 });
+});
+
+Deno.test("echo:server --host :: serves both families, and shows an IPv4 client as one", async () => {
+  await using server = await ServerProcess.start("echo", {
+    args: ["--host", "::"],
+    permissions: [...grantsOf("echo", "server"), "--allow-net=[::]"],
+  });
+  const port = ["--port", String(server.port)];
+  for (const host of ["127.0.0.1", "::1", "[::1]", "localhost"]) {
+    assertEquals((await runClient("echo", ["--host", host, ...port])).stdout, "Hello, world\n");
+  }
+  await server.logged(/^127\.0\.0\.1:\d+ closed/);
+  await server.logged(/^\[::1\]:\d+ closed/);
+  assertEquals(server.log.filter(({ message }) => message.includes("ffff")), []);
+  await server.logged(/Whoever can reach this machine/);
+});
+
+Deno.test("a server is started again at once on the same port, also over connections that it cut", async () => {
+  const first = await ServerProcess.start("echo");
+  using peer = await first.connect();
+  await peer.send("x");
+  await peer.receive(1);
+  first.process.kill("SIGTERM");
+  await first.logged(/letting 1 connection finish/);
+  await peer.end();
+  await first.logged(/^Stopped/);
+  await using _first = first;
+  await first.process.status;
+  const again = await ServerProcess.start("echo", { args: ["--port", String(first.port)] });
+  await using _again = again;
+  assertEquals(again.port, first.port);
+  using next = await again.connect();
+  await next.send("y");
+  assertEquals(await next.receive(1), "y");
 });

@@ -14,7 +14,18 @@ import {
 } from "../../services/proxy/faults.ts";
 import { FieldReader, parseFraming } from "../../services/proxy/fields.ts";
 import { mulberry32 } from "../../services/proxy/random.ts";
-import { bytes, fakeServer, headed, RawPeer, ServerProcess, temporaryFolder, textOf, within } from "../harness.ts";
+import {
+  bytes,
+  fakeServer,
+  headed,
+  RawPeer,
+  ServerProcess,
+  temporaryFolder,
+  textOf,
+  until,
+  untilStill,
+  within,
+} from "../harness.ts";
 
 /** A proxy in front of a port, both on loopback. */
 function before(port: number, faults: Omit<ServeProxyOptions, "listen" | "to"> = {}) {
@@ -240,13 +251,9 @@ Deno.test("a loop of two UDP proxies comes to rest once both have all the client
     await using there = await serveProxy({ listen: one!, to: other!, maxConnections: 20 });
     await using back = await serveProxy({ listen: other!, to: one!, maxConnections: 20 });
     await client!.send(bytes("round"), there.addr as Deno.NetAddr);
-    const rest = async () => {
-      for (let last = -1; back.report.up === 0 || last !== there.report.up;) {
-        last = there.report.up;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-    };
-    await within(rest(), () => `the datagram to rest, ${there.report.connections} clients came`);
+    await until(() => back.report.up > 0, "the datagram to come back");
+    const rest = untilStill(() => there.report.up);
+    await within(rest, () => `the datagram to rest, ${there.report.connections} clients came`);
     assert(there.report.connections < 100, `${there.report.connections} clients came`);
   } finally {
     client!.close();
@@ -343,11 +350,8 @@ Deno.test("a reader who does not read stops the writer, and what is held for it 
     }
     await peer.end();
   })();
-  // Stuck is when nothing has gone for a while: what the system holds is the system's.
-  for (let last = -1; last !== sent;) {
-    last = sent;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  // The system's own buffers fill first.
+  await untilStill(() => sent);
   assert(sent < 30_000_000, `${sent} bytes went nowhere`);
   assert(sent - proxy.report.up < 10_000_000);
   held.resolve();
@@ -361,7 +365,7 @@ Deno.test("shutting down does not wait for a reader who does not read", async ()
   const proxy = await before(server.port);
   using peer = await RawPeer.connect(proxy.addr.port);
   const stuffing = peer.send(new Uint8Array(50_000_000)).catch((error) => error);
-  while (proxy.report.up === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(() => proxy.report.up > 0, "bytes to pass");
   const report = await within(proxy.shutdown(), "the end of the proxy");
   await proxy.finished;
   assertEquals([report.connections, report.cut, report.reset], [1, 1, 0]);
@@ -420,7 +424,7 @@ Deno.test("--rate limits what passes in a second", async () => {
   same((await readToEnd(peer)).data, pattern(50_000));
   await sending;
   const took = performance.now() - began;
-  assert(took > 450 && took < 2500, `50,000 bytes at 100,000 a second took ${took} ms`);
+  assert(took > 450, `50,000 bytes at 100,000 a second took ${took} ms`);
 });
 
 Deno.test("--join passes on in one write what came in many", async () => {
@@ -507,10 +511,7 @@ Deno.test("--stop-after reads no more, so that the writer has to wait, while oth
     for (;;) sent += await peer.socket.write(new Uint8Array(100_000).fill(0x61));
   })().catch(() => {});
   assertEquals(await got.promise, "a".repeat(10));
-  for (let last = -1; last !== sent;) {
-    last = sent;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  await untilStill(() => sent);
   using other = await RawPeer.connect(proxy.addr.port);
   await other.send("Hello");
   assertEquals(await other.receive(5), "Hello");

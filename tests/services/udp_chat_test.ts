@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { serveUdpChat } from "@wirebench/wirebench/udp-chat";
 import { connectUdp } from "@wirebench/wirebench/net";
-import { bytes, ClientProcess, runClient, ServerProcess, textOf, within } from "../harness.ts";
+import { bytes, ClientProcess, runClient, ServerProcess, textOf, until, within } from "../harness.ts";
 
 Deno.test("udp-chat:server answers every turn with --reply, the empty one too", async () => {
   await using server = await ServerProcess.start("udp-chat", { args: ["--reply", "fine, Zoë"] });
@@ -86,10 +86,13 @@ Deno.test("a second copy of an answer is not taken for the next one", async () =
     }
   })();
   const { port } = socket.addr as Deno.NetAddr;
-  await using client = new ClientProcess("udp-chat", { args: ["--port", String(port)] });
-  for (const turn of ["one", "two", "three"]) {
+  await using client = new ClientProcess("udp-chat", { args: ["--port", String(port), "--log-level", "debug"] });
+  const received = () => client.stderr.match(/Received/g)?.length ?? 0;
+  for (const [at, turn] of ["one", "two", "three"].entries()) {
     await client.type(`${turn}\n`);
     await client.shows(new RegExp(`re:${turn}\n$`));
+    // A copy that comes after the next turn has been sent cannot be told from its answer.
+    await until(() => received() === 2 * (at + 1), `both copies of the answer to ${turn}`);
   }
   await client.endInput();
   assertEquals((await client.result()).stdout, "re:one\nre:two\nre:three\n");

@@ -1,26 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { EXCHANGES, stageAt } from "../../scripts/demo/exchanges.ts";
-import { command, freePort } from "../../scripts/processes.ts";
-import { RawPeer, runServer, ServerProcess } from "../harness.ts";
+import { RawPeer, ServerProcess } from "../harness.ts";
 
 const why = Deno.build.os === "linux" ? "" : " (ignored: only Linux shares a port among threads)";
 const ignore = why !== "";
-/** Those whose connections share something, or that are threads or datagrams already. */
-const ALONE = ["chat", "dispatch", "uppercase", "udp-chat"];
-
-for (const { service, run, servers = [[]] } of EXCHANGES.filter(({ service }) => !ALONE.includes(service))) {
-  Deno.test({
-    name: `${service}:server --workers 2 says what it says alone${why}`,
-    ignore,
-    async fn() {
-      for (const args of servers) {
-        await using server = await ServerProcess.start(service, { args: [...args, "--workers", "2"] });
-        await run(stageAt(service, { port: server.port, args }));
-        assertMatch((await server.logged(/^Listening/)).message, /\(workers: 2\)$/);
-      }
-    },
-  });
-}
 
 Deno.test({
   name: `limits, counts and the drain hold for all workers together${why}`,
@@ -79,51 +61,6 @@ Deno.test({
     assertEquals([record.level, record.peer, record.reason], ["warning", peer.address, "too long"]);
   },
 });
-
-Deno.test("workers are refused where they cannot be", async () => {
-  const chat = await runServer("chat", ["--workers", "2"]);
-  assertEquals([chat.code, chat.stderr.split("\n").length], [2, 2]);
-  assertMatch(chat.stderr, /^chat:server: Unknown option --workers/);
-  const unix = await runServer("echo", ["--workers", "2", "--unix", "/tmp/wirebench-echo.sock"]);
-  assertEquals(unix.code, 2);
-  assertMatch(unix.stderr, /^echo:server: --unix and --workers do not go together; see [^\n]*\n$/);
-  // All that has to be granted is named, since a grant replaces those of the set.
-  const elsewhere = await runServer("echo", ["--workers", "2", "--tls-cert", "/tmp/c.pem", "--tls-key", "/tmp/k.pem"]);
-  assertEquals(elsewhere.code, 1);
-  assertMatch(elsewhere.stderr, /--allow-read=\/tmp\/c\.pem,\/tmp\/k\.pem,[^ ]*\/lib\/,[^ ]*\/echo\/ services\/echo/);
-});
-
-for (
-  const [service, how] of [["echo", ["--workers", "2"]], ["dispatch", [
-    "--mode",
-    "processes",
-    "--workers",
-    "2",
-  ]]] as const
-) {
-  Deno.test({
-    name: `of two ${service}:server ${how.join(" ")} that start at once one listens, the other says "in use"${why}`,
-    ignore,
-    async fn() {
-      const port = freePort();
-      const args = [...how, "--port", String(port), "--log", "json"];
-      const servers = [1, 2].map(() => new ServerProcess(command(service, "server", { args }, []).spawn()));
-      const started = await Promise.allSettled(servers.map((server) => server.logged(/^Listening/)));
-      await using listening = new AsyncDisposableStack();
-      for (const [at, { status }] of started.entries()) if (status === "fulfilled") listening.use(servers[at]!);
-      assertEquals(started.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
-      const refused = servers[started.findIndex(({ status }) => status === "rejected")]!;
-      assertEquals((await refused.process.status).code, 1);
-      assertMatch(refused.strays.join("\n"), new RegExp(`^${service}:server: 127.0.0.1:${port} is in use: [^\n]*$`));
-      // Each connection comes to the one that listens.
-      for (let count = 0; count < 20; count++) {
-        using peer = await RawPeer.connect(port);
-        await peer.send("x");
-        assertEquals(await peer.receive(1), "x");
-      }
-    },
-  });
-}
 
 Deno.test({
   name: `workers log no more than their budget, whatever clients send, and count the rest${why}`,

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { encodePickle } from "@wirebench/wirebench/framing";
-import { bytes, fakeServer, headed, runClient, ServerProcess } from "../harness.ts";
+import { bytes, fakeServer, headed, runClient, ServerProcess } from "./harness.ts";
 
 /** What programs say first, those of the bench and those of the world, and what that looks like. */
 const OPENINGS: Record<string, [opening: Uint8Array, looksLike: string]> = {
