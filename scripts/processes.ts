@@ -160,7 +160,9 @@ export class ServerProcess implements AsyncDisposable {
     clearTimeout(timer);
     await this.#logged;
     // On a busy machine the second signal can reach a program that has removed its listeners and is about to exit.
-    if (code !== 0 && !(cut && code === 143)) throw new Error(`The server ended with exit code ${code}: ${this.#stderr}`);
+    if (code !== 0 && !(cut && code === 143)) {
+      throw new Error(`The server ended with exit code ${code}: ${this.#stderr}`);
+    }
   }
 
   get #stderr(): string {

@@ -158,7 +158,7 @@ for (const { service, args = [], message, served } of TARGETS) {
   });
 }
 
-Deno.test("echo:server holds 200 connections of a flood of 300, refuses 100 at once, and lets in as many as leave", async () => {
+Deno.test("echo:server holds 200 connections of a flood of 300, refuses 100 at once, and accepts new ones when others leave", async () => {
   await using server = await ServerProcess.start("echo", { args: ["--max-connections", "200"] });
   const inside = await Promise.all(Array.from({ length: 200 }, () => server.connect()));
   const work = async (peer: RawPeer) => {
@@ -222,7 +222,7 @@ async function sent(socket: ReturnType<typeof connect>, data: Uint8Array): Promi
 for (const target of TARGETS) {
   const { service, args = [], served } = target;
 
-  Deno.test(`${service}:server outlives a reset at each stage of an exchange: ${STAGES.length} stages, each told as what it was`, async () => {
+  Deno.test(`${service}:server survives a reset at each stage of an exchange: ${STAGES.length} stages, each logged with its reason`, async () => {
     await using server = await ServerProcess.start(service, { args });
     await Promise.all(STAGES.map(async ([stage, play]) => {
       const socket = connect(server.port, "127.0.0.1");
@@ -258,7 +258,7 @@ const noUlimit = Deno.build.os === "windows";
 const why = noUlimit ? " (ignored: no ulimit here)" : "";
 
 Deno.test({
-  name: `echo:server over TLS has no descriptor left for 80 clients, and accepts again when they have gone${why}`,
+  name: `echo:server over TLS runs out of descriptors with 80 clients, and accepts again when they have left${why}`,
   ignore: noUlimit,
   async fn() {
     using folder = temporaryFolder();
@@ -287,7 +287,7 @@ Deno.test({
 
 Deno.test({
   name:
-    `chat:server has no descriptor left for 80 members: those inside talk, and others are let in when they leave${why}`,
+    `chat:server runs out of descriptors with 80 members: those who joined can talk, and others join when they leave${why}`,
   ignore: noUlimit,
   async fn() {
     await using server = await ServerProcess.start("chat", limited);
@@ -359,7 +359,7 @@ Deno.test("uppercase:server answers a correct client in a flood of big datagrams
   assertEquals(server.log.filter(({ level }) => level === "error"), []);
 });
 
-Deno.test("udp-chat:server --reply answers every turn of a flood with its reply alone, and a correct client in it", async () => {
+Deno.test("udp-chat:server --reply answers every turn of a flood, and a correct client in it, with its reply only", async () => {
   await using server = await ServerProcess.start("udp-chat", { args: ["--reply", "Indeed"] });
   const flooding = flood(server.port, Array.from({ length: 100 }, (_, at) => bytes("turn ".repeat(at))), 20);
   assertEquals(await answered(server.port, "Hey"), "Indeed");
@@ -370,7 +370,7 @@ Deno.test("udp-chat:server --reply answers every turn of a flood with its reply 
   assertEquals(server.log.filter(({ level }) => level === "error"), []);
 });
 
-Deno.test("exchange:server told to stop in the middle of a request reads it to its end, and its receipt arrives", async () => {
+Deno.test("exchange:server told to stop during a request reads all of it, and its answer arrives", async () => {
   await using server = await ServerProcess.start("exchange");
   using peer = await server.connect();
   const half = new Uint8Array(500_000);
@@ -385,7 +385,7 @@ Deno.test("exchange:server told to stop in the middle of a request reads it to i
   assertEquals((await server.process.status).code, 0);
 });
 
-Deno.test("exchange:server told to stop twice, half a second apart, cuts a request at once and reports it", async () => {
+Deno.test("exchange:server told to stop twice, half a second apart, closes a request at once and reports it", async () => {
   await using server = await ServerProcess.start("exchange");
   using peer = await server.connect();
   await peer.send("half of it");
@@ -409,7 +409,7 @@ for (
     ["fixed", (number: number) => `message ${number}`.padEnd(1000)],
   ] as const
 ) {
-  Deno.test(`${service}:server told to stop ends after whole answers, none of them lost, the message under way among them`, async () => {
+  Deno.test(`${service}:server told to stop ends after whole answers, including the answer to the message under way`, async () => {
     const args = service === "fixed" ? ["--length", "1000"] : [];
     await using server = await ServerProcess.start(service, { args });
     using peer = await server.connect();

@@ -73,7 +73,7 @@ for (const { service, args = [], flood: message, question, answer } of TARGETS) 
   });
 }
 
-Deno.test("chat:server passes on what others say while one member talks as fast as it can", async () => {
+Deno.test("chat:server relays what others say while one member sends as fast as it can", async () => {
   await using server = await ServerProcess.start("chat");
   using greedy = await server.connect();
   await greedy.send(headed("greedy"));

@@ -99,7 +99,7 @@ for (const exchange of exchanges) {
   for (const args of servers) {
     const name = [service, ...args].join(" ");
 
-    Deno.test(`${name} survives the network: what it does to bytes, and what it does to connections`, async () => {
+    Deno.test(`${name} works however the network cuts and delays bytes, and reports resets and losses in one line`, async () => {
       await using server = await ServerProcess.start(service, { args });
       const plays = (port: number) => exchange.run(stageAt(exchange, port, args));
 

@@ -30,7 +30,7 @@ async function perform(
 }
 
 for (const exchange of overTcp) {
-  Deno.test(`${exchange.service} over TLS says what it says without`, async () => {
+  Deno.test(`${exchange.service} says the same over TLS`, async () => {
     using folder = temporaryFolder();
     await perform(exchange, { ...await certificatesIn(folder.path), more: [`--allow-read=${folder.path}`] });
   });
@@ -38,7 +38,7 @@ for (const exchange of overTcp) {
 
 for (const exchange of overTcp.filter(({ service }) => service !== "dispatch")) {
   Deno.test({
-    name: `${exchange.service} over a Unix socket says what it says over TCP` +
+    name: `${exchange.service} says the same over a Unix socket` +
       (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
     ignore: Deno.build.os === "windows",
     async fn() {
@@ -58,7 +58,7 @@ const ALONE = ["chat", "dispatch", "uppercase", "udp-chat"];
 
 for (const { service, run, servers = [[]] } of QUICK_EXCHANGES.filter(({ service }) => !ALONE.includes(service))) {
   Deno.test({
-    name: `${service}:server --workers 2 says what it says alone${why}`,
+    name: `${service}:server --workers 2 says the same as one thread${why}`,
     ignore,
     async fn() {
       for (const args of servers) {

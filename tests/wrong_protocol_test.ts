@@ -30,7 +30,7 @@ const SERVERS: Record<string, string[]> = {
 };
 
 for (const [service, own] of Object.entries(SERVERS)) {
-  Deno.test(`${service}:server says what a peer of another protocol seems to speak`, async () => {
+  Deno.test(`${service}:server reports which protocol a wrong peer seems to speak`, async () => {
     await using server = await ServerProcess.start(service);
     for (const [name, [opening, looksLike]] of Object.entries(OPENINGS)) {
       using peer = await server.connect();
@@ -48,7 +48,7 @@ for (const [service, own] of Object.entries(SERVERS)) {
   });
 }
 
-Deno.test("a server recognises a peer that writes byte by byte, once it has said enough", async () => {
+Deno.test("a server recognises the protocol of a peer that writes byte by byte", async () => {
   await using server = await ServerProcess.start("fixed");
   using peer = await server.connect();
   for (const character of "GET / HTTP/1.1") await peer.send(character);
@@ -57,7 +57,7 @@ Deno.test("a server recognises a peer that writes byte by byte, once it has said
   assertMatch(String((await server.logged(/closed/)).detail), /got 14; it looks like an HTTP request$/);
 });
 
-Deno.test("a server says it of the beginning of a stream only", async () => {
+Deno.test("a server recognises protocols at the beginning of a stream only", async () => {
   await using server = await ServerProcess.start("tagged");
   using peer = await server.connect();
   await peer.send("Afour");
@@ -67,7 +67,7 @@ Deno.test("a server says it of the beginning of a stream only", async () => {
   assertMatch(String((await server.logged(/closed/)).detail), /at byte 5: .* got "G"$/);
 });
 
-Deno.test("clients say what a server of another protocol seems to speak", async () => {
+Deno.test("clients report which protocol a wrong server seems to speak", async () => {
   const http = bytes("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
   const alert = Uint8Array.of(0x15, 3, 3, 0, 2, 2, 0x46);
   const cases: [client: string, args: string[], answer: Uint8Array, looksLike: RegExp][] = [

@@ -38,7 +38,7 @@ const command = {
   },
 };
 
-Deno.test("a command line is read by its table, the defaults filled in", () => {
+Deno.test("parseCommandLine() reads options by their table, and fills in defaults", () => {
   const defaults = {
     host: "127.0.0.1",
     port: 7,
@@ -119,7 +119,7 @@ const WRONG: [args: string[], words: string][] = [
   [["--__proto__", "x"], "Unknown option --__proto__"],
 ];
 
-Deno.test("wrong usage is said in words that tell what was expected and what came", () => {
+Deno.test("wrong usage is reported with what was expected and what was received", () => {
   for (const [args, words] of WRONG) {
     assertEquals(assertThrows(() => parseCommandLine(command, args), UsageError).message, words);
   }

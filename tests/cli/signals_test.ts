@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { ServerProcess } from "../harness.ts";
 
-Deno.test("a signal that comes twice, as Ctrl-C under a task does, changes nothing of how a program ends", async () => {
+Deno.test("a signal that is repeated at once, as by Ctrl-C under a task, does not change the exit code", async () => {
   for (const gap of [0, 1, 2, 3, 4, 5]) {
     await using server = await ServerProcess.start("echo");
     server.process.kill("SIGINT");

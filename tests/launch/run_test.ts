@@ -7,7 +7,7 @@ const PROGRAMS = SERVICES.flatMap((service) => [
 ]);
 
 for (const [service, side, start] of PROGRAMS) {
-  Deno.test(`${service}:${side} explains itself, and says in one line what is wrong with a command line`, async () => {
+  Deno.test(`${service}:${side} prints its help, and says in one line what is wrong with a command line`, async () => {
     const help = await start(service, ["--help"]);
     assertEquals([help.code, help.stderr], [0, ""]);
     assertMatch(help.stdout, new RegExp(`Usage: deno task ${service}:${side} \\[options\\]`));

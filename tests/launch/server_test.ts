@@ -41,7 +41,7 @@ for (const service of ["echo", "uppercase"]) {
   });
 }
 
-Deno.test("certificates that are none are refused with one line", async () => {
+Deno.test("invalid certificates are reported in one line", async () => {
   using folder = temporaryFolder();
   const { serverArgs: [, cert, , keyFile] } = await certificatesIn(folder.path);
   const permissions = [...grantsOf("echo", "server"), `--allow-read=${folder.path}`];
@@ -65,7 +65,7 @@ Deno.test("certificates that are none are refused with one line", async () => {
   assertEquals(client.code, 1);
 });
 
-Deno.test("workers are refused where they cannot be", async () => {
+Deno.test("--workers is rejected where it is not available", async () => {
   const chat = await runServer("chat", ["--workers", "2"]);
   assertEquals([chat.code, chat.stderr.split("\n").length], [2, 2]);
   assertMatch(chat.stderr, /^chat:server: Unknown option --workers/);

@@ -3,7 +3,7 @@ import { within } from "../harness.ts";
 import { logged } from "./_logged.ts";
 import { Budget } from "../../lib/log/_budget.ts";
 
-Deno.test("of each kind of record a thousand are written in a second, and the others are counted", async () => {
+Deno.test("a thousand records of each kind are written per second, and the rest are counted", async () => {
   const text = await logged((log) => {
     for (let line = 0; line < 12_345; line++) log.said("127.0.0.1:1", "Server", "x");
     log.omit(1_000_000);

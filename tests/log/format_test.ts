@@ -3,7 +3,7 @@ import { quoteText } from "@wirebench/wirebench/log";
 import { textOf } from "../harness.ts";
 import { logged, TIME } from "./_logged.ts";
 
-Deno.test("the transcript has the form the tutorials print, with an en dash", async () => {
+Deno.test("the text log has the form that the tutorials print, with an en dash", async () => {
   const text = await logged((log) => {
     log.info("Listening at {address}", { address: "127.0.0.1:1060" });
     log.said("127.0.0.1:51234", "Server", "Hello server!");
@@ -31,7 +31,7 @@ const ATTACKS: [sent: string | Uint8Array, shown: string][] = [
   ["{from} {0}", "{from} {0}"],
 ];
 
-Deno.test("nothing a peer sends forges a line or steers a terminal", async () => {
+Deno.test("no bytes from a peer forge a log line or control the terminal", async () => {
   for (const [sent, shown] of ATTACKS) {
     const text = await logged((log) => log.said("127.0.0.1:1", "Server", sent));
     assertMatch(text, new RegExp(`^${TIME}127\\.0\\.0\\.1:1 -> Server\\]:\n[^\n]*\n$`));
@@ -45,7 +45,7 @@ Deno.test("nothing a peer sends forges a line or steers a terminal", async () =>
   }
 });
 
-Deno.test("JSON lines say the same to machines, and can be shown on a terminal", async () => {
+Deno.test("JSON lines contain the same facts, and are safe on a terminal", async () => {
   for (const [sent] of ATTACKS) {
     const text = await logged((log) => log.said("127.0.0.1:1", "Server", sent), { format: "json" });
     assertEquals(text.split("\n").length, 2);
@@ -66,7 +66,7 @@ Deno.test("JSON lines say the same to machines, and can be shown on a terminal",
   assertEquals(new Date(record.time).toISOString(), record.time);
 });
 
-Deno.test("a fact cannot take the place of what the log itself says", async () => {
+Deno.test("facts cannot replace the log's own fields", async () => {
   const facts = { time: "never", level: "fatal", who: "Nobody", message: "forged" };
   const record = JSON.parse(await logged((log) => log.info("true", facts), { format: "json" }));
   assertEquals([record.level, record.who, record.message], ["info", "Server", "true"]);

@@ -12,7 +12,7 @@ Deno.test("nothing is lost at the end of the program: 100,000 lines", async () =
   assertMatch(lines.at(-1)!, /line 99999$/);
 });
 
-Deno.test("a record is written at once, also one that comes while another has just been", async () => {
+Deno.test("a record is written at once, even right after another write", async () => {
   // A record that came between the end of a write and the note that it had ended once waited for the next one.
   for (let turns = 0; turns < 20; turns++) {
     let written = "";
@@ -31,7 +31,7 @@ Deno.test("a record is written at once, also one that comes while another has ju
   }
 });
 
-Deno.test("a log that nobody reads holds nothing up, and says later what was dropped", async () => {
+Deno.test("a log that nobody reads blocks nothing, and reports later what it dropped", async () => {
   let written = "";
   const released = Promise.withResolvers<void>();
   const writer = {
@@ -54,7 +54,7 @@ Deno.test("a log that nobody reads holds nothing up, and says later what was dro
   assertEquals(records.length - 1 + parseInt(message), 30_000);
 });
 
-Deno.test("a log whose reader has gone ends nothing", async () => {
+Deno.test("a log whose reader has gone does not stop the program", async () => {
   await using _log = await configureLog({ writer: { write: () => Promise.reject(new Deno.errors.BrokenPipe()) } });
   for (let line = 0; line < 10; line++) {
     new Log("Server").info("nobody reads this");

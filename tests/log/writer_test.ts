@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { configureLog, Log } from "@wirebench/wirebench/log";
 import { textOf } from "../harness.ts";
 
-Deno.test("a log waits for a pipe that is full and does not block", async () => {
+Deno.test("writeAll() retries a full non-blocking pipe", async () => {
   let written = "";
   let full = true;
   const writer = {

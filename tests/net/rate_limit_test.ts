@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { RateLimit } from "../../lib/net/_rate_limit.ts";
 
-Deno.test("a rate is refilled with time, for each sender, in bounded memory", () => {
+Deno.test("the rate limit refills over time, per sender, in bounded memory", () => {
   const rate = new RateLimit(2);
   assertEquals([rate.take("a", 0), rate.take("a", 0), rate.take("a", 0)], [true, true, false]);
   assertEquals(rate.take("b", 0), true);

@@ -2,7 +2,7 @@ import { bytes, grantsOf, runClient, ServerProcess, textOf, within } from "../ha
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { connectUdp, serveUdp } from "@wirebench/wirebench/net";
 
-Deno.test("serveUdp() goes on after an error in its handler and after an address it cannot answer", async () => {
+Deno.test("serveUdp() continues after an error in its handler and after an address it cannot answer", async () => {
   let failing = true;
   await using server = serveUdp({}, (datagram) => {
     if (!failing) return datagram;
@@ -16,7 +16,7 @@ Deno.test("serveUdp() goes on after an error in its handler and after an address
   assertEquals(textOf(await peer.receive()), "answered");
 });
 
-Deno.test("a flood of datagrams gets so many answers a second, and one line of log", async () => {
+Deno.test("answers to a flood of datagrams are limited per second, and the log has one line", async () => {
   const rate = 5;
   await using server = await ServerProcess.start("uppercase", { args: ["--max-rate", String(rate)] });
   const began = performance.now();

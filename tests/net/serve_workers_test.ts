@@ -5,7 +5,7 @@ const why = Deno.build.os === "linux" ? "" : " (ignored: only Linux shares a por
 const ignore = why !== "";
 
 Deno.test({
-  name: `limits, counts and the drain hold for all workers together${why}`,
+  name: `limits, counts and the drain cover all workers${why}`,
   ignore,
   async fn() {
     await using server = await ServerProcess.start("echo", { args: ["--workers", "3", "--max-connections", "5"] });
@@ -46,7 +46,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `what a worker logs of messages and mistakes is logged as without${why}`,
+  name: `workers log messages and errors as a single thread does${why}`,
   ignore,
   async fn() {
     await using server = await ServerProcess.start("lines", { args: ["--workers", "2", "--max-message", "15"] });

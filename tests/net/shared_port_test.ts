@@ -14,7 +14,9 @@ for (
   ]]] as const
 ) {
   Deno.test({
-    name: `of two ${service}:server ${how.join(" ")} that start at once one listens, the other says "in use"${why}`,
+    name: `of two ${service}:server ${
+      how.join(" ")
+    } that start at once, one listens, the other reports that the port is in use${why}`,
     ignore,
     async fn() {
       const port = freePort();

@@ -18,7 +18,7 @@ import {
   within,
 } from "../harness.ts";
 
-Deno.test("a TLS handshake that does not end is too slow, and holds up nobody", async () => {
+Deno.test("an unfinished TLS handshake ends as too slow, and delays nobody else", async () => {
   const { ca, certificate: cert, key } = await makeCertificates();
   await using server = serveTcp({ tls: { cert, key }, handshakeTimeout: 300 }, async (connection) => {
     await connection.write((await connection.readChunk())!);
@@ -33,7 +33,7 @@ Deno.test("a TLS handshake that does not end is too slow, and holds up nobody", 
   assertEquals(server.closed.get("too slow"), 2);
 });
 
-Deno.test("TLS that is no TLS, a wrong name and a wrong authority are told apart", async () => {
+Deno.test("connectTcp() tells apart an unknown authority, a wrong name and an invalid certificate", async () => {
   const { ca, certificate: cert, key } = await makeCertificates();
   await using server = serveTcp({ tls: { cert, key } }, () => {});
   const { port } = server.addr;
@@ -54,7 +54,7 @@ Deno.test("TLS that is no TLS, a wrong name and a wrong authority are told apart
   await assertRejects(() => connectTcp({}), RangeError, "expected a port or a path");
 });
 
-Deno.test("a server over TLS ends a half of the connection, and keeps the other open", async () => {
+Deno.test("a server over TLS reads on after the client's end, and answers", async () => {
   using folder = temporaryFolder();
   const { ca, serverArgs } = await certificatesIn(folder.path);
   await using server = await ServerProcess.start("exchange", {
@@ -71,7 +71,7 @@ Deno.test("a server over TLS ends a half of the connection, and keeps the other 
   assertEquals(await socket.read(answer), null);
 });
 
-Deno.test("who does not speak TLS, does not trust the other or stays silent is told apart in the log", async () => {
+Deno.test("the log tells apart clients without TLS, without trust in the server, and silent ones", async () => {
   using folder = temporaryFolder();
   const { serverArgs, clientArgs } = await certificatesIn(folder.path);
   await using server = await ServerProcess.start("sixteen", {
@@ -152,7 +152,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
   },
 });
 
-Deno.test("over TLS, too, a client that does not read what it is owed is not read from, and costs bounded memory", async () => {
+Deno.test("a client over TLS that does not read its answers is not read from, and costs bounded memory", async () => {
   const { ca, certificate, key } = await makeCertificates();
   await using server = serveTcp({ tls: { cert: certificate, key } }, async (connection) => {
     for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);
@@ -170,7 +170,7 @@ Deno.test("over TLS, too, a client that does not read what it is owed is not rea
   await sending;
 });
 
-Deno.test("what cannot be decrypted ends a connection as malformed, and a reset as a reset", async () => {
+Deno.test("undecryptable bytes end a connection as malformed, and a reset as reset", async () => {
   const { ca, certificate, key } = await makeCertificates();
   await using server = serveTcp({ tls: { cert: certificate, key }, idleTimeout: 20_000 }, async (connection) => {
     for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);

@@ -2,7 +2,7 @@ import { grantsOf, runClient, runServer, ServerProcess, temporaryFolder, within 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 
 Deno.test({
-  name: "a Unix socket is its owner's alone, gone at the end, and taken over only if nobody answers" +
+  name: "a Unix socket is open to its owner only, removed at the end, and replaced only if nobody answers" +
     (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
   ignore: Deno.build.os === "windows",
   async fn() {
@@ -49,7 +49,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a server that stops removes its own Unix socket alone, whatever stands in its place by then" +
+  name: "a server that stops removes only its own Unix socket, not a file that has taken its place" +
     (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
   ignore: Deno.build.os === "windows",
   async fn() {
@@ -99,7 +99,7 @@ const STARTS = `
 `;
 
 Deno.test({
-  name: "of two servers that start at once at a stale Unix socket one listens, the other says that it is in use" +
+  name: "of two servers that start at a stale Unix socket at once, one listens, the other reports that it is in use" +
     (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
   ignore: Deno.build.os === "windows",
   async fn() {

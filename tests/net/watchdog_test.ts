@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Watchdog } from "../../lib/net/_watchdog.ts";
 import { within } from "../harness.ts";
 
-Deno.test("a watchdog that is stopped by another one of the same moment stays stopped", async () => {
+Deno.test("a watchdog stopped by another one that expires at the same time stays stopped", async () => {
   const expired: string[] = [];
   const done = Promise.withResolvers<void>();
   // The same step is shared by all that are set in the same moment, so one of several pairs at least has it.

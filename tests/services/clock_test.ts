@@ -21,7 +21,7 @@ async function message(peer: RawPeer): Promise<string> {
   return await peer.receive(Number(header));
 }
 
-Deno.test("clock:server speaks first, then tells the time again and again", async () => {
+Deno.test("clock:server sends a welcome, then the time at each interval", async () => {
   await using server = await ServerProcess.start("clock", { args: ["--interval", "0.2"] });
   using peer = await server.connect();
   assertEquals(await message(peer), "Welcome to the server!");
@@ -34,7 +34,7 @@ Deno.test("clock:server speaks first, then tells the time again and again", asyn
   }
 });
 
-Deno.test("clock:server goes on for a client that only listens, also one that has ended its own side", async () => {
+Deno.test("clock:server serves a client that only listens, even if it has ended its side", async () => {
   await using server = await ServerProcess.start("clock", { args: ["--interval", "0.05"] });
   using peer = await server.connect();
   await peer.end();
@@ -48,7 +48,7 @@ Deno.test("clock:server goes on for a client that only listens, also one that ha
   assertMatch(await message(talker), /^The time is/);
 });
 
-Deno.test("a tick is told as Python prints a float, with a point always", () => {
+Deno.test("tick() formats the time as Python prints a float, always with a point", () => {
   const cases: [milliseconds: number, told: string][] = [
     [1_700_000_000_000, "1700000000.0"],
     [1_700_000_000_500, "1700000000.5"],
@@ -59,7 +59,7 @@ Deno.test("a tick is told as Python prints a float, with a point always", () => 
   for (const [milliseconds, told] of cases) assertEquals(tick(milliseconds), `The time is ${told}`);
 });
 
-Deno.test("a client that never reads is dropped, and no ticks pile up for it meanwhile", async () => {
+Deno.test("a client that never reads is closed, and no ticks are queued for it", async () => {
   // The system takes two messages, and then no more.
   const written: number[] = [];
   const write = (data: Uint8Array, closed: Promise<never>) =>
@@ -70,7 +70,7 @@ Deno.test("a client that never reads is dropped, and no ticks pile up for it mea
   assertEquals(written.length, 3, "two that were taken, and the one that was not");
 });
 
-Deno.test("ticks do not drift: a busy program makes one late, and the next comes at its time", async () => {
+Deno.test("ticks do not drift: after a late one the next comes at its time", async () => {
   const connection = new Connection(stubSocket());
   const clock = new TestClock();
   const times: number[] = [];
@@ -86,7 +86,7 @@ Deno.test("ticks do not drift: a busy program makes one late, and the next comes
   assertEquals(times, [0, 200, 400, 1000, 1200, 1400]);
 });
 
-Deno.test("a timer that goes off early makes no tick come twice", async () => {
+Deno.test("a timer that fires early repeats no tick", async () => {
   const connection = new Connection(stubSocket());
   const clock = new TestClock();
   const early: Clock = {
@@ -102,7 +102,7 @@ Deno.test("a timer that goes off early makes no tick come twice", async () => {
   assertEquals(times, [0, 45, 95, 145, 195]);
 });
 
-Deno.test("clock:server lets listeners go when it is told to stop", async () => {
+Deno.test("clock:server closes its connections when it is told to stop", async () => {
   await using server = await ServerProcess.start("clock", { args: ["--interval", "3600"] });
   using peer = await server.connect();
   await message(peer);
@@ -119,7 +119,7 @@ Deno.test("clock:client prints what it hears, and leaves after --count", async (
   assertEquals([code, stderr], [0, ""]);
 });
 
-Deno.test("clock:client waits for the next tick as long as the server stays, not for the rest of one", async () => {
+Deno.test("clock:client waits for the next tick without a deadline, but not for the rest of a tick", async () => {
   await using server = fakeServer(async (peer, held) => {
     await peer.send(textOf(headed("Welcome")));
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -134,7 +134,7 @@ Deno.test("clock:client waits for the next tick as long as the server stays, not
   });
 });
 
-Deno.test("clock:client fails when nobody welcomes it, or the server goes", async () => {
+Deno.test("clock:client fails without a welcome, and when the server leaves", async () => {
   await using silent = fakeServer((_, held) => held);
   const nothing = await runClient("clock", ["--port", String(silent.port), "--timeout", "0.2"]);
   assertEquals(nothing, { code: 1, stdout: "", stderr: "clock:client: Nothing came for 0.2 s\n" });

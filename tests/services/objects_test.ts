@@ -51,7 +51,7 @@ Deno.test("objects:client prints any plain data as Python does, a byte at a time
   }
 });
 
-Deno.test("objects:client says what it got instead, and fails without an object", async () => {
+Deno.test("objects:client reports what it received instead of an object, and fails without one", async () => {
   await using server = await ServerProcess.start("objects");
   const wrong = await runClient("objects", ["--port", String(server.port), "--format", "json"]);
   assertMatch(wrong.stderr, /; it looks like a pickle\n$/);
@@ -111,7 +111,7 @@ Deno.test("objects:client shows what it gets in time that grows with its bytes, 
   }
 });
 
-Deno.test("objects:client ends at a signal, also when nobody reads what it shows, and when nobody can", async () => {
+Deno.test("objects:client ends at a signal, even if nobody reads its output, or it is closed", async () => {
   await using server = serving(encodePickle("\0".repeat(1_000_000)));
   for (const signal of ["SIGINT", "SIGTERM", undefined] as const) {
     const process = command("objects", "client", { args: ["--port", String(server.port)] }, []).spawn();
@@ -129,7 +129,7 @@ Deno.test("objects:client ends at a signal, also when nobody reads what it shows
   }
 });
 
-Deno.test("an object in pieces is the object in words, wherever a piece ends", () => {
+Deno.test("repr() in pieces is the same text, wherever a piece ends", () => {
   for (let length = PIECE - 3; length < PIECE + 3; length++) {
     const text = "a".repeat(length) + "\u{1f600}".repeat(PIECE);
     assertEquals(repr(text), `'${text}'`);

@@ -71,7 +71,7 @@ function same(one: Uint8Array, other: Uint8Array): void {
   assertEquals(differs, -1, `byte ${differs} differs`);
 }
 
-Deno.test("mulberry32 draws what its author's does", () => {
+Deno.test("mulberry32() generates the numbers of the reference implementation", () => {
   const random = mulberry32(42);
   assertEquals([random(), random(), random()].map((number) => Math.floor(number * 2 ** 32)), [
     2581720956,
@@ -86,7 +86,7 @@ function pieces(options: FaultOptions, seed: number, chunks: Uint8Array[], conne
   return chunks.flatMap((chunk) => [...faults.steps(chunk)]).map(({ bytes }) => bytes.length);
 }
 
-Deno.test("cuts are the same for the same seed, and others for another seed, connection or direction", () => {
+Deno.test("cuts depend on the seed, the connection and the direction only", () => {
   const cut = { cut: [1, 7] } as const;
   const first = pieces(cut, 7, [pattern(1000)]);
   assertEquals(first, pieces(cut, 7, [pattern(1000)]));
@@ -98,7 +98,7 @@ Deno.test("cuts are the same for the same seed, and others for another seed, con
   assertEquals(pieces({ ...cut, direction: "down" }, 7, [pattern(1000)]), [1000]);
 });
 
-Deno.test("cuts stand at the same places however the bytes come", () => {
+Deno.test("cuts are at the same offsets however the bytes arrive", () => {
   const places = (lengths: number[]) => {
     let at = 0;
     return new Set(lengths.map((length) => at += length));
@@ -154,7 +154,7 @@ Deno.test("parts of messages are found in every framing, however the bytes come"
   }
 });
 
-Deno.test("a reset in a field falls between its first byte and its last, at a place the seed decides", () => {
+Deno.test("a reset in a field comes between its first and last byte, at an offset drawn from the seed", () => {
   const stream = concat([headed("one"), headed("a longer message"), headed("three")]);
   const placeOf = (options: FaultOptions, seed: number, size: number) => {
     const faults = new StreamFaults(checkFaults(options, false), seed, 1, "up");
@@ -179,7 +179,7 @@ Deno.test("a reset in a field falls between its first byte and its last, at a pl
   assertEquals(placeOf({ resetAt: 9, stopAfter: 5 }, 1, 3), { kind: "stop", at: 5 });
 });
 
-Deno.test("faults that make no sense are refused", async () => {
+Deno.test("invalid faults are rejected", async () => {
   const at = { listen: "tcp://127.0.0.1:0", to: "tcp://127.0.0.1:1" };
   const udp = { listen: "udp://127.0.0.1:0", to: "udp://127.0.0.1:1" };
   const cases: [options: ServeProxyOptions, words: string][] = [
@@ -207,7 +207,7 @@ Deno.test("faults that make no sense are refused", async () => {
   for (const [options, words] of cases) await assertRejects(() => serveProxy(options), Error, words);
 });
 
-Deno.test("a proxy that would pass on to itself is refused, whatever its address is called", async () => {
+Deno.test("a proxy that would connect to itself is rejected, in any notation of its address", async () => {
   const itself: [listen: string, to: string][] = [
     ["127.0.0.1:9000", "127.0.0.1:9000"],
     ["localhost:9000", "127.0.0.1:9000"],
@@ -242,7 +242,7 @@ Deno.test("a proxy that would pass on to itself is refused, whatever its address
   }
 });
 
-Deno.test("a loop of two UDP proxies comes to rest once both have all the clients they may have", async () => {
+Deno.test("a loop of two UDP proxies stops once both have reached their limit of clients", async () => {
   const open = () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const [client, ...free] = [open(), open(), open()];
   const [one, other] = free.map(({ addr }) => `udp://127.0.0.1:${(addr as Deno.NetAddr).port}`);
@@ -260,7 +260,7 @@ Deno.test("a loop of two UDP proxies comes to rest once both have all the client
   }
 });
 
-Deno.test("without faults, megabytes pass both ways at once, byte for byte", async () => {
+Deno.test("without faults, megabytes pass unchanged in both directions at once", async () => {
   const up = pattern(5_000_000);
   const down = up.toReversed();
   const got = Promise.withResolvers<Uint8Array>();
@@ -334,7 +334,7 @@ Deno.test("a client's reset arrives as a reset at the server, and a server's at 
   await new Promise<void>((resolve) => breaking.close(() => resolve()));
 });
 
-Deno.test("a reader who does not read stops the writer, and what is held for it has a bound", async () => {
+Deno.test("a peer that does not read stops the writer, and the proxy buffers a bounded amount", async () => {
   const held = Promise.withResolvers<void>();
   await using server = fakeServer(async (peer) => {
     await held.promise;
@@ -360,7 +360,7 @@ Deno.test("a reader who does not read stops the writer, and what is held for it 
   assertEquals(proxy.report.up, 60_000_000);
 });
 
-Deno.test("shutting down does not wait for a reader who does not read", async () => {
+Deno.test("shutdown() does not wait for a peer that does not read", async () => {
   await using server = fakeServer((_, held) => held);
   const proxy = await before(server.port);
   using peer = await RawPeer.connect(proxy.addr.port);
@@ -380,7 +380,7 @@ Deno.test("an aborted signal ends the proxy", async () => {
   await assertRejects(() => before(1, { signal: stop.signal }), DOMException);
 });
 
-Deno.test("--cut: the peer sees pieces of the given sizes, the same for the same seed", async () => {
+Deno.test("--cut: the peer receives chunks of the given sizes, the same for the same seed", async () => {
   await using server = serveEcho({ port: 0 });
   const run = async (seed: number) => {
     await using proxy = await before(server.addr.port, { cut: [1, 3], delay: 5, seed, direction: "down" });
@@ -402,7 +402,7 @@ Deno.test("--cut: the peer sees pieces of the given sizes, the same for the same
   assert(!places(await run(8)).every((place) => places(planned).includes(place)));
 });
 
-Deno.test("--delay holds each write back at least so long", async () => {
+Deno.test("--delay holds each write back for at least the given time", async () => {
   await using server = serveEcho({ port: 0 });
   await using proxy = await before(server.addr.port, { delay: 60 });
   using peer = await RawPeer.connect(proxy.addr.port);
@@ -415,7 +415,7 @@ Deno.test("--delay holds each write back at least so long", async () => {
   }
 });
 
-Deno.test("--rate limits what passes in a second", async () => {
+Deno.test("--rate limits the bytes per second", async () => {
   await using server = serveEcho({ port: 0 });
   await using proxy = await before(server.addr.port, { rate: 100_000, direction: "down" });
   using peer = await RawPeer.connect(proxy.addr.port);
@@ -427,7 +427,7 @@ Deno.test("--rate limits what passes in a second", async () => {
   assert(took > 450, `50,000 bytes at 100,000 a second took ${took} ms`);
 });
 
-Deno.test("--join passes on in one write what came in many", async () => {
+Deno.test("--join combines several reads into one write", async () => {
   const got = Promise.withResolvers<number[]>();
   await using server = fakeServer(async (peer) =>
     got.resolve((await readToEnd(peer)).chunks.map((chunk) => chunk.length))
@@ -439,7 +439,7 @@ Deno.test("--join passes on in one write what came in many", async () => {
   assertEquals(await got.promise, [20]);
 });
 
-Deno.test("--reset-at lets exactly so many bytes through, and resets both sides", async () => {
+Deno.test("--reset-at passes exactly the given number of bytes, and resets both sides", async () => {
   for (const count of [1, 7, 300_000]) {
     const got = Promise.withResolvers<{ data: Uint8Array; wasReset: boolean }>();
     await using server = fakeServer(async (peer) => {
@@ -458,7 +458,7 @@ Deno.test("--reset-at lets exactly so many bytes through, and resets both sides"
   }
 });
 
-Deno.test("--reset-at 0 resets before the first byte, and a range is drawn from", async () => {
+Deno.test("--reset-at 0 resets before the first byte, and a range is a random offset", async () => {
   await using server = serveEcho({ port: 0 });
   await using proxy = await before(server.addr.port, { resetAt: 0 });
   using peer = await RawPeer.connect(proxy.addr.port);
@@ -470,7 +470,7 @@ Deno.test("--reset-at 0 resets before the first byte, and a range is drawn from"
   assertEquals([...drawn].sort(), [3, 4, 5, 6]);
 });
 
-Deno.test("--reset-at in a stream that comes down", async () => {
+Deno.test("--reset-at --direction down resets the stream from the server", async () => {
   await using server = serveEcho({ port: 0 });
   await using proxy = await before(server.addr.port, { resetAt: 5, direction: "down" });
   using peer = await RawPeer.connect(proxy.addr.port);
@@ -479,7 +479,7 @@ Deno.test("--reset-at in a stream that comes down", async () => {
   assertEquals([textOf(data), wasReset], ["Hello", true]);
 });
 
-Deno.test("--reset-in resets inside the named part of the message asked for", async () => {
+Deno.test("--reset-in resets inside the named field of the given message", async () => {
   const got = Promise.withResolvers<{ data: Uint8Array; wasReset: boolean }>();
   await using server = fakeServer(async (peer) => {
     await peer.send("!");
@@ -495,7 +495,7 @@ Deno.test("--reset-in resets inside the named part of the message asked for", as
   assertEquals(wasReset, true);
 });
 
-Deno.test("--stop-after reads no more, so that the writer has to wait, while other connections go on", async () => {
+Deno.test("--stop-after stops reading, so that the writer blocks, while other connections continue", async () => {
   const got = Promise.withResolvers<string>();
   let first = true;
   await using server = fakeServer(async (peer, held) => {
@@ -520,7 +520,7 @@ Deno.test("--stop-after reads no more, so that the writer has to wait, while oth
   await stuffing;
 });
 
-Deno.test("a target that cannot be reached resets the client, and the proxy lives on", async () => {
+Deno.test("an unreachable target resets the client, and the proxy continues", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -533,7 +533,7 @@ Deno.test("a target that cannot be reached resets the client, and the proxy live
   assertEquals(server.connections, 1);
 });
 
-Deno.test("one connection too many is reset, and there is room again when one ends", async () => {
+Deno.test("a connection over the limit is reset, and a new one is accepted when one ends", async () => {
   await using server = serveEcho({ port: 0 });
   await using proxy = await before(server.addr.port, { maxConnections: 1 });
   using first = await RawPeer.connect(proxy.addr.port);
@@ -589,7 +589,7 @@ function planned(faults: FaultOptions & { seed: number }, count: number): string
   return Array.from({ length: count }, (_, number) => Array(fates.next().copies).fill(`N${number}`)).flat();
 }
 
-Deno.test("UDP: datagrams pass, and those lost and repeated are the same for the same seed", async () => {
+Deno.test("UDP: datagrams pass, and the seed decides which are lost and repeated", async () => {
   assertEquals(await throughUdp({ seed: 1 }, 50, 50), Array.from({ length: 50 }, (_, number) => `N${number}`));
   const faults = { lose: 30, repeat: 20, direction: "up", seed: 7 } as const;
   const expected = planned(faults, 200);
@@ -616,7 +616,7 @@ Deno.test("UDP: --delay holds datagrams back, in order", async () => {
   assert(performance.now() - began >= 49);
 });
 
-Deno.test("UDP: answers find their own client, strangers are not passed on, the longest silent client makes room", async () => {
+Deno.test("UDP: answers reach their own client, and the client silent for longest makes room for a new one", async () => {
   await using server = serveUppercase({ port: 0 });
   await using proxy = await serveProxy({
     listen: "udp://127.0.0.1:0",
@@ -662,7 +662,7 @@ async function ends(args: string[], permissions?: string[]): Promise<{ code: num
   return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
 }
 
-Deno.test("deno task proxy tells its seed and its faults, logs what it does, and ends at a signal with a report", async () => {
+Deno.test("deno task proxy logs its seed, its faults and what it does, and ends at a signal with a report", async () => {
   await using server = serveEcho({ port: 0 });
   const to = `tcp://127.0.0.1:${server.addr.port}`;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -702,7 +702,7 @@ Deno.test("deno task proxy tells its seed and its faults, logs what it does, and
   }
 });
 
-Deno.test("deno task proxy tells in plain words why a connection ended, with one of the reasons of every server", async () => {
+Deno.test("deno task proxy logs why a connection ended, with the same reasons as servers", async () => {
   const start = (to: number, ...more: string[]) => {
     const args = ["--listen", "tcp://127.0.0.1:0", "--to", `tcp://127.0.0.1:${to}`, "--log", "json", ...more];
     return new ServerProcess(command(args));
@@ -741,7 +741,7 @@ Deno.test("deno task proxy tells in plain words why a connection ended, with one
   await full.logged(/closed: refused \(The limit is 1 connection\)$/);
 });
 
-Deno.test("deno task proxy explains itself, and says in one line what is wrong", async () => {
+Deno.test("deno task proxy prints its help, and says in one line what is wrong", async () => {
   const help = await ends(["--help"]);
   assertEquals([help.code, help.stderr], [0, ""]);
   assertMatch(
@@ -824,7 +824,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a proxy that stops removes its own Unix socket alone, whatever stands in its place by then" +
+  name: "a proxy that stops removes only its own Unix socket, not a file that has taken its place" +
     (Deno.build.os === "windows" ? " (ignored: no Unix sockets here)" : ""),
   ignore: Deno.build.os === "windows",
   async fn() {

@@ -26,7 +26,7 @@ Deno.test("uppercase:server answers each datagram with its length and ASCII lett
   assertEquals(await ask(own.socket, server.port, largest), largest.fill(0x41));
 });
 
-Deno.test("uppercase:server answers whoever asked", async () => {
+Deno.test("uppercase:server answers each sender", async () => {
   await using server = await ServerProcess.start("uppercase");
   using one = udp();
   using two = udp();
@@ -75,7 +75,7 @@ function besieged(): Disposable & { port: number } {
   };
 }
 
-Deno.test("uppercase:client takes no answer from a stranger", async () => {
+Deno.test("uppercase:client ignores answers from other addresses", async () => {
   using server = besieged();
   const plain = await runClient("uppercase", ["--port", String(server.port), "hey"]);
   assertEquals([plain.code, plain.stdout], [0, "HEY\n"]);
@@ -84,7 +84,7 @@ Deno.test("uppercase:client takes no answer from a stranger", async () => {
   assertEquals(connected, { code: 0, stdout: "HEY\n", stderr: "" });
 });
 
-Deno.test("uppercase:client --to matches answers with servers, and does not lose its place to strangers", async () => {
+Deno.test("uppercase:client --to matches answers with servers, and reports other senders", async () => {
   await using server = await ServerProcess.start("uppercase");
   using other = besieged();
   const to = [`127.0.0.1:${server.port}`, `localhost:${server.port}`, `127.0.0.1:${other.port}`];
@@ -95,7 +95,7 @@ Deno.test("uppercase:client --to matches answers with servers, and does not lose
   assertEquals(result.code, 0);
 });
 
-Deno.test("uppercase:client gives up when an answer does not come, and says whose", async () => {
+Deno.test("uppercase:client gives up without an answer, and names the server", async () => {
   await using server = await ServerProcess.start("uppercase");
   using silent = udp();
   const late = new RegExp(`No answer from 127\\.0\\.0\\.1:${silent.port} within 0\\.3 s\n$`);
@@ -110,7 +110,7 @@ Deno.test("uppercase:client gives up when an answer does not come, and says whos
   assertEquals([result.code, result.stdout], [1, "HEY\n"]);
 });
 
-Deno.test("uppercase:client refuses a datagram longer than one can be", async () => {
+Deno.test("uppercase:client rejects a datagram that is too long", async () => {
   const line = "a".repeat(65_508);
   const result = await runClient("uppercase", ["--port", "9"], line);
   assertEquals(result.stderr, "uppercase:client: Cannot send a datagram of 65508 bytes: expected at most 65507\n");
