@@ -1,5 +1,5 @@
-// What strangers do to a server on purpose, against the real programs: slowness, floods, resets, exhaustion. The server
-// lives, says what it was, and serves a correct client meanwhile or after it.
+// Attacks on the real programs: slow clients, floods, resets, exhaustion. The server survives, logs the reason, and serves
+// a correct client during the attack or after it.
 
 import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -16,18 +16,18 @@ import {
   textOf,
 } from "./harness.ts";
 
-/** A program, as its attackers and a correct client know it. */
+/** A program to attack. */
 interface Target {
   service: string;
   args?: string[];
-  /** A message, and how much of it is its header. */
+  /** A message, and the length of its header. */
   message: Uint8Array;
   header: number;
-  /** What a correct client says and hears. */
+  /** Plays a correct client. */
   served: (server: ServerProcess) => Promise<void>;
 }
 
-/** Waits for a promise, but no longer than so many milliseconds. */
+/** Waits for a promise, at most the given number of milliseconds. */
 async function briefly(promise: Promise<unknown>, milliseconds: number): Promise<void> {
   let timer;
   const late = new Promise((resolve) => timer = setTimeout(resolve, milliseconds));
@@ -35,7 +35,7 @@ async function briefly(promise: Promise<unknown>, milliseconds: number): Promise
   clearTimeout(timer);
 }
 
-/** A client that says one thing, ends its side, and must hear exactly one answer. */
+/** A client that sends a question, ends its side, and expects exactly one answer. */
 function answers(question: string | Uint8Array, answer: string): Target["served"] {
   return async (server) => {
     using peer = await server.connect();
@@ -45,7 +45,7 @@ function answers(question: string | Uint8Array, answer: string): Target["served"
   };
 }
 
-/** Two members of a chat, the first of whom hears the second. */
+/** Two members of a chat: the first receives a message of the second. */
 async function chats(server: ServerProcess): Promise<void> {
   const { port } = server;
   using ann = await RawPeer.connect(port);
@@ -55,7 +55,7 @@ async function chats(server: ServerProcess): Promise<void> {
   const heard = ann.receive(10 + 3 + 10 + 2);
   let came = false;
   heard.then(() => came = true, () => {});
-  // Said again until it is heard: Ann may not be a member yet. She talks as well, so that she is not idle.
+  // Repeats, since Ann may not be a member yet. She sends too, so that she is not idle.
   while (!came) {
     await ann.send(headed("hm"));
     await bob.send(headed("hi"));
@@ -117,7 +117,7 @@ const TARGETS: Target[] = [
   },
 ];
 
-/** How many slow clients there are, how many bytes they would send at the most, and how often one, in milliseconds. */
+/** Number of slow clients, most bytes that each sends, and milliseconds between bytes. */
 const SLOW = 300;
 const DRIPS = 15;
 const DRIP_EVERY = 200;
@@ -133,7 +133,7 @@ for (const { service, args = [], message, served } of TARGETS) {
       const ended = peer.receiveAll().finally(() => open--);
       let going = true;
       ended.then(() => going = false);
-      // Each byte comes long before the deadline of any one; what counts is when the message began.
+      // Every byte comes long before a deadline between bytes. The deadline of the message counts.
       let at = 0;
       while (going && at < DRIPS) {
         await peer.send(message.subarray(at, ++at)).catch(() => {});
@@ -194,7 +194,7 @@ Deno.test("echo:server holds 200 connections of a flood of 300, refuses 100 at o
   assertMatch(String((await server.logged(/since the start/)).counts), /\b100 refused\b/);
 });
 
-/** When a client breaks off, and as what it may end. */
+/** Stages of an exchange at which a client resets its connection. */
 const STAGES: [stage: string, play: (socket: ReturnType<typeof connect>, target: Target) => unknown][] = [
   ["before it says anything", () => {}],
   ["after part of a header", (socket, { message, header }) => sent(socket, message.subarray(0, Math.ceil(header / 2)))],
@@ -204,7 +204,7 @@ const STAGES: [stage: string, play: (socket: ReturnType<typeof connect>, target:
   ["during the answer", async (socket, { message }) => {
     const answered = new Promise((resolve) => socket.once("data", resolve));
     await briefly(Promise.race([sent(socket, message), answered]), 100);
-    // A chat answers nobody, and exchange nothing before the end.
+    // The chat does not answer, nor does exchange before the end.
     await briefly(answered, 100);
   }],
   ["after it ended its side", async (socket, { message }) => {
@@ -213,7 +213,7 @@ const STAGES: [stage: string, play: (socket: ReturnType<typeof connect>, target:
   }],
 ];
 
-/** Writes, and waits until it is written or nobody reads it. */
+/** Writes, and waits until that is done or blocked. */
 async function sent(socket: ReturnType<typeof connect>, data: Uint8Array): Promise<void> {
   const written = new Promise<void>((resolve) => socket.write(data, () => resolve()));
   await briefly(written, 100);
@@ -236,7 +236,7 @@ for (const target of TARGETS) {
       socket.resetAndDestroy();
       await gone;
       const { reason } = await server.logged(new RegExp(`^${address} closed`));
-      // Who has said all, or is owed nothing more, may have finished before the reset came.
+      // A complete exchange may finish before the reset arrives.
       const complete = /after the message|answer|ended its side/.test(stage) || service === "objects";
       const allowed = [
         "reset",
@@ -310,7 +310,7 @@ Deno.test({
   },
 });
 
-/** Sends many datagrams from many sockets, and gives what came back, as long as it takes to send them. */
+/** Sends many datagrams from many sockets, and returns the answers that come meanwhile. */
 async function flood(port: number, datagrams: Uint8Array[], sockets: number): Promise<Uint8Array[]> {
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
   const got: Uint8Array[] = [];
@@ -326,7 +326,7 @@ async function flood(port: number, datagrams: Uint8Array[], sockets: number): Pr
   return got;
 }
 
-/** Asks until there is an answer: a flood fills the server's buffer, and the system drops what does not fit. */
+/** Asks until there is an answer: during a flood the system drops datagrams that do not fit the server's buffer. */
 async function answered(port: number, question: string, times = 100): Promise<string> {
   for (let asked = 0; asked < times; asked++) {
     using peer = await connectUdp({ port });
@@ -392,7 +392,7 @@ Deno.test("exchange:server told to stop twice, half a second apart, closes a req
   await server.logged(/connected/);
   server.process.kill("SIGTERM");
   await server.logged(/letting 1 connection finish/);
-  // Half a second is what tells a second request from the same one.
+  // A signal counts as a second request half a second after the first.
   await new Promise((resolve) => setTimeout(resolve, 600));
   const began = performance.now();
   server.process.kill("SIGTERM");
@@ -414,7 +414,7 @@ for (
     await using server = await ServerProcess.start(service, { args });
     using peer = await server.connect();
     const questions = Array.from({ length: 500 }, (_, number) => message(number));
-    // All but half of the last one, and no answer is read.
+    // All but half of the last one. No answer is read yet.
     const all = questions.join("");
     const rest = all.slice(-500);
     await peer.send(all.slice(0, -500));

@@ -1,6 +1,6 @@
 import { type Exchange, EXCHANGES } from "../scripts/demo/exchanges.ts";
 
-/** What differs from the demo, which waits so that people can watch, and measures. */
+/** Differences from the demo, which pauses so that people can watch, and measures. */
 const QUICK: Record<string, Partial<Exchange>> = {
   clock: { servers: [["--interval", "0.05"]] },
   lines: {

@@ -1,4 +1,4 @@
-// One client that sends as fast as it can, and another that asks one question after the other, at the real programs.
+// Clients that send as fast as they can, and one that asks a question at a time, against the real programs.
 
 import { concat } from "@std/bytes/concat";
 import { assert, assertEquals } from "@std/assert";
@@ -24,9 +24,9 @@ const TARGETS: Target[] = [
   { service: "fixed", args: ["--length", "1"], flood: bytes("x"), question: "y", answer: "y" },
 ];
 
-/** How many round trips the other client makes. On a starved server the first one ends when the flood does. */
+/** Number of round trips of the polite client. On a starved server the first one takes as long as the flood. */
 const ROUND_TRIPS = 20;
-/** How many greedy clients there are. */
+/** Number of greedy clients. */
 const GREEDY = 3;
 
 /** As many messages as fit into a large write. */
@@ -34,7 +34,7 @@ function block(message: Uint8Array): Uint8Array {
   return concat(Array.from({ length: Math.floor(256 * 1024 / message.length) }, () => message));
 }
 
-/** Sends a block again and again, and drops the answers, until the connection is closed. */
+/** Sends a block repeatedly, and drops the answers, until the connection is closed. */
 async function flood({ socket }: RawPeer, block: Uint8Array): Promise<void> {
   const send = async () => {
     for (let rest = block;; rest = rest.length > 0 ? rest : block) rest = rest.subarray(await socket.write(rest));

@@ -21,7 +21,7 @@ export function textOf(data: Uint8Array): string {
   return decoder.decode(data);
 }
 
-/** A server as its own process, to be spoken to in raw bytes. */
+/** A server in its own process, and raw connections to it. */
 export class ServerProcess extends Server {
   /** Connects to it. */
   connect(): Promise<RawPeer> {
@@ -40,7 +40,7 @@ export class ServerProcess extends Server {
   }
 }
 
-/** A TCP connection spoken over in raw bytes, with nothing of ours in between. */
+/** A plain TCP connection, without the library. */
 export class RawPeer implements Disposable {
   readonly socket: Deno.TcpConn;
   #closed = false;
@@ -54,7 +54,7 @@ export class RawPeer implements Disposable {
     return new RawPeer(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
-  /** Its own address, as servers log it. */
+  /** This side's address, as servers log it. */
   get address(): string {
     const { hostname, port } = this.socket.localAddr;
     return `${hostname}:${port}`;
@@ -71,7 +71,7 @@ export class RawPeer implements Disposable {
     await this.socket.closeWrite();
   }
 
-  /** Reads exactly so many bytes. */
+  /** Reads exactly the given number of bytes. */
   async receive(length: number): Promise<string> {
     const data = new Uint8Array(length);
     for (let at = 0; at < length;) {
@@ -84,7 +84,7 @@ export class RawPeer implements Disposable {
     return textOf(data);
   }
 
-  /** Reads what comes until the other side ends, a reset included. */
+  /** Reads until the peer ends or resets the connection. */
   async receiveAll(): Promise<string> {
     const chunks: Uint8Array[] = [];
     try {
@@ -111,8 +111,8 @@ export class RawPeer implements Disposable {
 }
 
 /**
- * A TCP server in a few lines, for clients to be tried against: what a connection gets is the test's to say. It is
- * closed when `serve` is done; `held` is fulfilled when the test is, for one that is to stay.
+ * A TCP server for tests of clients. `serve` handles a connection, which is closed when it returns; `held` resolves when
+ * the test ends, for connections that stay open.
  */
 export function fakeServer(
   serve: (peer: RawPeer, held: Promise<void>) => Promise<unknown>,
@@ -168,7 +168,7 @@ export function oneConnection(
   };
 }
 
-/** Every service but the proxy, which has one side and options of its own. */
+/** Every service but the proxy, which has no client and its own options. */
 export const SERVICES: string[] = [...Deno.readDirSync(new URL("../services", import.meta.url))]
   .map(({ name }) => name.replaceAll("_", "-")).filter((name) => name !== "proxy").sort();
 
@@ -185,7 +185,7 @@ export async function certificatesIn(
   return { ca, cert, key, serverArgs, clientArgs: ["--tls-ca", paths.ca] };
 }
 
-/** A folder for files of one test, the only place where tests may write; disposing of it removes it. */
+/** A folder for the files of one test, in the only place where tests may write. Disposing of it removes it. */
 export function temporaryFolder(): Disposable & { path: string } {
   const parent = `${import.meta.dirname}/temporary`;
   Deno.mkdirSync(parent, { recursive: true });
@@ -193,7 +193,7 @@ export function temporaryFolder(): Disposable & { path: string } {
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-/** Whether the system has a program that can do what a test needs: it is run with the arguments, and must succeed. */
+/** Whether the system has a program that succeeds with the arguments. */
 export function hasProgram(name: string, ...args: string[]): boolean {
   try {
     return new Deno.Command(name, { args, stdout: "null", stderr: "null" }).outputSync().success;
@@ -202,7 +202,7 @@ export function hasProgram(name: string, ...args: string[]): boolean {
   }
 }
 
-/** A socket that does as it is told, for what no real one can be made to do in time. Its reads end when it is closed. */
+/** A socket with scripted reads and writes. Closing it ends pending reads. */
 export function stubSocket(behaviour: {
   read?: () => Promise<number | null>;
   write?: (data: Uint8Array, closed: Promise<never>) => Promise<number>;
@@ -225,19 +225,19 @@ export function stubSocket(behaviour: {
   return socket as Deno.TcpConn;
 }
 
-/** Waits until nobody listens at a port: the runtime lets go of it a little after a listener is closed. */
+/** Waits until nobody listens at a port: the runtime releases it a little after a listener is closed. */
 export async function untilNobodyListens(port: number): Promise<void> {
   const refused = async () => {
     try {
       while (true) (await RawPeer.connect(port)).close();
     } catch {
-      // Refused, or reset in the very moment of the end.
+      // Refused, or reset while the listener closes.
     }
   };
   await within(refused(), `nobody to listen at port ${port}`);
 }
 
-/** A connection that is broken off with a reset. Deno has no SO_LINGER, so it goes through node:net. */
+/** Connects and resets the connection. Deno has no SO_LINGER, so this uses node:net. */
 export async function reset(port: number, data = ""): Promise<void> {
   const { connect } = await import("node:net");
   await new Promise<void>((resolve, reject) => {

@@ -3,7 +3,7 @@ import { concat } from "@std/bytes/concat";
 import { encodePickle } from "@wirebench/wirebench/framing";
 import { bytes, fakeServer, headed, runClient, ServerProcess } from "./harness.ts";
 
-/** What programs say first, those of the bench and those of the world, and what that looks like. */
+/** First bytes of programs, and what they look like. */
 const OPENINGS: Record<string, [opening: Uint8Array, looksLike: string]> = {
   browser: [bytes("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), "an HTTP request"],
   tls: [concat([Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3), new Uint8Array(506).fill(0xe5)]), "a TLS hello"],
@@ -16,13 +16,13 @@ const OPENINGS: Record<string, [opening: Uint8Array, looksLike: string]> = {
   littleEndian: [Uint8Array.of(5, 0, 0, 0, ...bytes("hello")), "a length of 4 bytes, the least significant first"],
 };
 
-/** What each framed server cannot tell from messages of its own. */
+/** Openings that each server cannot tell from its own messages. */
 const SERVERS: Record<string, string[]> = {
   // 16 bytes of anything are a message.
   sixteen: ["browser", "tls", "ssh", "pickle", "sixteen"],
   // Text may be the beginning of a message.
   fixed: ["sixteen"],
-  // Lines of text, whatever they say, and bytes that happen to be text too.
+  // Any lines of text, and binary bytes that happen to be UTF-8.
   delimited: ["browser", "ssh", "chat", "lines", "sixteen", "bigEndian", "littleEndian"],
   lines: ["browser", "ssh", "chat", "lines", "sixteen", "bigEndian", "littleEndian"],
   tagged: [],

@@ -79,7 +79,7 @@ Deno.test("parseCommandLine() reads options by their table, and fills in default
   assertEquals(parseCommandLine(command, ["--loud=false"]).values.loud, false);
 });
 
-/** Wrong command lines, and what is said about each. */
+/** Wrong command lines, and the error for each. */
 const WRONG: [args: string[], words: string][] = [
   [["--nope"], "Unknown option --nope"],
   [["-x"], "Unknown option -x"],

@@ -9,7 +9,7 @@ import {
 } from "../harness.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 
-/** What a server needs to run without a person. */
+/** Arguments that a server needs to run without a terminal. */
 const REQUIRED: Record<string, string[]> = { "udp-chat": ["--reply", "fine"] };
 
 for (const service of SERVICES) {
@@ -72,7 +72,7 @@ Deno.test("--workers is rejected where it is not available", async () => {
   const unix = await runServer("echo", ["--workers", "2", "--unix", "/tmp/wirebench-echo.sock"]);
   assertEquals(unix.code, 2);
   assertMatch(unix.stderr, /^echo:server: --unix and --workers do not go together; see [^\n]*\n$/);
-  // All that has to be granted is named, since a grant replaces those of the set.
+  // The error names all paths, since a flag replaces the list of the set.
   const elsewhere = await runServer("echo", ["--workers", "2", "--tls-cert", "/tmp/c.pem", "--tls-key", "/tmp/k.pem"]);
   assertEquals(elsewhere.code, 1);
   assertMatch(elsewhere.stderr, /--allow-read=\/tmp\/c\.pem,\/tmp\/k\.pem,[^ ]*\/lib\/,[^ ]*\/echo\/ services\/echo/);

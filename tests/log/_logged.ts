@@ -7,7 +7,7 @@ export async function logged(write: (log: Log) => unknown, options: LogOptions =
   const written: Uint8Array[] = [];
   const writer = {
     write(data: Uint8Array) {
-      // Partial, as a pipe's writes may be.
+      // A partial write, as on a pipe.
       const part = data.subarray(0, 1000);
       written.push(part.slice());
       return Promise.resolve(part.length);

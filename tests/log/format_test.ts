@@ -16,7 +16,7 @@ Deno.test("the text log has the form that the tutorials print, with an en dash",
   );
 });
 
-/** What a stranger might send, and what stands in the log for it. */
+/** Bytes that an attacker might send, and how the log shows them. */
 const ATTACKS: [sent: string | Uint8Array, shown: string][] = [
   ["a\n[10:53:16 – Server]: Listening at 6.6.6.6:6", "a\\n\\x5b10:53:16 – Server]: Listening at 6.6.6.6:6"],
   ["\u200d[10:53:16 – Server]: x", "\u200d\\x5b10:53:16 – Server]: x"],

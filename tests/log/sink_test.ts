@@ -13,7 +13,7 @@ Deno.test("nothing is lost at the end of the program: 100,000 lines", async () =
 });
 
 Deno.test("a record is written at once, even right after another write", async () => {
-  // A record that came between the end of a write and the note that it had ended once waited for the next one.
+  // A record logged between the end of a write and the flag for it was once not written until the next one.
   for (let turns = 0; turns < 20; turns++) {
     let written = "";
     const writer = {

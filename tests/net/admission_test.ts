@@ -47,7 +47,7 @@ Deno.test("limits of connections hold across threads, in total and per address",
   assertEquals(openConnections(memory), 5);
   one.leave("203.0.113.9");
   assertEquals(other.enter("203.0.113.9"), undefined);
-  // What a thread that failed had counted is forgotten.
+  // The counts of a thread that has failed are dropped.
   clearCounts({ memory, row: 0 });
   assertEquals(openConnections(memory), 2);
   assertEquals(other.enter("203.0.113.1"), undefined);

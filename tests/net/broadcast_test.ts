@@ -140,7 +140,7 @@ Deno.test("a subscriber that leaves gets all that was published before, and noth
   await using room = await oneSubscriber("disconnect", 16_000_000);
   const before = 20_000;
   for (let number = 0; number < before; number++) {
-    // Its own messages in between make short runs, which are gathered.
+    // Its own messages split the log into short runs, which are written together.
     const mine = number % 5 === 0;
     room.room.publish([numbered(number)], mine ? room.member : undefined);
     if (number % 1000 === 0) await turn();

@@ -3,7 +3,7 @@ import { ConnectionError, connectTcp, serveTcp } from "@wirebench/wirebench/net"
 import { oneConnection, within } from "../harness.ts";
 
 Deno.test("connectTcp() gives up at its timeout, and when its signal aborts", async () => {
-  // A listener whose backlog is full answers no more.
+  // A listener with a full backlog does not answer.
   const full = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
   const { port } = full.addr;
   const waiting: Deno.TcpConn[] = [];

@@ -19,11 +19,11 @@ Deno.test({
     }
     assertEquals(answers, [...Array(5).fill("x"), ...Array(7).fill("refused")]);
     await server.logged(/refused \(The limit is 5 connections\)/);
-    // A place that was left is anybody's.
+    // Any worker may use a place that becomes free.
     await peers[0]!.end();
     assertEquals(await peers[0]!.receiveAll(), "");
     await server.logged(/closed: finished/);
-    // The client sees the end a moment before another thread sees the place.
+    // The client sees the end a moment before another thread sees the free place.
     let next = await server.connect();
     for (;; next = await server.connect()) {
       await next.send("y").catch(() => {});

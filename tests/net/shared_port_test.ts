@@ -29,7 +29,7 @@ for (
       const refused = servers[started.findIndex(({ status }) => status === "rejected")]!;
       assertEquals((await refused.process.status).code, 1);
       assertMatch(refused.strays.join("\n"), new RegExp(`^${service}:server: 127.0.0.1:${port} is in use: [^\n]*$`));
-      // Each connection comes to the one that listens.
+      // The server that listens gets every connection.
       for (let count = 0; count < 20; count++) {
         using peer = await RawPeer.connect(port);
         await peer.send("x");

@@ -175,7 +175,7 @@ Deno.test("undecryptable bytes end a connection as malformed, and a reset as res
   await using server = serveTcp({ tls: { cert: certificate, key }, idleTimeout: 20_000 }, async (connection) => {
     for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);
   });
-  // A relay that says something of its own in the middle of the stream, or breaks it off.
+  // A relay that injects bytes into the stream, or resets it.
   for (const fault of ["malformed", "reset"] as const) {
     let inject = () => {};
     const relay = net.createServer((client) => {

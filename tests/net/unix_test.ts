@@ -26,7 +26,7 @@ Deno.test({
     assertEquals(nobody.code, 1);
     assertMatch(nobody.stderr, /^echo:client: There is no .*\/s: start the server/);
 
-    // What a killed server leaves behind is taken over.
+    // The socket of a killed server is replaced.
     await using killed = await ServerProcess.start("echo", server);
     await killed.kill();
     assert(Deno.lstatSync(path).isSocket);
@@ -39,7 +39,7 @@ Deno.test({
     assertEquals([nowhere.code, nowhere.stderr], [1, "echo:server: There is no folder for /tmp/no/folder/s\n"]);
     const long = await runServer("echo", ["--unix", `/tmp/${"x".repeat(200)}`], { permissions: ["-A"] });
     assertMatch(long.stderr, /^echo:server: Cannot listen at a path of 205 bytes: expected at most \d+\n$/);
-    // A file of another kind is not.
+    // A file of another kind is kept.
     Deno.writeTextFileSync(path, "precious");
     const refused = await runServer("echo", args, server);
     assertEquals(refused.code, 1);
@@ -77,7 +77,7 @@ Deno.test({
   },
 });
 
-/** Starts a server at each path in turn, at the same moment as another process, and prints what becomes of each. */
+/** Starts a server at each path in turn, at the same time as another process, and prints the outcomes. */
 const STARTS = `
   import { removeStaleSocket, serveTcp } from "${new URL("../../lib/net/mod.ts", import.meta.url)}";
   const [start, ...paths] = Deno.args;

@@ -22,7 +22,7 @@ async function join(server: ServerProcess, name: string): Promise<RawPeer> {
   return peer;
 }
 
-/** What the others get when somebody says something. */
+/** What the other members get when one sends a message. */
 function said(name: string, text: string): string {
   return textOf(concat([headed(name), headed(text)]));
 }
@@ -152,7 +152,7 @@ Deno.test("chat:server --slow drop-oldest keeps a member that does not read, and
   }
   await server.logged(/^"deaf" at 127\.0\.0\.1:\d+ is too slow: \d+ bytes dropped$/);
   await talker.end();
-  // The deaf one is still there, and what it gets are whole messages.
+  // The slow member is still connected, and gets whole messages.
   await deaf.end();
   const got = await deaf.receiveAll();
   assertEquals(got.length % (10 + 6 + 10 + text.length), 0);
@@ -167,7 +167,7 @@ Deno.test("chat:server --max-lag below the size of one read does not disconnect 
   using talker = await server.connect();
   await talker.send(headed("a long name to be said each time".padEnd(64)));
   for (const name of ["listener", "a long name"]) await server.logged(new RegExp(`"${name}.*joined`));
-  // Empty texts: each costs the others nine times what it costs its sender.
+  // Empty texts: the others get nine times as many bytes as the sender writes.
   const count = 20_000;
   const talking = talker.send(textOf(headed("")).repeat(count));
   await listener.receive(count * (10 + 64 + 10));
@@ -272,7 +272,7 @@ Deno.test("chat:client requires --name without a terminal", async () => {
   assertEquals(invalid.code, 2);
 });
 
-/** Runs a command on a terminal of its own. */
+/** Whether script(1) can run a command on a terminal. */
 const hasScript = Deno.build.os === "linux" && hasProgram("script", "-qec", "true", "/dev/null");
 
 Deno.test({
@@ -294,7 +294,7 @@ Deno.test({
     let screen = "";
     const showing = terminal.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const shows = async (pattern: RegExp) => {
-      // What is written, without the movements of the cursor.
+      // The text on the screen, without cursor movements.
       // deno-lint-ignore no-control-regex
       while (!pattern.test(screen.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, ""))) {
         const { value, done } = await within(showing.read(), () => `${pattern} in ${JSON.stringify(screen)}`);

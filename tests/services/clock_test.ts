@@ -60,7 +60,7 @@ Deno.test("tick() formats the time as Python prints a float, always with a point
 });
 
 Deno.test("a client that never reads is closed, and no ticks are queued for it", async () => {
-  // The system takes two messages, and then no more.
+  // The system accepts two messages, then blocks.
   const written: number[] = [];
   const write = (data: Uint8Array, closed: Promise<never>) =>
     written.push(data.length) <= 2 ? Promise.resolve(data.length) : closed;

@@ -28,7 +28,7 @@ Deno.test("echo:server sends back all of 12 MB to a client that reads slowly", a
   using peer = await server.connect();
   const sent = new Uint8Array(12_000_000).map((_, index) => (index * 31) ^ (index >> 8));
   const sending = peer.send(sent).then(() => peer.end());
-  // A full buffer at each turn before anything is read: the server cannot write, and waits.
+  // The client reads a little per turn, so the buffers are full and the server has to wait.
   let received = 0;
   const buffer = new Uint8Array(64 * 1024);
   for (let count; (count = await peer.socket.read(buffer)) !== null;) {
@@ -71,7 +71,7 @@ Deno.test({
     (Deno.build.os === "windows" ? " (ignored: no ulimit here)" : ""),
   ignore: Deno.build.os === "windows",
   async fn() {
-    // Some 30 descriptors are Deno's own.
+    // Deno itself uses about 30 descriptors.
     await using server = await ServerProcess.start("echo", { wrapper: ["sh", "-c", 'ulimit -n 60 && exec "$0" "$@"'] });
     const peers = await Promise.all(Array.from({ length: 80 }, () => server.connect()));
     assertMatch((await server.logged(/Cannot accept/)).message, /Too many open files/);
@@ -133,7 +133,7 @@ Deno.test("echo:server takes two signals at once for one, as from Ctrl-C under a
   await server.logged(/letting 1 connection finish/);
   await peer.send("still served");
   assertEquals(await peer.receive(12), "still served");
-  // Half a second is what tells a second request from the same one: the one wait that is for a time.
+  // A signal counts as a second request half a second after the first.
   await new Promise((resolve) => setTimeout(resolve, 600));
   server.process.kill("SIGINT");
   assertEquals(await peer.receiveAll(), "");

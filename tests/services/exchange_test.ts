@@ -30,7 +30,7 @@ Deno.test({
   },
 });
 
-/** How much memory a process has. */
+/** Resident memory of a process in bytes. */
 function memoryOf(pid: number): number {
   const { stdout } = new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] }).outputSync();
   return Number(new TextDecoder().decode(stdout)) * 1024;

@@ -32,7 +32,7 @@ function before(port: number, faults: Omit<ServeProxyOptions, "listen" | "to"> =
   return serveProxy({ listen: "tcp://127.0.0.1:0", to: `tcp://127.0.0.1:${port}`, ...faults });
 }
 
-/** Reads to the end, and says whether that was a reset. */
+/** Reads to the end, and returns whether that was a reset. */
 async function readToEnd(peer: RawPeer): Promise<{ chunks: Uint8Array[]; data: Uint8Array; wasReset: boolean }> {
   const chunks: Uint8Array[] = [];
   let wasReset = false;
@@ -50,7 +50,7 @@ async function readToEnd(peer: RawPeer): Promise<{ chunks: Uint8Array[]; data: U
   return { chunks, data: concat(chunks), wasReset };
 }
 
-/** Whether whoever connects to a port is reset, be it as soon as that. */
+/** Whether a connection to a port is reset, possibly while it is made. */
 async function resets(port: number): Promise<boolean> {
   try {
     using peer = await RawPeer.connect(port);
@@ -60,7 +60,7 @@ async function resets(port: number): Promise<boolean> {
   }
 }
 
-/** Bytes that tell where in the stream they stand. */
+/** Bytes that depend on their offset. */
 function pattern(length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(length).map((_, index) => (index * 31) ^ (index >> 8) ^ (index >> 16));
 }
@@ -80,7 +80,7 @@ Deno.test("mulberry32() generates the numbers of the reference implementation", 
   ]);
 });
 
-/** The lengths of the writes that chunks become. */
+/** Lengths of the writes for some chunks. */
 function pieces(options: FaultOptions, seed: number, chunks: Uint8Array[], connection = 1): number[] {
   const faults = new StreamFaults(checkFaults(options, false), seed, connection, "up");
   return chunks.flatMap((chunk) => [...faults.steps(chunk)]).map(({ bytes }) => bytes.length);
@@ -219,7 +219,7 @@ Deno.test("a proxy that would connect to itself is rejected, in any notation of 
     ["0.0.0.0:9000", "localhost:9000"],
     ["[::]:9000", "[::1]:9000"],
     ["[::]:9000", "127.0.0.1:9000"],
-    // To connect to no address is to connect to this machine.
+    // Connecting to 0.0.0.0 or :: reaches this machine.
     ["127.0.0.1:9000", "0.0.0.0:9000"],
     ["[::1]:9000", "[::]:9000"],
     ["0.0.0.0:9000", "0.0.0.0:9000"],
@@ -233,7 +233,7 @@ Deno.test("a proxy that would connect to itself is rejected, in any notation of 
       `Cannot pass on to ${to}: the proxy itself listens there`,
     );
   }
-  // The same port of another address is somebody else's.
+  // The same port at another address is another endpoint.
   const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = free.addr;
   free.close();
@@ -391,7 +391,7 @@ Deno.test("--cut: the peer receives chunks of the given sizes, the same for the 
     same(data, pattern(40));
     return chunks.map(({ length }) => length);
   };
-  // A busy machine may read two pieces at once, which is no other cut: so the places are compared, not the pieces.
+  // On a busy machine one read may return two chunks. So the test compares offsets, not lengths.
   const planned = [...new StreamFaults({ cut: [1, 3] }, 7, 1, "down").steps(pattern(40))].map(({ bytes }) =>
     bytes.length
   );
@@ -443,7 +443,7 @@ Deno.test("--reset-at passes exactly the given number of bytes, and resets both 
   for (const count of [1, 7, 300_000]) {
     const got = Promise.withResolvers<{ data: Uint8Array; wasReset: boolean }>();
     await using server = fakeServer(async (peer) => {
-      // Spoken first: who is reset before being accepted is never seen.
+      // It speaks first: a connection reset before it is accepted is never seen.
       await peer.send("!");
       got.resolve(await readToEnd(peer));
     });
@@ -542,7 +542,7 @@ Deno.test("a connection over the limit is reset, and a new one is accepted when 
   assert(await resets(proxy.addr.port));
   await first.end();
   await first.receiveAll();
-  // The proxy learns of the last end a little later than the client.
+  // The proxy sees the end a little later than the client.
   const room = async () => {
     for (;;) {
       try {
@@ -557,7 +557,7 @@ Deno.test("a connection over the limit is reset, and a new one is accepted when 
   await within(room(), "room for a third connection");
 });
 
-/** Sends datagrams through a proxy to the uppercase server, and gives what came back. */
+/** Sends datagrams through a proxy to the uppercase server, and returns the answers. */
 async function throughUdp(faults: FaultOptions & { seed: number }, count: number, expected: number): Promise<string[]> {
   await using server = serveUppercase({ port: 0 });
   await using proxy = await serveProxy({
@@ -572,7 +572,7 @@ async function throughUdp(faults: FaultOptions & { seed: number }, count: number
   })();
   for (let number = 0; number < count; number++) {
     await socket.send(bytes(`n${number}`), proxy.addr);
-    // Not so fast that the system loses some by itself.
+    // Pauses, so that the system does not drop any itself.
     if (number % 20 === 19) await new Promise((resolve) => setTimeout(resolve, 1));
   }
   try {
@@ -583,7 +583,7 @@ async function throughUdp(faults: FaultOptions & { seed: number }, count: number
   return answers;
 }
 
-/** What is to come of datagrams that go one way: their numbers, in order. */
+/** The datagrams that are expected to arrive: their numbers, in order. */
 function planned(faults: FaultOptions & { seed: number }, count: number): string[] {
   const fates = new DatagramFaults(checkFaults(faults, true), faults.seed, 1, "up");
   return Array.from({ length: count }, (_, number) => Array(fates.next().copies).fill(`N${number}`)).flat();
@@ -630,7 +630,7 @@ Deno.test("UDP: answers reach their own client, and the client silent for longes
   try {
     for (const [number, text] of [[0, "a"], [1, "b"], [2, "c"], [0, "d"]] as const) {
       const socket = sockets[number]!;
-      // Again and again: there is room once another client has been silent for a second.
+      // Repeats, since there is room only after another client has been silent for a second.
       const asking = setInterval(() => socket.send(bytes(text), proxy.addr), 100);
       await socket.send(bytes(text), proxy.addr);
       const [answer, from] = await within(socket.receive(), `an answer to ${text}`);
@@ -643,7 +643,7 @@ Deno.test("UDP: answers reach their own client, and the client silent for longes
   }
 });
 
-/** The command as its own process, under its set unless told otherwise. */
+/** Starts the command in its own process, by default with its permission set. */
 function command(args: string[], permissions = ["-P=proxy"]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "--no-prompt", ...permissions, "services/proxy/server.ts", ...args],
@@ -654,7 +654,7 @@ function command(args: string[], permissions = ["-P=proxy"]): Deno.ChildProcess 
   }).spawn();
 }
 
-/** Runs the command to an end it should come to by itself. */
+/** Runs the command until it ends by itself. */
 async function ends(args: string[], permissions?: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const process = command(args, permissions);
   await process.stdin.close();
@@ -714,7 +714,7 @@ Deno.test("deno task proxy logs why a connection ended, with the same reasons as
   await using closed = start(server.port);
   using client = await RawPeer.connect(await portOf(closed));
   assertEquals(await client.receiveAll(), "");
-  // The target has closed the connection; what is sent to it afterwards tells the proxy.
+  // The target has closed the connection. The proxy finds out when it sends more.
   const sending = setInterval(() => client.send("x").catch(() => {}), 10);
   const record = await closed.logged(/closed: /);
   clearInterval(sending);
@@ -800,13 +800,13 @@ Deno.test({
     const [one, other] = [1, 2].map((number) => `/tmp/wirebench-${crypto.randomUUID()}-${number}.sock`);
     const start = (listen: string, to: string, ...more: string[]) => {
       const paths = [listen, to].filter((at) => at.startsWith("unix:")).map((at) => at.slice("unix:".length));
-      // Given on the command line, a list takes the place of the set's.
+      // A list on the command line replaces the list of the set.
       const grants = ["127.0.0.1", ...paths.map((path) => `unix:${path}`)];
       const permissions = ["-P=proxy", `--allow-net=${grants}`, `--allow-read=${paths}`, `--allow-write=${paths}`];
       return new ServerProcess(command(["--listen", listen, "--to", to, "--log", "json", ...more], permissions));
     };
     await using last = start(`unix:${other}`, `tcp://127.0.0.1:${server.addr.port}`);
-    // A second time at the same path: the first has taken its file away.
+    // The second time at the same path: the first proxy has removed its file.
     for (const _ of ["once", "again"]) {
       await using middle = start(`unix:${one}`, `unix:${other}`, "--cut", "1-1000");
       await using first = start("tcp://127.0.0.1:0", `unix:${one}`);

@@ -32,7 +32,7 @@ Deno.test("the turns of two clients are never mixed up, however long an answer t
   await ann.send(bytes("I am ann"));
   await turns[0]!.promise;
   await ben.send(bytes("I am ben"));
-  // Ann's turn is not over, so nobody has been asked about ben's.
+  // Ann's turn is not over, so ben's has to wait.
   assertEquals(asked, ["I am ann"]);
   const first = answer;
   answer = Promise.withResolvers();

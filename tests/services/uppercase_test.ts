@@ -2,7 +2,7 @@ import { upperCase } from "../../services/uppercase/protocol.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { bytes, runClient, ServerProcess, textOf, within } from "../harness.ts";
 
-/** A bare UDP socket of the test's own. */
+/** A UDP socket of the test. */
 function udp(): Disposable & { socket: Deno.DatagramConn; port: number } {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   return { socket, port: (socket.addr as Deno.NetAddr).port, [Symbol.dispose]: () => socket.close() };
@@ -55,7 +55,7 @@ Deno.test("uppercase:client sends its arguments, or lines, a datagram each, plai
   }
 });
 
-/** A UDP server that answers after another address has answered first. */
+/** A UDP server that answers after another address has sent a forged answer. */
 function besieged(): Disposable & { port: number } {
   const server = udp();
   const stranger = udp();
@@ -89,7 +89,7 @@ Deno.test("uppercase:client --to matches answers with servers, and reports other
   using other = besieged();
   const to = [`127.0.0.1:${server.port}`, `localhost:${server.port}`, `127.0.0.1:${other.port}`];
   const result = await runClient("uppercase", [...to.flatMap((address) => ["--to", address]), "one", "two"]);
-  // Two names of one server owe one answer.
+  // Two names of one server mean one answer.
   assertEquals(result.stdout.split("\n").sort(), ["", "ONE", "ONE", "TWO", "TWO"]);
   assertMatch(result.stderr, /unexpected host 127\.0\.0\.1:\d+/);
   assertEquals(result.code, 0);
