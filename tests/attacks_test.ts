@@ -1,25 +1,33 @@
-// What strangers do to a server on purpose, against the real programs: slowness, floods, resets, exhaustion. The server
-// lives, says what it was, and serves a correct client meanwhile or after it.
+// Attacks on the real programs: slow clients, floods, resets, exhaustion. The server survives, logs the reason, and serves
+// a correct client during the attack or after it.
 
 import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect } from "node:net";
 import { connectTcp, connectUdp } from "@wirebench/wirebench/net";
-import { makeCertificates } from "../scripts/tools/certs/make.ts";
-import { bytes, headed, RawPeer, runClient, ServerProcess, temporaryFolder, textOf } from "./harness.ts";
+import {
+  bytes,
+  certificatesIn,
+  headed,
+  RawPeer,
+  runClient,
+  ServerProcess,
+  temporaryFolder,
+  textOf,
+} from "./harness.ts";
 
-/** A program, as its attackers and a correct client know it. */
+/** A program to attack. */
 interface Target {
   service: string;
   args?: string[];
-  /** A message, and how much of it is its header. */
+  /** A message, and the length of its header. */
   message: Uint8Array;
   header: number;
-  /** What a correct client says and hears. */
+  /** Plays a correct client. */
   served: (server: ServerProcess) => Promise<void>;
 }
 
-/** Waits for a promise, but no longer than so many milliseconds. */
+/** Waits for a promise, at most the given number of milliseconds. */
 async function briefly(promise: Promise<unknown>, milliseconds: number): Promise<void> {
   let timer;
   const late = new Promise((resolve) => timer = setTimeout(resolve, milliseconds));
@@ -27,7 +35,7 @@ async function briefly(promise: Promise<unknown>, milliseconds: number): Promise
   clearTimeout(timer);
 }
 
-/** A client that says one thing, ends its side, and must hear exactly one answer. */
+/** A client that sends a question, ends its side, and expects exactly one answer. */
 function answers(question: string | Uint8Array, answer: string): Target["served"] {
   return async (server) => {
     using peer = await server.connect();
@@ -37,7 +45,7 @@ function answers(question: string | Uint8Array, answer: string): Target["served"
   };
 }
 
-/** Two members of a chat, the first of whom hears the second. */
+/** Two members of a chat: the first receives a message of the second. */
 async function chats(server: ServerProcess): Promise<void> {
   const { port } = server;
   using ann = await RawPeer.connect(port);
@@ -47,7 +55,7 @@ async function chats(server: ServerProcess): Promise<void> {
   const heard = ann.receive(10 + 3 + 10 + 2);
   let came = false;
   heard.then(() => came = true, () => {});
-  // Said again until it is heard: Ann may not be a member yet. She talks as well, so that she is not idle.
+  // Repeats, since Ann may not be a member yet. She sends too, so that she is not idle.
   while (!came) {
     await ann.send(headed("hm"));
     await bob.send(headed("hi"));
@@ -109,7 +117,7 @@ const TARGETS: Target[] = [
   },
 ];
 
-/** How many slow clients there are, how many bytes they would send at the most, and how often one, in milliseconds. */
+/** Number of slow clients, most bytes that each sends, and milliseconds between bytes. */
 const SLOW = 300;
 const DRIPS = 15;
 const DRIP_EVERY = 200;
@@ -125,7 +133,7 @@ for (const { service, args = [], message, served } of TARGETS) {
       const ended = peer.receiveAll().finally(() => open--);
       let going = true;
       ended.then(() => going = false);
-      // Each byte comes long before the deadline of any one; what counts is when the message began.
+      // Every byte comes long before a deadline between bytes. The deadline of the message counts.
       let at = 0;
       while (going && at < DRIPS) {
         await peer.send(message.subarray(at, ++at)).catch(() => {});
@@ -150,7 +158,7 @@ for (const { service, args = [], message, served } of TARGETS) {
   });
 }
 
-Deno.test("echo:server holds 200 connections of a flood of 300, refuses 100 at once, and lets in as many as leave", async () => {
+Deno.test("echo:server holds 200 connections of a flood of 300, refuses 100 at once, and accepts new ones when others leave", async () => {
   await using server = await ServerProcess.start("echo", { args: ["--max-connections", "200"] });
   const inside = await Promise.all(Array.from({ length: 200 }, () => server.connect()));
   const work = async (peer: RawPeer) => {
@@ -186,7 +194,7 @@ Deno.test("echo:server holds 200 connections of a flood of 300, refuses 100 at o
   assertMatch(String((await server.logged(/since the start/)).counts), /\b100 refused\b/);
 });
 
-/** When a client breaks off, and as what it may end. */
+/** Stages of an exchange at which a client resets its connection. */
 const STAGES: [stage: string, play: (socket: ReturnType<typeof connect>, target: Target) => unknown][] = [
   ["before it says anything", () => {}],
   ["after part of a header", (socket, { message, header }) => sent(socket, message.subarray(0, Math.ceil(header / 2)))],
@@ -196,7 +204,7 @@ const STAGES: [stage: string, play: (socket: ReturnType<typeof connect>, target:
   ["during the answer", async (socket, { message }) => {
     const answered = new Promise((resolve) => socket.once("data", resolve));
     await briefly(Promise.race([sent(socket, message), answered]), 100);
-    // A chat answers nobody, and exchange nothing before the end.
+    // The chat does not answer, nor does exchange before the end.
     await briefly(answered, 100);
   }],
   ["after it ended its side", async (socket, { message }) => {
@@ -205,7 +213,7 @@ const STAGES: [stage: string, play: (socket: ReturnType<typeof connect>, target:
   }],
 ];
 
-/** Writes, and waits until it is written or nobody reads it. */
+/** Writes, and waits until that is done or blocked. */
 async function sent(socket: ReturnType<typeof connect>, data: Uint8Array): Promise<void> {
   const written = new Promise<void>((resolve) => socket.write(data, () => resolve()));
   await briefly(written, 100);
@@ -214,7 +222,7 @@ async function sent(socket: ReturnType<typeof connect>, data: Uint8Array): Promi
 for (const target of TARGETS) {
   const { service, args = [], served } = target;
 
-  Deno.test(`${service}:server outlives a reset at each stage of an exchange: ${STAGES.length} stages, each told as what it was`, async () => {
+  Deno.test(`${service}:server survives a reset at each stage of an exchange: ${STAGES.length} stages, each logged with its reason`, async () => {
     await using server = await ServerProcess.start(service, { args });
     await Promise.all(STAGES.map(async ([stage, play]) => {
       const socket = connect(server.port, "127.0.0.1");
@@ -228,7 +236,7 @@ for (const target of TARGETS) {
       socket.resetAndDestroy();
       await gone;
       const { reason } = await server.logged(new RegExp(`^${address} closed`));
-      // Who has said all, or is owed nothing more, may have finished before the reset came.
+      // A complete exchange may finish before the reset arrives.
       const complete = /after the message|answer|ended its side/.test(stage) || service === "objects";
       const allowed = [
         "reset",
@@ -250,17 +258,14 @@ const noUlimit = Deno.build.os === "windows";
 const why = noUlimit ? " (ignored: no ulimit here)" : "";
 
 Deno.test({
-  name: `echo:server over TLS has no descriptor left for 80 clients, and accepts again when they have gone${why}`,
+  name: `echo:server over TLS runs out of descriptors with 80 clients, and accepts again when they have left${why}`,
   ignore: noUlimit,
   async fn() {
     using folder = temporaryFolder();
-    const { ca, certificate, key } = await makeCertificates();
-    const paths = { cert: `${folder.path}/cert.pem`, key: `${folder.path}/key.pem` };
-    Deno.writeTextFileSync(paths.cert, certificate);
-    Deno.writeTextFileSync(paths.key, key);
+    const { ca, serverArgs } = await certificatesIn(folder.path);
     await using server = await ServerProcess.start("echo", {
       ...limited,
-      args: ["--tls-cert", paths.cert, "--tls-key", paths.key],
+      args: serverArgs,
       permissions: ["-P=echo-server", `--allow-read=${folder.path}`],
     });
     const echoes = async () => {
@@ -282,7 +287,7 @@ Deno.test({
 
 Deno.test({
   name:
-    `chat:server has no descriptor left for 80 members: those inside talk, and others are let in when they leave${why}`,
+    `chat:server runs out of descriptors with 80 members: those who joined can talk, and others join when they leave${why}`,
   ignore: noUlimit,
   async fn() {
     await using server = await ServerProcess.start("chat", limited);
@@ -305,7 +310,7 @@ Deno.test({
   },
 });
 
-/** Sends many datagrams from many sockets, and gives what came back, as long as it takes to send them. */
+/** Sends many datagrams from many sockets, and returns the answers that come meanwhile. */
 async function flood(port: number, datagrams: Uint8Array[], sockets: number): Promise<Uint8Array[]> {
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
   const got: Uint8Array[] = [];
@@ -321,7 +326,7 @@ async function flood(port: number, datagrams: Uint8Array[], sockets: number): Pr
   return got;
 }
 
-/** Asks until there is an answer: a flood fills the server's buffer, and the system drops what does not fit. */
+/** Asks until there is an answer: during a flood the system drops datagrams that do not fit the server's buffer. */
 async function answered(port: number, question: string, times = 100): Promise<string> {
   for (let asked = 0; asked < times; asked++) {
     using peer = await connectUdp({ port });
@@ -354,7 +359,7 @@ Deno.test("uppercase:server answers a correct client in a flood of big datagrams
   assertEquals(server.log.filter(({ level }) => level === "error"), []);
 });
 
-Deno.test("udp-chat:server --reply answers every turn of a flood with its reply alone, and a correct client in it", async () => {
+Deno.test("udp-chat:server --reply answers every turn of a flood, and a correct client in it, with its reply only", async () => {
   await using server = await ServerProcess.start("udp-chat", { args: ["--reply", "Indeed"] });
   const flooding = flood(server.port, Array.from({ length: 100 }, (_, at) => bytes("turn ".repeat(at))), 20);
   assertEquals(await answered(server.port, "Hey"), "Indeed");
@@ -365,7 +370,7 @@ Deno.test("udp-chat:server --reply answers every turn of a flood with its reply 
   assertEquals(server.log.filter(({ level }) => level === "error"), []);
 });
 
-Deno.test("exchange:server told to stop in the middle of a request reads it to its end, and its receipt arrives", async () => {
+Deno.test("exchange:server told to stop during a request reads all of it, and its answer arrives", async () => {
   await using server = await ServerProcess.start("exchange");
   using peer = await server.connect();
   const half = new Uint8Array(500_000);
@@ -380,14 +385,14 @@ Deno.test("exchange:server told to stop in the middle of a request reads it to i
   assertEquals((await server.process.status).code, 0);
 });
 
-Deno.test("exchange:server told to stop twice, half a second apart, cuts a request at once and reports it", async () => {
+Deno.test("exchange:server told to stop twice, half a second apart, closes a request at once and reports it", async () => {
   await using server = await ServerProcess.start("exchange");
   using peer = await server.connect();
   await peer.send("half of it");
   await server.logged(/connected/);
   server.process.kill("SIGTERM");
   await server.logged(/letting 1 connection finish/);
-  // Half a second is what tells a second request from the same one.
+  // A signal counts as a second request half a second after the first.
   await new Promise((resolve) => setTimeout(resolve, 600));
   const began = performance.now();
   server.process.kill("SIGTERM");
@@ -404,12 +409,12 @@ for (
     ["fixed", (number: number) => `message ${number}`.padEnd(1000)],
   ] as const
 ) {
-  Deno.test(`${service}:server told to stop ends after whole answers, none of them lost, the message under way among them`, async () => {
+  Deno.test(`${service}:server told to stop ends after whole answers, including the answer to the message under way`, async () => {
     const args = service === "fixed" ? ["--length", "1000"] : [];
     await using server = await ServerProcess.start(service, { args });
     using peer = await server.connect();
     const questions = Array.from({ length: 500 }, (_, number) => message(number));
-    // All but half of the last one, and no answer is read.
+    // All but half of the last one. No answer is read yet.
     const all = questions.join("");
     const rest = all.slice(-500);
     await peer.send(all.slice(0, -500));

@@ -1,11 +1,12 @@
 import { concat } from "@std/bytes/concat";
 import { writeAll } from "@wirebench/wirebench/log";
 import { type Clock, type Connection, serveTcp, type ServeTcpOptions } from "@wirebench/wirebench/net";
-import { ServerProcess as Server } from "../scripts/shared/processes.ts";
+import { makeCertificates } from "../scripts/tools/certs/make.ts";
+import { grantsOf, ServerProcess as Server } from "../scripts/shared/processes.ts";
 import { within } from "../scripts/shared/within.ts";
 
 export { ClientProcess, type ClientResult, runClient, runServer } from "../scripts/shared/processes.ts";
-export { within };
+export { grantsOf, within };
 
 /** A server takes a signal that comes half a second after the first for a second request; in milliseconds. */
 const SECOND_REQUEST = 600;
@@ -23,7 +24,7 @@ export function textOf(data: Uint8Array): string {
   return decoder.decode(data);
 }
 
-/** A server process that tests connect to. */
+/** A server in its own process, and raw connections to it. */
 export class ServerProcess extends Server {
   /** Connects to it. */
   connect(): Promise<RawPeer> {
@@ -42,7 +43,7 @@ export class ServerProcess extends Server {
   }
 }
 
-/** A TCP connection on the runtime's socket, without the library under test. */
+/** A plain TCP connection, without the library. */
 export class RawPeer implements Disposable {
   readonly socket: Deno.TcpConn;
   #closed = false;
@@ -56,7 +57,7 @@ export class RawPeer implements Disposable {
     return new RawPeer(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
-  /** The local address, as servers log it. */
+  /** This side's address, as servers log it. */
   get address(): string {
     const { hostname, port } = this.socket.localAddr;
     return `${hostname}:${port}`;
@@ -72,7 +73,7 @@ export class RawPeer implements Disposable {
     await this.socket.closeWrite();
   }
 
-  /** Reads exactly `length` bytes. */
+  /** Reads exactly the given number of bytes. */
   async receive(length: number): Promise<string> {
     const data = new Uint8Array(length);
     for (let at = 0; at < length;) {
@@ -112,8 +113,8 @@ export class RawPeer implements Disposable {
 }
 
 /**
- * Starts a TCP server that runs `serve` on each connection and closes it afterwards. To keep a connection open, `serve`
- * waits for `held`, which resolves when the server is disposed of.
+ * A TCP server for tests of clients. `serve` handles a connection, which is closed when it returns; `held` resolves when
+ * the test ends, for connections that stay open.
  */
 export function fakeServer(
   serve: (peer: RawPeer, held: Promise<void>) => Promise<unknown>,
@@ -169,7 +170,24 @@ export function oneConnection(
   };
 }
 
-/** Makes a folder for the files of one test, where tests may write. Disposing of it removes it. */
+/** Every service but the proxy, which has no client and its own options. */
+export const SERVICES: string[] = [...Deno.readDirSync(new URL("../services", import.meta.url))]
+  .map(({ name }) => name.replaceAll("_", "-")).filter((name) => name !== "proxy").sort();
+
+/** Certificates as files in a folder, and the options by which a server and a client use them. */
+export async function certificatesIn(
+  folder: string,
+): Promise<{ ca: string; cert: string; key: string; serverArgs: string[]; clientArgs: string[] }> {
+  const { ca, certificate: cert, key } = await makeCertificates();
+  const paths = { ca: `${folder}/ca.pem`, cert: `${folder}/cert.pem`, key: `${folder}/key.pem` };
+  Deno.writeTextFileSync(paths.ca, ca);
+  Deno.writeTextFileSync(paths.cert, cert);
+  Deno.writeTextFileSync(paths.key, key);
+  const serverArgs = ["--tls-cert", paths.cert, "--tls-key", paths.key];
+  return { ca, cert, key, serverArgs, clientArgs: ["--tls-ca", paths.ca] };
+}
+
+/** A folder for the files of one test, in the only place where tests may write. Disposing of it removes it. */
 export function temporaryFolder(): Disposable & { path: string } {
   const parent = `${import.meta.dirname}/temporary`;
   Deno.mkdirSync(parent, { recursive: true });
@@ -177,7 +195,7 @@ export function temporaryFolder(): Disposable & { path: string } {
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-/** Whether a program exists and succeeds with some arguments. */
+/** Whether the system has a program that succeeds with the arguments. */
 export function hasProgram(name: string, ...args: string[]): boolean {
   try {
     return new Deno.Command(name, { args, stdout: "null", stderr: "null" }).outputSync().success;
@@ -186,7 +204,7 @@ export function hasProgram(name: string, ...args: string[]): boolean {
   }
 }
 
-/** A stub for behaviour that a real socket does not show on demand. Closing it ends pending reads. */
+/** A socket with scripted reads and writes. Closing it ends pending reads. */
 export function stubSocket(behaviour: {
   read?: () => Promise<number | null>;
   write?: (data: Uint8Array, closed: Promise<never>) => Promise<number>;
@@ -209,7 +227,7 @@ export function stubSocket(behaviour: {
   return socket as Deno.TcpConn;
 }
 
-/** Waits until nothing listens at a port, which the runtime releases shortly after a listener is closed. */
+/** Waits until nobody listens at a port: the runtime releases it a little after a listener is closed. */
 export async function untilNobodyListens(port: number): Promise<void> {
   const refused = async () => {
     try {
@@ -221,7 +239,7 @@ export async function untilNobodyListens(port: number): Promise<void> {
   await within(refused(), `nothing to listen at port ${port}`);
 }
 
-/** Connects, sends data and resets the connection. Deno has no SO_LINGER, so this uses node:net. */
+/** Connects and resets the connection. Deno has no SO_LINGER, so this uses node:net. */
 export async function reset(port: number, data = ""): Promise<void> {
   const { connect } = await import("node:net");
   await new Promise<void>((resolve, reject) => {
@@ -249,6 +267,11 @@ export class TestClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  /** Moves it forward without running timers, as a busy program does. */
+  delay(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
   /** Moves it forward, and runs the timers that are due on the way, each with its consequences before the next. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
@@ -260,7 +283,7 @@ export class TestClock implements Clock {
       next.run();
       await turn();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 }
 

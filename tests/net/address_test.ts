@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { formatAddress, isLoopback, resolveUdp } from "@wirebench/wirebench/net";
 import { blockOf } from "../../lib/net/address.ts";
 
-Deno.test("addresses have one form", () => {
+Deno.test("formatAddress() and isLoopback() treat every notation of an address alike", () => {
   assertEquals(formatAddress({ transport: "tcp", hostname: "127.0.0.1", port: 1 }), "127.0.0.1:1");
   assertEquals(formatAddress({ hostname: "::1", port: 1 }), "[::1]:1");
   assertEquals(formatAddress({ hostname: "::ffff:10.0.0.1", port: 1 }), "10.0.0.1:1");
@@ -11,14 +11,14 @@ Deno.test("addresses have one form", () => {
   assertEquals(["0.0.0.0", "::", "10.0.0.1", "127.0.0.1.example.com"].map(isLoopback), Array(4).fill(false));
 });
 
-Deno.test("an address is compared in its normal form", async () => {
+Deno.test("formatAddress(), isLoopback() and resolveUdp() normalise addresses", async () => {
   assertEquals(formatAddress({ hostname: "0:0:0:0:0:0:0:1", port: 1 }), "[::1]:1");
   assertEquals(formatAddress({ hostname: "::FFFF:7f00:1", port: 1 }), "127.0.0.1:1");
   assertEquals(isLoopback("0:0:0:0:0:0:0:1"), true);
   assertEquals((await resolveUdp({ hostname: "0:0:0:0:0:0:0:1", port: 1 })).hostname, "::1");
 });
 
-Deno.test("whoever has an IPv6 network of 64 bits is one, and so is an IPv4 address in any form", () => {
+Deno.test("blockOf() maps an IPv6 address to its /64 network, and an IPv4 address to itself in any notation", () => {
   assertEquals(blockOf("203.0.113.9"), "203.0.113.9");
   assertEquals(blockOf("::ffff:203.0.113.9"), "203.0.113.9");
   assertEquals(blockOf("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");

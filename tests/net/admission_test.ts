@@ -3,7 +3,7 @@ import { connectUdp } from "@wirebench/wirebench/net";
 import { bytes, ServerProcess } from "../harness.ts";
 import { Admission, clearCounts, makeSharedCounts, openConnections } from "../../lib/net/_admission.ts";
 
-Deno.test("one address may have only so many connections, and gets a new one when one ends", async () => {
+Deno.test("the connections of one address are limited, and a new one is accepted when one ends", async () => {
   await using server = await ServerProcess.start("echo", { args: ["--max-per-address", "2"] });
   using first = await server.connect();
   using second = await server.connect();
@@ -24,7 +24,7 @@ Deno.test("one address may have only so many connections, and gets a new one whe
   assertMatch((await server.logged(/since the start/)).message, /1 refused/);
 });
 
-Deno.test("addresses other than loopback have a hundred connections unless told otherwise", () => {
+Deno.test("an address other than loopback may have 100 connections by default", () => {
   const admission = new Admission({ maxConnections: 1000 });
   for (let count = 0; count < 100; count++) assertEquals(admission.enter("203.0.113.9"), undefined);
   assertEquals(admission.enter("::ffff:203.0.113.9")?.reason, "refused");
@@ -35,7 +35,7 @@ Deno.test("addresses other than loopback have a hundred connections unless told 
   assertEquals(admission.enter("203.0.113.9")?.reason, "refused");
 });
 
-Deno.test("limits hold for all threads together, in all and for each address", () => {
+Deno.test("limits of connections hold across threads, in total and per address", () => {
   const memory = makeSharedCounts(2);
   const limits = { maxConnections: 5, maxConnectionsPerAddress: 2 };
   const admission = (row: number) => new Admission({ ...limits, sharedCounts: { memory, row, seed: 7 } });
@@ -47,13 +47,13 @@ Deno.test("limits hold for all threads together, in all and for each address", (
   assertEquals(openConnections(memory), 5);
   one.leave("203.0.113.9");
   assertEquals(other.enter("203.0.113.9"), undefined);
-  // What a thread that failed had counted is forgotten.
+  // The counts of a thread that has failed are dropped.
   clearCounts({ memory, row: 0 });
   assertEquals(openConnections(memory), 2);
   assertEquals(other.enter("203.0.113.1"), undefined);
 });
 
-Deno.test("--allow takes clients from the addresses named alone, and says so in the log", async () => {
+Deno.test("--allow admits only clients from the given ranges, and the log reports the others", async () => {
   await using server = await ServerProcess.start("lines", { args: ["--allow", "127.0.0.2", "--allow", "10.0.0.0/8"] });
   using stranger = await server.connect();
   assertEquals(await stranger.receiveAll(), "");

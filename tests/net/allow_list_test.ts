@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { allowList } from "../../lib/net/allow_list.ts";
 
-Deno.test("allowList() knows ranges of both families, in any form of an address", () => {
+Deno.test("allowList() matches ranges of both families, in any notation of an address", () => {
   const allows = allowList(["10.0.0.0/8", "192.168.1.7", "2001:db8::/32", "::1/128"]);
   const cases: [address: string, allowed: boolean][] = [
     ["10.255.0.1", true],
@@ -24,7 +24,7 @@ Deno.test("allowList() knows ranges of both families, in any form of an address"
   assert(!allowList([])("127.0.0.1"));
 });
 
-Deno.test("allowList() refuses what is no range", () => {
+Deno.test("allowList() rejects invalid ranges", () => {
   for (const wrong of ["", "localhost", "10.0.0.0/33", "::1/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/8/8", "/8"]) {
     assertThrows(() => allowList([wrong]), RangeError, `Cannot allow "${wrong}": expected an address or a range`);
   }

@@ -96,7 +96,7 @@ Deno.test("Broadcast skips a subscriber's own messages, across segments and for 
   assertEquals(room.size, 0);
 });
 
-Deno.test("Broadcast closes who falls too far behind, and lets go of what everybody has read", async () => {
+Deno.test("Broadcast closes a subscriber that falls too far behind, and keeps the others", async () => {
   const room = new Broadcast({ segmentSize: 100_000, maxLag: 1_000_000 });
   const reasons: unknown[] = [];
   const joined = Promise.withResolvers<void>();
@@ -136,11 +136,11 @@ Deno.test("a subscriber that leaves without reading falls behind like any other"
   assertEquals([await reason.promise, room.size], ["too slow", 0]);
 });
 
-Deno.test("a member that leaves gets what was published until then, whole, and nothing after it", async () => {
+Deno.test("a subscriber that leaves gets all that was published before, and nothing after", async () => {
   await using room = await oneSubscriber("disconnect", 16_000_000);
   const before = 20_000;
   for (let number = 0; number < before; number++) {
-    // Its own messages in between make short runs, which are gathered.
+    // Its own messages split the log into short runs, which are written together.
     const mine = number % 5 === 0;
     (mine ? room.member : room.room).publish([numbered(number)]);
     if (number % 1000 === 0) await turn();
@@ -153,7 +153,7 @@ Deno.test("a member that leaves gets what was published until then, whole, and n
   assert(numbers.every((number) => number < before && number % 5 !== 0), `${numbers.at(-1)}`);
 });
 
-Deno.test("drop-oldest: a member that does not read goes without whole messages, the oldest, and is told how many bytes", async () => {
+Deno.test("drop-oldest: a subscriber that does not read loses the oldest messages, whole, and learns how many bytes", async () => {
   const COUNT = 30_000;
   await using room = await oneSubscriber("drop-oldest", 1_000_000);
   for (let number = 0; number < COUNT; number++) {
@@ -173,7 +173,7 @@ Deno.test("drop-oldest: a member that does not read goes without whole messages,
   });
 });
 
-Deno.test("drop-oldest: a member's own messages stay its own when others are dropped around them", async () => {
+Deno.test("drop-oldest: a subscriber never gets its own messages, even if others around them are dropped", async () => {
   await using room = await oneSubscriber("drop-oldest", 100_000);
   const COUNT = 20_000;
   let own = 0;
@@ -190,7 +190,7 @@ Deno.test("drop-oldest: a member's own messages stay its own when others are dro
   assertEquals(numbers.at(-1), COUNT - 1 - (COUNT - 1) % 7 === COUNT - 1 ? COUNT - 2 : COUNT - 1);
 });
 
-Deno.test("publishers that settle keep a steady reader that is slower than they are", async () => {
+Deno.test("disconnect: publishers that settle wait for a slow reader that keeps reading", async () => {
   const room = new Broadcast({ segmentSize: 100_000, maxLag: 4_000_000, clock: new TestClock() });
   const joined = Promise.withResolvers<void>();
   let reason: unknown;
@@ -223,7 +223,7 @@ Deno.test("publishers that settle keep a steady reader that is slower than they 
   assertEquals([await within(reading, "the reader"), reason], [total, undefined]);
 });
 
-Deno.test("disconnect: publishers that settle wait half a second at most for a member that reads nothing", async () => {
+Deno.test("disconnect: publishers that settle wait half a second at most for a subscriber that reads nothing", async () => {
   const clock = new TestClock();
   await using room = await oneSubscriber("disconnect", 1_000_000, { clock });
   for (let number = 0; room.room.ready() === undefined; number++) {
@@ -239,7 +239,7 @@ Deno.test("disconnect: publishers that settle wait half a second at most for a m
   await within(settling, "the publisher");
 });
 
-Deno.test("wait: publishers go at the pace of the slowest member, which gets everything", async () => {
+Deno.test("wait: publishers go at the pace of the slowest subscriber, which gets everything", async () => {
   const COUNT = 20_000;
   const clock = new TestClock();
   await using room = await oneSubscriber("wait", 400_000, { clock });
@@ -262,7 +262,7 @@ Deno.test("wait: publishers go at the pace of the slowest member, which gets eve
   assertEquals(room.dropped, 0);
 });
 
-Deno.test("wait: a member that reads nothing at all is closed by the write timeout, and the others go on", async () => {
+Deno.test("wait: a subscriber that reads nothing is closed by the write timeout, and publishers continue", async () => {
   await using room = await oneSubscriber("wait", 400_000, { writeTimeout: 300 });
   let published = 0;
   while (room.connection.reason === undefined) {

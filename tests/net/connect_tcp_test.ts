@@ -2,8 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { ConnectionError, connectTcp, serveTcp } from "@wirebench/wirebench/net";
 import { oneConnection, within } from "../harness.ts";
 
-Deno.test("connectTcp() gives up in time, and when it is told to", async () => {
-  // A listener whose backlog is full answers no more.
+Deno.test("connectTcp() gives up at its timeout, and when its signal aborts", async () => {
+  // A listener with a full backlog does not answer.
   const full = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
   const { port } = full.addr;
   const waiting: Deno.TcpConn[] = [];
@@ -25,7 +25,7 @@ Deno.test("connectTcp() gives up in time, and when it is told to", async () => {
   full.close();
 });
 
-Deno.test("a connection closes when its signal says so, and forgets the signal when it has closed", async () => {
+Deno.test("a connection closes when its signal aborts", async () => {
   await using server = oneConnection();
   const controller = new AbortController();
   using connection = await connectTcp({ port: server.port, signal: controller.signal });
@@ -34,7 +34,7 @@ Deno.test("a connection closes when its signal says so, and forgets the signal w
   assertEquals((await reading).reason, "shutdown");
 });
 
-Deno.test("connectTcp() that is aborted as the connection is made closes it", async () => {
+Deno.test("connectTcp() closes a connection that is made while its signal aborts", async () => {
   for (let round = 0; round < 20; round++) {
     const controller = new AbortController();
     const closed = Promise.withResolvers<void>();

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Connection, ConnectionError, connectTcp } from "@wirebench/wirebench/net";
 import { bytes, oneConnection, RawPeer, stubSocket, textOf } from "../harness.ts";
 
-Deno.test("write() finishes partial writes, and never mixes the bytes of two writers", async () => {
+Deno.test("write() completes partial writes, and never interleaves two writers", async () => {
   await using server = oneConnection();
   using peer = await RawPeer.connect(server.port);
   const connection = await server.connection;
@@ -12,7 +12,7 @@ Deno.test("write() finishes partial writes, and never mixes the bytes of two wri
   await writing;
 });
 
-Deno.test("closeWrite() comes after everything that was to be written, and the other side can go on", async () => {
+Deno.test("closeWrite() waits for pending writes, and the other direction stays open", async () => {
   await using server = oneConnection();
   using peer = await RawPeer.connect(server.port);
   const connection = await server.connection;
@@ -38,7 +38,7 @@ Deno.test("a peer that does not read is too slow", async () => {
   assertEquals([error.reason, connection.reason, connection.signal.aborted], ["too slow", "too slow", true]);
 });
 
-Deno.test("who writes without waiting for a peer that does not read comes to a limit", async () => {
+Deno.test("writes that nobody awaits are limited while the peer does not read", async () => {
   const connection = new Connection(stubSocket({ write: (_, closed) => closed }), { maxQueue: 1000 });
   const writes = [1, 400, 400, 201].map((length) => connection.write(new Uint8Array(length)));
   for (const write of writes) {
@@ -48,20 +48,20 @@ Deno.test("who writes without waiting for a peer that does not read comes to a l
   await assertRejects(() => connection.write(new Uint8Array(1)), ConnectionError, "More than 1000 bytes");
 });
 
-Deno.test("a closed connection leaves no timer behind when it is read from", async () => {
+Deno.test("a read from a closed connection fails and leaves no timer", async () => {
   await using server = oneConnection();
   const connection = await connectTcp({ port: server.port });
   connection.close();
   await assertRejects(() => connection.readChunk(), ConnectionError, "The connection is closed");
 });
 
-Deno.test("every connection turns Nagle's algorithm off", () => {
+Deno.test("every connection disables Nagle's algorithm", () => {
   const calls: boolean[] = [];
   using _connection = new Connection(stubSocket({ setNoDelay: (on) => calls.push(on) }));
   assertEquals(calls, [true]);
 });
 
-Deno.test("a connection ends for one reason, whatever happens while it says goodbye", async () => {
+Deno.test("a connection keeps its first reason whatever happens while it closes", async () => {
   const connection = new Connection(stubSocket({ read: () => Promise.reject(new Deno.errors.ConnectionReset()) }));
   const { signal } = connection;
   await connection.finish("malformed");

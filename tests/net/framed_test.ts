@@ -3,7 +3,7 @@ import { decimalHeader, lines, text } from "@wirebench/wirebench/framing";
 import { ConnectionError, framed } from "@wirebench/wirebench/net";
 import { headed, oneConnection, RawPeer, textOf } from "../harness.ts";
 
-Deno.test("framed() gives what was complete before an error, then the error, and batches what one read completes", async () => {
+Deno.test("framed() delivers messages before an error, then the error, and batches what one read completes", async () => {
   await using server = oneConnection();
   using peer = await RawPeer.connect(server.port);
   const messages = framed(await server.connection, text(decimalHeader()));
@@ -15,7 +15,7 @@ Deno.test("framed() gives what was complete before an error, then the error, and
   await assertRejects(() => messages.receive(), Error, "Malformed message at byte 44");
 });
 
-Deno.test("a read of many tiny messages is handed out in parts, and none is lost", async () => {
+Deno.test("a read of many tiny messages is handed out in batches, and none is lost", async () => {
   await using server = oneConnection();
   using peer = await RawPeer.connect(server.port);
   const messages = framed(await server.connection, text(lines()));
@@ -32,7 +32,7 @@ Deno.test("a read of many tiny messages is handed out in parts, and none is lost
   assertEquals([received, last.at(-1)], [count, "last"]);
 });
 
-Deno.test("a message that comes a byte at a time, but too slowly in all, is too slow", async () => {
+Deno.test("a message that trickles in byte by byte has one deadline in all", async () => {
   await using server = oneConnection({ messageTimeout: 300, idleTimeout: 10_000 });
   using peer = await RawPeer.connect(server.port);
   const messages = framed(await server.connection, text(decimalHeader()));
@@ -42,7 +42,7 @@ Deno.test("a message that comes a byte at a time, but too slowly in all, is too 
   clearInterval(dribbling);
 });
 
-Deno.test("the first message has a deadline of its own", async () => {
+Deno.test("the first message has its own deadline", async () => {
   await using server = oneConnection({ firstMessageTimeout: 100 });
   using peer = await RawPeer.connect(server.port);
   const messages = framed(await server.connection, lines());
@@ -50,7 +50,7 @@ Deno.test("the first message has a deadline of its own", async () => {
   assertEquals(await peer.receiveAll(), "");
 });
 
-Deno.test("a connection at its end stays there, whichever way it is read from", async () => {
+Deno.test("every way to read from an ended connection reports its end", async () => {
   await using server = oneConnection();
   using peer = await RawPeer.connect(server.port);
   const messages = framed(await server.connection, text(lines()));

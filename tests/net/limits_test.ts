@@ -2,7 +2,7 @@ import { assert, assertThrows } from "@std/assert";
 import { Connection, serveTcp, serveUdp } from "@wirebench/wirebench/net";
 import { stubSocket } from "../harness.ts";
 
-Deno.test("limits out of range are refused at once", async () => {
+Deno.test("limits out of range are rejected at once", async () => {
   for (const limit of [0, -1, 1.5, NaN]) {
     assertThrows(() => serveTcp({ maxConnections: limit }, () => {}), RangeError, "Cannot use maxConnections");
     assertThrows(() => serveTcp({ maxConnectionsPerAddress: limit }, () => {}), RangeError, "Cannot use");

@@ -1,8 +1,8 @@
+import { bytes, grantsOf, RawPeer, runClient, ServerProcess, until, untilNobodyListens, within } from "../harness.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import { type ListenAddress, serveTcp } from "@wirebench/wirebench/net";
-import { bytes, RawPeer, until, untilNobodyListens, within } from "../harness.ts";
 
-Deno.test("the last answer arrives although the client sent more than was read", async () => {
+Deno.test("the last answer arrives although the client sent more than the server read", async () => {
   await using server = serveTcp({}, async (connection) => {
     await connection.read(new Uint8Array(1));
     await connection.write(bytes("Farewell"));
@@ -14,7 +14,7 @@ Deno.test("the last answer arrives although the client sent more than was read",
   }
 });
 
-Deno.test("an error in a handler ends its connection alone", async () => {
+Deno.test("an error in a handler ends only its own connection", async () => {
   let first = true;
   await using server = serveTcp({}, async (connection) => {
     if (first) {
@@ -30,7 +30,7 @@ Deno.test("an error in a handler ends its connection alone", async () => {
   assertEquals(server.closed.get("failed"), 1);
 });
 
-Deno.test("a handler that throws what is no error ends its connection alone", async () => {
+Deno.test("a handler that throws something other than an Error ends only its own connection", async () => {
   await using server = serveTcp({}, () => {
     throw Object.create(null);
   });
@@ -39,7 +39,7 @@ Deno.test("a handler that throws what is no error ends its connection alone", as
   assertEquals(server.closed.get("failed"), 1);
 });
 
-Deno.test("a port in use and options out of range are refused at once", async () => {
+Deno.test("a port in use and options out of range are rejected at once", async () => {
   await using server = serveTcp({}, () => {});
   assertThrows(() => serveTcp({ port: server.addr.port }, () => {}), Deno.errors.AddrInUse);
   assertThrows(() => serveTcp({ idleTimeout: 0 }, () => {}), RangeError, "Cannot use idleTimeout 0");
@@ -59,7 +59,7 @@ Deno.test("serveTcp() stops listening if onListen throws", async () => {
   await untilNobodyListens(port);
 });
 
-Deno.test("shutdown() aborts after its deadline what does not finish, and reports it", async () => {
+Deno.test("shutdown() closes at its deadline the connections that have not finished, and reports them", async () => {
   const server = serveTcp({ drainTimeout: 100 }, async (connection) => {
     while (await connection.readChunk() !== null) { /* reads to the end */ }
   });
@@ -76,7 +76,7 @@ Deno.test("shutdown() aborts after its deadline what does not finish, and report
   await server.finished;
 });
 
-Deno.test("a server's signal cuts everything at once", async () => {
+Deno.test("a server's signal closes everything at once", async () => {
   const controller = new AbortController();
   const server = serveTcp({ signal: controller.signal }, async (connection) => {
     await connection.readChunk();
@@ -89,7 +89,7 @@ Deno.test("a server's signal cuts everything at once", async () => {
   assertEquals([...server.closed], [["shutdown", 1]]);
 });
 
-Deno.test("a connection that comes in the very moment of the stop is not served, and the server ends", async () => {
+Deno.test("a connection accepted while the server stops is not served, and the server ends", async () => {
   for (let round = 0; round < 20; round++) {
     const controller = new AbortController();
     const server = serveTcp({ signal: controller.signal }, async (connection) => {
@@ -127,4 +127,38 @@ Deno.test("shutdown() reports what was open when it was called, and nothing from
   early.close();
   await until(() => server.closed.has("finished") && server.connections === 0, "the end of the connection");
   assertEquals(await server.shutdown(), { finished: 0, aborted: 0 });
+});
+
+Deno.test("echo:server --host :: serves both families, and shows an IPv4 client as one", async () => {
+  await using server = await ServerProcess.start("echo", {
+    args: ["--host", "::"],
+    permissions: [...grantsOf("echo", "server"), "--allow-net=[::]"],
+  });
+  const port = ["--port", String(server.port)];
+  for (const host of ["127.0.0.1", "::1", "[::1]", "localhost"]) {
+    assertEquals((await runClient("echo", ["--host", host, ...port])).stdout, "Hello, world\n");
+  }
+  await server.logged(/^127\.0\.0\.1:\d+ closed/);
+  await server.logged(/^\[::1\]:\d+ closed/);
+  assertEquals(server.log.filter(({ message }) => message.includes("ffff")), []);
+  await server.logged(/Whoever can reach this machine/);
+});
+
+Deno.test("a server can restart at once on the same port, even after closing connections itself", async () => {
+  const first = await ServerProcess.start("echo");
+  using peer = await first.connect();
+  await peer.send("x");
+  await peer.receive(1);
+  first.process.kill("SIGTERM");
+  await first.logged(/letting 1 connection finish/);
+  await peer.end();
+  await first.logged(/^Stopped/);
+  await using _first = first;
+  await first.process.status;
+  const again = await ServerProcess.start("echo", { args: ["--port", String(first.port)] });
+  await using _again = again;
+  assertEquals(again.port, first.port);
+  using next = await again.connect();
+  await next.send("y");
+  assertEquals(await next.receive(1), "y");
 });

@@ -1,8 +1,8 @@
+import { bytes, grantsOf, runClient, ServerProcess, textOf, within } from "../harness.ts";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { connectUdp, serveUdp } from "@wirebench/wirebench/net";
-import { bytes, ServerProcess, textOf, within } from "../harness.ts";
 
-Deno.test("serveUdp() goes on after an error in its handler and after an address it cannot answer", async () => {
+Deno.test("serveUdp() continues after an error in its handler and after an address it cannot answer", async () => {
   let failing = true;
   await using server = serveUdp({}, (datagram) => {
     if (!failing) return datagram;
@@ -16,7 +16,7 @@ Deno.test("serveUdp() goes on after an error in its handler and after an address
   assertEquals(textOf(await peer.receive()), "answered");
 });
 
-Deno.test("a flood of datagrams gets so many answers a second, and one line of log", async () => {
+Deno.test("answers to a flood of datagrams are limited per second, and the log has one line", async () => {
   const rate = 5;
   await using server = await ServerProcess.start("uppercase", { args: ["--max-rate", String(rate)] });
   const began = performance.now();
@@ -28,6 +28,11 @@ Deno.test("a flood of datagrams gets so many answers a second, and one line of l
   assertEquals(answers, ["0", "1", "2", "3", "4"]);
   socket.close();
   assertEquals((await server.logged(/gets no answer/)).reason, "too many");
+  // Another address has a rate of its own. When it is answered, the server has received the whole flood.
+  const other = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.2", port: 0 });
+  await other.send(bytes("last"), to);
+  assertEquals(textOf((await within(other.receive(), "an answer"))[0]), "LAST");
+  other.close();
   await server.stop();
   const seconds = Math.ceil((performance.now() - began) / 1000);
   const lines = server.log.filter(({ message }) => message.includes("gets no answer"));
@@ -69,4 +74,15 @@ Deno.test("serveUdp() shuts down although a handler never returns", async () => 
   await peer.send(bytes("?"));
   await called.promise;
   await within(server.shutdown(), "the server's end");
+});
+
+Deno.test("uppercase:server --host :: answers both families", async () => {
+  await using server = await ServerProcess.start("uppercase", {
+    args: ["--host", "::"],
+    permissions: [...grantsOf("uppercase", "server"), "--allow-net"],
+  });
+  const port = ["--port", String(server.port)];
+  for (const host of ["127.0.0.1", "::1"]) {
+    assertEquals((await runClient("uppercase", ["--host", host, ...port, "hey"])).stdout, "HEY\n");
+  }
 });

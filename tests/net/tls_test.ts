@@ -1,9 +1,24 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { ConnectionError, connectTcp, serveTcp } from "@wirebench/wirebench/net";
+import net from "node:net";
 import { makeCertificates } from "../../scripts/tools/certs/make.ts";
-import { bytes, RawPeer, textOf } from "../harness.ts";
+import {
+  bytes,
+  certificatesIn,
+  fakeServer,
+  grantsOf,
+  hasProgram,
+  RawPeer,
+  reset,
+  runClient,
+  ServerProcess,
+  temporaryFolder,
+  textOf,
+  untilStill,
+  within,
+} from "../harness.ts";
 
-Deno.test("a TLS handshake that does not end is too slow, and holds up nobody", async () => {
+Deno.test("an unfinished TLS handshake ends as too slow, and delays nobody else", async () => {
   const { ca, certificate: cert, key } = await makeCertificates();
   await using server = serveTcp({ tls: { cert, key }, handshakeTimeout: 300 }, async (connection) => {
     await connection.write((await connection.readChunk())!);
@@ -18,7 +33,7 @@ Deno.test("a TLS handshake that does not end is too slow, and holds up nobody", 
   assertEquals(server.closed.get("too slow"), 2);
 });
 
-Deno.test("TLS that is no TLS, a wrong name and a wrong authority are told apart", async () => {
+Deno.test("connectTcp() tells apart an unknown authority, a wrong name and an invalid certificate", async () => {
   const { ca, certificate: cert, key } = await makeCertificates();
   await using server = serveTcp({ tls: { cert, key } }, () => {});
   const { port } = server.addr;
@@ -37,4 +52,203 @@ Deno.test("TLS that is no TLS, a wrong name and a wrong authority are told apart
   using _trusting = await connectTcp({ port, tls: { caCerts: [ca] } });
   assertThrows(() => serveTcp({ tls: { cert, key }, path: "/tmp/x" }, () => {}), RangeError, "Cannot encrypt");
   await assertRejects(() => connectTcp({}), RangeError, "expected a port or a path");
+});
+
+Deno.test("a server over TLS reads on after the client's end, and answers", async () => {
+  using folder = temporaryFolder();
+  const { ca, serverArgs } = await certificatesIn(folder.path);
+  await using server = await ServerProcess.start("exchange", {
+    args: serverArgs,
+    permissions: [...grantsOf("exchange", "server"), `--allow-read=${folder.path}`],
+  });
+  const plain = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  using socket = await Deno.startTls(plain, { hostname: "localhost", caCerts: [ca] });
+  await socket.write(bytes("all of it"));
+  await socket.closeWrite();
+  const answer = new Uint8Array(100);
+  const length = await socket.read(answer);
+  assertEquals(new TextDecoder().decode(answer.subarray(0, length!)), "received 9 bytes\n");
+  assertEquals(await socket.read(answer), null);
+});
+
+Deno.test("the log tells apart clients without TLS, without trust in the server, and silent ones", async () => {
+  using folder = temporaryFolder();
+  const { serverArgs, clientArgs } = await certificatesIn(folder.path);
+  await using server = await ServerProcess.start("sixteen", {
+    args: serverArgs,
+    permissions: [...grantsOf("sixteen", "server"), `--allow-read=${folder.path}`],
+  });
+  const port = ["--port", String(server.port)];
+
+  const distrustful = await runClient("sixteen", [...port, "--tls"]);
+  assertEquals(distrustful.code, 1);
+  assertMatch(
+    distrustful.stderr,
+    /^sixteen:client: The TLS handshake failed: none of the certificate authorities .*\n$/,
+  );
+  assertEquals((await server.logged(/broke it off/)).reason, "handshake failed");
+
+  const plain = await runClient("sixteen", port);
+  assertEquals(plain.code, 1);
+  assertMatch(plain.stderr, /^sixteen:client: Stream ended inside a message: .*\n$/);
+  assertEquals((await server.logged(/is not TLS/)).reason, "handshake failed");
+
+  await reset(server.port, "\x16\x03\x01");
+  await server.logged(/:\d+ closed: handshake failed/);
+
+  await using impostor = fakeServer((peer) => peer.send("Farewell, client").then(() => peer.receiveAll()));
+  const toPlain = await runClient("sixteen", ["--port", String(impostor.port), ...clientArgs], "", {
+    permissions: [...grantsOf("sixteen", "client"), `--allow-read=${folder.path}`],
+  });
+  assertEquals(toPlain.code, 1);
+  assertMatch(toPlain.stderr, /what the peer sent is not TLS\n$/);
+
+  await using silent = fakeServer((_, held) => held);
+  const waiting = await runClient("sixteen", ["--port", String(silent.port), "--tls", "--timeout", "0.2"]);
+  assertMatch(waiting.stderr, /The TLS handshake did not end within 0\.2 s\n$/);
+});
+
+const hasTls = hasProgram("openssl", "s_client", "-servername", "x", "-verify_return_error", "-quiet", "-help") &&
+  hasProgram("python3", "-c", "import ssl; assert ssl.HAS_TLSv1_3");
+
+Deno.test({
+  name: "openssl s_client and Python's ssl accept a server over TLS" +
+    (hasTls ? "" : " (ignored: no openssl s_client, or no python3 with TLS 1.3 here)"),
+  ignore: !hasTls,
+  async fn() {
+    using folder = temporaryFolder();
+    const { serverArgs, clientArgs: [, caFile] } = await certificatesIn(folder.path);
+    await using server = await ServerProcess.start("echo", {
+      args: serverArgs,
+      permissions: [...grantsOf("echo", "server"), `--allow-read=${folder.path}`],
+    });
+    const script = `
+import socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as plain:
+    with context.wrap_socket(plain, server_hostname="localhost") as s:
+        s.sendall(b"from Python")
+        print(s.version(), s.recv(100).decode())
+`;
+    const python = await new Deno.Command("python3", { args: ["-c", script, String(server.port), caFile!] }).output();
+    assertEquals(new TextDecoder().decode(python.stderr), "");
+    assertEquals(new TextDecoder().decode(python.stdout), "TLSv1.3 from Python\n");
+
+    const at = ["-connect", `127.0.0.1:${server.port}`, "-servername", "localhost"];
+    const openssl = new Deno.Command("openssl", {
+      args: ["s_client", ...at, "-CAfile", caFile!, "-verify_return_error", "-quiet"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const stdin = openssl.stdin.getWriter();
+    await stdin.write(bytes("from openssl\n"));
+    const stdout = openssl.stdout.getReader();
+    assertEquals(new TextDecoder().decode((await stdout.read()).value), "from openssl\n");
+    await stdin.close();
+    await stdout.cancel();
+    openssl.kill();
+    await openssl.status;
+  },
+});
+
+Deno.test("a client over TLS that does not read its answers is not read from, and costs bounded memory", async () => {
+  const { ca, certificate, key } = await makeCertificates();
+  await using server = serveTcp({ tls: { cert: certificate, key } }, async (connection) => {
+    for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);
+  });
+  using client = await connectTcp({ port: server.addr.port, tls: { caCerts: [ca] } });
+  const message = new Uint8Array(1_000_000);
+  let taken = 0;
+  const sending = (async () => {
+    for (; taken < 500; taken++) await client.write(message);
+  })().catch(() => {});
+  // Full buffers of the system stop it.
+  await untilStill(() => taken);
+  assert(taken < 100, `${taken} MB were taken from a client that reads nothing`);
+  client.close();
+  await sending;
+});
+
+Deno.test("undecryptable bytes end a connection as malformed, and a reset as reset", async () => {
+  const { ca, certificate, key } = await makeCertificates();
+  await using server = serveTcp({ tls: { cert: certificate, key }, idleTimeout: 20_000 }, async (connection) => {
+    for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);
+  });
+  // A relay that injects bytes into the stream, or resets it.
+  for (const fault of ["malformed", "reset"] as const) {
+    let inject = () => {};
+    const relay = net.createServer((client) => {
+      const up = net.connect(server.addr.port, "127.0.0.1");
+      inject = () => {
+        if (fault === "reset") up.resetAndDestroy();
+        else up.write(Uint8Array.from([0x17, 3, 3, 0, 0x20, ...new Uint8Array(32)]));
+      };
+      up.on("data", (data) => client.write(data));
+      client.on("data", (data) => up.write(data));
+      client.on("error", () => {});
+      up.on("error", () => {});
+      up.on("close", () => client.destroy());
+    });
+    await new Promise<void>((resolve) => relay.listen(0, "127.0.0.1", resolve));
+    const { port } = relay.address() as net.AddressInfo;
+    const client = await connectTcp({ port, tls: { caCerts: [ca] } });
+    await client.write(bytes("before"));
+    assertEquals((await client.readChunk())?.length, 6);
+    inject();
+    await client.readChunk().catch(() => {});
+    client.close();
+    await within(
+      (async () => {
+        while (server.closed.get(fault) !== 1) await new Promise((resolve) => setTimeout(resolve, 5));
+      })(),
+      () => `${fault}, got ${JSON.stringify([...server.closed])}`,
+    );
+    await new Promise<void>((resolve) => relay.close(() => resolve()));
+  }
+});
+
+/** The program of ten clients that send as fast as they can. */
+const GREEDY = `
+  const [port, folder] = Deno.args;
+  const caCerts = [Deno.readTextFileSync(folder + "/ca.pem")];
+  const block = new Uint8Array(262_144).fill(0x61);
+  for (let count = 0; count < 10; count++) {
+    const socket = await Deno.connectTls({ hostname: "127.0.0.1", port: Number(port), caCerts });
+    socket.readable.pipeTo(new WritableStream());
+    (async () => {
+      while (true) await socket.write(block);
+    })();
+  }
+  console.log("sending");
+`;
+
+Deno.test("clients that send all the time over TLS do not starve the others", async () => {
+  using folder = temporaryFolder();
+  const { ca, serverArgs } = await certificatesIn(folder.path);
+  await using server = await ServerProcess.start("echo", {
+    args: serverArgs,
+    permissions: ["-P=echo-server", `--allow-read=${folder.path}`],
+  });
+  const greedy = new Deno.Command(Deno.execPath(), {
+    args: ["eval", GREEDY, String(server.port), folder.path],
+    stdout: "piped",
+  }).spawn();
+  try {
+    const reader = greedy.stdout.getReader();
+    await within(reader.read(), "greedy clients");
+    using client = await connectTcp({ port: server.port, tls: { caCerts: [ca] } });
+    const began = performance.now();
+    for (let trip = 0; trip < 60; trip++) {
+      await client.write(bytes("Hey"));
+      assertEquals(await client.readChunk(), bytes("Hey"));
+    }
+    const took = performance.now() - began;
+    assert(took < 8000, `60 round trips took ${Math.round(took)} ms`);
+    reader.releaseLock();
+  } finally {
+    greedy.kill("SIGKILL");
+    await greedy.stdout.cancel();
+    await greedy.status;
+  }
 });

@@ -2,10 +2,10 @@ import { assertEquals } from "@std/assert";
 import { Watchdog } from "../../lib/net/_watchdog.ts";
 import { within } from "../harness.ts";
 
-Deno.test("a watchdog that is stopped by another one of the same moment stays stopped", async () => {
+Deno.test("a watchdog stopped by another one that expires at the same time stays stopped", async () => {
   const expired: string[] = [];
   const done = Promise.withResolvers<void>();
-  // The same step is shared by all that are set in the same moment, so one of several pairs at least has it.
+  // Watchdogs set at the same time share a step, so at least one of the pairs is in one step.
   const pairs = Array.from({ length: 20 }, (_, at) => {
     const second = new Watchdog(() => expired.push(`second ${at}`));
     const first = new Watchdog(() => {
@@ -22,6 +22,6 @@ Deno.test("a watchdog that is stopped by another one of the same moment stays st
     second.reading(performance.now(), 60_000); // It looks at its first step all the same, and would choose the next.
   }
   await within(done.promise, "the last to expire");
-  // A timer may go off a little early, for some of them, which then look once more.
+  // For some the timer may fire a little early. They then wait again.
   assertEquals(expired.toSorted(), pairs.map((_, at) => `first ${at}`).toSorted());
 });

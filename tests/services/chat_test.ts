@@ -22,7 +22,7 @@ async function join(server: ServerProcess, name: string): Promise<RawPeer> {
   return peer;
 }
 
-/** What the others get when somebody says something. */
+/** What the other members get when one sends a message. */
 function said(name: string, text: string): string {
   return textOf(concat([headed(name), headed(text)]));
 }
@@ -43,7 +43,7 @@ Deno.test("chat:server sends each message to all the others, and to nobody else"
   for (const peer of [alice, bob, zoe]) assertEquals(await peer.receiveAll(), "");
 });
 
-Deno.test("chat:server reads a message that comes a byte at a time, and several in one piece", async () => {
+Deno.test("chat:server reads a message that comes byte by byte, and several that come at once", async () => {
   await using server = await ServerProcess.start("chat");
   using listener = await join(server, "listener");
   using slow = await server.connect();
@@ -55,7 +55,7 @@ Deno.test("chat:server reads a message that comes a byte at a time, and several 
   assertEquals(await listener.receive(all.length), all);
 });
 
-Deno.test("chat:server ends a connection that breaks the protocol, says why, and the others notice nothing", async () => {
+Deno.test("chat:server closes a connection that breaks the protocol, logs why, and the others notice nothing", async () => {
   await using server = await ServerProcess.start("chat", { args: ["--max-message", "1000"] });
   using alice = await join(server, "alice");
   using bob = await join(server, "bob");
@@ -98,7 +98,7 @@ Deno.test("chat:server ends a connection that breaks the protocol, says why, and
   assertEquals(await bob.receive(said("alice", "still here").length), said("alice", "still here"));
 });
 
-Deno.test("chat:server drops who says no name, and keeps who only listens", async () => {
+Deno.test("chat:server closes clients that send no name, and keeps members that only listen", async () => {
   await using server = await ServerProcess.start("chat");
   using listener = await join(server, "listener");
   await using impatient = await ServerProcess.start("chat", { args: ["--idle-timeout", "0.2"] });
@@ -134,7 +134,7 @@ Deno.test("chat:server drops a client that never reads, and the others get every
   assertMatch(String(record.detail), /bytes behind/);
 });
 
-Deno.test("chat:server --slow drop-oldest keeps a member that does not read, and says what it goes without", async () => {
+Deno.test("chat:server --slow drop-oldest keeps a member that does not read, and logs what it loses", async () => {
   await using server = await ServerProcess.start("chat", {
     args: ["--slow", "drop-oldest", "--max-lag", "1000000"],
   });
@@ -152,7 +152,7 @@ Deno.test("chat:server --slow drop-oldest keeps a member that does not read, and
   }
   await server.logged(/^"deaf" at 127\.0\.0\.1:\d+ is too slow: \d+ bytes dropped$/);
   await talker.end();
-  // The deaf one is still there, and what it gets are whole messages.
+  // The slow member is still connected, and gets whole messages.
   await deaf.end();
   const got = await deaf.receiveAll();
   assertEquals(got.length % (10 + 6 + 10 + text.length), 0);
@@ -160,14 +160,14 @@ Deno.test("chat:server --slow drop-oldest keeps a member that does not read, and
   assertEquals(textOf(bytes(got.slice(-5))), "xxxxx");
 });
 
-Deno.test("chat:server --max-lag smaller than what one read brings does not cost those who read their connection", async () => {
+Deno.test("chat:server --max-lag below the size of one read does not disconnect members that read", async () => {
   await using server = await ServerProcess.start("chat", { args: ["--max-lag", "1000000"] });
   using listener = await server.connect();
   await listener.send(headed("listener"));
   using talker = await server.connect();
   await talker.send(headed("a long name to be said each time".padEnd(64)));
   for (const name of ["listener", "a long name"]) await server.logged(new RegExp(`"${name}.*joined`));
-  // Empty texts: each costs the others nine times what it costs its sender.
+  // Empty texts: the others get nine times as many bytes as the sender writes.
   const count = 20_000;
   const talking = talker.send(textOf(headed("")).repeat(count));
   await listener.receive(count * (10 + 64 + 10));
@@ -175,7 +175,7 @@ Deno.test("chat:server --max-lag smaller than what one read brings does not cost
   assertEquals(server.log.filter(({ message }) => message.includes("too slow")), []);
 });
 
-Deno.test("chat:server bears 200 clients that come, talk and go", async () => {
+Deno.test("chat:server serves 200 clients that join, talk and leave", async () => {
   await using server = await ServerProcess.start("chat");
   using listener = await join(server, "listener");
   const clients = 200;
@@ -200,7 +200,7 @@ Deno.test("chat:server bears 200 clients that come, talk and go", async () => {
   assertEquals(await received, Array.from({ length: clients }, (_, number) => `text ${number}`).sort());
 });
 
-Deno.test("chat:server lets everybody go when it is told to stop", async () => {
+Deno.test("chat:server closes every connection when it is told to stop", async () => {
   await using server = await ServerProcess.start("chat");
   using alice = await join(server, "alice");
   using bob = await join(server, "bob");
@@ -213,7 +213,7 @@ Deno.test("chat:server lets everybody go when it is told to stop", async () => {
   await server.logged(/Stopped; connections open at SIGTERM: 2 finished, 0 aborted/);
 });
 
-Deno.test("chat:client says what is piped in, and shows what others say as it comes", async () => {
+Deno.test("chat:client sends lines of standard input, and shows what others say at once", async () => {
   await using server = await ServerProcess.start("chat");
   const port = ["--port", String(server.port)];
   await using ann = new ClientProcess("chat", { args: [...port, "--name", "ann"] });
@@ -231,7 +231,7 @@ Deno.test("chat:client says what is piped in, and shows what others say as it co
   assertEquals((await ben.result()).code, 0);
 });
 
-Deno.test("chat:client shows one line a message, and nothing in it steers the terminal", async () => {
+Deno.test("chat:client shows one line per message, which cannot control the terminal", async () => {
   await using server = fakeServer(async (peer) => {
     await peer.receive(13);
     await peer.send(concat([headed("eve"), headed("a\r\nbob > forged\x1b[2J")]));
@@ -240,7 +240,7 @@ Deno.test("chat:client shows one line a message, and nothing in it steers the te
   assertEquals(stdout, "eve > a\\r\\nbob > forged\\x1b[2J\n");
 });
 
-Deno.test("chat:client ends with a message when the server goes, stays silent halfway or makes no sense", async () => {
+Deno.test("chat:client reports a server that leaves, stalls or sends something else", async () => {
   const cases: [answer: Uint8Array, holds: boolean, stderr: RegExp][] = [
     [new Uint8Array(), false, /The server ended the chat/],
     [headed("eve"), false, /The server ended between a name and its text/],
@@ -263,7 +263,7 @@ Deno.test("chat:client ends with a message when the server goes, stays silent ha
   }
 });
 
-Deno.test("chat:client wants a name when nobody is there to be asked", async () => {
+Deno.test("chat:client requires --name without a terminal", async () => {
   const missing = await runClient("chat", []);
   assertMatch(missing.stderr, /^chat:client: --name is needed without a terminal; see .*--help\n$/);
   assertEquals(missing.code, 2);
@@ -272,7 +272,7 @@ Deno.test("chat:client wants a name when nobody is there to be asked", async () 
   assertEquals(invalid.code, 2);
 });
 
-/** Runs a command on a terminal of its own. */
+/** Whether script(1) can run a command on a terminal. */
 const hasScript = Deno.build.os === "linux" && hasProgram("script", "-qec", "true", "/dev/null");
 
 Deno.test({
@@ -294,7 +294,7 @@ Deno.test({
     let screen = "";
     const showing = terminal.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const shows = async (pattern: RegExp) => {
-      // What is written, without the movements of the cursor.
+      // The text on the screen, without cursor movements.
       // deno-lint-ignore no-control-regex
       while (!pattern.test(screen.replace(/\x1b\[[0-9;]*[A-Za-z]|\r/g, ""))) {
         const { value, done } = await within(showing.read(), () => `${pattern} in ${JSON.stringify(screen)}`);

@@ -1,8 +1,18 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { sendTicks } from "@wirebench/wirebench/clock";
-import { Connection, ConnectionError } from "@wirebench/wirebench/net";
+import { type Clock, Connection, ConnectionError } from "@wirebench/wirebench/net";
 import { tick } from "../../services/clock/protocol.ts";
-import { fakeServer, headed, type RawPeer, runClient, ServerProcess, stubSocket, textOf } from "../harness.ts";
+import {
+  fakeServer,
+  headed,
+  type RawPeer,
+  runClient,
+  ServerProcess,
+  stubSocket,
+  TestClock,
+  textOf,
+  turn,
+} from "../harness.ts";
 
 /** Reads one headed message. */
 async function message(peer: RawPeer): Promise<string> {
@@ -11,7 +21,7 @@ async function message(peer: RawPeer): Promise<string> {
   return await peer.receive(Number(header));
 }
 
-Deno.test("clock:server speaks first, then tells the time again and again", async () => {
+Deno.test("clock:server sends a welcome, then the time at each interval", async () => {
   await using server = await ServerProcess.start("clock", { args: ["--interval", "0.2"] });
   using peer = await server.connect();
   assertEquals(await message(peer), "Welcome to the server!");
@@ -24,7 +34,7 @@ Deno.test("clock:server speaks first, then tells the time again and again", asyn
   }
 });
 
-Deno.test("clock:server goes on for a client that only listens, also one that has ended its own side", async () => {
+Deno.test("clock:server serves a client that only listens, even if it has ended its side", async () => {
   await using server = await ServerProcess.start("clock", { args: ["--interval", "0.05"] });
   using peer = await server.connect();
   await peer.end();
@@ -38,7 +48,7 @@ Deno.test("clock:server goes on for a client that only listens, also one that ha
   assertMatch(await message(talker), /^The time is/);
 });
 
-Deno.test("a tick is told as Python prints a float, with a point always", () => {
+Deno.test("tick() formats the time as Python prints a float, always with a point", () => {
   const cases: [milliseconds: number, told: string][] = [
     [1_700_000_000_000, "1700000000.0"],
     [1_700_000_000_500, "1700000000.5"],
@@ -49,8 +59,8 @@ Deno.test("a tick is told as Python prints a float, with a point always", () => 
   for (const [milliseconds, told] of cases) assertEquals(tick(milliseconds), `The time is ${told}`);
 });
 
-Deno.test("a client that never reads is dropped, and no ticks pile up for it meanwhile", async () => {
-  // The system takes two messages, and then no more.
+Deno.test("a client that never reads is closed, and no ticks are queued for it", async () => {
+  // The system accepts two messages, then blocks.
   const written: number[] = [];
   const write = (data: Uint8Array, closed: Promise<never>) =>
     written.push(data.length) <= 2 ? Promise.resolve(data.length) : closed;
@@ -60,49 +70,39 @@ Deno.test("a client that never reads is dropped, and no ticks pile up for it mea
   assertEquals(written.length, 3, "two that were taken, and the one that was not");
 });
 
-Deno.test("ticks do not drift: a late one makes none after it late", async () => {
+Deno.test("ticks do not drift: after a late one the next comes at its time", async () => {
   const connection = new Connection(stubSocket());
-  const interval = 200;
-  const began = performance.now();
+  const clock = new TestClock();
   const times: number[] = [];
-  await sendTicks(connection, interval, () => {
-    times.push(performance.now() - began);
-    if (times.length === 7) connection.close();
-    // Something keeps the program busy after each tick, which must not put the next one off.
-    for (const until = performance.now() + 40; performance.now() < until;);
-  }).catch(() => {});
-  const ticks = times.slice(1);
-  const late = ticks.map((time) => time - Math.round(time / interval) * interval);
-  const median = late.toSorted((one, other) => one - other)[3]!;
-  assert(Math.abs(median) < 60, `ticks every 200 ms came ${late.map(Math.round)} ms after their time`);
-  for (const [index, time] of ticks.entries()) {
-    assert(
-      index === 0 || time - ticks[index - 1]! > interval / 4,
-      `ticks came at ${ticks.map(Math.round)} ms, one of them twice`,
-    );
-  }
+  const telling = sendTicks(connection, 200, () => {
+    times.push(clock.now());
+    clock.delay(times.length === 3 ? 450 : 40);
+  }, clock);
+  await turn();
+  await clock.advance(1500);
+  connection.close();
+  await telling.catch(() => {});
+  // The third tick keeps the program busy from 400 to 850, so that the ticks at 600 and 800 are left out.
+  assertEquals(times, [0, 200, 400, 1000, 1200, 1400]);
 });
 
-Deno.test("a timer that goes off early makes no tick come twice", async () => {
-  const { setTimeout } = globalThis;
-  const early = (run: () => void, milliseconds: number) => setTimeout(run, Math.max(0, milliseconds - 5));
-  globalThis.setTimeout = early as typeof setTimeout;
-  try {
-    const times: number[] = [];
-    const connection = new Connection(stubSocket());
-    const began = performance.now();
-    await sendTicks(connection, 50, () => {
-      times.push(performance.now() - began);
-      if (times.length === 5) connection.close();
-    }).catch(() => {});
-    const due = times.at(-1)! / 50 + 2;
-    assert(times.length <= due, `the welcome and ticks every 50 ms came at ${times.map(Math.round)} ms`);
-  } finally {
-    globalThis.setTimeout = setTimeout;
-  }
+Deno.test("a timer that fires early repeats no tick", async () => {
+  const connection = new Connection(stubSocket());
+  const clock = new TestClock();
+  const early: Clock = {
+    now: () => clock.now(),
+    after: (milliseconds, run) => clock.after(Math.max(0, milliseconds - 5), run),
+  };
+  const times: number[] = [];
+  const telling = sendTicks(connection, 50, () => times.push(clock.now()), early);
+  await turn();
+  await clock.advance(200);
+  connection.close();
+  await telling.catch(() => {});
+  assertEquals(times, [0, 45, 95, 145, 195]);
 });
 
-Deno.test("clock:server lets listeners go when it is told to stop", async () => {
+Deno.test("clock:server closes its connections when it is told to stop", async () => {
   await using server = await ServerProcess.start("clock", { args: ["--interval", "3600"] });
   using peer = await server.connect();
   await message(peer);
@@ -119,7 +119,7 @@ Deno.test("clock:client prints what it hears, and leaves after --count", async (
   assertEquals([code, stderr], [0, ""]);
 });
 
-Deno.test("clock:client waits for the next tick as long as the server stays, not for the rest of one", async () => {
+Deno.test("clock:client waits for the next tick without a deadline, but not for the rest of a tick", async () => {
   await using server = fakeServer(async (peer, held) => {
     await peer.send(textOf(headed("Welcome")));
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -134,7 +134,7 @@ Deno.test("clock:client waits for the next tick as long as the server stays, not
   });
 });
 
-Deno.test("clock:client fails when nobody welcomes it, or the server goes", async () => {
+Deno.test("clock:client fails without a welcome, and when the server leaves", async () => {
   await using silent = fakeServer((_, held) => held);
   const nothing = await runClient("clock", ["--port", String(silent.port), "--timeout", "0.2"]);
   assertEquals(nothing, { code: 1, stdout: "", stderr: "clock:client: Nothing came for 0.2 s\n" });

@@ -16,7 +16,7 @@ Deno.test("delimited:server sends back each line with a newline, however the lin
   assertEquals(await peer.receiveAll(), "a last line without a newline\n");
 });
 
-Deno.test("delimited:server ends a connection with a line over the limit, and answers those before", async () => {
+Deno.test("delimited:server closes a connection at a line over the limit, and answers the lines before it", async () => {
   await using server = await ServerProcess.start("delimited", { args: ["--max-message", "10"] });
   using other = await server.connect();
   using peer = await server.connect();

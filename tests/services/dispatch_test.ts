@@ -55,7 +55,7 @@ for (const mode of MODES) {
 const hasPs = onLinux && hasProgram("ps", "-o", "pid=", "--ppid", "1", "-p", String(Deno.pid));
 
 Deno.test({
-  name: "dispatch:server --mode processes goes on without a process that is killed" +
+  name: "dispatch:server --mode processes continues without a process that is killed" +
     (hasPs ? "" : " (ignored: no Linux, or no ps with --ppid here)"),
   ignore: !hasPs,
   async fn() {
@@ -74,7 +74,7 @@ Deno.test({
 });
 
 for (const mode of MODES.filter((mode) => onLinux || mode === "loop")) {
-  Deno.test(`dispatch:server --mode ${mode} says in one line why it cannot listen, and stops when told so as it starts`, async () => {
+  Deno.test(`dispatch:server --mode ${mode} says in one line why it cannot listen, and stops at a signal while it starts`, async () => {
     await using server = await ServerProcess.start("dispatch", { args: ["--mode", mode, "--workers", "2"] });
     const inUse = await runServer("dispatch", ["--mode", mode, "--port", String(server.port)]);
     assertMatch(inUse.stderr, /^dispatch:server: 127\.0\.0\.1:\d+ is in use: [^\n]*\n$/);
@@ -99,7 +99,7 @@ for (const mode of MODES.filter((mode) => onLinux || mode === "loop")) {
 }
 
 Deno.test({
-  name: "dispatch:server --mode processes leaves nobody behind when it is killed" +
+  name: "dispatch:server --mode processes leaves no process behind when it is killed" +
     (onLinux ? "" : " (ignored: only Linux shares a port)"),
   ignore: !onLinux,
   async fn() {
@@ -111,7 +111,7 @@ Deno.test({
   },
 });
 
-Deno.test("dispatch:client counts round trips, and finds out a server that sends back something else", async () => {
+Deno.test("dispatch:client counts round trips, and detects a server that sends back something else", async () => {
   await using server = await ServerProcess.start("dispatch");
   const args = ["--port", String(server.port), "--connections", "5", "--duration", "0.2"];
   const { code, stdout, stderr } = await runClient("dispatch", args);

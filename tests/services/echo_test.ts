@@ -23,12 +23,12 @@ Deno.test("echo:server sends back what it gets until the client ends its side", 
   assertEquals((await server.logged(/closed/)).reason, "finished");
 });
 
-Deno.test("echo:server sends back 12 MB whole to a client that reads slowly", async () => {
+Deno.test("echo:server sends back all of 12 MB to a client that reads slowly", async () => {
   await using server = await ServerProcess.start("echo");
   using peer = await server.connect();
   const sent = new Uint8Array(12_000_000).map((_, index) => (index * 31) ^ (index >> 8));
   const sending = peer.send(sent).then(() => peer.end());
-  // A full buffer at each turn before anything is read: the server cannot write, and waits.
+  // The client reads a little per turn, so the buffers are full and the server has to wait.
   let received = 0;
   const buffer = new Uint8Array(64 * 1024);
   for (let count; (count = await peer.socket.read(buffer)) !== null;) {
@@ -58,7 +58,7 @@ Deno.test("echo:server serves others while one is silent, one does not read and 
   await stuffing;
 });
 
-Deno.test("echo:server goes on accepting after clients that connect and reset at once", async () => {
+Deno.test("echo:server keeps accepting after clients that connect and reset at once", async () => {
   await using server = await ServerProcess.start("echo");
   for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 20 }, () => reset(server.port)));
   using peer = await server.connect();
@@ -67,11 +67,11 @@ Deno.test("echo:server goes on accepting after clients that connect and reset at
 });
 
 Deno.test({
-  name: "echo:server waits when it has no descriptor left, and goes on when it has" +
+  name: "echo:server stops accepting without free descriptors, and resumes when there are some" +
     (Deno.build.os === "windows" ? " (ignored: no ulimit here)" : ""),
   ignore: Deno.build.os === "windows",
   async fn() {
-    // Some 30 descriptors are Deno's own.
+    // Deno itself uses about 30 descriptors.
     await using server = await ServerProcess.start("echo", { wrapper: ["sh", "-c", 'ulimit -n 60 && exec "$0" "$@"'] });
     const peers = await Promise.all(Array.from({ length: 80 }, () => server.connect()));
     assertMatch((await server.logged(/Cannot accept/)).message, /Too many open files/);
@@ -101,7 +101,7 @@ Deno.test("echo:server refuses connections over the limit at once, and takes new
   assertEquals(await fourth.receive(1), "4");
 });
 
-Deno.test("echo:server closes a connection on which nothing comes", async () => {
+Deno.test("echo:server closes an idle connection", async () => {
   await using server = await ServerProcess.start("echo", { args: ["--idle-timeout", "0.2"] });
   using peer = await server.connect();
   assertEquals(await peer.receiveAll(), "");
@@ -123,7 +123,7 @@ Deno.test("echo:server finishes what is under way when it is told to stop, and s
   assertEquals((await server.process.status).code, 0);
 });
 
-Deno.test("echo:server takes two signals within a moment for one, as Ctrl-C under a task is, and cuts at a later one", async () => {
+Deno.test("echo:server takes two signals at once for one, as from Ctrl-C under a task, and closes everything at a later one", async () => {
   await using server = await ServerProcess.start("echo");
   using peer = await server.connect();
   await peer.send("held");
@@ -133,7 +133,7 @@ Deno.test("echo:server takes two signals within a moment for one, as Ctrl-C unde
   await server.logged(/letting 1 connection finish/);
   await peer.send("still served");
   assertEquals(await peer.receive(12), "still served");
-  // Half a second is what tells a second request from the same one: the one wait that is for a time.
+  // A signal counts as a second request half a second after the first.
   await new Promise((resolve) => setTimeout(resolve, 600));
   server.process.kill("SIGINT");
   assertEquals(await peer.receiveAll(), "");
@@ -150,7 +150,7 @@ Deno.test("echo:client prints what came back", async () => {
   assertEquals((await runClient("echo", [...port, "--", "-x"])).stdout, "-x\n");
 });
 
-Deno.test("echo:client - passes standard input through, each part as it comes back", async () => {
+Deno.test("echo:client - sends standard input, and prints each answer at once", async () => {
   await using server = await ServerProcess.start("echo");
   await using client = new ClientProcess("echo", { args: ["--port", String(server.port), "-"] });
   await client.type("first");
@@ -160,7 +160,7 @@ Deno.test("echo:client - passes standard input through, each part as it comes ba
   assertEquals(await client.result(), { code: 0, stdout: "first and second\n\x1b[2J", stderr: "" });
 });
 
-Deno.test("echo:client reads an answer that comes in pieces", async () => {
+Deno.test("echo:client reads an answer that comes in chunks", async () => {
   await using server = fakeServer(async (peer) => {
     for (const character of await peer.receive(12)) await peer.send(character);
     await peer.receiveAll();
@@ -194,7 +194,7 @@ Deno.test("echo:client does not wait for standard input once the server has gone
   assertEquals(code, 1);
 });
 
-Deno.test("serveEcho is a peer for other programs' tests", async () => {
+Deno.test("serveEcho() can be used in the tests of other programs", async () => {
   const listening = Promise.withResolvers<ListenAddress>();
   await using server = serveEcho({ port: 0, onListen: listening.resolve });
   assertEquals(await listening.promise, server.addr);

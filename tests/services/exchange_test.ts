@@ -16,7 +16,7 @@ Deno.test("exchange:server reads to the end, then answers and closes", async () 
 const hasPs = hasProgram("ps", "-o", "rss=", "-p", String(Deno.pid));
 
 Deno.test({
-  name: "exchange:server and client keep nothing of a request of 200 MB" +
+  name: "exchange:server and client stream a request of 200 MB without keeping it" +
     (hasPs ? "" : " (ignored: no ps that tells a process's memory here)"),
   ignore: !hasPs,
   async fn() {
@@ -39,7 +39,7 @@ Deno.test("exchange:client sends its message or standard input, and prints the a
   assertEquals((await runClient("exchange", [...port, "-"], "from\nstandard input")).stdout, "received 19 bytes\n");
 });
 
-Deno.test("exchange:client ends its side before it reads, and passes any answer on as it comes", async () => {
+Deno.test("exchange:client ends its side before it reads, and prints any answer unchanged", async () => {
   let heard = "";
   await using server = fakeServer(async (peer) => {
     heard = await peer.receiveAll();

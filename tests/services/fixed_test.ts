@@ -15,7 +15,7 @@ Deno.test("fixed:server sends back messages of 5000 bytes, many on one connectio
   assertEquals(await peer.receiveAll(), "");
 });
 
-Deno.test("fixed:server takes a connection that ends inside a message for an error", async () => {
+Deno.test("fixed:server reports a connection that ends inside a message as truncated", async () => {
   await using server = await ServerProcess.start("fixed");
   using peer = await server.connect();
   await peer.send(PATTERN + PATTERN.slice(0, 1234));

@@ -13,7 +13,7 @@ Deno.test("lines:server answers each line, however the lines are cut", async () 
   assertEquals(await peer.receiveAll(), ANSWER.repeat(4));
 });
 
-Deno.test("lines:server answers STOP once more, then ends and hears nothing after it", async () => {
+Deno.test("lines:server answers STOP, then closes and ignores what follows", async () => {
   for (const ending of ["\n", "\r\n"]) {
     await using server = await ServerProcess.start("lines");
     using peer = await server.connect();
@@ -24,7 +24,7 @@ Deno.test("lines:server answers STOP once more, then ends and hears nothing afte
   }
 });
 
-Deno.test("lines:server takes for STOP only that line", async () => {
+Deno.test("lines:server stops only at the exact line STOP", async () => {
   await using server = await ServerProcess.start("lines");
   using peer = await server.connect();
   await peer.send("stop\nSTOP \n STOP\nSTOPP\n");
@@ -32,7 +32,7 @@ Deno.test("lines:server takes for STOP only that line", async () => {
   assertEquals(await peer.receiveAll(), ANSWER.repeat(4));
 });
 
-Deno.test("lines:server ends a connection whose bytes are no lines of UTF-8, and answers what came before", async () => {
+Deno.test("lines:server closes a connection at a line that is too long or not UTF-8, and answers the lines before it", async () => {
   await using server = await ServerProcess.start("lines", { args: ["--max-message", "100"] });
   using other = await server.connect();
   const cases: [data: Uint8Array, answers: number, reason: RegExp][] = [
@@ -72,7 +72,7 @@ Deno.test("lines:server ends connections between lines when it is told to stop",
   await server.logged(/Stopped; connections open at SIGTERM: 1 finished, 0 aborted/);
 });
 
-Deno.test("lines:client says the greeting, or its lines in turn", async () => {
+Deno.test("lines:client sends the greeting, or its arguments in turn", async () => {
   await using server = await ServerProcess.start("lines");
   const args = ["--port", String(server.port), "--pause", "0"];
   assertEquals(await runClient("lines", [...args, "--rounds", "3"]), { code: 0, stdout: ANSWER.repeat(3), stderr: "" });
@@ -110,7 +110,7 @@ Deno.test("lines:client fails when an answer does not come, or not in time", asy
   assertEquals(late, { code: 1, stdout: "", stderr: "lines:client: A message begun did not end within 0.3 s\n" });
 });
 
-Deno.test("lines:client refuses to say two lines as one", async () => {
+Deno.test("lines:client rejects an argument of two lines", async () => {
   const result = await runClient("lines", ["--port", "9", "two\nlines"]);
   assertMatch(result.stderr, /^lines:client: Malformed message at byte 3: expected a message without the delimiter/);
   assertEquals(result.code, 2);

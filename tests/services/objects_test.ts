@@ -35,7 +35,7 @@ Deno.test("objects:client prints the object, in each format", async () => {
 Deno.test("objects:client prints any plain data as Python does, a byte at a time, and runs nothing", async () => {
   const cases: [payload: Uint8Array, shown: RegExp, code: number][] = [
     [encodePickle([1, "\x1b[2J", null, 2n ** 70n]), /^\[1, '\\x1b\[2J', None, 1180591620717411303424\]\n$/, 0],
-    // What pickle.loads() would take for print("your code").
+    // pickle.loads() would run print("your code").
     [bytes("\x80\x02cbuiltins\nprint\nX\x09\0\0\0your code\x85R.").slice(1), /^$/, 1],
     [Uint8Array.of(0x80, 2, ...bytes("cbuiltins\nprint\nX\x09\0\0\0your code"), 0x85, 0x52, 0x2e), /^$/, 1],
   ];
@@ -51,7 +51,7 @@ Deno.test("objects:client prints any plain data as Python does, a byte at a time
   }
 });
 
-Deno.test("objects:client says what it got instead, and fails without an object", async () => {
+Deno.test("objects:client reports what it received instead of an object, and fails without one", async () => {
   await using server = await ServerProcess.start("objects");
   const wrong = await runClient("objects", ["--port", String(server.port), "--format", "json"]);
   assertMatch(wrong.stderr, /; it looks like a pickle\n$/);
@@ -61,7 +61,7 @@ Deno.test("objects:client says what it got instead, and fails without an object"
   assertEquals(nothing, { code: 1, stdout: "", stderr: "objects:client: The server ended without an object\n" });
 });
 
-/** A server that sends one message, and closes when its client does. */
+/** A server that sends one message, then waits for its client to close. */
 function serving(payload: Uint8Array): ReturnType<typeof fakeServer> {
   return fakeServer(async (peer: RawPeer) => {
     await peer.send(headed(payload));
@@ -69,13 +69,13 @@ function serving(payload: Uint8Array): ReturnType<typeof fakeServer> {
   });
 }
 
-/** A list of something and of more things, each of which may refer to it. */
+/** A pickled list of one item and of others, which may refer to the first. */
 function listOf(thing: number[], more: number[], times: number): Uint8Array {
   const rest = new Array<number[]>(times).fill(more);
   return Uint8Array.from([[0x80, 4, 0x5d, 0x28], thing, [0x94], rest, [0x65, 0x2e]].flat(2));
 }
 
-/** A long text, bytes or int: an opcode, a length of four bytes, and so often a byte. */
+/** A long text, bytes or int: an opcode, a length of four bytes, and one byte repeated. */
 function long(opcode: number, length: number, byte: number): number[] {
   return [opcode, ...new Uint8Array(Uint32Array.of(length).buffer), ...new Array<number>(length).fill(byte)];
 }
@@ -111,13 +111,13 @@ Deno.test("objects:client shows what it gets in time that grows with its bytes, 
   }
 });
 
-Deno.test("objects:client ends at a signal, also when nobody reads what it shows, and when nobody can", async () => {
+Deno.test("objects:client ends at a signal, even if nobody reads its output, or it is closed", async () => {
   await using server = serving(encodePickle("\0".repeat(1_000_000)));
   for (const signal of ["SIGINT", "SIGTERM", undefined] as const) {
     const process = command("objects", "client", { args: ["--port", String(server.port)] }, []).spawn();
     await process.stdin.close();
     const output = process.stdout.getReader();
-    // It has begun to show the object, of which a pipe holds no more than a part.
+    // It has begun to print the object, which does not fit into the pipe.
     assertEquals((await output.read()).done, false);
     if (signal === undefined) await output.cancel();
     else process.kill(signal);
@@ -129,7 +129,7 @@ Deno.test("objects:client ends at a signal, also when nobody reads what it shows
   }
 });
 
-Deno.test("an object in pieces is the object in words, wherever a piece ends", () => {
+Deno.test("repr() in pieces is the same text, wherever a piece ends", () => {
   for (let length = CHUNK_LENGTH - 3; length < CHUNK_LENGTH + 3; length++) {
     const text = "a".repeat(length) + "\u{1f600}".repeat(CHUNK_LENGTH);
     assertEquals(repr(text), `'${text}'`);

@@ -8,7 +8,7 @@ Deno.test("sixteen:server waits for all 16 bytes, and answers 16", async () => {
   assertEquals(await peer.receiveAll(), "Farewell, client");
 });
 
-Deno.test("sixteen:server's answer always arrives, also when the client sent more than 16 bytes", async () => {
+Deno.test("sixteen:server's answer arrives even if the client sent more than 16 bytes", async () => {
   await using server = await ServerProcess.start("sixteen");
   for (const more of [1, 100_000]) {
     for (let round = 0; round < 20; round++) {
@@ -46,7 +46,7 @@ Deno.test("sixteen:client sends exactly 16 bytes, and reads 16 that come one at 
   assertEquals(got, "Hi there, server");
 });
 
-Deno.test("sixteen:client fails when less comes than 16 bytes, or nothing more in time", async () => {
+Deno.test("sixteen:client fails when fewer than 16 bytes come, or not in time", async () => {
   await using short = fakeServer((peer) => peer.receive(16).then(() => peer.send("Farewell")));
   const ended = await runClient("sixteen", ["--port", String(short.port)]);
   assertEquals(ended, {

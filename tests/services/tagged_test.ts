@@ -36,7 +36,7 @@ Deno.test("tagged:client sends one message of each type, or what it is given", a
   assertEquals((await runClient("tagged", [...port, "A:a:b:", "A:ëë"])).stdout, "A:a:b:\nA:ëë\n");
 });
 
-Deno.test("tagged:client refuses what no message can be, before it says anything", async () => {
+Deno.test("tagged:client rejects invalid messages before it connects", async () => {
   const wrong: [operand: string, words: RegExp][] = [
     ["A:abc", /Cannot encode type "A": expected 4 bytes, got 3/],
     ["D:abcd", /Cannot encode type "D": expected one of A, B, C/],

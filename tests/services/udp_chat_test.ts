@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { serveUdpChat } from "@wirebench/wirebench/udp-chat";
 import { connectUdp } from "@wirebench/wirebench/net";
-import { bytes, ClientProcess, runClient, ServerProcess, textOf, within } from "../harness.ts";
+import { bytes, ClientProcess, runClient, ServerProcess, textOf, until, within } from "../harness.ts";
 
 Deno.test("udp-chat:server answers every turn with --reply, the empty one too", async () => {
   await using server = await ServerProcess.start("udp-chat", { args: ["--reply", "fine, Zoë"] });
@@ -15,7 +15,7 @@ Deno.test("udp-chat:server answers every turn with --reply, the empty one too", 
   assertEquals(said, ["how are you?", "", "ünï"]);
 });
 
-Deno.test("the turns of two clients are never mixed up, whoever answers and however long that takes", async () => {
+Deno.test("the turns of two clients are never mixed up, however long an answer takes", async () => {
   const asked: string[] = [];
   let answer = Promise.withResolvers<string>();
   const turns = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -32,7 +32,7 @@ Deno.test("the turns of two clients are never mixed up, whoever answers and howe
   await ann.send(bytes("I am ann"));
   await turns[0]!.promise;
   await ben.send(bytes("I am ben"));
-  // Ann's turn is not over, so nobody has been asked about ben's.
+  // Ann's turn is not over, so ben's has to wait.
   assertEquals(asked, ["I am ann"]);
   const first = answer;
   answer = Promise.withResolvers();
@@ -44,7 +44,7 @@ Deno.test("the turns of two clients are never mixed up, whoever answers and howe
   assertEquals(asked, ["I am ann", "I am ben"]);
 });
 
-Deno.test("udp-chat:server's person answers from standard input, and the server ends with it", async () => {
+Deno.test("udp-chat:server answers from standard input, and ends with it", async () => {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "-P=udp-chat-server", "services/udp_chat/server.ts", "--port", "0", "--log", "json"],
     cwd: new URL("../..", import.meta.url),
@@ -77,7 +77,7 @@ Deno.test("udp-chat:client takes turns with its arguments, or lines", async () =
   assertEquals((await runClient("udp-chat", port, "one\n\ntwo")).stdout, "fine\nfine\nfine\n");
 });
 
-Deno.test("a second copy of an answer is not taken for the next one", async () => {
+Deno.test("udp-chat:client does not take a second copy of an answer for the next one", async () => {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const answering = (async () => {
     for (let turn = 0; turn < 3; turn++) {
@@ -86,10 +86,13 @@ Deno.test("a second copy of an answer is not taken for the next one", async () =
     }
   })();
   const { port } = socket.addr as Deno.NetAddr;
-  await using client = new ClientProcess("udp-chat", { args: ["--port", String(port)] });
-  for (const turn of ["one", "two", "three"]) {
+  await using client = new ClientProcess("udp-chat", { args: ["--port", String(port), "--log-level", "debug"] });
+  const received = () => client.stderr.match(/Received/g)?.length ?? 0;
+  for (const [at, turn] of ["one", "two", "three"].entries()) {
     await client.type(`${turn}\n`);
     await client.shows(new RegExp(`re:${turn}\n$`));
+    // A copy that comes after the next turn has been sent cannot be told from its answer.
+    await until(() => received() === 2 * (at + 1), `both copies of the answer to ${turn}`);
   }
   await client.endInput();
   assertEquals((await client.result()).stdout, "re:one\nre:two\nre:three\n");
@@ -97,7 +100,7 @@ Deno.test("a second copy of an answer is not taken for the next one", async () =
   socket.close();
 });
 
-Deno.test("udp-chat:client does not hang at a turn that is lost, and says so", async () => {
+Deno.test("udp-chat:client reports a lost turn instead of waiting for ever", async () => {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const { port } = socket.addr as Deno.NetAddr;
   await using client = new ClientProcess("udp-chat", { args: ["--port", String(port), "--timeout", "0.3"] });

@@ -2,7 +2,7 @@ import { upperCase } from "../../services/uppercase/protocol.ts";
 import { assertEquals, assertMatch } from "@std/assert";
 import { bytes, runClient, ServerProcess, textOf, within } from "../harness.ts";
 
-/** A bare UDP socket of the test's own. */
+/** A UDP socket of the test. */
 function udp(): Disposable & { socket: Deno.DatagramConn; port: number } {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   return { socket, port: (socket.addr as Deno.NetAddr).port, [Symbol.dispose]: () => socket.close() };
@@ -26,7 +26,7 @@ Deno.test("uppercase:server answers each datagram with its length and ASCII lett
   assertEquals(await ask(own.socket, server.port, largest), largest.fill(0x41));
 });
 
-Deno.test("uppercase:server answers whoever asked", async () => {
+Deno.test("uppercase:server answers each sender", async () => {
   await using server = await ServerProcess.start("uppercase");
   using one = udp();
   using two = udp();
@@ -55,7 +55,7 @@ Deno.test("uppercase:client sends its arguments, or lines, a datagram each, plai
   }
 });
 
-/** A UDP server that answers after another address has answered first. */
+/** A UDP server that answers after another address has sent a forged answer. */
 function besieged(): Disposable & { port: number } {
   const server = udp();
   const stranger = udp();
@@ -75,7 +75,7 @@ function besieged(): Disposable & { port: number } {
   };
 }
 
-Deno.test("uppercase:client takes no answer from a stranger", async () => {
+Deno.test("uppercase:client ignores answers from other addresses", async () => {
   using server = besieged();
   const plain = await runClient("uppercase", ["--port", String(server.port), "hey"]);
   assertEquals([plain.code, plain.stdout], [0, "HEY\n"]);
@@ -84,18 +84,18 @@ Deno.test("uppercase:client takes no answer from a stranger", async () => {
   assertEquals(connected, { code: 0, stdout: "HEY\n", stderr: "" });
 });
 
-Deno.test("uppercase:client --to matches answers with servers, and does not lose its place to strangers", async () => {
+Deno.test("uppercase:client --to matches answers with servers, and reports other senders", async () => {
   await using server = await ServerProcess.start("uppercase");
   using other = besieged();
   const to = [`127.0.0.1:${server.port}`, `localhost:${server.port}`, `127.0.0.1:${other.port}`];
   const result = await runClient("uppercase", [...to.flatMap((address) => ["--to", address]), "one", "two"]);
-  // Two names of one server owe one answer.
+  // Two names of one server mean one answer.
   assertEquals(result.stdout.split("\n").sort(), ["", "ONE", "ONE", "TWO", "TWO"]);
   assertMatch(result.stderr, /unexpected host 127\.0\.0\.1:\d+/);
   assertEquals(result.code, 0);
 });
 
-Deno.test("uppercase:client gives up when an answer does not come, and says whose", async () => {
+Deno.test("uppercase:client gives up without an answer, and names the server", async () => {
   await using server = await ServerProcess.start("uppercase");
   using silent = udp();
   const late = new RegExp(`No answer from 127\\.0\\.0\\.1:${silent.port} within 0\\.3 s\n$`);
@@ -110,7 +110,7 @@ Deno.test("uppercase:client gives up when an answer does not come, and says whos
   assertEquals([result.code, result.stdout], [1, "HEY\n"]);
 });
 
-Deno.test("uppercase:client refuses a datagram longer than one can be", async () => {
+Deno.test("uppercase:client rejects a datagram that is too long", async () => {
   const line = "a".repeat(65_508);
   const result = await runClient("uppercase", ["--port", "9"], line);
   assertEquals(result.stderr, "uppercase:client: Cannot send a datagram of 65508 bytes: expected at most 65507\n");

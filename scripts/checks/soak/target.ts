@@ -132,7 +132,7 @@ export class Target implements AsyncDisposable {
   }
 
   #readLog(): void {
-    for (const { level, message, finished = 0, cut = 0, counts } of this.server.log.splice(0)) {
+    for (const { level, message, finished = 0, aborted = 0, counts } of this.server.log.splice(0)) {
       if (level === "error") this.faults.push(`${this.name}: ${message}`);
       else if (message.startsWith("Stopped")) this.open = Number(finished) + Number(aborted);
       else if (message.startsWith("Connections closed since the start: ")) this.closed = String(counts);

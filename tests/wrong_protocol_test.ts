@@ -1,9 +1,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { encodePickle } from "@wirebench/wirebench/framing";
-import { bytes, fakeServer, headed, runClient, ServerProcess } from "../harness.ts";
+import { bytes, fakeServer, headed, runClient, ServerProcess } from "./harness.ts";
 
-/** What programs say first, those of the bench and those of the world, and what that looks like. */
+/** First bytes of programs, and what they look like. */
 const OPENINGS: Record<string, [opening: Uint8Array, looksLike: string]> = {
   browser: [bytes("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), "an HTTP request"],
   tls: [concat([Uint8Array.of(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3), new Uint8Array(506).fill(0xe5)]), "a TLS hello"],
@@ -16,13 +16,13 @@ const OPENINGS: Record<string, [opening: Uint8Array, looksLike: string]> = {
   littleEndian: [Uint8Array.of(5, 0, 0, 0, ...bytes("hello")), "a length of 4 bytes, the least significant first"],
 };
 
-/** What each framed server cannot tell from messages of its own. */
+/** Openings that each server cannot tell from its own messages. */
 const SERVERS: Record<string, string[]> = {
   // 16 bytes of anything are a message.
   sixteen: ["browser", "tls", "ssh", "pickle", "sixteen"],
   // Text may be the beginning of a message.
   fixed: ["sixteen"],
-  // Lines of text, whatever they say, and bytes that happen to be text too.
+  // Any lines of text, and binary bytes that happen to be UTF-8.
   delimited: ["browser", "ssh", "chat", "lines", "sixteen", "bigEndian", "littleEndian"],
   lines: ["browser", "ssh", "chat", "lines", "sixteen", "bigEndian", "littleEndian"],
   tagged: [],
@@ -30,7 +30,7 @@ const SERVERS: Record<string, string[]> = {
 };
 
 for (const [service, own] of Object.entries(SERVERS)) {
-  Deno.test(`${service}:server says what a peer of another protocol seems to speak`, async () => {
+  Deno.test(`${service}:server reports which protocol a wrong peer seems to speak`, async () => {
     await using server = await ServerProcess.start(service);
     for (const [name, [opening, looksLike]] of Object.entries(OPENINGS)) {
       using peer = await server.connect();
@@ -48,7 +48,7 @@ for (const [service, own] of Object.entries(SERVERS)) {
   });
 }
 
-Deno.test("a server recognises a peer that writes byte by byte, once it has said enough", async () => {
+Deno.test("a server recognises the protocol of a peer that writes byte by byte", async () => {
   await using server = await ServerProcess.start("fixed");
   using peer = await server.connect();
   for (const character of "GET / HTTP/1.1") await peer.send(character);
@@ -57,7 +57,7 @@ Deno.test("a server recognises a peer that writes byte by byte, once it has said
   assertMatch(String((await server.logged(/closed/)).detail), /got 14; it looks like an HTTP request$/);
 });
 
-Deno.test("a server says it of the beginning of a stream only", async () => {
+Deno.test("a server recognises protocols at the beginning of a stream only", async () => {
   await using server = await ServerProcess.start("tagged");
   using peer = await server.connect();
   await peer.send("Afour");
@@ -67,7 +67,7 @@ Deno.test("a server says it of the beginning of a stream only", async () => {
   assertMatch(String((await server.logged(/closed/)).detail), /at byte 5: .* got "G"$/);
 });
 
-Deno.test("clients say what a server of another protocol seems to speak", async () => {
+Deno.test("clients report which protocol a wrong server seems to speak", async () => {
   const http = bytes("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
   const alert = Uint8Array.of(0x15, 3, 3, 0, 2, 2, 0x46);
   const cases: [client: string, args: string[], answer: Uint8Array, looksLike: RegExp][] = [

@@ -14,9 +14,8 @@ import {
   secondsRange,
   UsageError,
 } from "@wirebench/wirebench/cli";
-import { addresses, endpoint, explain } from "@wirebench/wirebench/launch";
+import { addresses, endpoint } from "@wirebench/wirebench/launch";
 import { parseEndpoint } from "@wirebench/wirebench/net";
-import { runClient, runServer, ServerProcess } from "../harness.ts";
 
 const command = {
   name: "x:server",
@@ -39,7 +38,7 @@ const command = {
   },
 };
 
-Deno.test("a command line is read by its table, the defaults filled in", () => {
+Deno.test("parseCommandLine() reads options by their table, and fills in defaults", () => {
   const defaults = {
     host: "127.0.0.1",
     port: 7,
@@ -80,7 +79,7 @@ Deno.test("a command line is read by its table, the defaults filled in", () => {
   assertEquals(parseCommandLine(command, ["--loud=false"]).values.loud, false);
 });
 
-/** Wrong command lines, and what is said about each. */
+/** Wrong command lines, and the error for each. */
 const WRONG: [args: string[], words: string][] = [
   [["--nope"], "Unknown option --nope"],
   [["-x"], "Unknown option -x"],
@@ -120,7 +119,7 @@ const WRONG: [args: string[], words: string][] = [
   [["--__proto__", "x"], "Unknown option --__proto__"],
 ];
 
-Deno.test("wrong usage is said in words that tell what was expected and what came", () => {
+Deno.test("wrong usage is reported with what was expected and what was received", () => {
   for (const [args, words] of WRONG) {
     assertEquals(assertThrows(() => parseCommandLine(command, args), UsageError).message, words);
   }
@@ -138,117 +137,4 @@ Deno.test("help shows every option with its default", () => {
   assertMatch(help, /--loud +Say it loudly\n/);
   assertMatch(help, /--rate BYTES +How fast\n/);
   assertMatch(helpText({ ...command, example: ["For one", "deno task x"] }), /\n\nFor one:\n {2}deno task x$/);
-});
-
-Deno.test("an error is one line that says what to do", () => {
-  const attempt = { task: "echo:client", address: "127.0.0.1:7" };
-  const cases: [error: unknown, words: RegExp][] = [
-    [
-      new Deno.errors.ConnectionRefused("os error 111"),
-      /Nobody listens at 127\.0\.0\.1:7: start the server with deno task echo:server/,
-    ],
-    [new Deno.errors.AddrInUse("os error 98"), /127\.0\.0\.1:7 is in use: .* --port/],
-    [new Deno.errors.AddrNotAvailable("os error 99"), /not an address of this machine/],
-    [new Deno.errors.PermissionDenied("os error 13"), /--port above 1023/],
-    [
-      new Error("failed to lookup address information: Name or service not known"),
-      /Cannot resolve the host of 127\.0\.0\.1:7: check --host/,
-    ],
-    [
-      new Deno.errors.NotCapable('Requires net access to "10.0.0.1:7", run again with the --allow-net flag'),
-      /does not allow 10\.0\.0\.1:7; .* deno run -P=echo-client --allow-net=10\.0\.0\.1:7 services\/echo\/client\.ts/,
-    ],
-    [
-      new Deno.errors.NotCapable('Requires net access to "unix:/run/a,127.0.0.1:7"'),
-      /--allow-read=\/run\/a --allow-write=\/run\/a --allow-net=unix:\/run\/a,127\.0\.0\.1:7 services\/echo\/client\.ts/,
-    ],
-    [new Error("first\nsecond"), /^Error: first second$/],
-  ];
-  for (const [error, words] of cases) assertMatch(explain(error, attempt), words);
-});
-
-Deno.test("a signal that comes twice, as Ctrl-C under a task does, changes nothing of how a program ends", async () => {
-  for (const gap of [0, 1, 2, 3, 4, 5]) {
-    await using server = await ServerProcess.start("echo");
-    server.process.kill("SIGINT");
-    await new Promise((resolve) => setTimeout(resolve, gap));
-    server.process.kill("SIGINT");
-    assertEquals((await server.process.status).code, 0, `${gap} ms later`);
-  }
-});
-
-/** What a server needs to run without a person. */
-const REQUIRED: Record<string, string[]> = { "udp-chat": ["--reply", "fine"] };
-
-/** Every service but the proxy, which has one side and options of its own. */
-const SERVICES = [...Deno.readDirSync(new URL("../../services", import.meta.url))]
-  .map(({ name }) => name.replaceAll("_", "-")).filter((name) => name !== "proxy").sort();
-
-const PROGRAMS = SERVICES.flatMap((service) => [
-  [service, "server", runServer] as const,
-  [service, "client", (name: string, args: string[]) => runClient(name, args)] as const,
-]);
-
-for (const [service, side, start] of PROGRAMS) {
-  Deno.test(`${service}:${side} explains itself, and says in one line what is wrong with a command line`, async () => {
-    const help = await start(service, ["--help"]);
-    assertEquals([help.code, help.stderr], [0, ""]);
-    assertMatch(help.stdout, new RegExp(`Usage: deno task ${service}:${side} \\[options\\]`));
-    for (const wrong of [["--nope"], ["--port", "many"], ["--port", "70000"], ["--log-level", "loud"]]) {
-      const { code, stdout, stderr } = await start(service, wrong);
-      assertEquals([code, stdout], [2, ""]);
-      assertMatch(stderr, new RegExp(`^${service}:${side}: [^\n]*; see deno task ${service}:${side} --help\n$`));
-    }
-  });
-}
-
-for (const service of SERVICES) {
-  Deno.test(`${service}:server says in one line why it cannot listen`, async () => {
-    await using server = await ServerProcess.start(service, { args: REQUIRED[service] ?? [] });
-    const used = await runServer(service, ["--port", String(server.port)]);
-    assertEquals([used.code, used.stdout], [1, ""]);
-    assertMatch(used.stderr, new RegExp(`^${service}:server: 127\\.0\\.0\\.1:${server.port} is in use: [^\n]*\n$`));
-    const outside = await runServer(service, ["--host", "0.0.0.0"]);
-    assertEquals([outside.code, outside.stdout], [1, ""]);
-    assertMatch(
-      outside.stderr,
-      /^[a-z-]+:server: The sandbox of [^\n]* does not allow 0\.0\.0\.0:\d+; to allow it on purpose: [^\n]*\n$/,
-    );
-    const elsewhere = await runServer(service, ["--host", "192.0.2.1", "--port", "0"], {
-      permissions: ["--allow-net"],
-    });
-    assertMatch(elsewhere.stderr, /^[a-z-]+:server: 192\.0\.2\.1:0 is not an address of this machine\n$/);
-    const unknown = await runServer(service, ["--host", "nobody.invalid", "--port", "0"], {
-      permissions: ["--allow-net"],
-    });
-    assertMatch(unknown.stderr, /^[a-z-]+:server: Cannot resolve [^\n]*\n$/);
-    assertEquals([elsewhere.code, unknown.code], [1, 1]);
-  });
-}
-
-Deno.test("clients say in one line that nobody listens, or that a host does not resolve", async () => {
-  const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = closed.addr;
-  closed.close();
-  const needed: Record<string, string[]> = { chat: ["--name", "x"], delimited: ["x"] };
-  for (const service of SERVICES.filter((service) => service !== "uppercase" && service !== "udp-chat")) {
-    const args = needed[service] ?? [];
-    const nobody = await runClient(service, [...args, "--port", String(port)]);
-    assertMatch(
-      nobody.stderr,
-      new RegExp(
-        `^${service}:client: Nobody listens at 127\\.0\\.0\\.1:${port}: start the server with deno task ${service}:server, [^\n]*\n$`,
-      ),
-    );
-    const unknown = await runClient(service, [...args, "--host", "nobody.invalid"], "", {
-      permissions: ["--allow-net"],
-    });
-    assertMatch(
-      unknown.stderr,
-      new RegExp(`^${service}:client: Cannot resolve the host of nobody\\.invalid:\\d+: check --host\n$`),
-    );
-    assertEquals([nobody.code, unknown.code], [1, 1]);
-  }
-  const unknown = await runClient("uppercase", ["--host", "nobody.invalid", "x"], "", { permissions: ["--allow-net"] });
-  assertEquals(unknown, { code: 1, stdout: "", stderr: 'uppercase:client: Cannot resolve host "nobody.invalid"\n' });
 });

@@ -1,30 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { EXCHANGES, stageAt } from "../../scripts/tools/demo/exchanges.ts";
-import { freePort } from "../../scripts/shared/ports.ts";
-import { command } from "../../scripts/shared/processes.ts";
-import { RawPeer, runServer, ServerProcess } from "../harness.ts";
+import { RawPeer, ServerProcess } from "../harness.ts";
 
 const why = Deno.build.os === "linux" ? "" : " (ignored: only Linux shares a port among threads)";
 const ignore = why !== "";
-/** Those whose connections share something, or that are threads or datagrams already. */
-const ALONE = ["chat", "dispatch", "uppercase", "udp-chat"];
-
-for (const { service, run, servers = [[]] } of EXCHANGES.filter(({ service }) => !ALONE.includes(service))) {
-  Deno.test({
-    name: `${service}:server --workers 2 says what it says alone${why}`,
-    ignore,
-    async fn() {
-      for (const args of servers) {
-        await using server = await ServerProcess.start(service, { args: [...args, "--workers", "2"] });
-        await run(stageAt(service, { port: server.port, args }));
-        assertMatch((await server.logged(/^Listening/)).message, /\(workers: 2\)$/);
-      }
-    },
-  });
-}
 
 Deno.test({
-  name: `limits, counts and the drain hold for all workers together${why}`,
+  name: `limits, counts and the drain cover all workers${why}`,
   ignore,
   async fn() {
     await using server = await ServerProcess.start("echo", { args: ["--workers", "3", "--max-connections", "5"] });
@@ -38,11 +19,11 @@ Deno.test({
     }
     assertEquals(answers, [...Array(5).fill("x"), ...Array(7).fill("refused")]);
     await server.logged(/refused \(The limit is 5 connections\)/);
-    // A place that was left is anybody's.
+    // Any worker may use a place that becomes free.
     await peers[0]!.end();
     assertEquals(await peers[0]!.receiveAll(), "");
     await server.logged(/closed: finished/);
-    // The client sees the end a moment before another thread sees the place.
+    // The client sees the end a moment before another thread sees the free place.
     let next = await server.connect();
     for (;; next = await server.connect()) {
       await next.send("y").catch(() => {});
@@ -65,7 +46,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `what a worker logs of messages and mistakes is logged as without${why}`,
+  name: `workers log messages and errors as a single thread does${why}`,
   ignore,
   async fn() {
     await using server = await ServerProcess.start("lines", { args: ["--workers", "2", "--max-message", "15"] });
@@ -80,51 +61,6 @@ Deno.test({
     assertEquals([record.level, record.peer, record.reason], ["warning", peer.address, "too long"]);
   },
 });
-
-Deno.test("workers are refused where they cannot be", async () => {
-  const chat = await runServer("chat", ["--workers", "2"]);
-  assertEquals([chat.code, chat.stderr.split("\n").length], [2, 2]);
-  assertMatch(chat.stderr, /^chat:server: Unknown option --workers/);
-  const unix = await runServer("echo", ["--workers", "2", "--unix", "/tmp/wirebench-echo.sock"]);
-  assertEquals(unix.code, 2);
-  assertMatch(unix.stderr, /^echo:server: --unix and --workers do not go together; see [^\n]*\n$/);
-  // All that has to be granted is named, since a grant replaces those of the set.
-  const elsewhere = await runServer("echo", ["--workers", "2", "--tls-cert", "/tmp/c.pem", "--tls-key", "/tmp/k.pem"]);
-  assertEquals(elsewhere.code, 1);
-  assertMatch(elsewhere.stderr, /--allow-read=\/tmp\/c\.pem,\/tmp\/k\.pem,[^ ]*\/lib\/,[^ ]*\/echo\/ services\/echo/);
-});
-
-for (
-  const [service, how] of [["echo", ["--workers", "2"]], ["dispatch", [
-    "--mode",
-    "processes",
-    "--workers",
-    "2",
-  ]]] as const
-) {
-  Deno.test({
-    name: `of two ${service}:server ${how.join(" ")} that start at once one listens, the other says "in use"${why}`,
-    ignore,
-    async fn() {
-      const port = freePort();
-      const args = [...how, "--port", String(port), "--log", "json"];
-      const servers = [1, 2].map(() => new ServerProcess(command(service, "server", { args }, []).spawn()));
-      const started = await Promise.allSettled(servers.map((server) => server.logged(/^Listening/)));
-      await using listening = new AsyncDisposableStack();
-      for (const [at, { status }] of started.entries()) if (status === "fulfilled") listening.use(servers[at]!);
-      assertEquals(started.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
-      const refused = servers[started.findIndex(({ status }) => status === "rejected")]!;
-      assertEquals((await refused.process.status).code, 1);
-      assertMatch(refused.strays.join("\n"), new RegExp(`^${service}:server: 127.0.0.1:${port} is in use: [^\n]*$`));
-      // Each connection comes to the one that listens.
-      for (let count = 0; count < 20; count++) {
-        using peer = await RawPeer.connect(port);
-        await peer.send("x");
-        assertEquals(await peer.receive(1), "x");
-      }
-    },
-  });
-}
 
 Deno.test({
   name: `workers log no more than their budget, whatever clients send, and count the rest${why}`,
