@@ -1,6 +1,5 @@
 import { concat } from "@std/bytes/concat";
-import { type Clock, type Connection, serveTcp, type ServeTcpOptions } from "@wirebench/wirebench/net";
-import { makeCertificates } from "../scripts/certs/make.ts";
+import type { Clock } from "@wirebench/wirebench/net";
 import { ServerProcess as Server, within } from "../scripts/processes.ts";
 
 export { ClientProcess, type ClientResult, grantsOf, runClient, runServer, within } from "../scripts/processes.ts";
@@ -147,27 +146,6 @@ export function fakeServer(
   };
 }
 
-/** A server that hands its one connection to the test. Its handler returns when `done` is called. */
-export function oneConnection(
-  options: ServeTcpOptions = {},
-): AsyncDisposable & { port: number; connection: Promise<Connection>; done: () => void } {
-  const accepted = Promise.withResolvers<Connection>();
-  const done = Promise.withResolvers<void>();
-  const server = serveTcp(options, (connection) => {
-    accepted.resolve(connection);
-    return done.promise;
-  });
-  return {
-    port: server.addr.port,
-    connection: accepted.promise,
-    done: done.resolve,
-    async [Symbol.asyncDispose]() {
-      done.resolve();
-      await server.shutdown();
-    },
-  };
-}
-
 /** Every service but the proxy, which has no client and its own options. */
 export const SERVICES: string[] = [...Deno.readDirSync(new URL("../services", import.meta.url))]
   .map(({ name }) => name.replaceAll("_", "-")).filter((name) => name !== "proxy").sort();
@@ -176,6 +154,8 @@ export const SERVICES: string[] = [...Deno.readDirSync(new URL("../services", im
 export async function certificatesIn(
   folder: string,
 ): Promise<{ ca: string; cert: string; key: string; serverArgs: string[]; clientArgs: string[] }> {
+  // Loaded here, since few tests need it and it takes a while.
+  const { makeCertificates } = await import("../scripts/certs/make.ts");
   const { ca, certificate: cert, key } = await makeCertificates();
   const paths = { ca: `${folder}/ca.pem`, cert: `${folder}/cert.pem`, key: `${folder}/key.pem` };
   Deno.writeTextFileSync(paths.ca, ca);
