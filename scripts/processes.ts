@@ -5,6 +5,9 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 /** How long anything is waited for for something that should come, before it says what did not, in milliseconds. */
 const PATIENCE = 20_000;
 
+/** A signal that comes half a second after the first is a second request, in milliseconds. */
+const SECOND_REQUEST = 600;
+
 /** How many of a server's last lines are shown when something does not come: it may have written for hours. */
 const LINES_KEPT = 200;
 
@@ -97,6 +100,7 @@ export class ServerProcess implements AsyncDisposable {
   #waiting: (() => void)[] = [];
   #ended = false;
   #killed = false;
+  #signals = 0;
 
   /** Use {@linkcode ServerProcess.start}. */
   constructor(process: Deno.ChildProcess) {
@@ -140,6 +144,16 @@ export class ServerProcess implements AsyncDisposable {
     return code;
   }
 
+  /** Asks it to stop, and to stop at once as soon as a second signal counts as a second request. */
+  async stopAtOnce(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    const again = setTimeout(() => this.#signal(signal), SECOND_REQUEST);
+    try {
+      return await this.stop(signal);
+    } finally {
+      clearTimeout(again);
+    }
+  }
+
   /** Ends it as the system does, without a word. */
   async kill(): Promise<void> {
     this.#killed = true;
@@ -151,18 +165,13 @@ export class ServerProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#killed) return;
     if (!this.log.some(({ message }) => message.startsWith("Stopped"))) this.#signal("SIGTERM");
-    let cut = false;
-    const timer = setTimeout(() => {
-      cut = true;
-      this.#signal("SIGTERM");
-    }, 600);
+    const again = setTimeout(() => this.#signal("SIGTERM"), SECOND_REQUEST);
     const { code } = await this.process.status;
-    clearTimeout(timer);
+    clearTimeout(again);
     await this.#logged;
-    // On a busy machine the second signal can reach a program that has removed its listeners and is about to exit.
-    if (code !== 0 && !(cut && code === 143)) {
-      throw new Error(`The server ended with exit code ${code}: ${this.#stderr}`);
-    }
+    // On a busy machine a second signal can reach a program that has removed its listeners and is about to exit.
+    const wasExiting = code === 143 && this.#signals > 1;
+    if (code !== 0 && !wasExiting) throw new Error(`The server ended with exit code ${code}: ${this.#stderr}`);
   }
 
   get #stderr(): string {
@@ -170,6 +179,7 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   #signal(signal: Deno.Signal): void {
+    this.#signals++;
     try {
       this.process.kill(signal);
     } catch {

@@ -4,9 +4,6 @@ import { ServerProcess as Server, within } from "../scripts/processes.ts";
 
 export { ClientProcess, type ClientResult, grantsOf, runClient, runServer, within } from "../scripts/processes.ts";
 
-/** A server takes a signal that comes half a second after the first for a second request; in milliseconds. */
-const SECOND_REQUEST = 600;
-
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -25,17 +22,6 @@ export class ServerProcess extends Server {
   /** Connects to it. */
   connect(): Promise<RawPeer> {
     return RawPeer.connect(this.port);
-  }
-
-  /** Asks it to stop, and to stop at once as soon as a second signal counts as a second request. */
-  async stopAtOnce(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    const isStopped = () => this.log.some(({ message }) => message.startsWith("Stopped"));
-    const second = setTimeout(() => isStopped() || this.process.kill(signal), SECOND_REQUEST);
-    try {
-      return await this.stop(signal);
-    } finally {
-      clearTimeout(second);
-    }
   }
 }
 
@@ -271,7 +257,7 @@ export function turn(): Promise<void> {
 }
 
 /** Waits until a condition holds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
+export async function until(condition: () => boolean, what: string | (() => string)): Promise<void> {
   let over = false;
   const polling = (async () => {
     while (!over && !condition()) await new Promise((resolve) => setTimeout(resolve, 1));
