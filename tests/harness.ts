@@ -1,15 +1,11 @@
 import { concat } from "@std/bytes/concat";
 import { writeAll } from "@wirebench/wirebench/log";
-import { type Clock, type Connection, serveTcp, type ServeTcpOptions } from "@wirebench/wirebench/net";
-import { makeCertificates } from "../scripts/tools/certs/make.ts";
-import { grantsOf, ServerProcess as Server } from "../scripts/shared/processes.ts";
+import type { Clock } from "@wirebench/wirebench/net";
+import { ServerProcess as Server } from "../scripts/shared/processes.ts";
 import { within } from "../scripts/shared/within.ts";
 
-export { ClientProcess, type ClientResult, runClient, runServer } from "../scripts/shared/processes.ts";
-export { grantsOf, within };
-
-/** A server takes a signal that comes half a second after the first for a second request; in milliseconds. */
-const SECOND_REQUEST = 600;
+export { ClientProcess, type ClientResult, grantsOf, runClient, runServer } from "../scripts/shared/processes.ts";
+export { within };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -29,17 +25,6 @@ export class ServerProcess extends Server {
   /** Connects to it. */
   connect(): Promise<RawPeer> {
     return RawPeer.connect(this.port);
-  }
-
-  /** Asks it to stop, and to stop at once as soon as a second signal counts as a second request. */
-  async stopAtOnce(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    const isStopped = () => this.log.some(({ message }) => message.startsWith("Stopped"));
-    const second = setTimeout(() => isStopped() || this.process.kill(signal), SECOND_REQUEST);
-    try {
-      return await this.stop(signal);
-    } finally {
-      clearTimeout(second);
-    }
   }
 }
 
@@ -149,27 +134,6 @@ export function fakeServer(
   };
 }
 
-/** A server that hands its one connection to the test. Its handler returns when `done` is called. */
-export function oneConnection(
-  options: ServeTcpOptions = {},
-): AsyncDisposable & { port: number; connection: Promise<Connection>; done: () => void } {
-  const accepted = Promise.withResolvers<Connection>();
-  const done = Promise.withResolvers<void>();
-  const server = serveTcp(options, (connection) => {
-    accepted.resolve(connection);
-    return done.promise;
-  });
-  return {
-    port: server.addr.port,
-    connection: accepted.promise,
-    done: done.resolve,
-    async [Symbol.asyncDispose]() {
-      done.resolve();
-      await server.shutdown();
-    },
-  };
-}
-
 /** Every service but the proxy, which has no client and its own options. */
 export const SERVICES: string[] = [...Deno.readDirSync(new URL("../services", import.meta.url))]
   .map(({ name }) => name.replaceAll("_", "-")).filter((name) => name !== "proxy").sort();
@@ -178,6 +142,8 @@ export const SERVICES: string[] = [...Deno.readDirSync(new URL("../services", im
 export async function certificatesIn(
   folder: string,
 ): Promise<{ ca: string; cert: string; key: string; serverArgs: string[]; clientArgs: string[] }> {
+  // Loaded here, since few tests need it and it takes a while.
+  const { makeCertificates } = await import("../scripts/tools/certs/make.ts");
   const { ca, certificate: cert, key } = await makeCertificates();
   const paths = { ca: `${folder}/ca.pem`, cert: `${folder}/cert.pem`, key: `${folder}/key.pem` };
   Deno.writeTextFileSync(paths.ca, ca);
@@ -293,7 +259,7 @@ export function turn(): Promise<void> {
 }
 
 /** Waits until a condition holds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
+export async function until(condition: () => boolean, what: string | (() => string)): Promise<void> {
   let over = false;
   const polling = (async () => {
     while (!over && !condition()) await new Promise((resolve) => setTimeout(resolve, 1));

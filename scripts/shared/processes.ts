@@ -61,6 +61,7 @@ export class ServerProcess extends ChildProcess {
   #waiting: (() => void)[] = [];
   #ended = false;
   #killed = false;
+  #signals = 0;
 
   /** Use {@linkcode ServerProcess.start}. */
   constructor(process: Deno.ChildProcess) {
@@ -105,6 +106,16 @@ export class ServerProcess extends ChildProcess {
     return code;
   }
 
+  /** Asks it to stop, and to stop at once as soon as a second signal counts as a second request. */
+  async stopAtOnce(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    const again = setTimeout(() => this.signal(signal), SECOND_SIGNAL_AFTER);
+    try {
+      return await this.stop(signal);
+    } finally {
+      clearTimeout(again);
+    }
+  }
+
   /** Kills it. */
   async kill(): Promise<void> {
     this.#killed = true;
@@ -116,22 +127,22 @@ export class ServerProcess extends ChildProcess {
   override async [Symbol.asyncDispose](): Promise<void> {
     if (this.#killed) return;
     if (!this.log.some(({ message }) => message.startsWith("Stopped"))) this.signal("SIGTERM");
-    let cut = false;
-    const timer = setTimeout(() => {
-      cut = true;
-      this.signal("SIGTERM");
-    }, SECOND_SIGNAL_AFTER);
+    const again = setTimeout(() => this.signal("SIGTERM"), SECOND_SIGNAL_AFTER);
     const { code } = await this.process.status;
-    clearTimeout(timer);
+    clearTimeout(again);
     await this.#logged;
-    // On a busy machine the second signal can reach a program that has removed its listeners and is about to exit.
-    if (code !== 0 && !(cut && code === 143)) {
-      throw new Error(`The server ended with exit code ${code}: ${this.#stderr}`);
-    }
+    // On a busy machine a second signal can reach a program that has removed its listeners and is about to exit.
+    const wasExiting = code === 143 && this.#signals > 1;
+    if (code !== 0 && !wasExiting) throw new Error(`The server ended with exit code ${code}: ${this.#stderr}`);
   }
 
   get #stderr(): string {
     return this.#lastLines.join("\n");
+  }
+
+  override signal(signal: Deno.Signal): void {
+    this.#signals++;
+    super.signal(signal);
   }
 
   async #read(): Promise<void> {

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { configureLog, Log } from "@wirebench/wirebench/log";
-import { textOf } from "../harness.ts";
+import { textOf, turn } from "../harness.ts";
 import { logged, record } from "./_logged.ts";
 
 Deno.test("nothing is lost at the end of the program: 100,000 lines", async () => {
@@ -26,7 +26,7 @@ Deno.test("a record is written at once, even right after another write", async (
     new Log("Server").info("first");
     for (let turn = 0; turn < turns; turn++) await Promise.resolve();
     new Log("Server").info("second");
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await turn();
     assertMatch(written, /first\n.*second\n$/, `after ${turns} turns`);
   }
 });

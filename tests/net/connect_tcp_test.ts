@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ConnectionError, connectTcp, serveTcp } from "@wirebench/wirebench/net";
-import { oneConnection, within } from "../harness.ts";
+import { within } from "../harness.ts";
+import { oneConnection } from "./_one_connection.ts";
 
 Deno.test("connectTcp() gives up at its timeout, and when its signal aborts", async () => {
   // A listener with a full backlog does not answer.

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Connection, ConnectionError, connectTcp } from "@wirebench/wirebench/net";
-import { bytes, oneConnection, RawPeer, stubSocket, textOf } from "../harness.ts";
+import { bytes, RawPeer, stubSocket, textOf } from "../harness.ts";
+import { oneConnection } from "./_one_connection.ts";
 
 Deno.test("write() completes partial writes, and never interleaves two writers", async () => {
   await using server = oneConnection();

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { decimalHeader, lines, text } from "@wirebench/wirebench/framing";
 import { ConnectionError, framed } from "@wirebench/wirebench/net";
-import { headed, oneConnection, RawPeer, textOf } from "../harness.ts";
+import { headed, RawPeer, textOf } from "../harness.ts";
+import { oneConnection } from "./_one_connection.ts";
 
 Deno.test("framed() delivers messages before an error, then the error, and batches what one read completes", async () => {
   await using server = oneConnection();

@@ -14,6 +14,7 @@ import {
   ServerProcess,
   temporaryFolder,
   textOf,
+  until,
   untilStill,
   within,
 } from "../harness.ts";
@@ -198,12 +199,7 @@ Deno.test("undecryptable bytes end a connection as malformed, and a reset as res
     inject();
     await client.readChunk().catch(() => {});
     client.close();
-    await within(
-      (async () => {
-        while (server.closed.get(fault) !== 1) await new Promise((resolve) => setTimeout(resolve, 5));
-      })(),
-      () => `${fault}, got ${JSON.stringify([...server.closed])}`,
-    );
+    await until(() => server.closed.get(fault) === 1, () => `${fault}, got ${JSON.stringify([...server.closed])}`);
     await new Promise<void>((resolve) => relay.close(() => resolve()));
   }
 });

@@ -9,6 +9,7 @@ import {
   reset,
   runClient,
   ServerProcess,
+  turn,
   untilNobodyListens,
 } from "../harness.ts";
 
@@ -36,7 +37,7 @@ Deno.test("echo:server sends back all of 12 MB to a client that reads slowly", a
       if (buffer[at] !== sent[received + at]) throw new Error(`Byte ${received + at} differs`);
     }
     received += count;
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await turn();
   }
   await sending;
   assertEquals(received, sent.length);
@@ -133,12 +134,10 @@ Deno.test("echo:server takes two signals at once for one, as from Ctrl-C under a
   await server.logged(/letting 1 connection finish/);
   await peer.send("still served");
   assertEquals(await peer.receive(12), "still served");
-  // A signal counts as a second request half a second after the first.
-  await new Promise((resolve) => setTimeout(resolve, 600));
-  server.process.kill("SIGINT");
+  const stopping = server.stopAtOnce("SIGINT");
   assertEquals(await peer.receiveAll(), "");
   await server.logged(/Stopped; connections open at SIGINT: 0 finished, 1 aborted/);
-  assertEquals((await server.process.status).code, 0);
+  assertEquals(await stopping, 0);
 });
 
 Deno.test("echo:client prints what came back", async () => {
