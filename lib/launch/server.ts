@@ -171,7 +171,7 @@ async function runServer<Shared extends ReturnType<typeof listenOptions>, Table 
     const log = new Log("Server");
     const listening = { hostname, port, log, signal: requests.stopNow, allow: allow.length === 0 ? undefined : allow };
     const server = await start(all, listening, requests);
-    if (!isLoopback(hostname) && !unix) log.warn("Whoever can reach this machine can reach this server");
+    if (!isLoopback(hostname) && !unix) log.warn("Every host that can reach this machine can reach this server");
     await untilStopped(server, requests, log);
   });
 }

@@ -105,7 +105,7 @@ class TlsSocket implements Socket {
     this.#socket = socket;
     this.localAddr = socket.localAddr;
     this.remoteAddr = socket.remoteAddr;
-    this.#secure.promise.catch(() => {}); // Whoever reads or writes is told.
+    this.#secure.promise.catch(() => {}); // Reads and writes throw this error.
     const stream = this.#stream = encrypt(this.#plain());
     stream.on(secureEvent, () => this.#secure.resolve());
     stream.on("readable", () => this.#wake());

@@ -141,7 +141,7 @@ Deno.test("echo:server --host :: serves both families, and shows an IPv4 client 
   await server.logged(/^127\.0\.0\.1:\d+ closed/);
   await server.logged(/^\[::1\]:\d+ closed/);
   assertEquals(server.log.filter(({ message }) => message.includes("ffff")), []);
-  await server.logged(/Whoever can reach this machine/);
+  await server.logged(/Every host that can reach this machine/);
 });
 
 Deno.test("a server can restart at once on the same port, even after closing connections itself", async () => {
