@@ -26,7 +26,7 @@ const PARTS: Record<string, FaultOptions> = {
   clock: { framing: "header", resetIn: "header", message: 2 },
   objects: { framing: "header", resetIn: "header" },
   chat: { framing: "header", resetIn: "header", message: 2 },
-  dispatch: { framing: "fixed:64", resetIn: "payload", message: 3 },
+  dispatch: { framing: "fixed:64", resetIn: "payload" },
 };
 
 // The faults of a network are the same for all modes of dispatch.
