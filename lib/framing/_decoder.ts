@@ -20,14 +20,26 @@ export abstract class BaseDecoder<Message> implements Decoder<Message> {
   push(chunk: Uint8Array, most: number = Infinity): Message[] {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#ended) throw new TypeError("Cannot push: the stream has ended");
-    return this.#collect((messages) => this.#taken = this.read(chunk, messages, most));
+    const messages: Message[] = [];
+    try {
+      this.#taken = this.read(chunk, messages, most);
+    } catch (error) {
+      this.#fail(error, messages);
+    }
+    return messages;
   }
 
   end(): Message[] {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#ended) return [];
     this.#ended = true;
-    return this.#collect((messages) => this.finish(messages));
+    const messages: Message[] = [];
+    try {
+      this.finish(messages);
+    } catch (error) {
+      this.#fail(error, messages);
+    }
+    return messages;
   }
 
   /**
@@ -41,15 +53,9 @@ export abstract class BaseDecoder<Message> implements Decoder<Message> {
   /** Appends the messages that the end of the stream completes. */
   protected abstract finish(messages: Message[]): void;
 
-  #collect(decode: (messages: Message[]) => void): Message[] {
-    const messages: Message[] = [];
-    try {
-      decode(messages);
-    } catch (error) {
-      if (!(error instanceof FramingError)) throw error;
-      this.#failure = error;
-      if (messages.length === 0) throw error;
-    }
-    return messages;
+  #fail(error: unknown, messages: Message[]): void {
+    if (!(error instanceof FramingError)) throw error;
+    this.#failure = error;
+    if (messages.length === 0) throw error;
   }
 }

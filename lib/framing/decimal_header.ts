@@ -1,5 +1,9 @@
 import { looksLikeOrText } from "./_describe.ts";
-import { HeaderDecoder, type HeaderReader } from "./_header_decoder.ts";
+import { type ByteFraming, byteFraming } from "./_byte_framing.ts";
+import { writeDigits, ZERO } from "./_digits.ts";
+import { encodeUtf8 } from "./_encode_text.ts";
+import { FrameDecoder, type FrameReader } from "./_frame_decoder.ts";
+import { allocate, copyOf } from "./_slab.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
 import { MalformedMessageError } from "./errors.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
@@ -9,7 +13,8 @@ export const HEADER_LENGTH = 10;
 /** Maximum payload length that ten digits can express. */
 const LARGEST_LENGTH = 9_999_999_999;
 
-const encoder = new TextEncoder();
+/** The byte that pads a header. */
+export const SPACE = 0x20;
 
 /**
  * Messages with the tutorial's header: the payload's length in bytes as ten ASCII characters, decimal, left-aligned and
@@ -32,67 +37,69 @@ const encoder = new TextEncoder();
  * ```
  */
 export function decimalHeader(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
+  return decimalFraming(options);
+}
+
+/** Implements `decimalHeader`. */
+export function decimalFraming(options: FramingOptions): ByteFraming {
   const limit = Math.min(maxLengthOf(options), LARGEST_LENGTH);
-  return {
+  return byteFraming({
     encode(message) {
       checkLength(message.length, limit);
-      const bytes = new Uint8Array(HEADER_LENGTH + message.length);
-      encoder.encodeInto(String(message.length).padEnd(HEADER_LENGTH), bytes);
+      const bytes = allocate(HEADER_LENGTH + message.length);
+      writeHeader(bytes);
       bytes.set(message, HEADER_LENGTH);
       return bytes;
     },
-    decoder: () => new HeaderDecoder(new DecimalReader(limit), (body) => body),
-  };
+    encodeText(text) {
+      const bytes = encodeUtf8(text, HEADER_LENGTH, 0);
+      checkLength(bytes.length - HEADER_LENGTH, limit);
+      writeHeader(bytes);
+      return bytes;
+    },
+    decoderTo: (convert) => new FrameDecoder(new DecimalReader(limit), convert),
+  });
 }
 
-/** Parses a header once all ten bytes have arrived, so that an error can show all of them. */
-export class DecimalReader implements HeaderReader {
-  readonly size = HEADER_LENGTH;
-  readonly #header = new Uint8Array(HEADER_LENGTH);
+function writeHeader(bytes: Uint8Array): void {
+  const end = writeDigits(bytes, 0, bytes.length - HEADER_LENGTH);
+  bytes.fill(SPACE, end, HEADER_LENGTH);
+}
+
+/** Reads a header once all ten bytes have arrived, so that an error can show all of them. */
+class DecimalReader implements FrameReader {
   readonly #limit: number;
-  #received = 0;
+  start = 0;
+  end = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  get bytes(): Uint8Array {
-    return this.#header.subarray(0, this.#received);
-  }
-
-  begin(): number {
-    this.#received = 0;
-    return -1;
-  }
-
-  push(byte: number, offset: number): number {
-    this.#header[this.#received++] = byte;
-    if (this.#received < HEADER_LENGTH) return -1;
-    const length = parseDecimal(this.#header);
-    if (length === undefined) {
+  read(bytes: Uint8Array, at: number, length: number, base: number): number {
+    const payload = at + HEADER_LENGTH;
+    this.start = -1;
+    if (payload > length) return length - payload;
+    const size = parseDecimal(bytes, at, payload);
+    if (size === undefined) {
       const expected = "a length of digits padded with spaces to ten bytes";
-      throw new MalformedMessageError(
-        expected,
-        offset - HEADER_LENGTH + 1,
-        this.#header,
-        looksLikeOrText(this.#header),
-      );
+      const header = copyOf(bytes, at, payload);
+      throw new MalformedMessageError(expected, base + at, header, looksLikeOrText(header));
     }
-    checkLength(length, this.#limit);
-    return length;
+    checkLength(size, this.#limit);
+    this.start = payload;
+    this.end = payload + size;
+    return this.end <= length ? this.end : length - this.end;
   }
 }
 
 /** Parses digits with spaces around them; returns `undefined` for anything else. */
-function parseDecimal(bytes: Uint8Array): number | undefined {
-  let at = 0;
-  while (bytes[at] === 0x20) at++;
+function parseDecimal(bytes: Uint8Array, at: number, end: number): number | undefined {
+  while (at < end && bytes[at] === SPACE) at++;
   const digits = at;
-  let length = 0;
-  for (let byte; (byte = bytes[at]) !== undefined && byte >= 0x30 && byte <= 0x39; at++) {
-    length = length * 10 + byte - 0x30;
-  }
+  let value = 0;
+  for (let digit; at < end && (digit = bytes[at]! - ZERO) >= 0 && digit <= 9; at++) value = value * 10 + digit;
   if (at === digits) return undefined;
-  while (bytes[at] === 0x20) at++;
-  return at === bytes.length ? length : undefined;
+  while (at < end && bytes[at] === SPACE) at++;
+  return at === end ? value : undefined;
 }

@@ -1,10 +1,16 @@
-import { concat } from "@std/bytes/concat";
+import { type ByteFraming, byteFraming } from "./_byte_framing.ts";
+import { type Conversion, MOST_PAYLOADS, payloads } from "./_conversion.ts";
 import { BaseDecoder } from "./_decoder.ts";
 import { looksLike } from "./_describe.ts";
-import { copy, GrowingBuffer } from "./_growing_buffer.ts";
+import { encodeUtf8 } from "./_encode_text.ts";
+import { GrowingBuffer } from "./_growing_buffer.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
+import { allocate, SMALL } from "./_slab.ts";
 import { MalformedMessageError, MessageTooLongError, TruncatedMessageError } from "./errors.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
+
+/** Number of bytes in which a loop finds the delimiter faster than `indexOf`, whose call costs 30 ns. */
+const NEAR = 48;
 
 /** Options of {@linkcode delimited} and {@linkcode lines}. */
 export interface DelimitedOptions extends FramingOptions {
@@ -50,39 +56,53 @@ export function delimited(
 
 /** Implements `delimited` and `lines`. The delimiter may begin with one more byte, `optional`, which is then part of it. */
 export function delimitedBy(
-  delimiter: Uint8Array,
+  delimiter: Uint8Array<ArrayBuffer>,
   optional: number | undefined,
   options: DelimitedOptions,
-): Framing<Uint8Array, Uint8Array> {
+): ByteFraming {
   const limit = maxLengthOf(options);
   const prefixes = prefixTable(delimiter);
-  return {
+  const search = new Search(delimiter, prefixes);
+  /** Writes the delimiter after a message, and checks that a decoder would find it there. */
+  function terminate(bytes: Uint8Array): void {
+    const length = bytes.length - delimiter.length;
+    checkLength(length, limit);
+    bytes.set(delimiter, length);
+    const end = search.find(bytes, 0);
+    if (end !== bytes.length) {
+      const offset = end - delimiter.length;
+      throw new MalformedMessageError("a message without the delimiter", offset, bytes.subarray(offset, end));
+    }
+    if (optional !== undefined && bytes[length - 1] === optional) {
+      const expected = "a message that does not end in part of the delimiter";
+      throw new MalformedMessageError(expected, length - 1, bytes.subarray(length - 1, length));
+    }
+  }
+  return byteFraming({
     encode(message) {
       checkLength(message.length, limit);
-      const bytes = new Uint8Array(message.length + delimiter.length);
+      const bytes = allocate(message.length + delimiter.length);
       bytes.set(message);
-      bytes.set(delimiter, message.length);
-      const end = new Search(delimiter, prefixes).find(bytes, 0);
-      if (end !== bytes.length) {
-        const offset = end - delimiter.length;
-        throw new MalformedMessageError("a message without the delimiter", offset, bytes.subarray(offset, end));
-      }
-      if (optional !== undefined && message.at(-1) === optional) {
-        const expected = "a message that does not end in part of the delimiter";
-        throw new MalformedMessageError(expected, message.length - 1, message.subarray(-1));
-      }
+      terminate(bytes);
       return bytes;
     },
-    decoder: () => new DelimitedDecoder(new Search(delimiter, prefixes), delimiter.length, optional, limit, options),
-  };
+    encodeText(text) {
+      const bytes = encodeUtf8(text, 0, delimiter.length);
+      terminate(bytes);
+      return bytes;
+    },
+    decoderTo: (convert) =>
+      new DelimitedDecoder(new Search(delimiter, prefixes), delimiter.length, optional, limit, options, convert),
+  });
 }
 
-class DelimitedDecoder extends BaseDecoder<Uint8Array> {
+class DelimitedDecoder<Message> extends BaseDecoder<Message> {
   readonly #search: Search;
   readonly #delimiterLength: number;
   readonly #optional: number | undefined;
   readonly #limit: number;
   readonly #unterminated: "message" | "error";
+  readonly #convert: Conversion<Message>;
   /** The incomplete message, including the beginning of its delimiter. */
   readonly #buffer = new GrowingBuffer();
 
@@ -92,6 +112,7 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
     optional: number | undefined,
     limit: number,
     { unterminated = "message" }: DelimitedOptions,
+    convert: Conversion<Message>,
   ) {
     super();
     this.#search = search;
@@ -99,57 +120,83 @@ class DelimitedDecoder extends BaseDecoder<Uint8Array> {
     this.#optional = optional;
     this.#limit = limit;
     this.#unterminated = unterminated;
+    this.#convert = convert;
   }
 
   override get pending(): boolean {
     return this.#buffer.length > 0;
   }
 
-  protected override read(chunk: Uint8Array, messages: Uint8Array[], most: number): number {
+  protected override read(chunk: Uint8Array<ArrayBuffer>, messages: Message[], most: number): number {
     let start = 0;
-    for (let end; messages.length < most && (end = this.#search.find(chunk, start)) !== -1; start = end) {
-      messages.push(this.#message(chunk, start, end));
+    if (this.#buffer.length > 0) {
+      const end = this.#search.find(chunk, 0);
+      if (end === -1) return this.#keep(chunk, 0);
+      this.#buffer.append(chunk, 0, end, this.#buffer.length + end);
+      this.#convertBuffer(this.#endOf(this.#buffer.bytes, 0, this.#buffer.length), messages);
+      start = end;
+      most--;
     }
-    if (start === chunk.length || messages.length >= most) return start;
-    const rest = chunk.subarray(start);
+    while (start < chunk.length && most > 0) {
+      const room = Math.min(most, MOST_PAYLOADS);
+      let end = start;
+      let count = 0;
+      try {
+        for (; count < room && (end = this.#search.find(chunk, start)) !== -1; start = end) {
+          payloads[2 * count] = start;
+          payloads[2 * count + 1] = this.#endOf(chunk, start, end);
+          count++;
+        }
+      } finally {
+        if (count > 0) this.#convert(chunk, count, messages, false);
+      }
+      if (end === -1) return this.#keep(chunk, start);
+      most -= count;
+    }
+    return start;
+  }
+
+  protected override finish(messages: Message[]): void {
+    const { length, view } = this.#buffer;
+    if (length === 0) return;
+    if (this.#unterminated === "error") {
+      throw new TruncatedMessageError("message without its delimiter", length + 1, length, looksLike(view) ?? "");
+    }
+    if (length > this.#limit) this.#refuse(view);
+    this.#convertBuffer(length, messages);
+  }
+
+  /** Returns where the payload ends that begins at `start` and whose delimiter ends at `end`. */
+  #endOf(bytes: Uint8Array, start: number, end: number): number {
+    let payloadEnd = end - this.#delimiterLength;
+    if (payloadEnd > start && bytes[payloadEnd - 1] === this.#optional) payloadEnd--;
+    if (payloadEnd - start > this.#limit) this.#refuse(bytes.subarray(start, end));
+    return payloadEnd;
+  }
+
+  /** Buffers the beginning of a message, the rest of a chunk; returns the length of the chunk. */
+  #keep(chunk: Uint8Array, start: number): number {
+    if (start === chunk.length) return start;
+    this.#buffer.append(chunk, start, chunk.length, this.#limit + 1 + this.#delimiterLength);
     // Bytes that may be the beginning of the delimiter do not count as payload yet.
-    const optional = rest.at(-1) === this.#optional ? 1 : 0;
-    this.#checkLength(this.#buffer.length + rest.length - Math.max(this.#search.matched, optional), rest);
-    this.#buffer.append(rest, this.#limit + 1 + this.#delimiterLength);
+    const delimiter = Math.max(this.#search.matched, chunk.at(-1) === this.#optional ? 1 : 0);
+    if (this.#buffer.length - delimiter > this.#limit) this.#refuse(this.#buffer.view);
     return chunk.length;
   }
 
-  protected override finish(messages: Uint8Array[]): void {
-    const { length } = this.#buffer;
-    if (length === 0) return;
-    if (this.#unterminated === "error") {
-      const hint = looksLike(this.#buffer.take()) ?? "";
-      throw new TruncatedMessageError("message without its delimiter", length + 1, length, hint);
-    }
-    this.#checkLength(length);
-    messages.push(this.#buffer.take());
-  }
-
-  /** Returns the message that continues at `start` of the chunk and whose delimiter ends at `end`. */
-  #message(chunk: Uint8Array, start: number, end: number): Uint8Array {
-    const buffered = this.#buffer.length;
-    let length = buffered + end - start - this.#delimiterLength;
-    if (length > 0 && this.#optional !== undefined) {
-      const last = length > buffered ? chunk[start + length - buffered - 1] : this.#buffer.last;
-      if (last === this.#optional) length--;
-    }
-    this.#checkLength(length, chunk.subarray(start, end));
-    if (buffered === 0) return copy(chunk, start, start + length);
-    if (length > buffered) this.#buffer.append(chunk.subarray(start, start + length - buffered), length);
-    return this.#buffer.take(length);
+  #convertBuffer(length: number, messages: Message[]): void {
+    const owned = length >= SMALL;
+    payloads[0] = 0;
+    payloads[1] = length;
+    this.#convert(this.#buffer.bytes, 1, messages, owned);
+    this.#buffer.clear(owned);
   }
 
   /** The end of a message that is too long is not known yet, so the error states a length of one over the limit. */
-  #checkLength(length: number, rest: Uint8Array = new Uint8Array()): void {
-    if (length <= this.#limit) return;
+  #refuse(bytes: Uint8Array): never {
     // However the stream is split, this many bytes have arrived by now, so the hint is always the same.
-    const bytes = concat([this.#buffer.take(), rest]).subarray(0, this.#limit + 1);
-    throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more", looksLike(bytes) ?? "");
+    const hint = looksLike(bytes.subarray(0, this.#limit + 1)) ?? "";
+    throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more", hint);
   }
 }
 
@@ -170,7 +217,7 @@ class Search {
     const delimiter = this.#delimiter;
     while (at < chunk.length) {
       if (this.matched === 0) {
-        at = chunk.indexOf(delimiter[0]!, at);
+        at = indexOf(chunk, delimiter[0]!, at);
         if (at === -1) return -1;
         this.matched = 1;
       } else {
@@ -187,6 +234,14 @@ class Search {
     }
     return -1;
   }
+}
+
+/** Does the same as `indexOf` of the chunk, and is three times as fast if the byte is near. */
+function indexOf(chunk: Uint8Array, byte: number, at: number): number {
+  for (const near = Math.min(at + NEAR, chunk.length); at < near; at++) {
+    if (chunk[at] === byte) return at;
+  }
+  return at < chunk.length ? chunk.indexOf(byte, at) : -1;
 }
 
 /** For each prefix of the delimiter, the length of its longest proper prefix that is also its suffix. */

@@ -1,4 +1,7 @@
-import { HeaderDecoder } from "./_header_decoder.ts";
+import { byteFraming } from "./_byte_framing.ts";
+import { encodeUtf8 } from "./_encode_text.ts";
+import { FrameDecoder, type FrameReader } from "./_frame_decoder.ts";
+import { allocate } from "./_slab.ts";
 import type { Framing } from "./framing.ts";
 
 /**
@@ -24,13 +27,38 @@ export function fixed(length: number): Framing<Uint8Array, Uint8Array> {
   if (!Number.isSafeInteger(length) || length < 1) {
     throw new RangeError(`Cannot frame messages of ${length} bytes: expected an integer of 1 or more`);
   }
-  return {
+  function check(received: number): void {
+    if (received === length) return;
+    throw new RangeError(`Cannot encode the message: expected ${length} bytes, got ${received}`);
+  }
+  return byteFraming({
     encode(message) {
-      if (message.length !== length) {
-        throw new RangeError(`Cannot encode the message: expected ${length} bytes, got ${message.length}`);
-      }
-      return new Uint8Array(message);
+      check(message.length);
+      const bytes = allocate(length);
+      bytes.set(message);
+      return bytes;
     },
-    decoder: () => new HeaderDecoder({ size: 0, begin: () => length, push: () => length }, (body) => body),
-  };
+    encodeText(text) {
+      const bytes = encodeUtf8(text, 0, 0);
+      check(bytes.length);
+      return bytes;
+    },
+    decoderTo: (convert) => new FrameDecoder(new FixedReader(length), convert),
+  });
+}
+
+class FixedReader implements FrameReader {
+  readonly #length: number;
+  start = 0;
+  end = 0;
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  read(_bytes: Uint8Array, at: number, length: number): number {
+    this.start = at;
+    this.end = at + this.#length;
+    return this.end <= length ? this.end : length - this.end;
+  }
 }

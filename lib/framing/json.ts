@@ -1,8 +1,10 @@
 import { protocolOf } from "./_describe.ts";
-import { withCodec } from "./codec.ts";
+import { withConversion } from "./_byte_framing.ts";
+import { type Conversion, payloads } from "./_conversion.ts";
 import { MalformedMessageError } from "./errors.ts";
 import type { Framing } from "./framing.ts";
-import { decodeText, encodeText } from "./text.ts";
+import { copyOf } from "./_slab.ts";
+import { decodeText, encodeText, toText } from "./text.ts";
 
 /** A JSON value (RFC 8259). */
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
@@ -24,7 +26,7 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
  * ```
  */
 export function json(framing: Framing<Uint8Array, Uint8Array>): Framing<JsonValue, JsonValue> {
-  return withCodec(framing, { decode: decodeJson, encode: encodeJson });
+  return withConversion(framing, toJson, { decode: decodeJson, encode: encodeJson });
 }
 
 /** Creates a value that is serialised unchanged (ECMAScript proposal JSON.parse source text access); not typed yet. */
@@ -38,11 +40,25 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
  * @throws {MalformedMessageError} If the bytes are not JSON.
  */
 export function decodeJson(bytes: Uint8Array): JsonValue {
-  const text = decodeText(bytes);
+  return parse(decodeText(bytes), bytes);
+}
+
+const toJson: Conversion<JsonValue> = (bytes, count, messages) => {
+  const texts: string[] = [];
+  try {
+    toText(bytes, count, texts);
+  } finally {
+    // The texts before one that is not UTF-8 come first.
+    texts.forEach((text, at) => messages.push(parse(text, bytes, payloads[2 * at], payloads[2 * at + 1])));
+  }
+};
+
+function parse(text: string, bytes: Uint8Array, start = 0, end = bytes.length): JsonValue {
   try {
     return JSON.parse(text);
   } catch {
-    throw new MalformedMessageError("a JSON value", 0, bytes, protocolOf(bytes) ?? "");
+    const message = copyOf(bytes, start, end);
+    throw new MalformedMessageError("a JSON value", 0, message, protocolOf(message) ?? "");
   }
 }
 

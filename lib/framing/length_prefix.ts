@@ -1,5 +1,8 @@
 import { looksLikeOrText, protocolOf } from "./_describe.ts";
-import { HeaderDecoder, type HeaderReader } from "./_header_decoder.ts";
+import { byteFraming } from "./_byte_framing.ts";
+import { encodeUtf8 } from "./_encode_text.ts";
+import { FrameDecoder, type FrameReader } from "./_frame_decoder.ts";
+import { allocate, copyOf } from "./_slab.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
 import { MessageTooLongError } from "./errors.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
@@ -45,63 +48,70 @@ export function lengthPrefix(options: LengthPrefixOptions): Framing<Uint8Array, 
     throw new RangeError(`Cannot use byte order "${endian}": expected "big" or "little"`);
   }
   const limit = Math.min(maxLengthOf(options), 256 ** size - 1);
-  return {
+  return byteFraming({
     encode(message) {
       checkLength(message.length, limit);
-      const bytes = new Uint8Array(size + message.length);
-      let rest = message.length;
-      for (let at = 0; at < size; at++) {
-        bytes[endian === "little" ? at : size - 1 - at] = rest % 256;
-        rest = Math.floor(rest / 256);
-      }
+      const bytes = allocate(size + message.length);
+      writeLength(bytes, size, endian);
       bytes.set(message, size);
       return bytes;
     },
-    decoder: () => new HeaderDecoder(new BinaryReader(size, endian, limit), (body) => body),
-  };
+    encodeText(text) {
+      const bytes = encodeUtf8(text, size, 0);
+      checkLength(bytes.length - size, limit);
+      writeLength(bytes, size, endian);
+      return bytes;
+    },
+    decoderTo: (convert) => new FrameDecoder(new LengthReader(size, endian, limit), convert),
+  });
 }
 
-class BinaryReader implements HeaderReader {
-  readonly size: number;
+function writeLength(bytes: Uint8Array, size: number, endian: "big" | "little"): void {
+  let rest = bytes.length - size;
+  for (let at = 0; at < size; at++) {
+    bytes[endian === "little" ? at : size - 1 - at] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+}
+
+class LengthReader implements FrameReader {
+  readonly #size: number;
   readonly #endian: "big" | "little";
   readonly #limit: number;
-  readonly #header: Uint8Array;
-  #received = 0;
+  start = 0;
+  end = 0;
 
   constructor(size: number, endian: "big" | "little", limit: number) {
-    this.size = size;
-    this.#header = new Uint8Array(size);
+    this.#size = size;
     this.#endian = endian;
     this.#limit = limit;
   }
 
-  get bytes(): Uint8Array {
-    return this.#header.subarray(0, this.#received);
+  read(bytes: Uint8Array, at: number, length: number): number {
+    const payload = at + this.#size;
+    this.start = -1;
+    if (payload > length) return length - payload;
+    const size = readLength(bytes, at, this.#size, this.#endian);
+    if (size > this.#limit) this.#refuse(copyOf(bytes, at, payload), size);
+    this.start = payload;
+    this.end = payload + size;
+    return this.end <= length ? this.end : length - this.end;
   }
 
-  begin(): number {
-    this.#received = 0;
-    return -1;
+  #refuse(header: Uint8Array, length: number): never {
+    const reversed = readLength(header, 0, this.#size, this.#endian === "big" ? "little" : "big");
+    const swapped = reversed <= this.#limit && protocolOf(header) === undefined;
+    if (swapped) checkLength(length, this.#limit, ` (${reversed} in the other byte order)`);
+    throw new MessageTooLongError(this.#limit, length, "", looksLikeOrText(header));
   }
+}
 
-  push(byte: number): number {
-    this.#header[this.#received++] = byte;
-    if (this.#received < this.size) return -1;
-    const length = this.#length(this.#endian);
-    if (length > this.#limit) {
-      const reversed = this.#length(this.#endian === "big" ? "little" : "big");
-      const swapped = reversed <= this.#limit && protocolOf(this.#header) === undefined;
-      if (swapped) checkLength(length, this.#limit, ` (${reversed} in the other byte order)`);
-      throw new MessageTooLongError(this.#limit, length, "", looksLikeOrText(this.#header));
-    }
-    return length;
+function readLength(bytes: Uint8Array, at: number, size: number, endian: "big" | "little"): number {
+  let length = 0;
+  if (endian === "big") {
+    for (let next = at; next < at + size; next++) length = length * 256 + bytes[next]!;
+  } else {
+    for (let next = at + size - 1; next >= at; next--) length = length * 256 + bytes[next]!;
   }
-
-  #length(endian: "big" | "little"): number {
-    let length = 0;
-    for (let at = 0; at < this.size; at++) {
-      length = length * 256 + this.#header[endian === "big" ? at : this.size - 1 - at]!;
-    }
-    return length;
-  }
+  return length;
 }

@@ -5,7 +5,7 @@ import { MalformedMessageError } from "./errors.ts";
 import type { Decoder, Framing, FramingOptions } from "./framing.ts";
 import { lines } from "./lines.ts";
 import { decodeText, encodeText, text } from "./text.ts";
-import { isUtf8, prepareUtf8 } from "./_utf8.ts";
+import { isUtf8 } from "./_utf8.ts";
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -38,7 +38,6 @@ const CARRIAGE_RETURN = 0x0d;
  */
 export function lineBatches(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
   const limit = maxLengthOf(options);
-  prepareUtf8();
   return {
     encode(batch) {
       if (!isUtf8(batch)) decodeText(batch);

@@ -1,11 +1,14 @@
-import { HeaderDecoder, type HeaderReader } from "./_header_decoder.ts";
+import { byteFraming } from "./_byte_framing.ts";
+import { writeDigits, ZERO } from "./_digits.ts";
+import { encodeUtf8 } from "./_encode_text.ts";
+import { FrameDecoder, type FrameReader } from "./_frame_decoder.ts";
+import { allocate, copyOf } from "./_slab.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
 import { MalformedMessageError, MessageTooLongError } from "./errors.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
 
 const COLON = 0x3a;
 const COMMA = 0x2c;
-const ZERO = 0x30;
 
 /**
  * Netstrings: the payload's length in decimal digits, a colon, the payload, a comma (D. J. Bernstein, "Netstrings", 1997).
@@ -28,60 +31,75 @@ const ZERO = 0x30;
  */
 export function netstring(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
   const limit = maxLengthOf(options);
-  return {
-    encode(message) {
-      checkLength(message.length, limit);
-      const header = new TextEncoder().encode(`${message.length}:`);
-      const bytes = new Uint8Array(header.length + message.length + 1);
-      bytes.set(header);
-      bytes.set(message, header.length);
-      bytes[bytes.length - 1] = COMMA;
+  function encode(message: Uint8Array): Uint8Array<ArrayBuffer> {
+    checkLength(message.length, limit);
+    const header = headerLength(message.length);
+    const bytes = allocate(header + message.length + 1);
+    complete(bytes, header);
+    bytes.set(message, header);
+    return bytes;
+  }
+  return byteFraming({
+    encode,
+    encodeText(text) {
+      const header = headerLength(text.length);
+      const bytes = encodeUtf8(text, header, 1);
+      const length = bytes.length - header - 1;
+      checkLength(length, limit);
+      // The bytes of the text may be so many more than its characters that the header has one more digit.
+      if (headerLength(length) > header) return encode(bytes.subarray(header, -1));
+      complete(bytes, header);
       return bytes;
     },
-    decoder: () => new HeaderDecoder(new NetstringReader(limit), withoutComma),
-  };
+    decoderTo: (convert) => new FrameDecoder(new NetstringReader(limit), convert),
+  });
 }
 
-/** Checks and removes the comma after a payload. */
-function withoutComma(body: Uint8Array<ArrayBuffer>, offset: number): Uint8Array {
-  const length = body.length - 1;
-  if (body[length] !== COMMA) {
-    throw new MalformedMessageError("a comma after the payload", offset + length, body.subarray(length), "");
-  }
-  return body.subarray(0, length);
+/** The length of the digits and the colon before a payload of this length. */
+function headerLength(length: number): number {
+  let header = 2;
+  for (; length >= 10; length /= 10) header++;
+  return header;
 }
 
-class NetstringReader implements HeaderReader {
+/** Writes the header and the comma around a payload. */
+function complete(bytes: Uint8Array, header: number): void {
+  bytes[writeDigits(bytes, 0, bytes.length - header - 1)] = COLON;
+  bytes[bytes.length - 1] = COMMA;
+}
+
+class NetstringReader implements FrameReader {
   readonly #limit: number;
-  #digits: number[] = [];
-  #length = 0;
+  start = 0;
+  end = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** The digits received so far, and at least one more byte. */
-  get size(): number {
-    return this.#digits.length + 1;
-  }
-
-  begin(): number {
-    this.#digits = [];
-    this.#length = 0;
-    return -1;
-  }
-
-  push(byte: number, offset: number): number {
-    const start = offset - this.#digits.length;
-    if (byte === COLON && this.#digits.length > 0) return this.#length + 1;
-    this.#digits.push(byte);
-    const digit = byte - ZERO;
-    if (digit < 0 || digit > 9 || (this.#digits.length > 1 && this.#digits[0] === ZERO)) {
-      throw new MalformedMessageError("a length in digits and a colon", start, Uint8Array.from(this.#digits));
+  read(bytes: Uint8Array, at: number, length: number, base: number): number {
+    this.start = -1;
+    let size = 0;
+    let next = at;
+    for (; next < length; next++) {
+      const byte = bytes[next]!;
+      if (byte === COLON && next > at) break;
+      const digit = byte - ZERO;
+      if (digit < 0 || digit > 9 || (next > at && bytes[at] === ZERO)) {
+        throw new MalformedMessageError("a length in digits and a colon", base + at, copyOf(bytes, at, next + 1));
+      }
+      size = size * 10 + digit;
+      // More digits may follow, so the error states a length of one over the limit.
+      if (size > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more", "");
     }
-    this.#length = this.#length * 10 + digit;
-    // More digits may follow, so the error states a length of one over the limit.
-    if (this.#length > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more", "");
-    return -1;
+    if (next === length) return -1;
+    this.start = next + 1;
+    this.end = this.start + size;
+    if (this.end >= length) return length - this.end - 1;
+    if (bytes[this.end] !== COMMA) {
+      const wrong = copyOf(bytes, this.end, this.end + 1);
+      throw new MalformedMessageError("a comma after the payload", base + this.end, wrong, "");
+    }
+    return this.end + 1;
   }
 }

@@ -1,6 +1,7 @@
 import { Unpickler } from "./_pickle_decode.ts";
 import { Pickler } from "./_pickle_encode.ts";
-import { withCodec } from "./codec.ts";
+import { withConversion } from "./_byte_framing.ts";
+import { type Conversion, payloads } from "./_conversion.ts";
 import type { Framing } from "./framing.ts";
 import { DEFAULT_PICKLE_LIMITS, type PickleLimits, type PickleValue } from "./pickle_value.ts";
 
@@ -75,8 +76,9 @@ export function pickle(
   framing: Framing<Uint8Array, Uint8Array>,
   limits: Partial<PickleLimits> = {},
 ): Framing<PickleValue, PickleValue> {
-  return withCodec<PickleValue>(framing, {
-    decode: (bytes) => decodePickle(bytes, limits),
-    encode: (value) => encodePickle(value, limits),
-  });
+  const decode = (bytes: Uint8Array) => decodePickle(bytes, limits);
+  const convert: Conversion<PickleValue> = (bytes, count, messages) => {
+    for (let at = 0; at < 2 * count; at += 2) messages.push(decode(bytes.subarray(payloads[at], payloads[at + 1])));
+  };
+  return withConversion(framing, convert, { decode, encode: (value) => encodePickle(value, limits) });
 }

@@ -1,4 +1,6 @@
-import { HeaderDecoder, type HeaderReader } from "./_header_decoder.ts";
+import { copies, payloads } from "./_conversion.ts";
+import { FrameDecoder, type FrameReader } from "./_frame_decoder.ts";
+import { allocate, copyOf } from "./_slab.ts";
 import { MalformedMessageError } from "./errors.ts";
 import type { Framing } from "./framing.ts";
 
@@ -46,40 +48,49 @@ export function tagged<Type extends string>(
       if (body.length !== length) {
         throw new RangeError(`Cannot encode type "${type}": expected ${length} bytes, got ${body.length}`);
       }
-      const bytes = new Uint8Array(1 + length);
+      const bytes = allocate(1 + length);
       bytes[0] = byteOf(type);
       bytes.set(body, 1);
       return bytes;
     },
-    decoder() {
-      const reader = new TypeReader(lengths, types);
-      return new HeaderDecoder(reader, (body) => ({ type: String.fromCharCode(reader.type) as Type, body }));
-    },
+    decoder: () => new FrameDecoder(new TypeReader(lengths, types), toTagged<Type>),
   };
 }
 
-class TypeReader implements HeaderReader {
-  readonly size = 1;
+/** Copies bodies, and reads the type before each. */
+function toTagged<Type extends string>(
+  bytes: Uint8Array<ArrayBuffer>,
+  count: number,
+  messages: TaggedMessage<Type>[],
+  owned?: boolean,
+): void {
+  const bodies: Uint8Array[] = [];
+  copies(bytes, count, bodies, owned);
+  for (let index = 0; index < count; index++) {
+    const type = String.fromCharCode(bytes[payloads[2 * index]! - 1]!) as Type;
+    messages.push({ type, body: bodies[index]! });
+  }
+}
+
+class TypeReader implements FrameReader {
   readonly #lengths: ReadonlyMap<number, number>;
   readonly #types: string;
-  type = 0;
+  start = 0;
+  end = 0;
 
   constructor(lengths: ReadonlyMap<number, number>, types: string) {
     this.#lengths = lengths;
     this.#types = types;
   }
 
-  begin(): number {
-    return -1;
-  }
-
-  push(byte: number, offset: number): number {
-    this.type = byte;
-    const length = this.#lengths.get(byte);
-    if (length === undefined) {
-      throw new MalformedMessageError(`one of the types ${this.#types}`, offset, Uint8Array.of(byte));
+  read(bytes: Uint8Array, at: number, length: number, base: number): number {
+    const size = this.#lengths.get(bytes[at]!);
+    if (size === undefined) {
+      throw new MalformedMessageError(`one of the types ${this.#types}`, base + at, copyOf(bytes, at, at + 1));
     }
-    return length;
+    this.start = at + 1;
+    this.end = this.start + size;
+    return this.end <= length ? this.end : length - this.end;
   }
 }
 

@@ -1,5 +1,9 @@
 import { protocolOf } from "./_describe.ts";
-import { withCodec } from "./codec.ts";
+import { isByteFraming, withConversion } from "./_byte_framing.ts";
+import { type Conversion, payloads } from "./_conversion.ts";
+import { encodeUtf8 } from "./_encode_text.ts";
+import { copyOf } from "./_slab.ts";
+import { continuesCharacter, isUtf8, utf8Slice } from "./_utf8.ts";
 import { MalformedMessageError } from "./errors.ts";
 import type { Framing } from "./framing.ts";
 
@@ -20,11 +24,23 @@ import type { Framing } from "./framing.ts";
  * ```
  */
 export function text(framing: Framing<Uint8Array, Uint8Array>): Framing<string, string> {
-  return withCodec(framing, { decode: decodeText, encode: encodeText });
+  const framed = withConversion(framing, toText, { decode: decodeText, encode: encodeText });
+  return isByteFraming(framing) ? { ...framed, encode: framing.encodeText } : framed;
 }
 
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const encoder = new TextEncoder();
+/** Makes text of payloads where they lie. They are checked together, so that each costs little more than its string. */
+export const toText: Conversion<string> = (bytes, count, messages) => {
+  // Headers and delimiters between the payloads are checked too. If they are not UTF-8, each payload is decoded alone.
+  const valid = isUtf8(bytes, payloads[0], payloads[2 * count - 1]);
+  for (let at = 0; at < 2 * count; at += 2) {
+    const start = payloads[at]!;
+    const end = payloads[at + 1]!;
+    // A part of valid UTF-8 is valid unless it begins or ends inside a character.
+    const whole = valid && !continuesCharacter(bytes[start]!) &&
+      (at + 2 === 2 * count || !continuesCharacter(bytes[end]!));
+    messages.push(whole ? utf8Slice(bytes, start, end) : decodeText(bytes.subarray(start, end)));
+  }
+};
 
 /**
  * Decodes UTF-8 strictly: no character is replaced or removed.
@@ -42,12 +58,9 @@ const encoder = new TextEncoder();
  * ```
  */
 export function decodeText(bytes: Uint8Array): string {
-  try {
-    return strict.decode(bytes);
-  } catch {
-    const offset = validLength(bytes);
-    throw new MalformedMessageError("UTF-8 text", offset, bytes.subarray(offset), protocolOf(bytes) ?? "");
-  }
+  if (isUtf8(bytes)) return utf8Slice(bytes, 0, bytes.length);
+  const offset = validLength(bytes);
+  throw new MalformedMessageError("UTF-8 text", offset, copyOf(bytes, offset, bytes.length), protocolOf(bytes) ?? "");
 }
 
 /**
@@ -66,10 +79,7 @@ export function decodeText(bytes: Uint8Array): string {
  * ```
  */
 export function encodeText(value: string): Uint8Array<ArrayBuffer> {
-  if (!value.isWellFormed()) {
-    throw new TypeError("Cannot encode the text: it has half a surrogate pair, which UTF-8 cannot express");
-  }
-  return encoder.encode(value);
+  return encodeUtf8(value, 0, 0);
 }
 
 /** Finds by bisection the length of the longest prefix that valid UTF-8 can start with. */

@@ -1,0 +1,46 @@
+import { copyOf, slab, SMALL } from "./_slab.ts";
+
+/** Maximum number of payloads converted at once. */
+export const MOST_PAYLOADS = 512;
+
+/** Positions of payloads in an array: where each starts and ends. Reused, so a conversion must not run another one. */
+export const payloads: Uint32Array = new Uint32Array(2 * MOST_PAYLOADS);
+
+/** Converts the payloads that a framing finds to messages. */
+export interface Conversion<Message> {
+  /**
+   * Appends the messages of the first `count` payloads.
+   *
+   * @param bytes The array that {@linkcode payloads} refers to, with all bytes of the frames. Overwritten later.
+   * @param messages The list to append to.
+   * @param owned Whether the messages may keep `bytes` instead of copying them. False unless given.
+   */
+  (bytes: Uint8Array<ArrayBuffer>, count: number, messages: Message[], owned?: boolean): void;
+}
+
+/** Copies payloads. Consecutive small ones are copied together, with the bytes between them, into a slab. */
+export const copies: Conversion<Uint8Array> = (bytes, count, messages, owned) => {
+  for (let at = 0; at < 2 * count;) {
+    const first = payloads[at]!;
+    let end = payloads[at + 1]!;
+    if (end - first >= SMALL) {
+      messages.push(owned ? bytes.subarray(first, end) : copyOf(bytes, first, end));
+      at += 2;
+      continue;
+    }
+    slab.reserve(end - first);
+    const most = first + slab.bytes.length - slab.used;
+    let next = at + 2;
+    while (next < 2 * count && payloads[next + 1]! <= most && payloads[next + 1]! - payloads[next]! < SMALL) {
+      end = payloads[next + 1]!;
+      next += 2;
+    }
+    slab.bytes.set(bytes.subarray(first, end), slab.used);
+    const { buffer } = slab.bytes;
+    const moved = slab.used - first;
+    slab.used += end - first;
+    for (; at < next; at += 2) {
+      messages.push(new Uint8Array(buffer, moved + payloads[at]!, payloads[at + 1]! - payloads[at]!));
+    }
+  }
+};
