@@ -2,7 +2,6 @@ import { type Conversion, MOST_PAYLOADS, payloads } from "./_conversion.ts";
 import { BaseDecoder } from "./_decoder.ts";
 import { looksLike, protocolOf } from "./_describe.ts";
 import { GrowingBuffer } from "./_growing_buffer.ts";
-import { SMALL } from "./_slab.ts";
 import { TruncatedMessageError } from "./errors.ts";
 
 /** Finds one frame whose length follows from its header. */
@@ -87,11 +86,10 @@ export class FrameDecoder<Message> extends BaseDecoder<Message> {
       at = end;
       const next = reader.read(buffer.bytes, 0, buffer.length, base);
       if (next > 0) {
-        const owned = reader.end - reader.start >= SMALL;
         payloads[0] = reader.start;
         payloads[1] = reader.end;
-        this.#convert(buffer.bytes, 1, messages, owned);
-        buffer.clear(owned);
+        this.#convert(buffer.bytes, 1, messages, buffer.owned);
+        buffer.clear();
         return at;
       }
       this.#missing = -next;

@@ -5,7 +5,7 @@ import { looksLike } from "./_describe.ts";
 import { encodeUtf8 } from "./_encode_text.ts";
 import { GrowingBuffer } from "./_growing_buffer.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
-import { allocate, SMALL } from "./_slab.ts";
+import { allocate } from "./_slab.ts";
 import { MalformedMessageError, MessageTooLongError, TruncatedMessageError } from "./errors.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
 
@@ -185,11 +185,10 @@ class DelimitedDecoder<Message> extends BaseDecoder<Message> {
   }
 
   #convertBuffer(length: number, messages: Message[]): void {
-    const owned = length >= SMALL;
     payloads[0] = 0;
     payloads[1] = length;
-    this.#convert(this.#buffer.bytes, 1, messages, owned);
-    this.#buffer.clear(owned);
+    this.#convert(this.#buffer.bytes, 1, messages, this.#buffer.owned);
+    this.#buffer.clear();
   }
 
   /** The end of a message that is too long is not known yet, so the error states a length of one over the limit. */

@@ -1,7 +1,8 @@
 import { type Conversion, payloads } from "./_conversion.ts";
 import { ZERO } from "./_digits.ts";
 import { checkLength, maxLengthOf } from "./_options.ts";
-import { copyOf, SMALL } from "./_slab.ts";
+import { SCRATCH } from "./_growing_buffer.ts";
+import { copyOf } from "./_slab.ts";
 import { isUtf8 } from "./_utf8.ts";
 import { decimalFraming, HEADER_LENGTH, SPACE } from "./decimal_header.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
@@ -56,8 +57,8 @@ const toBatches: Conversion<HeadedBatch> = (bytes, count, batches) => {
   if (isUtf8(bytes, first, last) && areCanonical(bytes, count)) {
     const ends: number[] = [];
     for (let index = 0; index < count; index++) ends.push(payloads[2 * index + 1]! - first);
-    // A short message alone may lie in the buffer that the decoder uses again.
-    const reused = count === 1 && last - payloads[0]! < SMALL;
+    // A message alone may lie in memory that the decoder uses again.
+    const reused = count === 1 && last - first <= SCRATCH;
     batches.push({ bytes: reused ? copyOf(bytes, first, last) : bytes.subarray(first, last), ends });
     return;
   }
