@@ -1,11 +1,11 @@
 /** Arrays of this many bytes and more have memory of their own. */
-export const SMALL = 512;
-/** Size of a slab in bytes: the most that one small array keeps alive. */
-const SLAB_SIZE = 4096;
+export const SMALL = 2048;
+/** Size of a slab in bytes: the most that a small array keeps alive. The same as that of Node's pool for buffers. */
+const SLAB_SIZE = 8192;
 
 /**
- * Memory that small arrays share: a view of it costs 20 ns, an array with memory of its own 240. The bytes before `used`
- * belong to arrays; the next one starts there.
+ * Memory that small arrays share: a view of it costs 20 ns, an array with memory of its own 240 and more. The bytes before
+ * `used` belong to arrays; the next one starts there.
  */
 export const slab = {
   bytes: new Uint8Array(),
@@ -26,7 +26,7 @@ export const slab = {
   },
 };
 
-/** Creates an array of zeros, or, if it is small, of any bytes. */
+/** Creates an array of zeros. A small one shares its memory. */
 export function allocate(length: number): Uint8Array<ArrayBuffer> {
   if (length >= SMALL) return new Uint8Array(length);
   slab.reserve(length);

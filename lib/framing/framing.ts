@@ -23,7 +23,7 @@ export interface Framing<Received, Sent = Received> {
    * Encodes one message.
    *
    * @param message The message; neither changed nor kept.
-   * @returns A new array with the message's header, payload and delimiter.
+   * @returns The message's header, payload and delimiter. A short array is a view of a buffer that it shares with others.
    * @throws {FramingError} If the receiver could not decode the message.
    */
   encode(message: Sent): Uint8Array<ArrayBuffer>;
@@ -56,7 +56,8 @@ export interface Decoder<Message> {
    * @param chunk Any number of bytes, including none; the caller may overwrite them afterwards.
    * @param most Maximum number of messages to return, 1 or more; decoders of batches document how they apply it. Without
    * it, the whole chunk is taken.
-   * @returns The messages that this chunk completes, often none. They are copies, unless the framing says otherwise.
+   * @returns The messages that this chunk completes, often none. They are copies, unless the framing says otherwise. Short
+   * messages of bytes are views of a buffer that they share: with `message.buffer`, use `message.byteOffset`.
    * @throws {FramingError} If decoding fails before a message is complete, or has failed before.
    * @throws {TypeError} If `end` was called.
    */
