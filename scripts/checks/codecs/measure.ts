@@ -1,7 +1,7 @@
 import { equal } from "@std/assert/equal";
 import { sleep } from "../../../lib/net/mod.ts";
-import type { Row, Runner } from "./rows.ts";
 import type { Side } from "./contestant.ts";
+import type { Floors, Group, Row, Runner } from "./rows.ts";
 
 /** The result of one contestant in a row. */
 export interface Figure {
@@ -13,16 +13,54 @@ export interface Figure {
   fault?: string;
 }
 
+/** The figures of a row. */
+export interface MeasuredRow {
+  title: string;
+  figures: Figure[];
+  floors: Floors;
+}
+
+/** The rows of a group. */
+export interface MeasuredGroup {
+  name: string;
+  title: string;
+  rows: MeasuredRow[];
+}
+
 /** How to measure. */
 export interface Effort {
+  /** Bytes of all messages of a pass. */
+  bytes: number;
   rounds: number;
   /** Least length of a measurement in milliseconds. */
   milliseconds: number;
   stop: AbortSignal;
+  /** Called with the title of each row. */
+  onRow(title: string): void | Promise<void>;
+}
+
+/** Measures all rows of a group. */
+export async function measure({ name, title, rows }: Group, effort: Effort): Promise<MeasuredGroup> {
+  const measured: MeasuredRow[] = [];
+  for (const row of rows(effort.bytes)) {
+    await effort.onRow(row.title);
+    measured.push({ title: row.title, figures: await measureRow(row, effort), floors: row.floors });
+    if (effort.stop.aborted) break;
+  }
+  disqualify(measured.flatMap(({ figures }) => figures));
+  return { name, title, rows: measured };
+}
+
+/** Makes a contestant that is wrong in one row wrong in all: in the others, chunks happen to end between messages. */
+function disqualify(figures: Figure[]): void {
+  for (const figure of figures) {
+    const fault = figures.find(({ name, fault }) => name === figure.name && fault !== undefined)?.fault;
+    if (fault !== undefined) Object.assign(figure, { fault, nanoseconds: undefined });
+  }
 }
 
 /** Measures each contestant once in every round, each time beginning with another. Checks their messages before. */
-export async function measure(row: Row, { rounds, milliseconds, stop }: Effort): Promise<Figure[]> {
+async function measureRow(row: Row, { rounds, milliseconds, stop }: Effort): Promise<Figure[]> {
   const figures: Figure[] = [];
   const correct: [Runner, Figure][] = [];
   for (const runner of row.runners) {

@@ -1,22 +1,7 @@
 import { bold, green, red } from "@std/fmt/colors";
 import { formatCount } from "../../tools/load/report.ts";
 import { table } from "../../shared/table.ts";
-import type { Figure } from "./measure.ts";
-import type { Floors } from "./rows.ts";
-
-/** The figures of a row. */
-export interface Measured {
-  title: string;
-  figures: Figure[];
-  floors: Floors;
-}
-
-/** The rows of a group. */
-export interface MeasuredGroup {
-  name: string;
-  title: string;
-  rows: Measured[];
-}
+import type { Figure, MeasuredGroup, MeasuredRow } from "./measure.ts";
 
 /** A ratio of times, and whether it reached its floor. */
 export interface Ratio {
@@ -26,7 +11,7 @@ export interface Ratio {
 }
 
 /** How much faster this library is than the best of the others on a side. */
-export function ratioTo(side: "peer" | "limit", { figures, floors }: Measured): Ratio | undefined {
+export function ratioTo(side: "peer" | "limit", { figures, floors }: MeasuredRow): Ratio | undefined {
   const [own] = figures;
   const others = figures.filter((figure) => figure.side === side).map(({ nanoseconds }) => nanoseconds ?? Infinity);
   const value = Math.min(...others) / (own?.nanoseconds ?? NaN);
@@ -37,6 +22,7 @@ export function ratioTo(side: "peer" | "limit", { figures, floors }: Measured): 
 
 /** Tables for people. */
 export function report(groups: MeasuredGroup[], colors: boolean): string {
+  if (groups.length === 0) return "";
   const parts = groups.map(({ title, rows }) => {
     const { heads, cells } = cellsOf(rows, String);
     const marked = cells.map((row, at) => [...row, markOf(rows[at]!, colors)]);
@@ -57,13 +43,13 @@ export function markdown(groups: MeasuredGroup[]): string {
   }).join("\n");
 }
 
-/** A table in Markdown, with all columns but the first aligned right. */
-export function markdownTable(heads: string[], rows: string[][]): string {
+/** A table in Markdown. The rule aligns all columns but the first. */
+export function markdownTable(heads: string[], rows: string[][], rule = "---:"): string {
   const line = (cells: string[]) => `| ${cells.join(" | ")} |\n`;
-  return [heads, heads.map((_, at) => at === 0 ? "---" : "---:"), ...rows].map(line).join("");
+  return [heads, heads.map((_, at) => at === 0 ? "---" : rule), ...rows].map(line).join("");
 }
 
-function cellsOf(rows: Measured[], mark: (text: string) => string): { heads: string[]; cells: string[][] } {
+function cellsOf(rows: MeasuredRow[], mark: (text: string) => string): { heads: string[]; cells: string[][] } {
   const names = [...new Set(rows.flatMap(({ figures }) => figures.map(({ name }) => name)))];
   const sides = (["peer", "limit"] as const).filter((side) => rows.some((row) => ratioTo(side, row) !== undefined));
   return {
@@ -89,11 +75,11 @@ function showRatio(ratio: Ratio | undefined, mark: (text: string) => string): st
   return `${ratio.reached ? mark(value) : value}${ratio.floor === undefined ? "" : ` (≥ ${ratio.floor})`}`;
 }
 
-function ratiosOf(row: Measured): Ratio[] {
+function ratiosOf(row: MeasuredRow): Ratio[] {
   return (["peer", "limit"] as const).map((side) => ratioTo(side, row)).filter((ratio) => ratio !== undefined);
 }
 
-function markOf(row: Measured, colors: boolean): string {
+function markOf(row: MeasuredRow, colors: boolean): string {
   const verdicts = ratiosOf(row).map(({ reached }) => reached).filter((reached) => reached !== undefined);
   if (verdicts.length === 0) return "";
   const reached = verdicts.every(Boolean);
