@@ -256,13 +256,13 @@ const overwritten: Probe = {
   },
 };
 
-/** How much memory a kept message of 16 bytes holds: one of a chunk of 64 KiB full of others, and one that came byte by byte. */
+/** How much memory a kept message of 16 bytes holds: out of a chunk of 64 KiB with many others, and if it came byte by byte. */
 const memory: Probe = {
   name: "a kept 16 B holds",
   async run(contestant, { encode, whole }) {
     if (whole) return undefined;
     const message = encode(utf8("keep these bytes"));
-    const other = encode(utf8("drop those bytes"));
+    const other = encode(utf8("drop ".repeat(20)));
     const full = concat([message, ...Array(Math.floor(CHUNK / other.length) - 1).fill(other)]);
     const one = await kept(contestant, Array(KEPT).fill(full));
     const slow = await kept(contestant, Array(KEPT).fill(equalChunks(message, 1)).flat());
