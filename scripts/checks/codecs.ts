@@ -47,8 +47,8 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
     if (stop.aborted) break;
   }
   const conformance = await examine(formats, async (probe) => {
-    await status?.show(probe);
     await sleep(0, stop); // Let the event loop deliver signals.
+    if (!stop.aborted) await status?.show(probe);
     return !stop.aborted;
   });
   await status?.clear();

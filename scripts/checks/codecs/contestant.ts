@@ -24,6 +24,11 @@ export interface Contestant<Message = unknown> {
   decode(chunks: Iterable<Uint8Array>, sink: Sink<Message>): void | Promise<void>;
 }
 
+/** Cuts a stream into chunks of one size, each with its own memory. */
+export function cut(stream: Uint8Array, size: number): Uint8Array[] {
+  return Array.from({ length: Math.ceil(stream.length / size) }, (_, at) => stream.slice(at * size, (at + 1) * size));
+}
+
 /** Makes chunks what a contestant would get from a socket: a `Buffer` each for Node, with the same memory. */
 export function chunksFor(fed: Contestant["fed"], chunks: Uint8Array[]): Uint8Array[] {
   return fed === "node" ? chunks.map((chunk) => Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)) : chunks;

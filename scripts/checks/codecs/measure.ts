@@ -71,15 +71,15 @@ async function measureRow(row: Row, { rounds, milliseconds, stop }: Effort): Pro
     if (fault !== undefined) figure.fault = fault;
     else correct.push([runner, figure]);
   }
-  for (const [runner] of correct) await time(runner, milliseconds);
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round <= rounds; round++) {
     for (let turn = 0; turn < correct.length; turn++) {
       const [runner, figure] = correct[(round + turn) % correct.length]!;
       // Let the event loop deliver signals.
       await sleep(0, stop);
       if (stop.aborted) return figures;
       const nanoseconds = await time(runner, milliseconds) / row.expected.length;
-      figure.nanoseconds = Math.min(figure.nanoseconds ?? Infinity, nanoseconds);
+      // Round 0 is the warm-up.
+      if (round > 0) figure.nanoseconds = Math.min(figure.nanoseconds ?? Infinity, nanoseconds);
     }
   }
   return figures;

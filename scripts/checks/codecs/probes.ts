@@ -1,5 +1,5 @@
 import { concat } from "@std/bytes/concat";
-import { chunksFor, type Contestant } from "./contestant.ts";
+import { chunksFor, type Contestant, cut } from "./contestant.ts";
 import type { Format } from "./formats.ts";
 
 /** What a probe found. */
@@ -27,21 +27,21 @@ const ENDLESS = 8 * MIB / CHUNK;
 /** Number of kept messages. */
 const KEPT = 128;
 
-/** Decodes a stream. Chunks are copied, and left alone afterwards. */
+/** Decodes a stream. Its chunks are copied and not overwritten. */
 async function decode(
   contestant: Contestant,
   chunks: Iterable<Uint8Array>,
 ): Promise<{ messages: unknown[]; error?: string }> {
   const messages: unknown[] = [];
   try {
-    await contestant.decode(fed(contestant, chunks), (message) => messages.push(message));
+    await contestant.decode(copies(contestant, chunks), (message) => messages.push(message));
     return { messages };
   } catch (error) {
     return { messages, error: error instanceof Error ? error.message : String(error) };
   }
 }
 
-function* fed({ fed }: Contestant, chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+function* copies({ fed }: Contestant, chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
   for (const chunk of chunks) yield* chunksFor(fed, [chunk.slice()]);
 }
 
@@ -64,19 +64,17 @@ function expected({ text }: Format, payloads: Uint8Array[]): string {
 /** All ways to cut a stream in two, and into chunks of one, two and three bytes. */
 function* cutsOf(stream: Uint8Array): Generator<Uint8Array[]> {
   for (let at = 1; at < stream.length; at++) yield [stream.subarray(0, at), stream.subarray(at)];
-  for (const size of [1, 2, 3]) yield equalChunks(stream, size);
-}
-
-function equalChunks(stream: Uint8Array, size: number): Uint8Array[] {
-  return Array.from({ length: Math.ceil(stream.length / size) }, (_, at) => stream.slice(at * size, (at + 1) * size));
+  for (const size of [1, 2, 3]) yield cut(stream, size);
 }
 
 /** Decodes a stream whole and with every cut, and returns where the messages differ from those wanted. */
 async function differs(contestant: Contestant, stream: Uint8Array, wanted: string): Promise<"whole" | "cut" | false> {
-  if (show((await decode(contestant, [stream])).messages) !== wanted) return "whole";
-  for (const chunks of cutsOf(stream)) {
-    if (show((await decode(contestant, chunks)).messages) !== wanted) return "cut";
-  }
+  const decodes = async (chunks: Uint8Array[]) => {
+    const { messages, error } = await decode(contestant, chunks);
+    return error === undefined && show(messages) === wanted;
+  };
+  if (!await decodes([stream])) return "whole";
+  for (const chunks of cutsOf(stream)) if (!await decodes(chunks)) return "cut";
   return false;
 }
 
@@ -237,7 +235,7 @@ const overwritten: Probe = {
     const stream = concat(payloads.slice(0, format.whole ? 1 : undefined).map((text) => format.encode(utf8(text))));
     const wanted = expected(format, payloads.slice(0, format.whole ? 1 : undefined).map(utf8));
     for (const size of [stream.length, 5]) {
-      const chunks = chunksFor(contestant.fed, format.whole ? [stream.slice()] : equalChunks(stream, size));
+      const chunks = chunksFor(contestant.fed, format.whole ? [stream.slice()] : cut(stream, size));
       const messages: unknown[] = [];
       await contestant.decode(
         function* () {
@@ -265,7 +263,7 @@ const memory: Probe = {
     const other = encode(utf8("drop ".repeat(20)));
     const full = concat([message, ...Array(Math.floor(CHUNK / other.length) - 1).fill(other)]);
     const one = await kept(contestant, Array(KEPT).fill(full));
-    const slow = await kept(contestant, Array(KEPT).fill(equalChunks(message, 1)).flat());
+    const slow = await kept(contestant, Array(KEPT).fill(cut(message, 1)).flat());
     if (one === undefined || slow === undefined) return bad("loses it");
     return { text: `${size(one)}, ${size(slow)}`, good: one < CHUNK / 4 && slow < KIB };
   },
@@ -275,7 +273,7 @@ const memory: Probe = {
 async function kept(contestant: Contestant, chunks: Uint8Array[]): Promise<number | undefined> {
   const messages: (string | Uint8Array)[] = [];
   const run = () =>
-    contestant.decode(fed(contestant, chunks), (message) => {
+    contestant.decode(copies(contestant, chunks), (message) => {
       const [first] = message as string | Uint8Array;
       if (first === "k" || first === 0x6b) messages.push(message as string | Uint8Array);
     });

@@ -18,7 +18,7 @@ import {
   text,
 } from "@wirebench/wirebench/framing";
 import * as byHand from "./by_hand.ts";
-import { chunksFor, type Contestant, own, ownStream, type Side, type Sink } from "./contestant.ts";
+import { chunksFor, type Contestant, cut, own, ownStream, type Side, type Sink } from "./contestant.ts";
 import type * as Peers from "./peers.ts";
 
 /** A contestant with its input. */
@@ -63,11 +63,6 @@ const TINY = 16;
 function textsOf(size: number, bytes: number): string[] {
   const letters = "abcdefghijklmnopqrstuvwxyz".repeat(Math.ceil(size / 26) + 1);
   return Array.from({ length: Math.ceil(bytes / size) }, (_, at) => letters.slice(at % 26, at % 26 + size));
-}
-
-/** Cuts a stream into chunks of one size, each with its own memory. */
-function cut(stream: Uint8Array, size: number): Uint8Array[] {
-  return Array.from({ length: Math.ceil(stream.length / size) }, (_, at) => stream.slice(at * size, (at + 1) * size));
 }
 
 function show(bytes: number): string {
