@@ -66,7 +66,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
   for (const { title, rows } of groups) {
     for (const { figures } of rows) {
       const wrong = figures.find(({ side, fault }) => side !== "peer" && fault !== undefined);
-      if (wrong !== undefined) throw new CommandError(`${title}: ${wrong.name} ${wrong.fault}`);
+      if (wrong !== undefined) throw new CommandError(`${title}: ${wrong.name} is wrong: ${wrong.fault}`);
     }
   }
 }

@@ -65,8 +65,8 @@ Deno.test({
   ...ignored,
   async fn() {
     const { stdout } = await bench("--quick", "--only", "lines,fixed");
-    assertMatch(stdout, /^Decode lines of bytes, ns per message\n +Wirebench .* by hand  to the best peer +to by hand/);
-    assertMatch(stdout, /^64 B in 1460 B .* \(≥ 0\.9\) .* \(≥ 0\.3\)  (reached|MISSED)$/m);
+    assertMatch(stdout, /^Decode lines of bytes, ns per message\n +Wirebench .* by hand +to the best peer +to by hand/);
+    assertMatch(stdout, /^64 B in 1460 B .* \(≥ 0\.9\) .* \(≥ 0\.3\) +(reached|MISSED)$/m);
     assertMatch(stdout, /^\d+ of 18 floors reached$/m);
     const markdown = (await bench("--quick", "--only", "fixed", "--markdown")).stdout;
     assertStringIncludes(markdown, "|  | Wirebench |\n| --- | ---: |\n| 16 B in 64 KiB | ");

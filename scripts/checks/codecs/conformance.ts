@@ -16,7 +16,7 @@ export interface Conduct {
 /** Runs all probes on all decoders of some formats. `onProbe` is called before each, and ends the run by `false`. */
 export async function examine(
   formats: Format[],
-  onProbe: (what: string) => boolean | Promise<boolean> = () => true,
+  onProbe: (what: string) => Promise<boolean>,
 ): Promise<Conduct[]> {
   const conducts: Conduct[] = [];
   for (const format of formats) {

@@ -35,9 +35,9 @@ export function chunksFor(fed: Contestant["fed"], chunks: Uint8Array[]): Uint8Ar
 }
 
 /** A framing of this library. */
-export function own<Message>(framing: Framing<Message, never>, name = "Wirebench"): Contestant<Message> {
+export function own<Message>(framing: Framing<Message, never>): Contestant<Message> {
   return {
-    name,
+    name: "Wirebench",
     side: "own",
     fed: "calls",
     decode(chunks, sink) {
@@ -51,8 +51,8 @@ export function own<Message>(framing: Framing<Message, never>, name = "Wirebench
 
 /** The same framing as a web stream. */
 export function ownStream<Message>(framing: Framing<Message, never>): Contestant<Message> {
-  const stream = web((bytes) => bytes.pipeThrough(new FrameDecoderStream(framing)));
-  return { name: "Wirebench, web stream", side: "own", fed: "web", decode: stream };
+  const decode = web((bytes) => bytes.pipeThrough(new FrameDecoderStream(framing)));
+  return { name: "Wirebench, web stream", side: "own", fed: "web", decode };
 }
 
 /** Decodes with a stream of Node: writes all chunks, waits when it says so, and listens for `data`. */

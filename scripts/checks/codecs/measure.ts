@@ -55,7 +55,7 @@ export async function measure({ name, title, rows }: Group, effort: Effort): Pro
 function disqualify(figures: Figure[]): void {
   for (const figure of figures) {
     const fault = figures.find(({ name, fault }) => name === figure.name && fault !== undefined)?.fault;
-    if (fault !== undefined) Object.assign(figure, { fault, nanoseconds: undefined });
+    if (fault !== undefined) Object.assign(figure, { nanoseconds: undefined, fault });
   }
 }
 
@@ -113,11 +113,11 @@ async function faultOf({ pass }: Runner, expected: unknown[]): Promise<string | 
   try {
     await pass((message) => messages.push(message));
   } catch (error) {
-    return `throws ${error instanceof Error ? error.message : error}`;
+    return `it throws ${error instanceof Error ? error.message : error}`;
   }
   const at = expected.findIndex((message, at) => !same(messages[at], message));
-  if (at >= 0 && messages.length > at) return `message ${at} is wrong`;
-  return messages.length === expected.length ? undefined : `gives ${messages.length} messages of ${expected.length}`;
+  if (at >= 0 && messages.length > at) return `message ${at} of ${expected.length} differs`;
+  return messages.length === expected.length ? undefined : `${messages.length} messages instead of ${expected.length}`;
 }
 
 function same(one: unknown, other: unknown): boolean {

@@ -28,7 +28,8 @@ export function report(groups: MeasuredGroup[], colors: boolean): string {
     const marked = cells.map((row, at) => [...row, markOf(rows[at]!, colors)]);
     const right = heads.map((_, at) => at).slice(1);
     const body = table([...heads, "floors"], marked, { right, colors }).replace(/ +$/gm, "");
-    return `${colors ? bold(title) : title}, ns per message\n${body}`;
+    const faults = new Set(rows.flatMap(({ figures }) => figures).flatMap(faultOf));
+    return [`${colors ? bold(title) : title}, ns per message`, body, ...faults].join("\n");
   });
   const ratios = groups.flatMap(({ rows }) => rows).flatMap(ratiosOf).filter(({ reached }) => reached !== undefined);
   const reached = ratios.filter(({ reached }) => reached).length;
@@ -67,6 +68,10 @@ function figureOf(figure: Figure | undefined): string {
   const { nanoseconds } = figure;
   if (nanoseconds === undefined) return "wrong";
   return nanoseconds < 100 ? nanoseconds.toFixed(1) : formatCount(nanoseconds);
+}
+
+function faultOf({ name, fault }: Figure): string[] {
+  return fault === undefined ? [] : [`${name} is wrong: ${fault}`];
 }
 
 function showRatio(ratio: Ratio | undefined, mark: (text: string) => string): string {
