@@ -306,7 +306,7 @@ export const PROBES: Probe[] = [
   hostile,
 ];
 
-/** Runs a probe, and waits for it for a limited time in milliseconds. */
+/** Runs a probe, and waits at most so many milliseconds for it. It cannot interrupt a decoder that never returns. */
 export async function judge(
   probe: Probe,
   contestant: Contestant,
