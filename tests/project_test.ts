@@ -4,6 +4,8 @@ import { EXCHANGES } from "../scripts/tools/demo/exchanges.ts";
 
 const root = new URL("..", import.meta.url);
 const config = JSON.parse(read("deno.json"));
+/** The configuration of `deno task bench:codecs`, whose packages no other program needs. */
+const codecs = JSON.parse(read("scripts/checks/codecs/deno.json"));
 const services = [...Deno.readDirSync(new URL("services", root))].map(({ name }) => name).sort();
 
 function read(path: string): string {
@@ -29,10 +31,12 @@ function importsOf(path: string): string[] {
 const all = ["lib", "services", "tests", "scripts"].flatMap((folder) => [...sources(folder)]);
 
 Deno.test("no permission set allows imports from a host or from outside the lock file", () => {
-  for (const [name, set] of Object.entries<Record<string, unknown>>(config.permissions)) {
-    assertEquals(set["import"], NO_IMPORTS, `import in the permission set ${name}`);
+  for (const { permissions, lock } of [config, codecs]) {
+    for (const [name, set] of Object.entries<Record<string, unknown>>(permissions)) {
+      assertEquals(set["import"], NO_IMPORTS, `import in the permission set ${name}`);
+    }
+    assertEquals(lock, { frozen: true });
   }
-  assertEquals(config.lock, { frozen: true });
 });
 
 Deno.test("the permission sets of services are those that deno task permissions writes", () => {
@@ -102,27 +106,29 @@ Deno.test("no room imports from a room it should not know", () => {
 
 Deno.test("every import from @std is in the import map, and has its types declared", () => {
   const declared = new Map<string, Set<string>>();
-  for (const [, module, body] of read("lib/std.d.ts").matchAll(/declare module "([^"]+)" \{\n([\s\S]*?)\n\}/g)) {
+  const declarations = read("lib/std.d.ts") + read("scripts/checks/codecs/peers.d.ts");
+  for (const [, module, body] of declarations.matchAll(/declare module "([^"]+)" \{\n([\s\S]*?)\n\}/g)) {
     const names = [...body!.matchAll(/export (?:function|class|const|interface) (\w+)/g)].map(([, name]) => name!);
     declared.set(module!, new Set(names));
   }
   for (const path of all) {
+    const imports = { ...config.imports, ...(path.startsWith("scripts/checks/codecs/") ? codecs.imports : {}) };
     for (const [, names, module] of read(path).matchAll(/import (?:type )?\{([^}]+)\} from "(@std\/[^"]+)"/g)) {
-      assert(module! in config.imports, `${module} of ${path} in deno.json`);
+      assert(module! in imports, `${module} of ${path} in deno.json`);
       for (const name of names!.split(",").map((name) => name.replace(/\btype\b/, "").trim()).filter(Boolean)) {
         assert(
           declared.get(module!)?.has(name),
-          `${name} of ${module}, imported by ${path}, has no type in lib/std.d.ts`,
+          `${name} of ${module}, imported by ${path}, has no type declared`,
         );
       }
     }
     const bare = importsOf(path).filter((specifier) => !/^(\.|node:|@wirebench\/wirebench\/)/.test(specifier));
-    for (const specifier of bare) assert(specifier in config.imports, `${specifier} of ${path} in deno.json`);
+    for (const specifier of bare) assert(specifier in imports, `${specifier} of ${path} in deno.json`);
   }
 });
 
 Deno.test("every dependency is pinned to one version", () => {
-  for (const [name, target] of Object.entries<string>(config.imports)) {
+  for (const [name, target] of Object.entries<string>({ ...config.imports, ...codecs.imports })) {
     assertMatch(target, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+(\/|$)/, name);
   }
 });
