@@ -31,8 +31,10 @@ export function findByte(chunk: Uint8Array, byte: number, at: number): number {
     if (found !== -1) return windowStart + found;
     at = Math.max(at, windowStart + window.length);
     if (at >= chunk.length) return -1;
+    const text = latin1Slice(chunk, at, Math.min(at + WINDOW, chunk.length));
+    if (text === undefined) return chunk.indexOf(byte, at);
     windowStart = at;
-    window = latin1Slice(chunk, at, Math.min(at + WINDOW, chunk.length));
+    window = text;
   }
 }
 

@@ -4,8 +4,6 @@ const SHORT = 32;
 const FEW = 24;
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** Decodes every byte to one character. */
-const singleByte = new TextDecoder("windows-1252");
 
 type Slice = (this: Uint8Array, start: number, end: number) => string;
 type Check = (bytes: Uint8Array) => boolean;
@@ -52,7 +50,7 @@ export function utf8Slice(bytes: Uint8Array, start: number, end: number): string
 /** Does the same as `utf8Slice`, faster, for bytes that must be ASCII. */
 export function asciiSlice(bytes: Uint8Array, start: number, end: number): string {
   const length = end - start;
-  if (length > FEW) return latin1Slice(bytes, start, end);
+  if (length > FEW) return latin1Slice(bytes, start, end) ?? utf8Slice(bytes, start, end);
   const codes = CODES[length]!;
   for (let at = 0; at < length;) codes[at++] = bytes[start++]!;
   return String.fromCharCode(...codes);
@@ -61,11 +59,10 @@ export function asciiSlice(bytes: Uint8Array, start: number, end: number): strin
 /** For each length up to `FEW`, an array to pass the codes of characters in. */
 const CODES = Array.from({ length: FEW + 1 }, (_, length) => new Array<number>(length).fill(0));
 
-/** Decodes each byte from `start` to `end` to one character; an ASCII byte to its own. */
-export function latin1Slice(bytes: Uint8Array, start: number, end: number): string {
-  if (native !== undefined) return native.latin1Slice.call(bytes, start, end);
+/** Decodes each byte from `start` to `end` to the character of the same code, or returns `undefined` at first. */
+export function latin1Slice(bytes: Uint8Array, start: number, end: number): string | undefined {
   load();
-  return singleByte.decode(bytes.subarray(start, end));
+  return native?.latin1Slice.call(bytes, start, end);
 }
 
 /** Whether a byte continues a character: it is neither ASCII nor the first byte of one. */
