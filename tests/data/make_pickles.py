@@ -1,6 +1,7 @@
 """Writes pickles.json: real pickles in base64, as CPython makes them, and what Python prints of each value.
 
-What Python prints at length is kept as its SHA-256, and what is large in protocol 4 alone.
+What Python prints at length is kept as its SHA-256, and what is large in protocol 4 alone. Of values made by size, the
+pickles too are kept as their SHA-256.
 
 Run with CPython 3.11 in this folder: python3 make_pickles.py
 """
@@ -49,6 +50,15 @@ deep = []
 for _ in range(99):
     deep = [deep]
 PLAIN["100 levels"] = deep
+
+# Sizes about the ends of batches and frames, and beyond.
+SIZES = [*range(4), 255, 256, *range(999, 1003), *range(1999, 2003), *range(65532, 65538), 150000]
+SIZED = {
+    "list": lambda size: list(range(size)),
+    "dict": lambda size: {n: None for n in range(size)},
+    "text": lambda size: ["x" * size, None],
+    "bytes": lambda size: [b"x" * size, None],
+}
 
 
 class Thing:
@@ -117,9 +127,13 @@ def out_of_band():
     return pickle.dumps(pickle.PickleBuffer(bytearray(b"x")), 5, buffer_callback=[].append)
 
 
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
 def shown(value):
     text = repr(value)
-    return {"repr": text} if len(text) < 1000 else {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return {"repr": text} if len(text) < 1000 else {"sha256": sha256(text.encode())}
 
 
 def protocols(value):
@@ -146,7 +160,8 @@ refused = [
 ]
 refused += [row("a persistent id", protocol, persistent(protocol), names="BINPERSID") for protocol in range(2, 6)]
 refused.append(row("a buffer out of band", 5, out_of_band(), names="NEXT_BUFFER"))
+sized = {kind: {size: sha256(pickle.dumps(make(size), 4)) for size in SIZES} for kind, make in SIZED.items()}
 
 with open("pickles.json", "w", encoding="utf-8") as file:
-    json.dump({"plain": plain, "refused": refused}, file, indent=1)
+    json.dump({"plain": plain, "refused": refused, "sized": sized}, file, indent=1)
     file.write("\n")
