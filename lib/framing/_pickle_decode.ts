@@ -265,15 +265,11 @@ export class Unpickler {
     this.#push(Number.isInteger(value) ? new PickleFloat(value) : value);
   }
 
-  /** Decodes an integer in two's complement, little endian. */
   #long(length: number): void {
     if (length < 0) throw this.#malformed("a length of 0 or more");
     const start = this.#take(length);
     this.#checkSize(length);
-    const hex = this.#bytes.slice(start, this.#at).reverse().toHex();
-    const value = hex === "" ? 0n : BigInt.asIntN(8 * length, BigInt(`0x${hex}`));
-    const safe = value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
-    this.#push(new Entry(safe ? Number(value) : value, length, 0));
+    this.#push(new Entry(integer(this.#bytes.subarray(start, this.#at)), length, 0));
   }
 
   #tuple(start: number): void {
@@ -513,4 +509,16 @@ function asciiText(bytes: Uint8Array, start: number, length: number): string | u
     codes[at] = code;
   }
   return String.fromCharCode.apply(null, codes);
+}
+
+/** Decodes an integer in two's complement, little endian. */
+function integer(bytes: Uint8Array): number | bigint {
+  const bits = 8 * bytes.length;
+  if (bits <= 48) {
+    const value = bytes.reduceRight((high, byte) => 256 * high + byte, 0);
+    return value < 2 ** (bits - 1) ? value : value - 2 ** bits;
+  }
+  const value = BigInt.asIntN(bits, BigInt(`0x${new Uint8Array(bytes).reverse().toHex()}`));
+  const safe = value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
+  return safe ? Number(value) : value;
 }

@@ -7,14 +7,14 @@ import { encodeText } from "./text.ts";
 const BATCH = 1000;
 /** Minimum size of a frame in bytes, as in CPython. */
 const SMALLEST_FRAME = 4;
-/** Size in bytes from which a frame ends, and text or bytes are outside of frames, as in CPython. */
+/** Size in bytes at which a frame ends, and from which text or bytes are outside of frames, as in CPython. */
 const LARGE = 64 * 1024;
 /** Length of FRAME and its argument in bytes. */
 const FRAME_HEADER = 9;
-/** Maximum length of a short text or bytes: it takes one byte. */
+/** Maximum length in bytes of short text or bytes, whose length takes one byte. */
 const SHORT = 0xff;
 
-/** An array that no pickle is using: allocating one takes longer than a small pickle. */
+/** An array that no pickler is using: to allocate one takes longer than to encode a small pickle. */
 let spare: Uint8Array<ArrayBuffer> | undefined;
 
 const double = new DataView(new ArrayBuffer(8));
@@ -24,7 +24,7 @@ export class Pickler {
   readonly #limits: PickleLimits;
   #bytes = spare ?? new Uint8Array(LARGE);
   #length = 0;
-  /** Offset of the current frame. */
+  /** Offset of the current frame's header. */
   #frameAt = 0;
   /** The memo: the index of each stored value. */
   readonly #memo = new Map<PickleValue, number>();
@@ -111,7 +111,7 @@ export class Pickler {
       distinct &&= typeof key === "string" || typeof key === "number" || key === null;
       this.#save(key);
       this.#save(value);
-      // Unlike those of a list, a full batch of a dict is followed by another even if that is empty.
+      // A batch of a dict may be empty, unlike one of a list.
       if (++count % BATCH === 0) {
         this.#write(Opcode.SETITEMS);
         this.#write(Opcode.MARK);
@@ -126,7 +126,7 @@ export class Pickler {
     if (items.length === 0) return this.#write(Opcode.EMPTY_TUPLE);
     if (items.length > 3) this.#write(Opcode.MARK);
     for (const item of items) this.#save(item);
-    this.#write([Opcode.TUPLE1, Opcode.TUPLE2, Opcode.TUPLE3][items.length - 1] ?? Opcode.TUPLE);
+    this.#write(items.length > 3 ? Opcode.TUPLE : Opcode.TUPLE1 + items.length - 1);
     this.#memoize(tuple);
   }
 
@@ -142,9 +142,20 @@ export class Pickler {
     if (value >= 0 && value <= 0xff) return this.#write(Opcode.BININT1, 1, Number(value));
     if (value >= 0 && value <= 0xffff) return this.#write(Opcode.BININT2, 2, Number(value));
     if (value >= -(2 ** 31) && value < 2 ** 31) return this.#write(Opcode.BININT, 4, Number(value));
+    if (value >= -(2 ** 47) && value < 2 ** 47) return this.#long(Number(value));
     const bytes = twosComplement(BigInt(value));
     this.#writeLength(Opcode.LONG1, Opcode.LONG4, bytes.length);
     this.#append(bytes);
+  }
+
+  /** Writes an int of five or six bytes. */
+  #long(value: number): void {
+    const size = value >= -(2 ** 39) && value < 2 ** 39 ? 5 : 6;
+    this.#write(Opcode.LONG1, 1, size);
+    for (let at = this.#extend(size); at < this.#length; at++) {
+      this.#bytes[at] = value;
+      value = Math.floor(value / 256);
+    }
   }
 
   #float(value: number): void {
@@ -156,24 +167,40 @@ export class Pickler {
 
   #text(value: string): void {
     if (this.#writeReference(value)) return;
-    if (value.length <= SHORT && this.#ascii(value)) this.#memoize(value);
+    if (value.length <= SHORT && this.#shortText(value)) this.#memoize(value);
     else this.#data(Opcode.SHORT_BINUNICODE, Opcode.BINUNICODE, encodeText(value), value);
   }
 
-  /** Writes a short text if it is ASCII; returns whether it is. */
-  #ascii(value: string): boolean {
-    const start = this.#length;
-    this.#write(Opcode.SHORT_BINUNICODE, 1, value.length);
-    let at = this.#extend(value.length);
+  /**
+   * Writes a text if it is short in UTF-8 and has no surrogates; returns whether it is so. A `TextEncoder` takes several
+   * times longer.
+   */
+  #shortText(value: string): boolean {
+    const start = this.#extend(2 + 3 * value.length);
+    const bytes = this.#bytes;
+    let at = start + 2;
+    let surrogates = false;
     for (let index = 0; index < value.length; index++) {
       const code = value.charCodeAt(index);
-      if (code > 0x7f) {
-        this.#length = start;
-        return false;
+      if (code < 0x80) {
+        bytes[at++] = code;
+      } else {
+        surrogates ||= (code & 0xf800) === 0xd800;
+        if (code < 0x800) {
+          bytes[at++] = 0xc0 | code >> 6;
+        } else {
+          bytes[at++] = 0xe0 | code >> 12;
+          bytes[at++] = 0x80 | code >> 6 & 0x3f;
+        }
+        bytes[at++] = 0x80 | code & 0x3f;
       }
-      this.#bytes[at++] = code;
     }
-    return true;
+    const length = at - start - 2;
+    const written = length <= SHORT && !surrogates;
+    bytes[start] = Opcode.SHORT_BINUNICODE;
+    bytes[start + 1] = length;
+    this.#length = written ? at : start;
+    return written;
   }
 
   /** Writes text or bytes with their length and stores them in the memo. */
@@ -203,7 +230,7 @@ export class Pickler {
     this.#frameAt = this.#extend(FRAME_HEADER);
   }
 
-  /** Writes the header of the frame; a small frame has none. */
+  /** Writes the header of the frame, or removes it from a small frame. */
   #closeFrame(): void {
     const start = this.#frameAt;
     const end = this.#length;
@@ -218,13 +245,13 @@ export class Pickler {
     }
   }
 
-  /** Writes an opcode with a length or index in one byte, or another opcode with four bytes. */
+  /** Writes a length or an index: in one byte after the first opcode, or else in four after the second. */
   #writeLength(short: number, long: number, length: number): void {
     if (length <= SHORT) this.#write(short, 1, length);
     else this.#write(long, 4, length);
   }
 
-  /** Writes an opcode, and its argument as an int of this size in bytes, the least significant first. */
+  /** Writes an opcode and its argument, an int of `size` bytes, little endian. */
   #write(opcode: number, size = 0, argument = 0): void {
     let at = this.#extend(1 + size);
     this.#bytes[at] = opcode;
