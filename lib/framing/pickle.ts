@@ -33,7 +33,8 @@ export function decodePickle(bytes: Uint8Array, limits: Partial<PickleLimits> = 
 }
 
 /**
- * Encodes a pickle in protocol 4, with the same bytes as CPython for data that fits in one frame (64 KiB).
+ * Encodes a pickle in protocol 4, with the same bytes as CPython, except that equal texts are encoded once even if they are
+ * different objects there.
  *
  * @param value Plain data. Shared objects are encoded once and stay shared when decoded.
  * @param limits Limits that replace those of {@linkcode DEFAULT_PICKLE_LIMITS}; only `maxDepth` applies.

@@ -1,6 +1,7 @@
 """Writes pickles.json: real pickles in base64, as CPython makes them, and what Python prints of each value.
 
-What Python prints at length is kept as its SHA-256, and what is large in protocol 4 alone.
+What Python prints at length is kept as its SHA-256, and what is large in protocol 4 alone. Of values made by size, the
+pickles too are kept as their SHA-256.
 
 Run with CPython 3.11 in this folder: python3 make_pickles.py
 """
@@ -24,6 +25,7 @@ PLAIN = {
     "ints beyond 32 bits": [2**31, -(2**31) - 1, 2**32, 2**40, -(2**40)],
     "ints about 2**53": [2**53 - 1, 2**53, 2**53 + 1, -(2**53) + 1, -(2**53), -(2**53) - 1],
     "ints about 2**63": [2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64],
+    "ints of five to eight bytes": [s * 2**n + d for n in (31, 39, 47, 55) for s in (1, -1) for d in (-1, 0, 1)],
     "an int of 300 bytes": 3**1500,
     "a negative int of 300 bytes": -(3**1500),
     "floats": [0.5, -0.5, 1.5e300, 5e-324, 0.1, 123456.789],
@@ -32,6 +34,7 @@ PLAIN = {
     "minus zero": -0.0,
     "small and large floats": [1e-5, 0.0001, 1.25e-7, 1234567890123456.7, 12345678901234567.8],
     "text": ["", "plain", "Zoë", "日本", "\U0001f469\u200d\U0001f467", "a\nb\t\\'", 'say "it\'s"'],
+    "text of 254 to 258 bytes": ["x" * 255, "x" * 256, "é" * 127, "é" * 128, "日" * 85, "日" * 86, "\U0001f469" * 64],
     "text of 300 bytes": "é" * 150,
     "text of 70,000 bytes": "x" * 70000,
     "bytes": [b"", b"plain", bytes(range(256)), b"it's", b'"'],
@@ -49,6 +52,15 @@ deep = []
 for _ in range(99):
     deep = [deep]
 PLAIN["100 levels"] = deep
+
+# Sizes about the ends of batches and frames, and beyond.
+SIZES = [*range(4), 255, 256, *range(999, 1003), *range(1999, 2003), *range(65532, 65538), 150000]
+SIZED = {
+    "list": lambda size: list(range(size)),
+    "dict": lambda size: {n: None for n in range(size)},
+    "text": lambda size: ["x" * size, None],
+    "bytes": lambda size: [b"x" * size, None],
+}
 
 
 class Thing:
@@ -117,9 +129,13 @@ def out_of_band():
     return pickle.dumps(pickle.PickleBuffer(bytearray(b"x")), 5, buffer_callback=[].append)
 
 
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
 def shown(value):
     text = repr(value)
-    return {"repr": text} if len(text) < 1000 else {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return {"repr": text} if len(text) < 1000 else {"sha256": sha256(text.encode())}
 
 
 def protocols(value):
@@ -146,7 +162,8 @@ refused = [
 ]
 refused += [row("a persistent id", protocol, persistent(protocol), names="BINPERSID") for protocol in range(2, 6)]
 refused.append(row("a buffer out of band", 5, out_of_band(), names="NEXT_BUFFER"))
+sized = {kind: {size: sha256(pickle.dumps(make(size), 4)) for size in SIZES} for kind, make in SIZED.items()}
 
 with open("pickles.json", "w", encoding="utf-8") as file:
-    json.dump({"plain": plain, "refused": refused}, file, indent=1)
+    json.dump({"plain": plain, "refused": refused, "sized": sized}, file, indent=1)
     file.write("\n")
