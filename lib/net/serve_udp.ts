@@ -11,9 +11,6 @@ import type { ServeOptions, Server } from "./server.ts";
 /** Pause before the next receive after an error, in milliseconds. */
 const ERROR_PAUSE = 100;
 
-/** Upper bound of the time that receiving, handling and answering a datagram takes, in milliseconds. */
-const DATAGRAM_COST = 0.05;
-
 /** Default limit of datagrams a second from one address. */
 const DEFAULT_RATE = 100;
 /** Minimum interval between log records about dropped datagrams, in milliseconds. */
@@ -162,6 +159,8 @@ class UdpService implements UdpServer {
   }
 
   async #receive(): Promise<void> {
+    // The share is not charged for datagrams, and waits only if the loop has not turned for 4 ms. A charged share waits
+    // every 2 ms for a timer that is not due yet: the server idles for two fifths of the time.
     const share = this.#share = new LoopShare();
     // One buffer for all datagrams. The iterator form allocates one each and is 1.8 times slower.
     const buffer = new Uint8Array(DATAGRAM_BUFFER_SIZE);
@@ -185,7 +184,6 @@ class UdpService implements UdpServer {
       try {
         const longest = datagram.length + this.#maxGrowth;
         const answer = this.#handler(datagram, from);
-        share.work(DATAGRAM_COST);
         const bytes = answer instanceof Promise ? await answer : answer;
         if (bytes === undefined) continue;
         if (bytes.length > longest) {

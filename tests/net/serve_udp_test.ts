@@ -76,6 +76,29 @@ Deno.test("serveUdp() shuts down although a handler never returns", async () => 
   await within(server.shutdown(), "the server's end");
 });
 
+Deno.test("serveUdp() lets the event loop turn during a flood, although its handler is slow", async () => {
+  let handled = 0;
+  const handler = (datagram: Uint8Array) => {
+    handled++;
+    for (const until = performance.now() + 1; performance.now() < until;);
+    return datagram;
+  };
+  // Two servers that answer each other for ever.
+  await using one = serveUdp({}, handler);
+  await using two = serveUdp({}, handler);
+  const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port: two.addr.port };
+  for (let count = 0; count < 100; count++) await one.send(bytes("x"), to);
+  let most = 0;
+  for (let turn = 0; turn < 20; turn++) {
+    const before = handled;
+    await new Promise((resolve) => setTimeout(resolve));
+    most = Math.max(most, handled - before);
+  }
+  assert(handled > 0, "no datagram was handled");
+  // The runtime alone turns the loop after 64 datagrams.
+  assert(most < 32, `${most} datagrams were handled before the loop turned`);
+});
+
 Deno.test("uppercase:server --host :: answers both families", async () => {
   await using server = await ServerProcess.start("uppercase", {
     args: ["--host", "::"],

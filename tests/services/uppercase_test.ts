@@ -121,7 +121,7 @@ Deno.test("upperCase() changes a to z and nothing else, in bytes of any length, 
   const all = Uint8Array.from({ length: 70_000 }, (_, at) => (at * 7 + (at >> 8)) & 0xff);
   const isLetter = (byte: number) => byte >= 0x61 && byte <= 0x7a;
   const expected = all.map((byte) => isLetter(byte) ? byte - 0x20 : byte);
-  for (const length of [0, 1, 3, 256, 511, 512, 513, 514, 515, 8192, 65_507]) {
+  for (const length of [0, 1, 3, 127, 128, 129, 130, 131, 512, 8192, 65_507]) {
     for (const start of [0, 1, 2, 3, 4]) {
       const copy = new Uint8Array(all);
       upperCase(copy.subarray(start, start + length));
