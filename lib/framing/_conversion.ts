@@ -18,27 +18,33 @@ export interface Conversion<Message> {
   (bytes: Uint8Array<ArrayBuffer>, count: number, messages: Message[], owned?: boolean): void;
 }
 
-/** Copies payloads. Consecutive small ones are copied together, with the bytes between them, into a slab. */
-export const copies: Conversion<Uint8Array> = (bytes, count, messages, owned) => {
+/** Maximum number of bytes that payloads share which are not small: the most that one of them keeps alive. */
+const BLOCK = 32 * 1024;
+
+/**
+ * Copies payloads. An array with memory of its own costs ten times as much as a view, so consecutive payloads are copied
+ * together, with the bytes between them: small ones into a slab, others into a block.
+ */
+export const copies: Conversion<Uint8Array> = (bytes, count, messages, owned = false) => {
   for (let at = 0; at < 2 * count;) {
     const first = payloads[at]!;
-    let end = payloads[at + 1]!;
-    if (end - first >= SMALL) {
-      messages.push(owned ? bytes.subarray(first, end) : copyOf(bytes, first, end));
-      at += 2;
-      continue;
-    }
-    slab.reserve(end - first);
-    const most = first + slab.bytes.length - slab.used;
+    const small = payloads[at + 1]! - first < SMALL;
+    if (small) slab.reserve(payloads[at + 1]! - first);
+    const most = first + (small ? slab.bytes.length - slab.used : BLOCK);
     let next = at + 2;
-    while (next < 2 * count && payloads[next + 1]! <= most && payloads[next + 1]! - payloads[next]! < SMALL) {
-      end = payloads[next + 1]!;
+    while (
+      next < 2 * count && payloads[next + 1]! <= most && (small || payloads[next + 1]! - payloads[next]! >= SMALL)
+    ) {
       next += 2;
     }
-    slab.bytes.set(bytes.subarray(first, end), slab.used);
-    const { buffer } = slab.bytes;
-    const moved = slab.used - first;
-    slab.used += end - first;
+    const end = payloads[next - 1]!;
+    const shared = small
+      ? slab.copy(bytes, first, end)
+      : owned
+      ? bytes.subarray(first, end)
+      : copyOf(bytes, first, end);
+    const { buffer } = shared;
+    const moved = shared.byteOffset - first;
     for (; at < next; at += 2) {
       messages.push(new Uint8Array(buffer, moved + payloads[at]!, payloads[at + 1]! - payloads[at]!));
     }
