@@ -29,7 +29,7 @@ export class Pickler {
   /** The memo: the index of each stored value. */
   readonly #memo = new Map<PickleValue, number>();
   /** The containers being encoded, to detect cycles. */
-  readonly #open = new Set<object>();
+  readonly #open: object[] = [];
 
   constructor(limits: PickleLimits) {
     this.#limits = limits;
@@ -64,7 +64,7 @@ export class Pickler {
     }
     if (value === null) return this.#write(Opcode.NONE);
     if (value instanceof PickleFloat) return this.#float(value.value);
-    if (this.#open.has(value)) throw new TypeError("Cannot pickle a value that contains itself");
+    if (this.#open.includes(value)) throw new TypeError("Cannot pickle a value that contains itself");
     if (this.#writeReference(value)) return;
     if (value instanceof Uint8Array) return this.#data(Opcode.SHORT_BINBYTES, Opcode.BINBYTES, value, value);
     if (value instanceof PickleTuple || value instanceof Array || value instanceof Map) return this.#container(value);
@@ -75,14 +75,14 @@ export class Pickler {
   }
 
   #container(value: PickleValue[] | PickleTuple | Map<PickleValue, PickleValue>): void {
-    if (this.#open.size === this.#limits.maxDepth) {
+    if (this.#open.length === this.#limits.maxDepth) {
       throw new RangeError(`Cannot pickle more than ${this.#limits.maxDepth} levels`);
     }
-    this.#open.add(value);
+    this.#open.push(value);
     if (value instanceof PickleTuple) this.#tuple(value);
     else if (value instanceof Map) this.#dict(value);
     else this.#list(value);
-    this.#open.delete(value);
+    this.#open.pop();
   }
 
   #list(list: PickleValue[]): void {

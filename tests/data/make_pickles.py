@@ -34,6 +34,7 @@ PLAIN = {
     "minus zero": -0.0,
     "small and large floats": [1e-5, 0.0001, 1.25e-7, 1234567890123456.7, 12345678901234567.8],
     "text": ["", "plain", "Zoë", "日本", "\U0001f469\u200d\U0001f467", "a\nb\t\\'", 'say "it\'s"'],
+    "text with a replacement character": ["\ufffd", "\ufeffx", "x" * 50 + "\ufffd"],
     "text of 254 to 258 bytes": ["x" * 255, "x" * 256, "é" * 127, "é" * 128, "日" * 85, "日" * 86, "\U0001f469" * 64],
     "text of 300 bytes": "é" * 150,
     "text of 70,000 bytes": "x" * 70000,

@@ -445,6 +445,13 @@ Deno.test("encodePickle() refuses values that are not plain data or would decode
   for (const [value, words] of wrong) assertThrows(() => encodePickle(value as PickleValue), Error, words);
 });
 
+Deno.test("a pickle does not change while others are encoded", () => {
+  const first = encodePickle("first");
+  const list = Object.defineProperty([0], 0, { get: () => encodePickle("second").length });
+  const third = encodePickle([1, list, "third"]);
+  assertEquals([first, third].map((pickle) => decodePickle(pickle)), ["first", [1, [21], "third"]]);
+});
+
 Deno.test("a shared value is still shared after decoding", () => {
   const shared = [1];
   const [one, two] = decodePickle(encodePickle([shared, shared])) as PickleValue[];
