@@ -74,12 +74,13 @@ export class Log {
   }
 
   /**
-   * Counts messages as omitted, after {@linkcode Log.said} has returned `false`.
+   * Counts messages as omitted if the budget of this second is used up, without preparing each.
    *
    * @param count The number of messages.
+   * @returns Whether they are omitted. If not, pass each to {@linkcode Log.said}.
    */
-  omit(count: number): void {
-    if (this.showsMessages) this.#messages.omit(count);
+  omit(count: number): boolean {
+    return this.showsMessages && this.#messages.omit(count);
   }
 
   /** Logs what a developer of the program wants to know. `{name}` in the message stands for a fact. */

@@ -3,7 +3,7 @@ const LONGEST = 0x7fff_ffff;
 /** Time in which a program that starts does not use `setTimeout`, in milliseconds. */
 const START_UP = 10;
 
-let starting: boolean | undefined;
+let startedAt: number | undefined;
 
 /**
  * Calls a function later.
@@ -23,15 +23,14 @@ let starting: boolean | undefined;
 export function after(milliseconds: number, run: () => void): () => void {
   if (milliseconds === Infinity) return () => {};
   const delay = Math.max(0, Math.min(milliseconds, LONGEST));
-  if (starting !== false) return startAfter(delay, run);
+  const now = performance.now();
+  if (now < (startedAt ??= now) + START_UP) return startAfter(delay, run);
   const timer = setTimeout(run, delay);
   return () => clearTimeout(timer);
 }
 
 /** Does the same while the program starts: the first `setTimeout` takes 5 ms, for which the first client would wait. */
 function startAfter(delay: number, run: () => void): () => void {
-  if (starting === undefined) AbortSignal.timeout(START_UP).onabort = () => starting = false;
-  starting = true;
   const signal = AbortSignal.timeout(Math.min(delay, START_UP));
   let cancel = (): void => void (signal.onabort = null);
   signal.onabort = () => delay <= START_UP ? run() : cancel = after(delay - START_UP, run);
