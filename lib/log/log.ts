@@ -186,7 +186,7 @@ export interface LogOptions {
  *   },
  * };
  * {
- *   await using _log = await configureLog({ format: "json", writer });
+ *   await using _log = configureLog({ format: "json", writer });
  *   new Log("Server").info("Listening at {address}", { address: "127.0.0.1:7" });
  * }
  * assertMatch(written, /"message":"Listening at 127.0.0.1:7"/);

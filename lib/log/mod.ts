@@ -5,7 +5,7 @@
  * ```ts
  * import { configureLog, Log } from "@wirebench/wirebench/log";
  *
- * await using _log = await configureLog({ level: "warning" });
+ * await using _log = configureLog({ level: "warning" });
  * new Log("Server").info("not shown at this level");
  * ```
  *
