@@ -58,10 +58,19 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
       dropped++;
       return;
     }
-    const lines = format(record);
+    const lines = formatAny(record);
     queued.push(lines);
     size += lines.length;
     writing ??= Promise.resolve().then(flush);
+  }
+
+  /** Formats a record, or says why that failed: a log must not fail its program. */
+  function formatAny(record: LogRecord): string {
+    try {
+      return format(record);
+    } catch (error) {
+      return format(note(`a log record could not be written: ${error instanceof Error ? error.message : error}`));
+    }
   }
 
   async function dispose(): Promise<void> {

@@ -61,3 +61,14 @@ Deno.test("a log whose reader has gone does not stop the program", async () => {
     await Promise.resolve();
   }
 });
+
+Deno.test("a fact that cannot be written is reported in the log, and fails no program", async () => {
+  const text = await logged((log) => {
+    log.info("{size} bytes", { size: 1n });
+    log.info("next");
+  }, { format: "json" });
+  assertEquals(text.trimEnd().split("\n").map((line) => JSON.parse(line).message.replace(/: .*/, "")), [
+    "a log record could not be written",
+    "next",
+  ]);
+});
