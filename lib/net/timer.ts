@@ -31,7 +31,7 @@ export function after(milliseconds: number, run: () => void): () => void {
 
 /** Does the same while the program starts: the first `setTimeout` takes 5 ms, for which the first client would wait. */
 function startAfter(delay: number, run: () => void): () => void {
-  const signal = AbortSignal.timeout(Math.min(delay, START_UP));
+  const signal = AbortSignal.timeout(Math.ceil(Math.min(delay, START_UP)));
   let cancel = (): void => void (signal.onabort = null);
   signal.onabort = () => delay <= START_UP ? run() : cancel = after(delay - START_UP, run);
   return () => cancel();
