@@ -54,7 +54,7 @@ export async function run<Table extends Options>(
       return;
     }
     const { log: format, logLevel } = values as Values<LogTable>;
-    await using _log = await configureLog({ format, level: logLevel });
+    await using _log = configureLog({ format, level: logLevel });
     requests = stopRequests();
     await main({ values, operands, requests });
   } catch (error) {

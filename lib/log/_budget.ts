@@ -51,9 +51,11 @@ export class Budget {
     return false;
   }
 
-  /** Counts more records as omitted, after `take` has returned `false`. */
-  omit(count: number): void {
-    if (this.#omitted > 0) this.#omitted += count;
+  /** Counts more records as omitted if some are already. Returns whether they were counted. */
+  omit(count: number): boolean {
+    if (this.#omitted === 0) return false;
+    this.#omitted += count;
+    return true;
   }
 
   /** Reports the number of records omitted, and begins a new period. */

@@ -1,23 +1,62 @@
-import { configure, dispose, type LogLevel, type Sink } from "@logtape/logtape";
 import { reportBudgets } from "./_budget.ts";
 
-/** Category of all loggers of this library, for programs that configure LogTape themselves. */
+/** Category of all records of this library, for programs that configure LogTape themselves. */
 export const LOG_CATEGORY = "wirebench";
 
+/** Levels of the log, the most verbose first. */
+export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
+
+/** One of {@linkcode LOG_LEVELS}. */
+export type Level = typeof LOG_LEVELS[number];
+
+/** A log record of another thread or process. Structured cloning can copy it. */
+export interface RelayedRecord {
+  /** The level. */
+  readonly level: Level;
+  /** Time of the record in milliseconds since the epoch. */
+  readonly timestamp: number;
+  /** The text with its facts filled in, in one or more strings. */
+  readonly message: readonly unknown[];
+  /** The text before its facts were filled in. */
+  readonly rawMessage: string;
+  /** The facts. */
+  readonly properties: Record<string, unknown>;
+}
+
+/** A log record, in the form of LogTape's. */
+export interface LogRecord extends RelayedRecord {
+  /** {@linkcode LOG_CATEGORY} and the name in front of the record. */
+  readonly category: readonly string[];
+}
+
+/** Takes the records of the log. */
+export type Sink = (record: LogRecord) => void;
+
+/** Where records go. A logger of LogTape has the same methods. */
+interface Target {
+  isEnabledFor(level: Level): boolean;
+  emit(record: LogRecord): void;
+}
+
+/** LogTape's root logger, which it shares between its copies under this symbol. Importing LogTape would take 10 ms. */
+const ROOT = Symbol.for("logtape.rootLogger");
+declare const globalThis: { [ROOT]?: { getChild(category: readonly string[]): Target } };
+
+let configured: Target | undefined;
+
+/** Returns where the records of a category go: the configured sink, or LogTape if the program uses it. */
+export function targetOf(category: readonly string[]): Target | undefined {
+  return configured ?? globalThis[ROOT]?.getChild(category);
+}
+
 /** Sends the log of this library to a sink. Disposing of the result writes everything that is queued. */
-export async function configureSink(sink: Sink & AsyncDisposable, level: LogLevel): Promise<AsyncDisposable> {
-  await configure({
-    sinks: { sink },
-    loggers: [
-      { category: LOG_CATEGORY, sinks: ["sink"], lowestLevel: level },
-      { category: ["logtape", "meta"], sinks: ["sink"], lowestLevel: "warning" },
-    ],
-    reset: true,
-  });
+export function configureSink(sink: Sink & AsyncDisposable, level: Level): AsyncDisposable {
+  const lowest = LOG_LEVELS.indexOf(level);
+  configured = { isEnabledFor: (level) => LOG_LEVELS.indexOf(level) >= lowest, emit: sink };
   return {
     async [Symbol.asyncDispose]() {
       reportBudgets();
-      await dispose();
+      await sink[Symbol.asyncDispose]();
     },
   };
 }

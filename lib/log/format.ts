@@ -1,6 +1,9 @@
-import type { LogRecord, TextFormatter } from "@logtape/logtape";
 import { blue, dim, red, yellow } from "@std/fmt/colors";
+import type { LogRecord } from "./_configure.ts";
 import { escapeText } from "./escape.ts";
+
+/** Formats a record as lines, with the final newline. */
+export type TextFormatter = (record: LogRecord) => string;
 
 /** Facts of a record about a message on the wire; see {@linkcode Log.said}. */
 interface Said {
@@ -19,7 +22,7 @@ interface Said {
  * The bracket of a peer's text that looks like a log line is escaped, so that no peer can forge one.
  *
  * @param colors Whether to use colours, for a terminal.
- * @returns A formatter for LogTape.
+ * @returns The formatter.
  */
 export function transcriptFormatter(colors: boolean): TextFormatter {
   const paint = (color: (text: string) => string, text: string) => colors ? color(text) : text;
@@ -32,11 +35,7 @@ export function transcriptFormatter(colors: boolean): TextFormatter {
     }
     const who = escapeText(record.category.at(-1) ?? "");
     const message = escapeText(record.message.join(""));
-    const color = record.level === "warning"
-      ? yellow
-      : record.level === "error" || record.level === "fatal"
-      ? red
-      : String;
+    const color = record.level === "warning" ? yellow : record.level === "error" ? red : String;
     return `${paint(dim, `[${time} –`)} ${paint(blue, who)}${paint(dim, "]:")} ${paint(color, message)}\n`;
   };
 }
@@ -45,7 +44,7 @@ export function transcriptFormatter(colors: boolean): TextFormatter {
  * Formats JSON lines: `time` (RFC 3339), `level`, `who`, `message`, and the facts of the record under their names.
  * Characters that could control a terminal are written as JSON escapes, which a parser restores.
  *
- * @returns A formatter for LogTape.
+ * @returns The formatter.
  */
 export function jsonFormatter(): TextFormatter {
   return ({ timestamp, level, category, message, properties }) => {

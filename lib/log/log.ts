@@ -1,38 +1,17 @@
-import { getLogger, type Logger, type LogLevel } from "@logtape/logtape";
 import { Budget } from "./_budget.ts";
-import { configureSink, LOG_CATEGORY } from "./_configure.ts";
+import { configureSink, type Level, LOG_CATEGORY, LOG_LEVELS, type RelayedRecord, targetOf } from "./_configure.ts";
 import { decodeBytes } from "./escape.ts";
 import { jsonFormatter, transcriptFormatter } from "./format.ts";
 import { writerSink } from "./sink.ts";
 import type { LogWriter } from "./writer.ts";
 
-export { LOG_CATEGORY };
+export { type Level, LOG_CATEGORY, LOG_LEVELS, type RelayedRecord };
 
 /** Number of bytes of a message that are shown. */
 const SHOWN_BYTES = 1024;
 
 /** Maximum number of kinds of records with a budget of their own. All others share one. */
 const MAX_KINDS = 100;
-
-/** Levels of the log, the most verbose first. */
-export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const satisfies readonly LogLevel[];
-
-/** One of {@linkcode LOG_LEVELS}. */
-export type Level = typeof LOG_LEVELS[number];
-
-/** A log record of another thread or process. Structured cloning can copy it. */
-export interface RelayedRecord {
-  /** The level. */
-  readonly level: Level;
-  /** Time of the record in milliseconds since the epoch. */
-  readonly timestamp: number;
-  /** The text with its facts filled in, in one or more strings. */
-  readonly message: readonly unknown[];
-  /** The text before its facts were filled in. */
-  readonly rawMessage: string;
-  /** The facts. */
-  readonly properties: Record<string, unknown>;
-}
 
 /**
  * Writes a log. Nothing is written until the program configures the log.
@@ -41,10 +20,10 @@ export interface RelayedRecord {
  * with its log. The rest are counted: `... and 12,345 more messages`.
  */
 export class Log {
-  readonly #logger: Logger;
+  readonly #category: readonly string[];
   readonly #saidLevel: Level;
   readonly #messages = new Budget((omitted) =>
-    this.#logger[this.#saidLevel]("... and {omitted} more {messages}", {
+    this.#emit(this.#saidLevel, "... and {omitted} more {messages}", {
       omitted: omitted.toLocaleString("en"),
       messages: omitted === 1 ? "message" : "messages",
     })
@@ -59,18 +38,18 @@ export class Log {
    * @param saidLevel Level of messages on the wire.
    */
   constructor(who: string, saidLevel: Level = "info") {
-    this.#logger = getLogger([LOG_CATEGORY, who]);
+    this.#category = [LOG_CATEGORY, who];
     this.#saidLevel = saidLevel;
   }
 
   /** Whether messages on the wire are written. Check it before preparing them. */
   get showsMessages(): boolean {
-    return this.#logger.isEnabledFor(this.#saidLevel);
+    return this.isEnabledFor(this.#saidLevel);
   }
 
   /** Whether a level is written. Check it before preparing facts. */
   isEnabledFor(level: Level): boolean {
-    return this.#logger.isEnabledFor(level);
+    return targetOf(this.#category)?.isEnabledFor(level) ?? false;
   }
 
   /**
@@ -90,17 +69,18 @@ export class Log {
     while (end > 0 && end < bytes.length && (bytes[end]! & 0xc0) === 0x80) end--;
     const more = bytes.length > end ? ` (and ${bytes.length - end} bytes more)` : "";
     const text = decodeBytes(bytes.subarray(0, end)) + more;
-    this.#logger[this.#saidLevel]("{from} -> {to}: {text}", { from, to, text });
+    this.#emit(this.#saidLevel, "{from} -> {to}: {text}", { from, to, text });
     return true;
   }
 
   /**
-   * Counts messages as omitted, after {@linkcode Log.said} has returned `false`.
+   * Counts messages as omitted if the budget of this second is used up, without preparing each.
    *
    * @param count The number of messages.
+   * @returns Whether they are omitted. If not, pass each to {@linkcode Log.said}.
    */
-  omit(count: number): void {
-    if (this.showsMessages) this.#messages.omit(count);
+  omit(count: number): boolean {
+    return this.showsMessages && this.#messages.omit(count);
   }
 
   /** Logs what a developer of the program wants to know. `{name}` in the message stands for a fact. */
@@ -125,11 +105,24 @@ export class Log {
 
   /** Writes a record of another thread or process, which has its own budget. */
   relay(record: RelayedRecord): void {
-    if (this.isEnabledFor(record.level)) this.#logger.emit(record);
+    if (this.isEnabledFor(record.level)) targetOf(this.#category)!.emit({ ...record, category: this.#category });
   }
 
   #write(level: Level, message: string, facts: Record<string, unknown> = {}): void {
-    if (this.isEnabledFor(level) && this.#budgetOf(level, message).take()) this.#logger[level](message, facts);
+    if (this.isEnabledFor(level) && this.#budgetOf(level, message).take()) this.#emit(level, message, facts);
+  }
+
+  #emit(level: Level, rawMessage: string, properties: Record<string, unknown>): void {
+    // Every second part is the name of a fact.
+    const message = rawMessage.split(/\{(\w+)\}/).map((part, at) => at % 2 === 0 ? part : properties[part]);
+    targetOf(this.#category)?.emit({
+      category: this.#category,
+      level,
+      message,
+      rawMessage,
+      timestamp: Date.now(),
+      properties,
+    });
   }
 
   #budgetOf(level: Level, message: string): Budget {
@@ -138,7 +131,7 @@ export class Log {
     if (budget === undefined) {
       const words = kind.replaceAll(/\{\w+\}/g, "…");
       budget = new Budget((omitted) =>
-        this.#logger[level]('... and {omitted} more like "{words}"', { omitted: omitted.toLocaleString("en"), words })
+        this.#emit(level, '... and {omitted} more like "{words}"', { omitted: omitted.toLocaleString("en"), words })
       );
       this.#budgets.set(kind, budget);
     }
@@ -193,20 +186,20 @@ export interface LogOptions {
  *   },
  * };
  * {
- *   await using _log = await configureLog({ format: "json", writer });
+ *   await using _log = configureLog({ format: "json", writer });
  *   new Log("Server").info("Listening at {address}", { address: "127.0.0.1:7" });
  * }
  * assertMatch(written, /"message":"Listening at 127.0.0.1:7"/);
  * ```
  */
-export async function configureLog(options: LogOptions = {}): Promise<AsyncDisposable> {
+export function configureLog(options: LogOptions = {}): AsyncDisposable {
   const {
     format = "text",
     level = "info",
     writer = Deno.stderr,
     colors = writer === Deno.stderr && Deno.stderr.isTerminal() && !Deno.noColor,
   } = options;
-  return await configureSink(
+  return configureSink(
     writerSink(writer, format === "json" ? jsonFormatter() : transcriptFormatter(colors)),
     level,
   );

@@ -1,11 +1,11 @@
 /**
- * The log: a transcript for people, with every message on the wire, or JSON lines for programs. Built on LogTape, so nothing
- * is written until the program configures it.
+ * The log: a transcript for people, with every message on the wire, or JSON lines for programs. Nothing is written until the
+ * program calls {@linkcode configureLog}, or configures the category {@linkcode LOG_CATEGORY} of LogTape.
  *
  * ```ts
  * import { configureLog, Log } from "@wirebench/wirebench/log";
  *
- * await using _log = await configureLog({ level: "warning" });
+ * await using _log = configureLog({ level: "warning" });
  * new Log("Server").info("not shown at this level");
  * ```
  *

@@ -1,4 +1,5 @@
-import type { LogRecord, Sink, TextFormatter } from "@logtape/logtape";
+import type { LogRecord, Sink } from "./_configure.ts";
+import type { TextFormatter } from "./format.ts";
 import { plural } from "./plural.ts";
 import { type LogWriter, writeAll } from "./writer.ts";
 
@@ -8,12 +9,12 @@ const MAX_QUEUED = 16 * 1024 * 1024;
 const DISPOSE_TIMEOUT = 2000;
 
 /**
- * Creates a LogTape sink that keeps the order of records, joins them into few writes, and never blocks the program. A pipe
+ * Creates a sink that keeps the order of records, joins them into few writes, and never blocks the program. A pipe
  * that nobody reads blocks its writer, and would block every client of a server with it. Once 16 MiB are queued, further
  * records are dropped and counted. The count is written when the pipe is read again.
  *
  * @param writer Where the lines are written.
- * @param format Formats a record, with the final newline.
+ * @param format Formats a record.
  * @returns The sink. Disposing of it writes what is queued, unless nobody has read it for two seconds.
  */
 export function writerSink(writer: LogWriter, format: TextFormatter): Sink & AsyncDisposable {
@@ -57,10 +58,19 @@ export function writerSink(writer: LogWriter, format: TextFormatter): Sink & Asy
       dropped++;
       return;
     }
-    const lines = format(record);
+    const lines = formatAny(record);
     queued.push(lines);
     size += lines.length;
     writing ??= Promise.resolve().then(flush);
+  }
+
+  /** Formats a record, or says why that failed: a log must not fail its program. */
+  function formatAny(record: LogRecord): string {
+    try {
+      return format(record);
+    } catch (error) {
+      return format(note(`a log record could not be written: ${error instanceof Error ? error.message : error}`));
+    }
   }
 
   async function dispose(): Promise<void> {

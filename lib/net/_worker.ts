@@ -1,9 +1,8 @@
 /// <reference lib="deno.worker" />
-import type { LogRecord } from "@logtape/logtape";
-import { configureSink } from "../log/_configure.ts";
+import { configureSink, type LogRecord } from "../log/_configure.ts";
 import { plural } from "../log/plural.ts";
 import { note } from "../log/sink.ts";
-import type { Level, RelayedRecord } from "../log/log.ts";
+import type { RelayedRecord } from "../log/log.ts";
 import type { FromThread, ToThread } from "./worker_threads.ts";
 import type { ServeTcpOptions, TcpServer } from "./serve_tcp.ts";
 
@@ -40,7 +39,7 @@ class RecordSender {
   }
 
   #add({ level, message, rawMessage, timestamp, properties }: LogRecord): void {
-    const record = { level: level as Level, message, rawMessage: String(rawMessage), timestamp, properties };
+    const record = { level, message, rawMessage, timestamp, properties };
     if (this.#queued.length >= MAX_RECORDS) this.#dropped++;
     else this.#queued.push(record);
     if (!this.#sending) this.#send();
@@ -67,7 +66,7 @@ self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
   }
   const { program, options: { level, ...options } } = data;
   try {
-    log = await configureSink(records.sink, level);
+    log = configureSink(records.sink, level);
     const module: Record<string, (options: ServeTcpOptions) => TcpServer | Promise<TcpServer>> = await import(
       program.module
     );

@@ -1,5 +1,9 @@
 /** Longest delay of a timer: 2^31 - 1 ms, about 24 days. The runtime fires longer ones at once. */
 const LONGEST = 0x7fff_ffff;
+/** Time in which a program that starts does not use `setTimeout`, in milliseconds. */
+const START_UP = 10;
+
+let startedAt: number | undefined;
 
 /**
  * Calls a function later.
@@ -18,8 +22,19 @@ const LONGEST = 0x7fff_ffff;
  */
 export function after(milliseconds: number, run: () => void): () => void {
   if (milliseconds === Infinity) return () => {};
-  const timer = setTimeout(run, Math.max(0, Math.min(milliseconds, LONGEST)));
+  const delay = Math.max(0, Math.min(milliseconds, LONGEST));
+  const now = performance.now();
+  if (now < (startedAt ??= now) + START_UP) return startAfter(delay, run);
+  const timer = setTimeout(run, delay);
   return () => clearTimeout(timer);
+}
+
+/** Does the same while the program starts: the first `setTimeout` takes 5 ms, for which the first client would wait. */
+function startAfter(delay: number, run: () => void): () => void {
+  const signal = AbortSignal.timeout(Math.ceil(Math.min(delay, START_UP)));
+  let cancel = (): void => void (signal.onabort = null);
+  signal.onabort = () => delay <= START_UP ? run() : cancel = after(delay - START_UP, run);
+  return () => cancel();
 }
 
 /** The source of time for code that waits or measures. A test passes one that it moves. */

@@ -8,6 +8,7 @@ import { runTcpServer } from "../../lib/launch/mod.ts";
 import { lineBatches } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import { countByte } from "./_count_byte.ts";
 import { PORT } from "./protocol.ts";
 
 const LINE_FEED = 0x0a;
@@ -58,19 +59,13 @@ export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
 
 /** Logs each line as received and as sent back. */
 function logLines(log: Log, peer: string, batch: Uint8Array): void {
+  if (log.omit(2 * countByte(batch, LINE_FEED))) return;
   for (let start = 0, end; start < batch.length; start = end + 1) {
     end = batch.indexOf(LINE_FEED, start);
     const line = batch.subarray(start, end);
     log.said(peer, "Server", line);
-    if (log.said("Server", peer, line)) continue;
-    return log.omit(2 * countLines(batch.subarray(end + 1)));
+    log.said("Server", peer, line);
   }
-}
-
-function countLines(batch: Uint8Array): number {
-  let count = 0;
-  for (const byte of batch) if (byte === LINE_FEED) count++;
-  return count;
 }
 
 if (import.meta.main) {

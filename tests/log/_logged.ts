@@ -14,7 +14,7 @@ export async function logged(write: (log: Log) => unknown, options: LogOptions =
     },
   };
   {
-    await using _log = await configureLog({ ...options, writer });
+    await using _log = configureLog({ ...options, writer });
     await write(new Log("Server"));
   }
   return textOf(concat(written));

@@ -22,7 +22,7 @@ Deno.test("a record is written at once, even right after another write", async (
         return Promise.resolve(data.length);
       },
     };
-    await using _log = await configureLog({ writer });
+    await using _log = configureLog({ writer });
     new Log("Server").info("first");
     for (let turn = 0; turn < turns; turn++) await Promise.resolve();
     new Log("Server").info("second");
@@ -42,7 +42,7 @@ Deno.test("a log that nobody reads blocks nothing, and reports later what it dro
     },
   };
   {
-    await using _log = await configureLog({ writer, format: "json" });
+    await using _log = configureLog({ writer, format: "json" });
     const log = new Log("Server");
     const filler = "x".repeat(1000);
     for (let line = 0; line < 30_000; line++) log.relay(record(filler));
@@ -55,9 +55,20 @@ Deno.test("a log that nobody reads blocks nothing, and reports later what it dro
 });
 
 Deno.test("a log whose reader has gone does not stop the program", async () => {
-  await using _log = await configureLog({ writer: { write: () => Promise.reject(new Deno.errors.BrokenPipe()) } });
+  await using _log = configureLog({ writer: { write: () => Promise.reject(new Deno.errors.BrokenPipe()) } });
   for (let line = 0; line < 10; line++) {
     new Log("Server").info("nobody reads this");
     await Promise.resolve();
   }
+});
+
+Deno.test("a fact that cannot be written is reported in the log, and fails no program", async () => {
+  const text = await logged((log) => {
+    log.info("{size} bytes", { size: 1n });
+    log.info("next");
+  }, { format: "json" });
+  assertEquals(text.trimEnd().split("\n").map((line) => JSON.parse(line).message.replace(/: .*/, "")), [
+    "a log record could not be written",
+    "next",
+  ]);
 });

@@ -14,7 +14,7 @@ Deno.test("writeAll() retries a full non-blocking pipe", async () => {
     },
   };
   {
-    await using _log = await configureLog({ writer, format: "json" });
+    await using _log = configureLog({ writer, format: "json" });
     for (let line = 0; line < 10; line++) new Log("Server").info("line {line}", { line });
   }
   assertEquals(written.trimEnd().split("\n").map((line) => JSON.parse(line).line), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);

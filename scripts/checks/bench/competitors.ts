@@ -22,6 +22,7 @@ export interface Missing {
 }
 
 const TITLES: Record<CompetitorName, string> = {
+  logged: "Wirebench, log",
   c: "C, epoll",
   bare: "Deno, bare",
   go: "Go",
@@ -44,6 +45,18 @@ export function own(pinning: Pinning | undefined): Competitor {
   };
 }
 
+/** The same services with their default log, a line for each message, written to a file. */
+function logged(folder: string, pinning: Pinning | undefined): Competitor {
+  const toFile = ["sh", "-c", 'exec "$@" 2>"$0"', `${folder}/log`, ...(pinning?.server ?? [])];
+  return {
+    ...own(pinning),
+    name: "logged",
+    title: TITLES.logged,
+    serves: ({ service, measure }) => measure === "rate" && (service === "chat" || service === "delimited"),
+    start: (service) => startOwn(service, toFile, "info"),
+  };
+}
+
 /**
  * Finds the competitors that can run on this machine, and compiles those in C and Go.
  *
@@ -59,6 +72,10 @@ export async function findCompetitors(
   const present: Competitor[] = [];
   const missing: Missing[] = [];
   for (const name of COMPETITORS.filter((name) => wanted.includes(name))) {
+    if (name === "logged") {
+      present.push(logged(folder, pinning));
+      continue;
+    }
     const found = await findRunning(name, folder);
     if (typeof found === "string") {
       missing.push({ name, reason: found });
@@ -81,13 +98,16 @@ export async function findCompetitors(
   return { present, missing };
 }
 
+/** A competitor that is another program. */
+type Peer = Exclude<CompetitorName, "logged">;
+
 interface Found {
   version: string;
   command: string[];
 }
 
 /** The command of a competitor's server, tried with one of its services, or why it does not run. */
-async function findRunning(name: CompetitorName, folder: string): Promise<Found | string> {
+async function findRunning(name: Peer, folder: string): Promise<Found | string> {
   const found = await find(name, folder);
   if (typeof found === "string") return found;
   const service: Service = name === "streams" ? "delimited" : "uppercase";
@@ -95,7 +115,7 @@ async function findRunning(name: CompetitorName, folder: string): Promise<Found 
 }
 
 /** The command of a competitor's server, or why there is none. */
-async function find(name: CompetitorName, folder: string): Promise<Found | string> {
+async function find(name: Peer, folder: string): Promise<Found | string> {
   switch (name) {
     case "c": {
       const error = await compileC("server.c", `${folder}/server-c`);

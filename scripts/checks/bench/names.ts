@@ -1,5 +1,16 @@
 /** The servers to compare with, by their names on the command line. */
-export const COMPETITORS = ["c", "bare", "go", "node", "bun", "asyncio", "uvloop", "streams", "loop"] as const;
+export const COMPETITORS = [
+  "logged",
+  "c",
+  "bare",
+  "go",
+  "node",
+  "bun",
+  "asyncio",
+  "uvloop",
+  "streams",
+  "loop",
+] as const;
 
 /** A competitor's name on the command line. */
 export type CompetitorName = typeof COMPETITORS[number];

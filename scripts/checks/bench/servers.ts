@@ -1,3 +1,4 @@
+import type { Level } from "../../../lib/log/mod.ts";
 import { ChildProcess } from "../../shared/child_process.ts";
 import { freePort, untilListening } from "../../shared/ports.ts";
 import { command } from "../../shared/processes.ts";
@@ -12,16 +13,17 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * Starts a service of this project. It logs warnings only, as the peers write no log and a line for each message would
- * dominate the measurement. So it cannot log its port either, and gets one that was free just before.
+ * Starts a service of this project. It usually logs warnings only, as the peers write no log. So it cannot log its port
+ * either, and gets one that was free just before.
  *
  * @param wrapper A command to put before Deno, to pin the server to a core.
+ * @param level The least important level that it logs.
  */
-export async function startOwn(service: Service, wrapper: string[]): Promise<Server> {
+export async function startOwn(service: Service, wrapper: string[], level: Level = "warning"): Promise<Server> {
   const transport = service === "uppercase" ? "udp" : "tcp";
   const port = freePort(transport);
   const limits = transport === "tcp" ? ["--max-connections", "10000"] : [];
-  const args = ["--port", String(port), "--log-level", "warning", ...limits];
+  const args = ["--port", String(port), "--log-level", level, ...limits];
   const streams = { stdin: "null", stdout: "null", stderr: "inherit" } as const;
   const server = new ChildProcess(command(service, "server", { args, wrapper, streams }, []).spawn());
   return await ready(server, async () => {
