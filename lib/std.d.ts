@@ -9,6 +9,17 @@ declare module "@std/bytes/concat" {
   export function concat(buffers: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
 }
 
+declare module "@std/cli/parse-args" {
+  export interface ParseOptions {
+    string?: readonly string[];
+    boolean?: readonly string[];
+    collect?: readonly string[];
+    alias?: Readonly<Record<string, string>>;
+    unknown?: (argument: string, key?: string, value?: unknown) => unknown;
+  }
+  export function parseArgs(args: readonly string[], options: ParseOptions): { _: string[]; [name: string]: unknown };
+}
+
 declare module "@std/fmt/colors" {
   export function blue(text: string): string;
   export function bold(text: string): string;

@@ -1,3 +1,4 @@
+import { parseArgs } from "@std/cli/parse-args";
 import { UsageError } from "./errors.ts";
 
 /** One option of a command. Parsing, checking and help are derived from it. */
@@ -235,39 +236,58 @@ export interface CommandLine<Table extends Options> {
  */
 export function parseCommandLine<Table extends Options>(command: Command<Table>, args: string[]): CommandLine<Table> {
   const names = new Map(Object.keys(command.options).map((key) => [nameOf(key), key]));
-  const given = new Map<string, string[]>();
-  const operands: string[] = [];
+  const flags = [...names].filter(([, key]) => command.options[key]!.placeholder === undefined).map(([name]) => name);
   const unknown: string[] = [];
-  const rest = [...args];
-  for (let argument; (argument = rest.shift()) !== undefined;) {
-    const [, name = "", value] = /^--([^=]+)(?:=(.*))?$/s.exec(argument === "-h" ? "--help" : argument) ?? [];
-    const key = names.get(name);
-    if (argument === "--") operands.push(...rest.splice(0));
-    else if (argument === "-" || !argument.startsWith("-")) operands.push(argument);
-    else if (key === undefined && name !== "help") unknown.push(argument);
-    else if (key === undefined || command.options[key]!.placeholder === undefined) {
+  const parsed = parseArgs(explicit(args, flags), {
+    string: ["_", ...[...names.keys()].filter((name) => !flags.includes(name))],
+    boolean: ["help", ...flags],
+    collect: [...names.keys()].filter((name) => !flags.includes(name)),
+    // Typed here, since programs that import this do not see lib/std.d.ts.
+    unknown(argument: string, key?: string) {
+      if (key === undefined) return true;
+      unknown.push(argument);
+      return false;
+    },
+  });
+  const values: Record<string, unknown> = {};
+  if (parsed["help"] !== true) {
+    for (const [name, key] of names) {
+      const given = parsed[name];
+      values[key] = Array.isArray(given) ? valueOf(name, command.options[key]!, given) : given;
+    }
+    if (unknown.length > 0) throw new UsageError(`Unknown option ${unknown[0]}`);
+    checkOperands(command.operands, parsed._);
+  }
+  return { values: values as Values<Table>, operands: parsed._, help: parsed["help"] === true };
+}
+
+/**
+ * Joins options with their values before they are parsed: the word after a flag is not its value, `-5` after another option
+ * is, and `-hat` is not `-h`.
+ */
+function explicit(args: string[], flags: string[]): string[] {
+  const tied: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const argument = args[at]!;
+    if (argument === "--") return [...tied, ...args.slice(at)];
+    const [, name, value] = /^--([^=]+)(?:=(.*))?$/s.exec(argument === "-h" ? "--help" : argument) ?? [];
+    if (name === undefined) {
+      tied.push(argument);
+    } else if (name === "help" || flags.includes(name)) {
       if (value !== undefined && value !== "true" && value !== "false") {
         throw new UsageError(`--${name} takes no value`);
       }
-      given.set(name, [value ?? "true"]);
+      tied.push(`--${name}=${value ?? "true"}`);
+    } else if (value === undefined && /^-[\d.]/.test(args[at + 1] ?? "")) {
+      tied.push(`${argument}=${args[++at]}`);
     } else {
-      // A word with a hyphen is the next option, unless it is a negative number.
-      const next = value ?? (/^([^-]|-[\d.])/.test(rest[0] ?? "") ? rest.shift()! : "");
-      given.set(name, [...given.get(name) ?? [], next]);
+      tied.push(argument);
     }
   }
-  const help = given.get("help")?.[0] === "true";
-  const values: Record<string, unknown> = {};
-  if (!help) {
-    for (const [name, key] of names) values[key] = valueOf(name, command.options[key]!, given.get(name) ?? []);
-    if (unknown.length > 0) throw new UsageError(`Unknown option ${unknown[0]}`);
-    checkOperands(command.operands, operands);
-  }
-  return { values: values as Values<Table>, operands, help };
+  return tied;
 }
 
 function valueOf(name: string, option: Option<unknown>, given: string[]): unknown {
-  if (option.placeholder === undefined) return given[0] === "true";
   const values = given.map((value) => {
     if (value === "") throw new UsageError(`--${name} needs a value: ${option.placeholder}`);
     try {
