@@ -335,7 +335,7 @@ export class Connection implements Disposable {
     if (length === size) {
       if (size < LARGEST_BUFFER) this.#buffer = new Uint8Array(size * GROWTH);
       this.#smallReads = 0;
-    } else if (length * GROWTH > size || size === FIRST_BUFFER) {
+    } else if (length * GROWTH >= size || size === FIRST_BUFFER) {
       this.#smallReads = 0;
     } else if (++this.#smallReads === SMALL_READS) {
       this.#buffer = new Uint8Array(size / GROWTH);
