@@ -172,7 +172,7 @@ export function hasProgram(name: string, ...args: string[]): boolean {
 
 /** A socket with scripted reads and writes. Closing it ends pending reads. */
 export function stubSocket(behaviour: {
-  read?: () => Promise<number | null>;
+  read?: (buffer: Uint8Array) => Promise<number | null>;
   write?: (data: Uint8Array, closed: Promise<never>) => Promise<number>;
   setNoDelay?: (on: boolean) => void;
 } = {}): Deno.TcpConn {
@@ -185,7 +185,7 @@ export function stubSocket(behaviour: {
     localAddr: address,
     remoteAddr: address,
     setNoDelay,
-    read: () => Promise.race([read(), closed.promise]),
+    read: (buffer) => Promise.race([read(buffer), closed.promise]),
     write: (data) => write(data, closed.promise),
     closeWrite: () => Promise.resolve(),
     close: () => closed.reject(new Deno.errors.Interrupted()),

@@ -29,6 +29,13 @@ const NOTHING: Uint8Array = new Uint8Array();
  */
 export type ReadWait = "first message" | "idle" | { messageBegan: number };
 
+/** Bytes that wait to be written together. */
+interface WriteQueue {
+  chunks: Uint8Array[];
+  length: number;
+  written: PromiseWithResolvers<void>;
+}
+
 /**
  * Either side of a connection over TCP, TLS or a Unix socket. Reads and writes have deadlines, concurrent writes never
  * interleave, and the connection ends for exactly one reason.
@@ -55,7 +62,7 @@ export class Connection implements Disposable {
 
   #writing: Promise<void> | undefined;
   #unwritten = NOTHING;
-  #waiting: { chunks: Uint8Array[]; length: number; written: PromiseWithResolvers<void> } | undefined;
+  #waiting: WriteQueue | undefined;
   #closingWrite: Promise<void> | undefined;
   /** Whether the peer has ended its side. */
   #peerEnded = false;
@@ -205,14 +212,30 @@ export class Connection implements Disposable {
    */
   write(bytes: Uint8Array): Promise<void> {
     if (this.#reason !== undefined || this.#closingWrite !== undefined) return Promise.reject(this.#writeClosed());
-    if (this.#writing === undefined) return this.#writing = this.#write(bytes);
-    const waiting = this.#waiting ??= { chunks: [], length: 0, written: Promise.withResolvers() };
-    waiting.length += bytes.length;
-    if (waiting.length > this.#maxQueue) {
-      this.close("too slow", `More than ${this.#maxQueue} bytes wait for the peer to read`);
-    }
-    waiting.chunks.push(bytes);
-    return waiting.written.promise;
+    if (this.#writing === undefined && this.#waiting === undefined) return this.#writing = this.#write(bytes);
+    const { promise } = this.#enqueue(bytes).written;
+    this.#writeWaiting();
+    return promise;
+  }
+
+  /**
+   * Queues bytes without waiting: they are written together with what is written next, or at the next turn of the event
+   * loop. Many small messages are sent several times faster this way than with a write each.
+   *
+   * @param bytes The bytes. Do not change them afterwards.
+   * @throws {ConnectionError} If the connection has ended. If it ends before the bytes are written, the next read or write
+   * throws.
+   */
+  queue(bytes: Uint8Array): void {
+    if (this.#reason !== undefined || this.#closingWrite !== undefined) throw this.#writeClosed();
+    if (this.#waiting === undefined && this.#writing === undefined) setImmediate(() => this.#writeWaiting());
+    // Nobody waits for the promise unless a write joins.
+    this.#enqueue(bytes).written.promise.catch(() => {});
+  }
+
+  /** Number of bytes that wait to be written. */
+  get queued(): number {
+    return this.#unwritten.length + (this.#waiting?.length ?? 0);
   }
 
   /** Half-closes: ends this side once everything is written. The peer can still send. The second call does nothing. */
@@ -245,7 +268,7 @@ export class Connection implements Disposable {
    */
   async flush(): Promise<void> {
     if (!this.#peerEnded) return await this.closeWrite();
-    while (this.#writing !== undefined) await this.#writing;
+    while (this.#writeWaiting() !== undefined) await this.#writing;
     if (this.#reason !== undefined) throw this.#asError();
   }
 
@@ -258,7 +281,7 @@ export class Connection implements Disposable {
    */
   async finish(reason: CloseReason = "finished"): Promise<void> {
     if (this.#reason !== undefined) return;
-    if (this.#peerEnded && this.#writing === undefined) return this.close(reason);
+    if (this.#peerEnded && this.#writing === undefined && this.#waiting === undefined) return this.close(reason);
     const cancel = after(this.deadlines.lingerTimeout, () => this.close(reason));
     try {
       await this.closeWrite();
@@ -397,16 +420,32 @@ export class Connection implements Disposable {
     this.#watchdog.hasWritten();
     this.#unwritten = NOTHING;
     this.#writing = undefined;
+    this.#writeWaiting();
+  }
+
+  #enqueue(bytes: Uint8Array): WriteQueue {
+    const waiting = this.#waiting ??= { chunks: [], length: 0, written: Promise.withResolvers() };
+    waiting.length += bytes.length;
+    if (waiting.length > this.#maxQueue) {
+      this.close("too slow", `More than ${this.#maxQueue} bytes wait for the peer to read`);
+    }
+    waiting.chunks.push(bytes);
+    return waiting;
+  }
+
+  /** Writes what waits, unless a write is under way; returns the write under way. */
+  #writeWaiting(): Promise<void> | undefined {
     const next = this.#waiting;
-    if (next === undefined) return;
+    if (this.#writing !== undefined || next === undefined) return this.#writing;
     this.#waiting = undefined;
     this.#writing = this.#write(next.chunks.length === 1 ? next.chunks[0]! : concat(next.chunks));
     this.#writing.then(next.written.resolve, next.written.reject);
+    return this.#writing;
   }
 
   async #closeWrite(): Promise<void> {
     try {
-      while (this.#writing !== undefined) await this.#writing;
+      while (this.#writeWaiting() !== undefined) await this.#writing;
       await this.#socket.closeWrite();
     } catch (error) {
       throw this.#fail(error);

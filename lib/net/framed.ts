@@ -9,6 +9,9 @@ const LARGEST_BATCH = 512;
 /** Time that decoding, handling and answering a message takes, and each of its bytes, in milliseconds: an upper bound. */
 const MESSAGE_COST = 5e-3;
 const BYTE_COST = 5e-5;
+/** Number of bytes that answers may wait with, while more messages wait to be answered. */
+const LONGEST_QUEUE = 64 * 1024;
+const QUEUED: Promise<void> = Promise.resolve();
 /** Number of bytes pushed at once into a decoder that cannot stop after a number of messages. */
 const SLICE = 1024;
 /** Shared, since creating a view costs 26 ns. */
@@ -99,7 +102,7 @@ export class Framed<Received, Sent = Received> {
         }
       }
       const { share } = this.connection;
-      for (let turn; (turn = share.request(performance.now())) !== undefined;) await turn;
+      for (let turn; (turn = share.request()) !== undefined;) await turn;
       const unread = this.#unread.length;
       const messages = this.#decode();
       share.work(messages.length * MESSAGE_COST + (unread - this.#unread.length) * BYTE_COST);
@@ -110,15 +113,26 @@ export class Framed<Received, Sent = Received> {
   }
 
   /**
-   * Sends one message.
+   * Sends one message. While messages that have arrived wait to be received, as in a loop that answers each, the message
+   * is only queued: it is written with the last answer, or at the next turn of the event loop.
    *
    * @param message The message.
-   * @returns Resolves when the operating system has taken it. Messages sent without waiting are joined into few writes.
+   * @returns Resolves when the operating system has taken the message, or when it is queued. Messages sent without waiting
+   * are joined into few writes.
    * @throws {FramingError} If the framing refuses the message.
    * @throws {ConnectionError} If the connection has ended, or the peer does not read.
    */
-  async send(message: Sent): Promise<void> {
-    await this.connection.write(this.#framing.encode(message));
+  send(message: Sent): Promise<void> {
+    try {
+      const bytes = this.#framing.encode(message);
+      if (this.#next >= this.#batch.length || this.connection.queued > LONGEST_QUEUE) {
+        return this.connection.write(bytes);
+      }
+      this.connection.queue(bytes);
+      return QUEUED;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -148,15 +162,24 @@ export class Framed<Received, Sent = Received> {
   }
 
   /** Yields each message until the peer ends its side. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Received, void, void> {
-    for (;;) {
-      if (this.#next >= this.#batch.length) {
-        this.#batch = await this.receiveBatch();
-        this.#next = 0;
-        if (this.#batch.length === 0) return;
-      }
-      yield this.#batch[this.#next++]!;
-    }
+  [Symbol.asyncIterator](): AsyncIterableIterator<Received, void, void> {
+    // An async generator would add about 0.3 µs to each message.
+    return {
+      next: () => this.#next < this.#batch.length ? Promise.resolve(this.#result()) : this.#nextOfBatch(),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  async #nextOfBatch(): Promise<IteratorResult<Received, void>> {
+    this.#batch = await this.receiveBatch();
+    this.#next = 0;
+    return this.#batch.length === 0 ? { done: true, value: undefined } : this.#result();
+  }
+
+  #result(): IteratorYieldResult<Received> {
+    return { done: false, value: this.#batch[this.#next++]! };
   }
 
   #decode(): Received[] {

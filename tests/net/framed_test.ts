@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { decimalHeader, lines, text } from "@wirebench/wirebench/framing";
-import { ConnectionError, framed } from "@wirebench/wirebench/net";
-import { headed, RawPeer, textOf } from "../harness.ts";
+import { decimalHeader, FramingError, lines, text } from "@wirebench/wirebench/framing";
+import { Connection, ConnectionError, framed, serveTcp } from "@wirebench/wirebench/net";
+import { bytes, headed, RawPeer, stubSocket, textOf } from "../harness.ts";
 import { oneConnection } from "./_one_connection.ts";
 
 Deno.test("framed() delivers messages before an error, then the error, and batches what one read completes", async () => {
@@ -64,4 +64,65 @@ Deno.test("every way to read from an ended connection reports its end", async ()
   ]);
   for await (const message of messages) throw new Error(`${message} after the end`);
   assertEquals(await messages.receiveBatch(), []);
+});
+
+Deno.test("a loop that awaits the answer to each message writes the answers to one read together", async () => {
+  const written: string[] = [];
+  const chunks = ["one\ntwo\nthree\n", "four\n"];
+  const socket = stubSocket({
+    read(buffer) {
+      const chunk = chunks.shift();
+      if (chunk !== undefined) buffer.set(bytes(chunk));
+      return Promise.resolve(chunk?.length ?? null);
+    },
+    write(chunk) {
+      written.push(textOf(chunk));
+      return Promise.resolve(chunk.length);
+    },
+  });
+  using connection = new Connection(socket);
+  const messages = framed(connection, text(lines()));
+  for await (const line of messages) await messages.send(line.toUpperCase());
+  assertEquals(written, ["ONE\nTWO\nTHREE\n", "FOUR\n"]);
+});
+
+Deno.test("an answer is on its way although its handler waits for something else before the next message", async () => {
+  await using server = oneConnection();
+  using peer = await RawPeer.connect(server.port);
+  const messages = framed(await server.connection, text(lines()));
+  await peer.send("one\ntwo\n");
+  for await (const line of messages) {
+    await messages.send(line.toUpperCase());
+    assertEquals(await peer.receive(4), `${line.toUpperCase()}\n`);
+    if (line === "two") break;
+  }
+});
+
+Deno.test("what a handler has sent is written although it returns while more messages wait", async () => {
+  await using server = serveTcp({}, async (connection) => {
+    const messages = framed(connection, text(lines()));
+    for await (const line of messages) {
+      await messages.send(line.toUpperCase());
+      if (line === "two") return;
+    }
+  });
+  using peer = await RawPeer.connect(server.addr.port);
+  await peer.send("one\ntwo\nthree\nfour\n");
+  assertEquals(await peer.receiveAll(), "ONE\nTWO\n");
+  // Also when the peer has ended its side before.
+  using other = await RawPeer.connect(server.addr.port);
+  await other.send("one\ntwo\nthree\n");
+  await other.end();
+  assertEquals(await other.receiveAll(), "ONE\nTWO\n");
+});
+
+Deno.test("send() fails once the connection has ended, also while messages wait to be received", async () => {
+  await using server = oneConnection();
+  using peer = await RawPeer.connect(server.port);
+  const messages = framed(await server.connection, text(lines()));
+  await peer.send("one\ntwo\n");
+  assertEquals(await messages.receive(), "one");
+  messages.connection.close();
+  await assertRejects(() => messages.send("late"), ConnectionError);
+  await assertRejects(() => messages.send("a line\nand another"), FramingError);
 });
