@@ -25,6 +25,7 @@ const TITLES: Record<CompetitorName, string> = {
   logged: "Wirebench, log",
   c: "C, epoll",
   bare: "Deno, bare",
+  library: "Wirebench, plain loop",
   go: "Go",
   node: "Node",
   bun: "Bun",
@@ -87,6 +88,7 @@ export async function findCompetitors(
       title: TITLES[name],
       version,
       serves: ({ service, measure }) => {
+        if (name === "library") return service === "lines" && measure === "rate";
         if (name === "bare") return service === "echo" || service === "uppercase" || service === "lines";
         if (name === "streams") return service === "delimited";
         if (name === "loop") return service === "uppercase" || measure === "start";
@@ -123,8 +125,9 @@ async function find(name: Peer, folder: string): Promise<Found | string> {
       const { stdout } = (await tryProgram("gcc", ["-dumpfullversion"]))!;
       return { version: `gcc ${stdout.trim()} -O2`, command: [`${folder}/server-c`] };
     }
-    case "bare": {
-      const command = [Deno.execPath(), "run", "-q", "--unstable-net", "--allow-net=127.0.0.1", "bare.ts"];
+    case "bare":
+    case "library": {
+      const command = [Deno.execPath(), "run", "-q", "--unstable-net", "--allow-net=127.0.0.1", `${name}.ts`];
       return { version: `Deno ${Deno.version.deno}`, command };
     }
     case "go": {

@@ -3,6 +3,7 @@ export const COMPETITORS = [
   "logged",
   "c",
   "bare",
+  "library",
   "go",
   "node",
   "bun",
