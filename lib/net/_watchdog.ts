@@ -2,18 +2,30 @@ import { after } from "./timer.ts";
 
 /** Timer resolution in milliseconds. Coarse, so that thousands of deadlines share few timers. */
 const STEP = 10;
+/** How late a deadline may be, as a share of its time. */
+const TOLERANCE = 0.05;
 
 /** The watchdogs of each step, and a function that cancels its timer. */
 const steps = new Map<number, { waiting: Set<Watchdog>; cancel: () => void }>();
 
+/** A read or a write, which may be pending. */
+interface Wait {
+  /** Time that it may take in milliseconds; `Infinity` if none is pending. */
+  timeout: number;
+  /** Its deadline, or `undefined` while no check has seen it. */
+  by: number | undefined;
+}
+
 /**
- * The deadlines of one connection's pending read and pending write. Deadlines move with every read; the timer does not. It
- * fires at the earliest deadline ever set and is then re-armed.
+ * The deadlines of one connection's pending read and pending write. To begin a wait costs no look at the clock, as most
+ * waits are short: the next check, soon after, sets the deadline of a wait that it sees for the first time.
  */
 export class Watchdog {
   readonly #expire: (what: "read" | "write") => void;
-  #readBy = Infinity;
-  #writeBy = Infinity;
+  readonly #read: Wait = { timeout: Infinity, by: undefined };
+  readonly #write: Wait = { timeout: Infinity, by: undefined };
+  /** Time from the beginning of a wait to the next check, at most; `Infinity` if no check is due soon. */
+  #within = Infinity;
   /** The step of its timer: `Infinity` for none, `-Infinity` once it is stopped. */
   #step = Infinity;
 
@@ -21,24 +33,20 @@ export class Watchdog {
     this.#expire = expire;
   }
 
-  reading(now: number, timeout: number): void {
-    if (timeout === Infinity) return;
-    this.#readBy = now + timeout;
-    if (this.#readBy < this.#step * STEP) this.#arm(this.#readBy);
+  reading(timeout: number): void {
+    this.#begin(this.#read, timeout);
   }
 
   hasRead(): void {
-    this.#readBy = Infinity;
+    this.#read.timeout = Infinity;
   }
 
-  writing(now: number, timeout: number): void {
-    if (timeout === Infinity) return;
-    this.#writeBy = now + timeout;
-    if (this.#writeBy < this.#step * STEP) this.#arm(this.#writeBy);
+  writing(timeout: number): void {
+    this.#begin(this.#write, timeout);
   }
 
   hasWritten(): void {
-    this.#writeBy = Infinity;
+    this.#write.timeout = Infinity;
   }
 
   stop(): void {
@@ -49,11 +57,27 @@ export class Watchdog {
   /** Called when the timer of its step fires. */
   check(): void {
     if (this.#step === -Infinity) return; // Another watchdog of this step has stopped it.
-    this.#step = Infinity;
+    this.#step = this.#within = Infinity;
     const now = performance.now();
-    if (this.#readBy <= now) this.#expire("read");
-    else if (this.#writeBy <= now) this.#expire("write");
-    else this.#arm(Math.min(this.#readBy, this.#writeBy));
+    const readBy = this.#deadline(this.#read, now);
+    const writeBy = this.#deadline(this.#write, now);
+    if (readBy <= now) this.#expire("read");
+    else if (writeBy <= now) this.#expire("write");
+    else this.#arm(Math.min(readBy, writeBy));
+  }
+
+  #begin(wait: Wait, timeout: number): void {
+    wait.timeout = timeout;
+    wait.by = undefined;
+    const within = timeout * TOLERANCE;
+    if (within >= this.#within) return;
+    this.#within = within;
+    this.#arm(performance.now() + within);
+  }
+
+  #deadline(wait: Wait, now: number): number {
+    if (wait.timeout === Infinity) return Infinity;
+    return wait.by ??= now + wait.timeout;
   }
 
   #arm(at: number): void {

@@ -207,7 +207,7 @@ class TcpService implements TcpServer {
     // A flood of new connections must not delay open ones.
     const share = new LoopShare();
     while (!this.#stopped.signal.aborted) {
-      for (let turn; (turn = share.request(performance.now())) !== undefined;) await turn;
+      for (let turn; (turn = share.request()) !== undefined;) await turn;
       try {
         const socket = await this.#listener.accept();
         // Accepting counts as a quarter of the open connections, so that new ones do not wait behind all of them.
