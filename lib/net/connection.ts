@@ -310,8 +310,7 @@ export class Connection implements Disposable {
     this.close();
   }
 
-  // Reading and writing are on the path of every byte. Each of their async functions would cost 0.1 µs and more memory of
-  // an idle connection than these callbacks do.
+  // Callbacks shared by all reads and writes of the connection, instead of an async function with its state for each.
 
   #readChunk(wait: ReadWait | number): Promise<Uint8Array | null> {
     if (this.#reason !== undefined) return Promise.reject(this.#asError());

@@ -32,10 +32,11 @@ export function serveEcho(options: ServeTcpOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
 
   return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+    const { showsMessages } = log;
     for (let chunk; (chunk = await connection.readChunk()) !== null;) {
-      if (log.showsMessages) log.said(connection.remote, "Server", chunk);
+      if (showsMessages) log.said(connection.remote, "Server", chunk);
       await connection.write(chunk);
-      if (log.showsMessages) log.said("Server", connection.remote, chunk);
+      if (showsMessages) log.said("Server", connection.remote, chunk);
     }
   });
 }

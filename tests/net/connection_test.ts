@@ -79,3 +79,19 @@ Deno.test("a connection without deadlines waits until the peer sends", async () 
   await (await server.connection).write(bytes("late"));
   assertEquals(textOf((await reading)!), "late");
 });
+
+Deno.test("messages as long as the first buffer make it grow once, and never shrink and grow again", async () => {
+  await using server = oneConnection();
+  using peer = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  const connection = await server.connection;
+  const buffers = new Set<ArrayBufferLike>();
+  for (let count = 0; count < 200; count++) {
+    await peer.write(new Uint8Array(1024));
+    for (let received = 0; received < 1024;) {
+      const chunk = (await connection.readChunk())!;
+      received += chunk.length;
+      buffers.add(chunk.buffer);
+    }
+  }
+  assertEquals([...buffers].map(({ byteLength }) => byteLength), [1024, 4096]);
+});

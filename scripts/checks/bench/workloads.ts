@@ -102,26 +102,44 @@ function fair(service: "echo" | "lines", connections: number): Workload {
 
 /** All workloads. The targets come from prototypes that were measured against the same peers. */
 export const WORKLOADS: readonly Workload[] = [
-  echo("echo-64", "echo, 16 × 64 B", { connections: 16, size: 64, inFlight: 1 }, { c: 0.8, node: 1.05, asyncio: 1 }),
+  echo("echo-64", "echo, 16 × 64 B", { connections: 16, size: 64, inFlight: 1 }, {
+    c: 0.8,
+    bare: 0.95,
+    node: 1.05,
+    asyncio: 1,
+  }),
+  echo("echo-64-127", "echo, 127 × 64 B", { connections: 127, size: 64, inFlight: 1 }, { bare: 0.95 }),
+  echo("echo-1k-16", "echo, 16 × 1 KiB", { connections: 16, size: 1024, inFlight: 1 }, { bare: 0.95 }),
   echo("echo-1k", "echo, 128 × 1 KiB", { connections: 128, size: 1024, inFlight: 1 }, {
     c: 0.8,
+    bare: 0.95,
     node: 1.05,
     asyncio: 1,
   }),
   echo("echo-10k", "echo, 16 × 10 KiB", { connections: 16, size: 10_240, inFlight: 1 }, {
     c: 0.8,
+    bare: 0.95,
     node: 1.7,
     asyncio: 1,
   }),
   echo("echo-100k", "echo, 4 × 100 KiB, two in flight", { connections: 4, size: 102_400, inFlight: 2 }, {
     c: 0.8,
+    bare: 0.95,
     node: 3.3,
   }),
-  echo("echo-many", "echo, 1000 × 64 B", { connections: 1000, size: 64, inFlight: 1 }, { c: 0.72 }, { fairness: 0.5 }),
-  echo("connect", "connect, echo, close", { connections: 16, size: 64, inFlight: 1 }, { c: 0.78, node: 1 }, {
-    load: { kind: "connect", connections: 16, size: 64, inFlight: 1 },
-    unit: "connections",
+  echo("echo-many", "echo, 1000 × 64 B", { connections: 1000, size: 64, inFlight: 1 }, { c: 0.72, node: 0.95 }, {
+    fairness: 0.5,
   }),
+  echo(
+    "connect",
+    "connect, echo, close",
+    { connections: 16, size: 64, inFlight: 1 },
+    { c: 0.78, bare: 0.95, node: 1 },
+    {
+      load: { kind: "connect", connections: 16, size: 64, inFlight: 1 },
+      unit: "connections",
+    },
+  ),
   {
     name: "delimited",
     title: "delimited, 16 × 64 B, 64 in flight",
