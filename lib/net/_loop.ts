@@ -77,12 +77,13 @@ export class LoopShare {
   /**
    * Asks to go on.
    *
-   * @param now The current time, as `performance.now()` returns it. By default the clock is read after some work only.
+   * @param now The current time, as `performance.now()` returns it. By default the clock is read after some
+   * work, and while the loop has been asked to turn.
    * @returns `undefined` to go on, or a promise to await before asking again.
    */
   request(now?: number): Promise<void> | undefined {
     if (now === undefined) {
-      if (unclocked < UNCLOCKED && next === waiting.length) return undefined;
+      if (unclocked < UNCLOCKED && askedAt === Infinity) return undefined;
       now = performance.now();
     }
     unclocked = 0;

@@ -108,8 +108,8 @@ export const WORKLOADS: readonly Workload[] = [
     node: 1.05,
     asyncio: 1,
   }),
-  echo("echo-64-127", "echo, 127 × 64 B", { connections: 127, size: 64, inFlight: 1 }, { bare: 0.95 }),
-  echo("echo-1k-16", "echo, 16 × 1 KiB", { connections: 16, size: 1024, inFlight: 1 }, { bare: 0.95 }),
+  echo("echo-127", "echo, 127 × 64 B", { connections: 127, size: 64, inFlight: 1 }, { bare: 0.95 }),
+  echo("echo-16", "echo, 16 × 1 KiB", { connections: 16, size: 1024, inFlight: 1 }, { bare: 0.95 }),
   echo("echo-1k", "echo, 128 × 1 KiB", { connections: 128, size: 1024, inFlight: 1 }, {
     c: 0.8,
     bare: 0.95,
