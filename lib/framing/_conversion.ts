@@ -1,4 +1,4 @@
-import { copyOf, slab, SMALL } from "./_slab.ts";
+import { copyOf, slabFor } from "./_slab.ts";
 
 /** Maximum number of payloads converted at once. */
 export const MOST_PAYLOADS = 512;
@@ -18,33 +18,30 @@ export interface Conversion<Message> {
   (bytes: Uint8Array<ArrayBuffer>, count: number, messages: Message[], owned?: boolean): void;
 }
 
-/** Maximum number of bytes that payloads share which are not small: the most that one of them keeps alive. */
-const BLOCK = 32 * 1024;
-
 /**
- * Copies payloads. An array with memory of its own costs ten times as much as a view, so consecutive payloads are copied
- * together, with the bytes between them: small ones into a slab, others into a block.
+ * Copies payloads. Consecutive ones of a similar length are copied together, with the bytes between them, into a slab, so
+ * that each costs little more than a view.
  */
 export const copies: Conversion<Uint8Array> = (bytes, count, messages, owned = false) => {
   for (let at = 0; at < 2 * count;) {
     const first = payloads[at]!;
-    const small = payloads[at + 1]! - first < SMALL;
-    if (small) slab.reserve(payloads[at + 1]! - first);
-    const most = first + (small ? slab.bytes.length - slab.used : BLOCK);
-    let next = at + 2;
-    while (
-      next < 2 * count && payloads[next + 1]! <= most && (small || payloads[next + 1]! - payloads[next]! >= SMALL)
-    ) {
-      next += 2;
+    let end = payloads[at + 1]!;
+    const slab = slabFor(end - first);
+    if (slab === undefined) {
+      messages.push(owned ? bytes.subarray(first, end) : copyOf(bytes, first, end));
+      at += 2;
+      continue;
     }
-    const end = payloads[next - 1]!;
-    const shared = small
-      ? slab.copy(bytes, first, end)
-      : owned
-      ? bytes.subarray(first, end)
-      : copyOf(bytes, first, end);
-    const { buffer } = shared;
-    const moved = shared.byteOffset - first;
+    slab.reserve(end - first);
+    const most = first + slab.bytes.length - slab.used;
+    let next = at + 2;
+    for (; next < 2 * count && payloads[next + 1]! <= most; next += 2) {
+      if (slabFor(payloads[next + 1]! - payloads[next]!) !== slab) break;
+      end = payloads[next + 1]!;
+    }
+    const moved = slab.used - first;
+    slab.take(end - first).set(bytes.subarray(first, end));
+    const { buffer } = slab.bytes;
     for (; at < next; at += 2) {
       messages.push(new Uint8Array(buffer, moved + payloads[at]!, payloads[at + 1]! - payloads[at]!));
     }

@@ -1,4 +1,4 @@
-import { slab, SMALL } from "./_slab.ts";
+import { slabFor } from "./_slab.ts";
 
 const encoder = new TextEncoder();
 
@@ -17,14 +17,15 @@ const SHORT = 48;
  */
 export function encodeUtf8(text: string, header: number, trailer: number): Uint8Array<ArrayBuffer> {
   const most = header + LONGEST_UNIT * text.length + trailer;
-  if (most < SMALL) slab.reserve(most);
-  if (text.length <= SHORT && most < SMALL && writeAscii(text, slab.bytes, slab.used + header)) {
+  const slab = slabFor(most);
+  slab?.reserve(most);
+  if (slab !== undefined && text.length <= SHORT && writeAscii(text, slab.bytes, slab.used + header)) {
     return slab.take(header + text.length + trailer);
   }
   if (!text.isWellFormed()) {
     throw new TypeError("Cannot encode the text: it has half a surrogate pair, which UTF-8 cannot express");
   }
-  if (most >= SMALL) return encoder.encode("\0".repeat(header) + text + "\0".repeat(trailer));
+  if (slab === undefined) return encoder.encode("\0".repeat(header) + text + "\0".repeat(trailer));
   const { written } = encoder.encodeInto(text, slab.bytes.subarray(slab.used + header));
   return slab.take(header + written + trailer);
 }
