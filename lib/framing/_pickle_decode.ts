@@ -2,6 +2,7 @@ import { looksLikeOrText } from "./_describe.ts";
 import { Opcode, opcodeName } from "./_pickle_opcodes.ts";
 import { MalformedMessageError } from "./errors.ts";
 import { decodeText } from "./text.ts";
+import { copyOf } from "./_slab.ts";
 import { pythonKey, slotOf, SLOTS, tupleKey } from "./_pickle_key.ts";
 import { PickleFloat, type PickleLimits, PickleTuple, type PickleValue } from "./pickle_value.ts";
 
@@ -53,6 +54,8 @@ const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const REPLACEMENT = "\ufffd";
 /** Height of the stack allocated at first: enough for the batches of CPython, since growing it takes a fifth of the time. */
 const STACK = 1024;
+/** Number of bytes in an error. */
+const SHOWN = 16;
 /** Minimum size of dicts whose keys are checked for collisions; in smaller ones they cost next to nothing. */
 const LARGE_DICT = 256;
 /** Number of comparisons of keys in large dicts allowed for each byte of the pickle. */
@@ -499,7 +502,7 @@ export class Unpickler {
   }
 
   #malformed(expected: string, at = this.#opcodeAt): MalformedMessageError {
-    const bytes = this.#bytes.subarray(at, at + 16);
+    const bytes = copyOf(this.#bytes, at, at + SHOWN);
     // Only the first bytes of a message identify it.
     return new MalformedMessageError(expected, at, bytes, (at === 0 && looksLikeOrText(bytes)) || "");
   }

@@ -169,6 +169,16 @@ Deno.test("decodePickle() states what it expected instead of malformed bytes", (
   }
 });
 
+Deno.test("the bytes in an error stay the same when the pickle is overwritten", () => {
+  for (const [name, pickle] of MALFORMED) {
+    const data = Uint8Array.from(pickle);
+    const error = assertThrows(() => decodePickle(data), MalformedMessageError, undefined, name);
+    const shown = [...error.bytes];
+    data.fill(0x2e);
+    assertEquals([...error.bytes], shown, name);
+  }
+});
+
 Deno.test("decodePickle() refuses every prefix of a pickle, and throws no other error for a changed byte", () => {
   for (const row of PICKLES.plain.filter(({ base64 }) => base64.length < 700)) {
     const data = dataOf(row);
