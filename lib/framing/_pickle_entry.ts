@@ -1,6 +1,6 @@
 import type { PickleFloat, PickleValue } from "./pickle_value.ts";
 
-/** A value on the stack. An entry for each small value would cost more than the value; the size of a text is its length. */
+/** A value on the stack. A small value has no entry, which would cost more than the value; the size of a text is its length. */
 export type Item = Entry | PickleFloat | string | number | boolean | null;
 
 /** A value and its totals. A shared value adds to those of its containers each time it occurs. */

@@ -16,10 +16,9 @@ export function pythonKey(key: PickleValue): string | null {
   if (key instanceof Uint8Array) return `b${key.toHex()}`;
   if (key instanceof PickleTuple) return tupleKey(key.items.map(pythonKey));
   const number = key instanceof PickleFloat ? key.value : key;
-  if (Number.isNaN(number)) return null;
-  if (typeof number === "number" && !Number.isInteger(number)) return String(number);
+  if (typeof number === "number" && !Number.isInteger(number)) return Number.isNaN(number) ? null : String(number);
   // Conversion to decimal takes more than linear time.
-  return `i${BigInt(number as number | bigint | boolean).toString(16)}`;
+  return `i${(Number.isSafeInteger(number) ? number : BigInt(number as number | bigint | boolean)).toString(16)}`;
 }
 
 /** Returns the string of a tuple from those of its items. Their lengths make it unambiguous. */
@@ -154,10 +153,10 @@ const halves = new DataView(new ArrayBuffer(8));
  * @returns The slot in a table of 4096, or -1 if it is not predictable.
  */
 function slotOf(key: PickleValue): number {
+  if (typeof key === "number" && key === (key | 0)) return slot32(key);
   if (typeof key === "string") return key.charCodeAt(0) <= 0x39 && /^\d{1,10}$/.test(key) ? Number(key) % SLOTS : -1;
   if (typeof key === "bigint") halves.setBigUint64(0, key < 0n ? -BigInt.asUintN(64, key) : key);
   else if (typeof key !== "number") return -1;
-  else if (key === (key | 0)) return slot32(key);
   else halves.setFloat64(0, key);
   return slot64(halves.getUint32(0), halves.getUint32(4));
 }
