@@ -404,6 +404,21 @@ Deno.test("each limit can be set, and is exact", () => {
   assertThrows(() => encodePickle([[[1]]], { maxDepth: 2 }), RangeError, "Cannot pickle more than 2 levels");
 });
 
+Deno.test("the size of a text is its length in UTF-8, whatever its length and characters", () => {
+  for (const character of ["x", "é", "日", "\ufffd"]) {
+    for (const length of [1, 2, 3, 4, 5, 24, 25, 127, 128, 129, 255, 256, 257]) {
+      const text = character.repeat(length);
+      const maxSize = bytes(text).length;
+      const pickle = encodePickle([text]);
+      assertEquals(decodePickle(pickle, { maxSize }), [text]);
+      assertThrows(() => decodePickle(pickle, { maxSize: maxSize - 1 }), MalformedMessageError, "bytes of text");
+      const shared = encodePickle([[text], text]);
+      assertEquals(decodePickle(shared, { maxSize: 2 * maxSize }), [[text], text]);
+      assertThrows(() => decodePickle(shared, { maxSize: 2 * maxSize - 1 }), MalformedMessageError, "bytes of text");
+    }
+  }
+});
+
 /** Random plain data. */
 const { value: anyValue } = fc.letrec<{ value: PickleValue; key: PickleValue }>((tie) => ({
   key: fc.oneof(
