@@ -1,3 +1,5 @@
+import type { Unpickler } from "./_pickle_decode.ts";
+import { Entry, type Item, valueOf } from "./_pickle_entry.ts";
 import { PickleFloat, PickleTuple, type PickleValue } from "./pickle_value.ts";
 
 /**
@@ -14,14 +16,13 @@ export function pythonKey(key: PickleValue): string | null {
   if (key instanceof Uint8Array) return `b${key.toHex()}`;
   if (key instanceof PickleTuple) return tupleKey(key.items.map(pythonKey));
   const number = key instanceof PickleFloat ? key.value : key;
-  if (Number.isNaN(number)) return null;
-  if (typeof number === "number" && !Number.isInteger(number)) return String(number);
+  if (typeof number === "number" && !Number.isInteger(number)) return Number.isNaN(number) ? null : String(number);
   // Conversion to decimal takes more than linear time.
-  return `i${BigInt(number as number | bigint | boolean).toString(16)}`;
+  return `i${(Number.isSafeInteger(number) ? number : BigInt(number as number | bigint | boolean)).toString(16)}`;
 }
 
 /** Returns the string of a tuple from those of its items. Their lengths make it unambiguous. */
-export function tupleKey(items: readonly (string | null)[]): string | null {
+function tupleKey(items: readonly (string | null)[]): string | null {
   let key = "t";
   for (const item of items) {
     if (item === null) return null;
@@ -30,8 +31,116 @@ export function tupleKey(items: readonly (string | null)[]): string | null {
   return key;
 }
 
+/** Minimum size of dicts whose keys are checked for collisions; in smaller ones they cost next to nothing. */
+const LARGE_DICT = 256;
+/** Number of comparisons of keys in large dicts allowed for each byte of the pickle. */
+const COMPARISONS_PER_BYTE = 64;
+
+/**
+ * The keys of all dicts in a pickle. A Map distinguishes keys that are equal in Python: `true` from 1, equal bytes and equal
+ * tuples from each other. It also compares some keys slowly, which is limited.
+ */
+export class Keys {
+  readonly #unpickler: Unpickler;
+  readonly #maxComparisons: number;
+  #comparisons = 0;
+  /** Total length of ints beyond 2^53 used as keys, in bytes: a Map compares them digit by digit every time. */
+  #comparedSize = 0;
+  #names: Names | undefined;
+
+  /**
+   * @param unpickler The decoder, which checks limits and creates errors.
+   * @param length The length of the pickle in bytes.
+   */
+  constructor(unpickler: Unpickler, length: number) {
+    this.#unpickler = unpickler;
+    this.#maxComparisons = COMPARISONS_PER_BYTE * length;
+  }
+
+  /** Returns the first key of a dict that is equal to this one in Python, or else the key itself. */
+  firstEqual(dict: Entry, key: Item): PickleValue {
+    const map = dict.value as Map<PickleValue, PickleValue>;
+    const same = this.#canonical(key);
+    if (map.size >= LARGE_DICT) this.#checkSlot(dict, same);
+    if (typeof same === "string") return same;
+    if (Number.isNaN(same) && map.has(NaN)) throw this.#unpickler.malformed("at most one key that is NaN");
+    const alias = dict.aliases?.get(same);
+    if (alias !== undefined) return alias;
+    const value = valueOf(key);
+    if (same === value || map.has(same)) return same;
+    dict.aliases ??= new Map();
+    dict.aliases.set(same, value);
+    return value;
+  }
+
+  /** Returns one value for all keys that are equal in Python, which a Map distinguishes from all other keys. */
+  #canonical(key: Item): PickleValue {
+    if (typeof key === "string" || typeof key === "number") return key;
+    if (typeof key === "boolean") return Number(key);
+    if (key instanceof PickleFloat) return Number.isSafeInteger(key.value) ? key.value : BigInt(key.value);
+    if (!(key instanceof Entry)) return key;
+    const { value } = key;
+    if (typeof value === "bigint") this.#unpickler.checkSize(this.#comparedSize += key.size);
+    if (typeof value === "string" ? value.length <= SHORT_TEXT : !(value instanceof Object)) return value;
+    this.#names ??= new Names();
+    return this.#names.firstEqual(key);
+  }
+
+  /** Counts the keys with which a Map compares this one, and limits their number. */
+  #checkSlot(dict: Entry, key: PickleValue): void {
+    const slot = slotOf(key);
+    if (slot < 0) return;
+    dict.slots ??= new Uint32Array(SLOTS);
+    this.#comparisons += dict.slots[slot]!++;
+    const most = this.#maxComparisons;
+    if (this.#comparisons <= most) return;
+    throw this.#unpickler.malformed(`keys that a Map distinguishes with at most ${most} comparisons`);
+  }
+}
+
+/** Longer texts used as keys are replaced by the first equal one: a Map would compare their characters every time. */
+export const SHORT_TEXT = 255;
+/** Longer names are replaced by a number: the names of tuples contain those of their items. */
+const SHORT_NAME = 64;
+
+/** Names of bytes, tuples and long texts used as keys: short strings, the same for all keys that are equal in Python. */
+class Names {
+  /** The first key with each name. */
+  readonly #firstKeys = new Map<string, PickleValue>();
+  /** The replacements of long names. */
+  readonly #shortNames = new Map<string, string>();
+
+  /** Returns the first key that is equal to this one, or else the key itself. */
+  firstEqual(key: Entry): PickleValue {
+    const name = this.#nameOf(key);
+    if (name === null) return key.value;
+    const first = this.#firstKeys.get(name);
+    if (first === undefined) this.#firstKeys.set(name, key.value);
+    else if (typeof first === "string") key.value = first;
+    return first ?? key.value;
+  }
+
+  /** Returns the name of a key, or `null` if no other key is equal. It examines an entry once, however often it is a key. */
+  #nameOf(key: Item): string | null {
+    if (!(key instanceof Entry)) return this.#shortened(pythonKey(key));
+    if (key.keyName === undefined) {
+      const { items } = key;
+      const name = items ? tupleKey(items.map((item) => this.#nameOf(item))) : pythonKey(key.value);
+      key.keyName = this.#shortened(name);
+    }
+    return key.keyName;
+  }
+
+  #shortened(name: string | null): string | null {
+    if (name === null || name.length <= SHORT_NAME) return name;
+    const short = this.#shortNames.get(name) ?? `#${this.#shortNames.size}`;
+    this.#shortNames.set(name, short);
+    return short;
+  }
+}
+
 /** Number of slots of the table that {@linkcode slotOf} assumes. */
-export const SLOTS = 4096;
+const SLOTS = 4096;
 
 const halves = new DataView(new ArrayBuffer(8));
 
@@ -43,11 +152,11 @@ const halves = new DataView(new ArrayBuffer(8));
  * @param key The key.
  * @returns The slot in a table of 4096, or -1 if it is not predictable.
  */
-export function slotOf(key: PickleValue): number {
-  if (typeof key === "string") return /^\d{1,10}$/.test(key) ? Number(key) % SLOTS : -1;
+function slotOf(key: PickleValue): number {
+  if (typeof key === "number" && key === (key | 0)) return slot32(key);
+  if (typeof key === "string") return key.charCodeAt(0) <= 0x39 && /^\d{1,10}$/.test(key) ? Number(key) % SLOTS : -1;
   if (typeof key === "bigint") halves.setBigUint64(0, key < 0n ? -BigInt.asUintN(64, key) : key);
   else if (typeof key !== "number") return -1;
-  else if (key === (key | 0)) return slot32(key);
   else halves.setFloat64(0, key);
   return slot64(halves.getUint32(0), halves.getUint32(4));
 }

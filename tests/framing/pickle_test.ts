@@ -169,6 +169,16 @@ Deno.test("decodePickle() states what it expected instead of malformed bytes", (
   }
 });
 
+Deno.test("the bytes in an error stay the same when the pickle is overwritten", () => {
+  for (const [name, pickle] of MALFORMED) {
+    const data = Uint8Array.from(pickle);
+    const error = assertThrows(() => decodePickle(data), MalformedMessageError, undefined, name);
+    const shown = [...error.bytes];
+    data.fill(0x2e);
+    assertEquals([...error.bytes], shown, name);
+  }
+});
+
 Deno.test("decodePickle() refuses every prefix of a pickle, and throws no other error for a changed byte", () => {
   for (const row of PICKLES.plain.filter(({ base64 }) => base64.length < 700)) {
     const data = dataOf(row);
@@ -392,6 +402,21 @@ Deno.test("each limit can be set, and is exact", () => {
     assertThrows(() => decodePickle(encodePickle(not), limit), MalformedMessageError);
   }
   assertThrows(() => encodePickle([[[1]]], { maxDepth: 2 }), RangeError, "Cannot pickle more than 2 levels");
+});
+
+Deno.test("the size of a text is its length in UTF-8, whatever its length and characters", () => {
+  for (const character of ["x", "é", "日", "\ufffd"]) {
+    for (const length of [1, 2, 3, 4, 5, 24, 25, 127, 128, 129, 255, 256, 257]) {
+      const text = character.repeat(length);
+      const maxSize = bytes(text).length;
+      const pickle = encodePickle([text]);
+      assertEquals(decodePickle(pickle, { maxSize }), [text]);
+      assertThrows(() => decodePickle(pickle, { maxSize: maxSize - 1 }), MalformedMessageError, "bytes of text");
+      const shared = encodePickle([[text], text]);
+      assertEquals(decodePickle(shared, { maxSize: 2 * maxSize }), [[text], text]);
+      assertThrows(() => decodePickle(shared, { maxSize: 2 * maxSize - 1 }), MalformedMessageError, "bytes of text");
+    }
+  }
 });
 
 /** Random plain data. */
