@@ -14,7 +14,9 @@ Deno.test("after() is on time and can be cancelled from a program's first millis
   const began = performance.now();
   const fired: string[] = [];
   const wait = (milliseconds: number) => new Promise<void>((resolve) => after(milliseconds, resolve));
-  const cancels = [0, 8, 10_000].map((milliseconds) => after(milliseconds, () => fired.push(`cancelled ${milliseconds}`)));
+  const cancels = [0, 8, 10_000].map((milliseconds) =>
+    after(milliseconds, () => fired.push(`cancelled ${milliseconds}`))
+  );
   after(25, () => fired.push("25"));
   after(5, () => fired.push("5"));
   after(0, () => fired.push("0"));
