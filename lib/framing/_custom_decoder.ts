@@ -97,11 +97,12 @@ export class CustomDecoder<Message, State> extends BaseDecoder<Message> {
   /** Takes a frame from the buffer, and leaves there what follows it within the first `length` bytes. */
   #takeBuffered(frame: Frame<Message>, view: Uint8Array<ArrayBuffer>, length: number, messages: Message[]): void {
     const found: number[] = [];
-    const rest = view.slice(frame.end, length);
     this.#take(frame, 0, messages, found);
     this.#flush(view, found, messages, this.#buffer.owned);
+    // The function needed the bytes that follow the frame to find its end.
+    const rest = frame.end < length ? view.slice(frame.end, length) : undefined;
     this.#buffer.clear();
-    this.#buffer.append(rest, 0, rest.length, rest.length);
+    if (rest !== undefined) this.#buffer.append(rest, 0, rest.length, rest.length);
   }
 
   protected override finish(messages: Message[]): void {
@@ -123,7 +124,8 @@ export class CustomDecoder<Message, State> extends BaseDecoder<Message> {
   #call(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): Frame<Message> | number {
     const context = this.#context;
     context.begin(start, end, this.#kept);
-    const frame = this.#decode.call(undefined, bytes, start, end, context);
+    const decode = this.#decode;
+    const frame = decode(bytes, start, end, context);
     if (typeof frame === "number") {
       if (!(frame >= 1)) throw new RangeError(`decode returned ${frame} missing bytes: expected 1 or more`);
       this.#missing = Math.ceil(frame);

@@ -76,7 +76,7 @@ export class Context<State> implements FrameContext<State> {
       value = value * 10 + digit;
     }
     if (at < to || at === digits || value > Number.MAX_SAFE_INTEGER) throw this.malformed("an integer", from, to);
-    return digits > from ? -value : value;
+    return digits > from ? 0 - value : value;
   };
 
   text = (from: number, to: number): string => {
@@ -91,6 +91,7 @@ export class Context<State> implements FrameContext<State> {
   };
 
   #decode(from: number, to: number): string {
+    if (isAscii(this.#bytes, from, to)) return asciiSlice(this.#bytes, from, to);
     if (isUtf8(this.#bytes, from, to)) return utf8Slice(this.#bytes, from, to);
     throw this.malformed("UTF-8 text", from, to);
   }

@@ -143,7 +143,7 @@ export interface CustomFramingOptions<Received, Sent = Received, State = undefin
  * import { customFraming, type DecodedFrame, decodeChunks, encodeText } from "@wirebench/wirebench/framing";
  * import { assertEquals } from "@std/assert";
  *
- * type Reply = string | number | null | Error | Reply[];
+ * type Reply = string | number | null | { error: string } | Reply[];
  *
  * const resp = customFraming({
  *   state: (): { items: Reply[]; length: number }[] => [],
@@ -155,7 +155,7 @@ export interface CustomFramingOptions<Received, Sent = Received, State = undefin
  *     let message: Reply = null;
  *     const type = String.fromCharCode(bytes[start]!);
  *     if (type === "+") message = text(start + 1, line);
- *     else if (type === "-") message = new Error(text(start + 1, line));
+ *     else if (type === "-") message = { error: text(start + 1, line) };
  *     else if (type === ":") message = integer(start + 1, line);
  *     else if (type !== "$" && type !== "*") throw malformed("a type of reply", start);
  *     else {
@@ -183,7 +183,7 @@ export function customFraming<Received, Sent = Received, State = undefined>(
   options: CustomFramingOptions<Received, Sent, State>,
 ): Framing<Received, Sent> {
   const { decode, encode, state } = options;
-  const limit = maxLengthOf(options);
+  const limit = limitOf(options);
   return {
     encode: (message) => checked(encode(message), limit),
     decoder: () => new CustomDecoder(decode, limit, state?.() as State),
@@ -231,12 +231,18 @@ export function customByteFraming<State = undefined>(
   options: CustomByteFramingOptions<State>,
 ): Framing<Uint8Array, Uint8Array> {
   const { decode, encode, state } = options;
-  const limit = maxLengthOf(options);
+  const limit = limitOf(options);
   return byteFraming({
     encode: (message) => checked(encode(message), limit),
     encodeText: (text) => checked(encode(encodeUtf8(text, 0, 0)), limit),
     decoderTo: (convert) => new CustomDecoder(decode, limit, state?.() as State, convert),
   });
+}
+
+/** Returns the maximum length of a frame, after checking it: no frame is empty. */
+function limitOf({ maxLength }: FramingOptions): number {
+  if (maxLength === 0) throw new RangeError("Cannot use maxLength 0: expected an integer of 1 or more");
+  return maxLengthOf({ maxLength });
 }
 
 /** Returns an encoded message if the receiver accepts it. */
