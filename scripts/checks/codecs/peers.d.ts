@@ -47,6 +47,18 @@ declare module "pickleparser" {
   }
 }
 
+declare module "redis-parser" {
+  type Reply = string | number | null | Reply[];
+  export default class RedisParser {
+    constructor(options: {
+      returnReply(reply: Reply): void;
+      returnError(error: Error): void;
+      returnFatalError(error: Error): void;
+    });
+    execute(chunk: Uint8Array): void;
+  }
+}
+
 declare module "split2" {
   export default function split(): import("node:stream").Duplex;
 }

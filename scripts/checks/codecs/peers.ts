@@ -12,8 +12,10 @@ import { type ByteList, decode } from "it-length-prefixed";
 import netstring from "netstring";
 import netstringStream from "netstring-stream";
 import { Parser } from "pickleparser";
+import RedisParser from "redis-parser";
 import split2 from "split2";
 import { type Contestant, node, web } from "./contestant.ts";
+import type { Reply } from "./resp.ts";
 
 const peer = { side: "peer" } as const;
 
@@ -83,6 +85,26 @@ export const NETSTRING: Contestant<Uint8Array>[] = [
     },
   },
   { ...peer, name: "netstring-stream", fed: "node", decode: node(() => netstringStream.readStream()) },
+];
+
+/** Replies of Redis. */
+export const RESP: Contestant<Reply>[] = [
+  {
+    ...peer,
+    name: "redis-parser",
+    fed: "node", // It takes a Buffer.
+    decode(chunks, sink) {
+      const fail = (error: Error) => {
+        throw error;
+      };
+      const parser = new RedisParser({
+        returnReply: sink,
+        returnError: ({ message }) => sink({ error: message }),
+        returnFatalError: fail,
+      });
+      for (const chunk of chunks) parser.execute(chunk);
+    },
+  },
 ];
 
 /** Pickles. */

@@ -20,6 +20,7 @@ import {
 import * as byHand from "./by_hand.ts";
 import { chunksFor, type Contestant, cut, own, ownStream, type Side, type Sink } from "./contestant.ts";
 import type * as Peers from "./peers.ts";
+import { type Reply, resp } from "./resp.ts";
 
 /** A contestant with its input. */
 export interface Runner {
@@ -91,6 +92,36 @@ function decoding<Message>(
         }),
         floors: size === LARGE ? {} : floors(size, chunk),
       };
+    }
+  };
+}
+
+/** Replies of Redis by kind. */
+const REPLIES: [title: string, reply: Reply][] = [
+  ["+OK", "OK"],
+  ["16 B", "abcdefghijklmnop"],
+  ["1 KiB", "abcdefghijklmnop".repeat(64)],
+  ["array of 10 x 16 B", new Array<Reply>(10).fill("abcdefghijklmnop")],
+];
+
+/** Rows of the decoders of replies. */
+function replies(contestants: Contestant<Reply>[], floors: Floors): Group["rows"] {
+  return function* (bytes) {
+    for (const [title, reply] of REPLIES) {
+      const encoded = resp.encode(reply);
+      const expected = new Array<Reply>(Math.ceil(bytes / encoded.length)).fill(reply);
+      const stream = concat(expected.map(() => encoded));
+      for (const chunk of CHUNKS.slice(0, 2)) {
+        yield {
+          title: `${title} in ${show(chunk)}`,
+          expected,
+          runners: contestants.map(({ name, side, fed, decode }) => {
+            const input = chunksFor(fed, cut(stream, chunk));
+            return { name, side, pass: (sink) => decode(input, sink) };
+          }),
+          floors,
+        };
+      }
     }
   };
 }
@@ -240,6 +271,11 @@ export function groupsOf(peers: typeof Peers): Group[] {
         [...peers.NETSTRING, byHand.NETSTRING],
         () => ({ peer: 1.2, limit: 0.3 }),
       ),
+    },
+    {
+      name: "resp",
+      title: "Decode replies of Redis, as text",
+      rows: replies([own(resp), ...peers.RESP], { peer: 0.8 }),
     },
     {
       name: "pickle-decode",
