@@ -43,6 +43,12 @@ export class ConnectionError extends Error {
   }
 }
 
+/** Thrown when a call has waited for its `timeout`. It gives up alone: the connection stays usable. */
+export class TimedOut extends Error {
+  /** The class's name. */
+  override name = "TimedOut";
+}
+
 /** Errors of the operating system that mean that the peer, or the way to it, is gone. */
 const GONE = [
   Deno.errors.ConnectionReset,

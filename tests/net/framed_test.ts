@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { decimalHeader, FramingError, lines, text } from "@wirebench/wirebench/framing";
-import { Connection, ConnectionError, framed, serveTcp } from "@wirebench/wirebench/net";
-import { bytes, headed, RawPeer, stubSocket, textOf } from "../harness.ts";
+import { Connection, ConnectionError, connectTcp, framed, serveTcp } from "@wirebench/wirebench/net";
+import { bytes, headed, RawPeer, stubSocket, textOf, within } from "../harness.ts";
 import { oneConnection } from "./_one_connection.ts";
 
 Deno.test("framed() delivers messages before an error, then the error, and batches what one read completes", async () => {
@@ -125,4 +125,26 @@ Deno.test("send() fails once the connection has ended, also while messages wait 
   messages.connection.close();
   await assertRejects(() => messages.send("late"), ConnectionError);
   await assertRejects(() => messages.send("a line\nand another"), FramingError);
+});
+
+Deno.test("concurrent receive() calls get the messages in the order of the calls", async () => {
+  await using server = oneConnection();
+  using peer = await RawPeer.connect(server.port);
+  const messages = framed(await server.connection, text(lines()));
+  const five = Promise.all(Array.from({ length: 5 }, () => messages.receive()));
+  await peer.send("a\nb\nc\n");
+  await peer.send("d\ne\nf\n");
+  assertEquals(await within(five, "five messages"), ["a", "b", "c", "d", "e"]);
+  assertEquals(await messages.receive(), "f");
+});
+
+Deno.test("requests in one turn get their answers in order", async () => {
+  await using server = serveTcp({}, async (connection) => {
+    const messages = framed(connection, text(lines()));
+    for await (const line of messages) await messages.send(line.toUpperCase());
+  });
+  using connection = await connectTcp({ port: server.addr.port });
+  const messages = framed(connection, text(lines()));
+  const answers = Promise.all(["a", "b", "c", "d", "e"].map((line) => messages.request(line)));
+  assertEquals(await within(answers, "five answers"), ["A", "B", "C", "D", "E"]);
 });
