@@ -2,7 +2,6 @@ import { concat } from "@std/bytes/concat";
 import type { Decoder, Framing } from "../framing/framing.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionError, reasonOf, TimedOut } from "./errors.ts";
-import { plural } from "../log/plural.ts";
 import { after } from "./timer.ts";
 
 /** Number of messages in the first batch of a chunk, and in any batch. Handling that many takes about a millisecond. */
@@ -264,9 +263,8 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
    */
   switchTo<Next, Out>(framing: Framing<Next, Out>, pushes?: PushOptions<Next>): Framed<Next, Out> {
     if (this.#switched) throw new TypeError(SWITCHED);
-    if (this.#waiting.length > 0) {
-      throw new TypeError(`Cannot switch: ${plural(this.#waiting.length, "call")} still wait`);
-    }
+    const { length } = this.#waiting;
+    if (length > 0) throw new TypeError(`Cannot switch: expected no waiting call, got ${length}`);
     const rest = { bytes: this.#afterReceived(), read: this.#read, ended: this.#ended };
     this.#switched = true;
     this.#batch = [];
@@ -304,6 +302,7 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
 
   /** Takes what has arrived, or waits for it after the calls that already wait. */
   #wait<Result>(take: () => Result, options?: WaitOptions, sent?: Promise<void>): Promise<Result> {
+    if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.#next < this.#batch.length) {
       const result = take();
       if (this.#pushes !== undefined) this.#readOn();
@@ -328,7 +327,6 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
     const late = `No ${request ? "answer" : "message"} within ${timeout / 1000} s`;
     const cancel = after(timeout, () => this.#giveUp(waiter, new TimedOut(late), request));
     const abort = () => this.#giveUp(waiter, signal?.reason, request);
-    if (signal?.aborted) abort();
     signal?.addEventListener("abort", abort);
     try {
       return await promise;
