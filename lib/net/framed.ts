@@ -237,14 +237,17 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
   }
 
   /**
-   * Changes the protocol in mid-stream: what follows the last message received, read or not, belongs to the new framing.
-   * This object then receives and sends nothing more.
+   * Changes the protocol in mid-stream: the bytes after the last message received, read or not, belong to the new
+   * framing. This object then receives and sends nothing more. A framing of batches cannot be switched, since a batch
+   * ends where a read did.
+   *
+   * After `connection.upgradeTls()` call {@linkcode framed} instead: bytes that came before the handshake must be dropped.
    *
    * @param framing How messages are framed from now on.
    * @param pushes What to do with pushes from now on.
    * @returns The messages that follow.
-   * @throws {TypeError} If a call still waits, or a message has begun that was waited for. Batches of messages, and
-   * decoders without `taken`, cannot be switched once they have received.
+   * @throws {TypeError} If a call still waits, even if it has given up its request; if a push is being handled; if a
+   * message has begun; or if the decoder has no `taken`, and more than the messages received was decoded.
    *
    * @example Lines, then messages of four bytes
    * ```ts
@@ -265,7 +268,7 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
     if (this.#switched) throw new TypeError(SWITCHED);
     const { length } = this.#waiting;
     if (length > 0) throw new TypeError(`Cannot switch: expected no waiting call, got ${length}`);
-    const rest = { bytes: this.#afterReceived(), read: this.#read, ended: this.#ended };
+    const rest = { bytes: this.#ended ? NOTHING : this.#afterReceived(), read: this.#read, ended: this.#ended };
     this.#switched = true;
     this.#batch = [];
     return new Framed(this.connection, framing, pushes, rest);
@@ -356,7 +359,9 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
     this.#batch = batch;
     this.#next = 0;
     const ended = batch.length === 0;
-    while (this.#waiting.length > 0 && (ended || this.#next < this.#batch.length)) this.#waiting.shift()!.serve();
+    let served = 0;
+    while (served < this.#waiting.length && (ended || this.#next < batch.length)) this.#waiting[served++]!.serve();
+    this.#waiting.splice(0, served);
     if (this.#waiting.length > 0) this.#start();
     else if (!ended && this.#pushes !== undefined) this.#readOn();
   };
@@ -396,14 +401,14 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
   /** Reads and decodes until there is a message; returns none at the end of the stream. */
   async #readBatch(): Promise<Received[]> {
     let messageBegan: number | undefined;
-    this.#batch = [];
-    this.#next = 0;
     while (!this.#ended) {
       if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
+      this.#batch = [];
+      this.#next = 0;
+      this.#begun = 0;
+      const { pending } = this.#decoder;
+      this.#source = pending ? undefined : this.#unread;
       if (this.#unread.length === 0) {
-        const { pending } = this.#decoder;
-        this.#source = pending ? undefined : NOTHING;
-        this.#begun = 0;
         this.#read ??= this.connection.readChunk(
           pending ? { messageBegan: messageBegan ??= performance.now() } : this.#first ? "first message" : "idle",
         );
@@ -419,19 +424,24 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
         this.#first = false;
         this.#ended = chunk === null;
         this.#unread = chunk ?? this.#unread;
+        if (!pending) this.#source = this.#unread;
         if (this.#opening !== undefined && this.#opening.length < OPENING) {
           this.#opening = concat([this.#opening, this.#unread.subarray(0, OPENING)]);
         }
       }
       const { share } = this.connection;
       for (let turn; (turn = share.request()) !== undefined;) await turn;
+      if (this.#switched) return [];
       const unread = this.#unread.length;
       const messages = this.#decode();
       share.work(messages.length * MESSAGE_COST + (unread - this.#unread.length) * BYTE_COST);
       if (messages.length === 0) continue;
       if (this.#pushes === undefined) return messages;
       messageBegan = undefined;
+      const source = this.#source;
+      this.#source = undefined;
       const answers = await this.#passOn(messages, this.#pushes);
+      this.#source = source;
       if (answers.length > 0) return answers;
     }
     if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
@@ -476,8 +486,6 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
 
   #push(): Received[] {
     const begun = this.#decoder.pending;
-    this.#source = begun ? undefined : this.#unread;
-    this.#begun = 0;
     // The message that began in an earlier chunk is decoded alone, so that it is known where it ends.
     const messages = this.#pushUnread(begun ? 1 : this.#most);
     if (begun && messages.length > 0 && this.#decoder.failure === undefined) {
@@ -511,7 +519,10 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
   #afterReceived(): Uint8Array {
     const again = this.#next - this.#begun;
     let bytes = this.#source;
-    if (bytes === undefined || again < 0) throw new TypeError("Cannot switch: a message has begun");
+    if (bytes === undefined || again < 0) {
+      const why = this.#decoder.taken === undefined ? "the decoder has no `taken`" : "a message has begun";
+      throw new TypeError(`Cannot switch: ${why}`);
+    }
     const decoder = this.#framing.decoder();
     for (let count = 0; count < again;) {
       const messages = decoder.push(bytes, 1);

@@ -374,6 +374,40 @@ Deno.test("switchTo() refuses in the middle of a message", async () => {
   assertThrows(() => messages.switchTo(fixed(2)), TypeError, "Cannot switch: a message has begun");
 });
 
+Deno.test("switchTo() loses nothing that waits for a turn of the event loop to be decoded", async () => {
+  await using server = oneConnection();
+  using peer = await RawPeer.connect(server.port);
+  const connection = await server.connection;
+  const greeting = framed(connection, text(lines()));
+  const waits = Promise.withResolvers<void>();
+  const turn = Promise.withResolvers<void>();
+  let turned = false;
+  const controller = new AbortController();
+  const given = assertRejects(() => greeting.receive({ signal: controller.signal }), Error, "enough");
+  connection.share.request = () => {
+    waits.resolve();
+    return turned ? undefined : turn.promise;
+  };
+  await peer.send("ab\ncd\n");
+  await waits.promise;
+  controller.abort(new Error("enough"));
+  await given;
+  const messages = greeting.switchTo(fixed(3));
+  turned = true;
+  turn.resolve();
+  assertEquals([await messages.receive(), await messages.receive()], [bytes("ab\n"), bytes("cd\n")]);
+});
+
+Deno.test("after a malformed message, switchTo() gives what follows the last message to another framing", async () => {
+  await using server = oneConnection();
+  using peer = await RawPeer.connect(server.port);
+  const messages = framed(await server.connection, text(decimalHeader()));
+  await peer.send(textOf(headed("a")) + "no header here\n");
+  assertEquals(await messages.receive(), "a");
+  await assertRejects(() => messages.receive(), FramingError);
+  assertEquals(await messages.switchTo(text(lines())).receive(), "no header here");
+});
+
 Deno.test("switchTo() loses nothing while pushes are taken", async () => {
   await using server = oneConnection();
   using peer = await RawPeer.connect(server.port);
