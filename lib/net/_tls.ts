@@ -122,8 +122,8 @@ class TlsSocket implements Socket {
   #rest: Uint8Array = new Uint8Array();
   #ended = false;
   #error: Error | undefined;
-  /** Wakes the pending read. */
-  #wake: () => void = () => {};
+  /** Resolves when the pending reads may go on. */
+  #waking: PromiseWithResolvers<void> | undefined;
   /** Resumes reading from the socket. */
   #readOn: () => void = () => {};
 
@@ -157,7 +157,7 @@ class TlsSocket implements Socket {
       if (chunk !== null) this.#rest = chunk;
       else if (this.#ended) return null;
       else if (this.#error !== undefined) throw this.#error;
-      else await new Promise<void>((resolve) => this.#wake = resolve);
+      else await (this.#waking ??= Promise.withResolvers()).promise;
     }
     const length = Math.min(this.#rest.length, buffer.length);
     buffer.set(this.#rest.subarray(0, length));
@@ -227,6 +227,11 @@ class TlsSocket implements Socket {
     const buffer = new Uint8Array(READ_SIZE);
     const length = await this.#socket.read(buffer);
     return length === null ? null : buffer.subarray(0, length);
+  }
+
+  #wake(): void {
+    this.#waking?.resolve();
+    this.#waking = undefined;
   }
 
   #fail(error: Error): void {

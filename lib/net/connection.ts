@@ -182,8 +182,8 @@ export class Connection implements Disposable, AsyncDisposable {
    */
   async upgradeTls(options: Certificate | Trust = {}): Promise<void> {
     const encrypt = encryption(options);
-    await this.drained();
-    if (this.#closingWrite !== undefined) throw this.#writeClosed();
+    while (this.#writeWaiting() !== undefined) await this.#writing;
+    if (this.#reason !== undefined || this.#closingWrite !== undefined) throw this.#writeClosed();
     if (this.#socket.handshake !== undefined) throw new TypeError("Cannot encrypt a connection that is encrypted");
     if (this.#reading) throw new TypeError("Cannot encrypt a connection while a read is pending");
     if (this.reader?.hasUnread) {
@@ -376,7 +376,9 @@ export class Connection implements Disposable, AsyncDisposable {
     try {
       await this.closeWrite();
       this.#finishing = reason;
-      while (await this.readChunk(Infinity) !== null) { /* dropped */ }
+      // A pending read fills the connection's buffer.
+      const buffer = this.#reading ? new Uint8Array(this.#buffer.length) : undefined;
+      while (await (buffer ? this.read(buffer, Infinity) : this.readChunk(Infinity)) !== null) { /* dropped */ }
     } catch {
       // The connection has ended, as intended.
     } finally {
@@ -527,15 +529,13 @@ export class Connection implements Disposable, AsyncDisposable {
   #enqueue(bytes: Uint8Array): WriteQueue {
     const waiting = this.#waiting ??= { chunks: [], length: 0, written: Promise.withResolvers() };
     waiting.length += bytes.length;
-    if (waiting.length > this.#maxQueue) {
-      this.#overflow(waiting.length);
-    }
+    if (waiting.length > this.#maxQueue) this.#overflow(waiting.length);
     waiting.chunks.push(bytes);
     return waiting;
   }
 
   #overflow(length: number): void {
-    const bytes = `${plural(length, "byte")} wait to be written, ${this.#maxQueue} may (maxQueue)`;
+    const bytes = `${plural(length, "byte")} wait to be written, more than maxQueue (${this.#maxQueue})`;
     if (this.#watchdog.stalled >= STALLED) this.close("too slow", `The peer does not read: ${bytes}`);
     else this.close("failed", `The program did not await write(): ${bytes}`);
   }

@@ -44,7 +44,11 @@ Deno.test("writes that nobody awaits are limited while the peer does not read", 
   const connection = new Connection(stubSocket({ write: (_, closed) => closed }), { maxQueue: 1000 });
   const writes = [1, 400, 400, 201].map((length) => connection.write(new Uint8Array(length)));
   for (const write of writes) {
-    const error = await assertRejects(() => write, ConnectionError, "1001 bytes wait to be written, 1000 may");
+    const error = await assertRejects(
+      () => write,
+      ConnectionError,
+      "1001 bytes wait to be written, more than maxQueue (1000)",
+    );
     assertEquals(error.reason, "failed");
   }
   await assertRejects(() => connection.write(new Uint8Array(1)), ConnectionError, "1001 bytes");
@@ -70,7 +74,7 @@ Deno.test("a program that sends 10,000 messages without waiting learns that it d
 
 Deno.test("a peer that stops reading is slow, also when the program does not await its writes", async () => {
   await using server = fakeServer((_, held) => held);
-  using connection = await connectTcp({ port: server.port, writeTimeout: 4000, maxQueue: 1000 });
+  using connection = await connectTcp({ port: server.port, writeTimeout: 6000, maxQueue: 500 });
   const stuck = assertRejects(() => connection.write(new Uint8Array(50_000_000)), ConnectionError);
   await until(() => {
     if (connection.reason === undefined) connection.write(Uint8Array.of(1)).catch(() => {});
@@ -79,7 +83,7 @@ Deno.test("a peer that stops reading is slow, also when the program does not awa
   const { reason, message } = await stuck;
   assertEquals([reason, message], [
     "too slow",
-    "The peer does not read: 1001 bytes wait to be written, 1000 may (maxQueue)",
+    "The peer does not read: 501 bytes wait to be written, more than maxQueue (500)",
   ]);
 });
 
@@ -292,4 +296,17 @@ Deno.test("messages as long as the first buffer make it grow once, and never shr
     }
   }
   assertEquals([...buffers].map(({ byteLength }) => byteLength), [1024, 4096]);
+});
+
+Deno.test("a read that is pending when the connection finishes gets its own bytes", async () => {
+  await using server = oneConnection();
+  using peer = await RawPeer.connect(server.port);
+  const connection = await server.connection;
+  const reading = connection.readChunk();
+  const finishing = connection.finish();
+  await peer.send("a".repeat(1024));
+  await peer.send("b".repeat(1024));
+  await peer.end();
+  assertEquals(textOf((await reading)!), "a".repeat(1024));
+  await finishing;
 });

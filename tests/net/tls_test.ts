@@ -447,3 +447,16 @@ Deno.test("clients that send all the time over TLS do not starve the others", as
     await greedy.status;
   }
 });
+
+Deno.test("a read over TLS that is pending when the connection finishes ends", async () => {
+  const { ca, certificate: cert, key } = await makeCertificates();
+  await using server = serveTcp({ tls: { cert, key } }, async (connection) => {
+    await connection.readChunk();
+  });
+  let reading;
+  {
+    await using connection = await connectTcp({ port: server.addr.port, tls: { caCerts: [ca] } });
+    reading = connection.readChunk();
+  }
+  assertEquals(await within(reading, "the end of the read"), null);
+});
