@@ -84,7 +84,6 @@ export async function runClient<Table extends Options = Record<never, never>>(
       tls: tlsCa === "" ? tls : { caCerts: [await readPem("--tls-ca", tlsCa)] },
       connectTimeout: timeout,
       handshakeTimeout: timeout,
-      firstMessageTimeout: timeout,
       idleTimeout: timeout,
       messageTimeout: timeout,
       writeTimeout: timeout,

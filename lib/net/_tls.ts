@@ -61,26 +61,52 @@ function readPem<Value>(what: string, read: () => Value): Value {
   }
 }
 
+/** The hosts that clients connected to: names of servers, unless they are given. */
+export const hosts: WeakMap<Socket, string> = new WeakMap();
+
+/** Contexts of certificates that were used to upgrade a connection. Parsing them takes a millisecond. */
+const contexts = new WeakMap<Certificate, SecureContext>();
+
+/**
+ * Prepares TLS on an open connection: as the server with a certificate, otherwise as the client.
+ *
+ * @throws {RangeError} If a certificate or the key cannot be used.
+ */
+export function encryption(options: Certificate | Trust): (socket: Socket) => Socket {
+  if (!("cert" in options)) return encryptClient(options);
+  const context = contexts.get(options) ?? serverContext(options);
+  contexts.set(options, context);
+  return (socket) => encryptServer(socket, context);
+}
+
 /** Encrypts an open connection as the server. */
-export function encryptServer(socket: Deno.Conn, secureContext: SecureContext): Socket {
+export function encryptServer(socket: Socket, secureContext: SecureContext): Socket {
   const options = { isServer: true, secureContext, allowHalfOpen: true };
   const { TLSSocket } = process.getBuiltinModule("node:tls");
   // Accepts any duplex stream, although the types ask for a socket.
   return new TlsSocket(socket, (plain) => new TLSSocket(plain as never, options), "secure");
 }
 
-/** Encrypts an open connection as the client. */
-export function encryptClient(socket: Deno.Conn, serverName: string, ca: string[] | undefined): Socket {
-  const { connect } = process.getBuiltinModule("node:tls");
-  const { isIP } = process.getBuiltinModule("node:net");
-  const options = {
-    host: serverName,
-    // Server name indication is for names only, not for addresses (RFC 6066, 3).
-    servername: isIP(serverName) === 0 ? serverName : "",
-    allowHalfOpen: true,
-    ...(ca === undefined ? {} : { ca }),
+/**
+ * Prepares TLS as the client.
+ *
+ * @throws {RangeError} If a certificate cannot be parsed. The runtime ignores such and would then trust no server.
+ */
+export function encryptClient({ caCerts: ca, serverName }: Trust): (socket: Socket) => Socket {
+  for (const pem of ca ?? []) checkCertificate(pem);
+  return (socket) => {
+    const { connect } = process.getBuiltinModule("node:tls");
+    const { isIP } = process.getBuiltinModule("node:net");
+    const host = serverName ?? hosts.get(socket) ?? "localhost";
+    const options = {
+      host,
+      // Server name indication is for names only, not for addresses (RFC 6066, 3).
+      servername: isIP(host) === 0 ? host : "",
+      allowHalfOpen: true,
+      ...(ca === undefined ? {} : { ca }),
+    };
+    return new TlsSocket(socket, (plain) => connect({ ...options, socket: plain } as never), "secureConnect");
   };
-  return new TlsSocket(socket, (plain) => connect({ ...options, socket: plain } as never), "secureConnect");
 }
 
 /**
@@ -96,8 +122,8 @@ class TlsSocket implements Socket {
   #rest: Uint8Array = new Uint8Array();
   #ended = false;
   #error: Error | undefined;
-  /** Wakes the pending read. */
-  #wake: () => void = () => {};
+  /** Resolves when the pending reads may go on. */
+  #waking: PromiseWithResolvers<void> | undefined;
   /** Resumes reading from the socket. */
   #readOn: () => void = () => {};
 
@@ -131,7 +157,7 @@ class TlsSocket implements Socket {
       if (chunk !== null) this.#rest = chunk;
       else if (this.#ended) return null;
       else if (this.#error !== undefined) throw this.#error;
-      else await new Promise<void>((resolve) => this.#wake = resolve);
+      else await (this.#waking ??= Promise.withResolvers()).promise;
     }
     const length = Math.min(this.#rest.length, buffer.length);
     buffer.set(this.#rest.subarray(0, length));
@@ -201,6 +227,11 @@ class TlsSocket implements Socket {
     const buffer = new Uint8Array(READ_SIZE);
     const length = await this.#socket.read(buffer);
     return length === null ? null : buffer.subarray(0, length);
+  }
+
+  #wake(): void {
+    this.#waking?.resolve();
+    this.#waking = undefined;
   }
 
   #fail(error: Error): void {

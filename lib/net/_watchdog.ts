@@ -49,6 +49,12 @@ export class Watchdog {
     this.#write.timeout = Infinity;
   }
 
+  /** Time since a check first saw the pending write, in milliseconds: the peer has read nothing for at least as long. */
+  get stalled(): number {
+    const { timeout, by } = this.#write;
+    return timeout === Infinity || by === undefined ? 0 : performance.now() - (by - timeout);
+  }
+
   stop(): void {
     this.#leave();
     this.#step = -Infinity;

@@ -2,8 +2,8 @@ import type { Log } from "../log/log.ts";
 import { formatAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionError, toConnectionError } from "./errors.ts";
-import type { ConnectionOptions } from "./limits.ts";
-import { checkCertificate, encryptClient, type Trust } from "./_tls.ts";
+import { clientLimitsOf, type ConnectionOptions } from "./limits.ts";
+import { encryptClient, hosts, type Socket, type Trust } from "./_tls.ts";
 import { after } from "./timer.ts";
 
 /** Options of {@linkcode connectTcp}. */
@@ -26,7 +26,7 @@ export interface ConnectTcpOptions extends ConnectionOptions {
    * @default {10000}
    */
   connectTimeout?: number;
-  /** Aborts connecting, or closes the connection. */
+  /** Aborts connecting, or closes the connection. The signal's reason is then the error's cause. */
   signal?: AbortSignal;
   /** Logs the local address at level info, and each read and write at debug. */
   log?: Log;
@@ -54,12 +54,12 @@ export interface ConnectTcpOptions extends ConnectionOptions {
  * ```
  */
 export async function connectTcp(options: ConnectTcpOptions): Promise<Connection> {
-  const { signal } = options;
-  checkTrust(options);
-  const connection = take(await open(options), options);
+  const { signal, tls } = options;
+  const encrypt = tls ? encryptClient(typeof tls === "object" ? tls : {}) : (socket: Socket) => socket;
+  const connection = take(await open(options), encrypt, options);
   options.log?.info("Connected to {peer} from {local}", { peer: connection.remote, local: connection.local });
   if (signal !== undefined) {
-    const close = () => connection.close("shutdown", "Interrupted");
+    const close = () => connection.close("shutdown", "Interrupted", signal.reason);
     if (signal.aborted) close();
     signal.addEventListener("abort", close);
     connection.signal.addEventListener("abort", () => signal.removeEventListener("abort", close));
@@ -99,21 +99,11 @@ async function open(options: ConnectTcpOptions): Promise<Deno.Conn> {
   }
 }
 
-function trustOf({ tls }: ConnectTcpOptions): Trust {
-  return typeof tls === "object" ? tls : {};
-}
-
-/** Checks the certificates. The runtime ignores invalid ones and would then trust no server. */
-function checkTrust(options: ConnectTcpOptions): void {
-  for (const pem of trustOf(options).caCerts ?? []) checkCertificate(pem);
-}
-
 /** Wraps the socket. A connection that is reset immediately counts as ended, not as refused. */
-function take(socket: Deno.Conn, options: ConnectTcpOptions): Connection {
+function take(socket: Deno.Conn, encrypt: (socket: Socket) => Socket, options: ConnectTcpOptions): Connection {
   try {
-    if (!options.tls) return new Connection(socket, options, undefined, options.log);
-    const { caCerts, serverName = options.hostname ?? "127.0.0.1" } = trustOf(options);
-    return new Connection(encryptClient(socket, serverName, caCerts), options, undefined, options.log);
+    hosts.set(socket, options.hostname ?? "127.0.0.1");
+    return new Connection(encrypt(socket), clientLimitsOf(options), undefined, options.log);
   } catch (error) {
     socket.close();
     throw error instanceof RangeError ? error : toConnectionError(error);

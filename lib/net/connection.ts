@@ -4,7 +4,7 @@ import { plural } from "../log/plural.ts";
 import { formatAddress } from "./address.ts";
 import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError } from "./errors.ts";
 import { type ConnectionOptions, type Deadlines, type Limits, limitsOf } from "./limits.ts";
-import type { Socket } from "./_tls.ts";
+import { type Certificate, encryption, type Socket, type Trust } from "./_tls.ts";
 import { LoopShare } from "./_loop.ts";
 import { after } from "./timer.ts";
 import { Watchdog } from "./_watchdog.ts";
@@ -21,6 +21,8 @@ const SMALL_READS = 64;
 /** Time that one read or write takes, and each of its bytes, in milliseconds: an upper bound, as measured. */
 const CALL_COST = 0.01;
 const BYTE_COST = 1e-6;
+/** Time that a write takes at least while the peer does not read, in milliseconds. */
+const STALLED = 100;
 const NOTHING: Uint8Array = new Uint8Array();
 
 /**
@@ -40,11 +42,14 @@ interface WriteQueue {
  * Either side of a connection over TCP, TLS or a Unix socket. Reads and writes have deadlines, concurrent writes never
  * interleave, and the connection ends for exactly one reason.
  */
-export class Connection implements Disposable {
+export class Connection implements Disposable, AsyncDisposable {
   /** The deadlines in force, in milliseconds. */
   readonly deadlines: Readonly<Required<Deadlines>>;
 
-  readonly #socket: Socket;
+  /** The reader on top of this connection, such as a `Framed`, if it may have read more than it has delivered. */
+  reader: { readonly hasUnread: boolean } | undefined;
+
+  #socket: Socket;
   readonly #maxQueue: number;
   #remote: string | undefined;
   readonly #log: Log | undefined;
@@ -56,6 +61,8 @@ export class Connection implements Disposable {
   #chunk = NOTHING;
   #smallReads = 0;
   #reading = false;
+  /** When the time for the first message began; `undefined` if it begins with the read. */
+  #began: number | undefined;
   /** Whether the pending read waits for the rest of a message. */
   #inMessage = false;
   #readTimeout = 0;
@@ -69,6 +76,7 @@ export class Connection implements Disposable {
 
   #reason: CloseReason | undefined;
   #words = "";
+  #cause: unknown;
   /** Why the connection ended. Created on first use, since an error captures a stack trace. */
   #error: ConnectionError | undefined;
   /** Set while lingering. Errors of the peer no longer change the reason then. */
@@ -78,6 +86,8 @@ export class Connection implements Disposable {
   #draining = false;
   /** Number of things under way that a drain waits for. */
   #work = 1;
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
 
   /**
    * Takes over a socket.
@@ -95,6 +105,7 @@ export class Connection implements Disposable {
     this.#log = log?.isEnabledFor("debug") ? log : undefined;
     this.deadlines = limits;
     this.#maxQueue = limits.maxQueue;
+    if (!limits.firstFromRead) this.#began = performance.now();
     // Nagle's algorithm delays a small write until the previous one is acknowledged: up to 405 times slower.
     socket.setNoDelay?.(true);
     this.share = new LoopShare(); // Last: a constructor that throws must not leave a share open.
@@ -146,6 +157,7 @@ export class Connection implements Disposable {
     const cancel = after(handshakeTimeout, () => this.close("too slow", late));
     try {
       await this.#socket.handshake();
+      if (this.#began !== undefined) this.#began = performance.now();
     } catch (error) {
       if (this.#reason === undefined) this.#end(toHandshakeError(error));
       throw this.#asError();
@@ -155,7 +167,35 @@ export class Connection implements Disposable {
   }
 
   /**
-   * Reads at least one byte into a buffer.
+   * Changes to TLS in mid-stream (STARTTLS), after both sides have agreed to in the clear. Writes what waits in the clear,
+   * then completes the handshake within `handshakeTimeout`. Afterwards every read and write is encrypted.
+   *
+   * Bytes that somebody on the path puts behind the agreement must not pass for encrypted ones (CVE-2011-0411). If they
+   * have not been read, the handshake fails. If the connection's {@linkcode Connection.reader} holds any, the connection
+   * ends as malformed. Drop those in your own buffers.
+   *
+   * @param options The server's certificate; parsed once, if every call passes the same object. On the client: how to
+   * verify the server's certificate, by default as the one of the host connected to.
+   * @throws {ConnectionError} If the handshake fails, or the peer sent more in the clear. The connection has then ended.
+   * @throws {RangeError} If the certificate or the key cannot be used. Nothing has been changed.
+   * @throws {TypeError} If a read is pending or the connection is already encrypted. Nothing has been changed.
+   */
+  async upgradeTls(options: Certificate | Trust = {}): Promise<void> {
+    const encrypt = encryption(options);
+    while (this.#writeWaiting() !== undefined) await this.#writing;
+    if (this.#reason !== undefined || this.#closingWrite !== undefined) throw this.#writeClosed();
+    if (this.#socket.handshake !== undefined) throw new TypeError("Cannot encrypt a connection that is encrypted");
+    if (this.#reading) throw new TypeError("Cannot encrypt a connection while a read is pending");
+    if (this.reader?.hasUnread) {
+      this.close("malformed", "The peer sent more in the clear before it began TLS");
+      throw this.#asError();
+    }
+    this.#socket = encrypt(this.#socket);
+    await this.handshake();
+  }
+
+  /**
+   * Reads at least one byte into a buffer. A read whose time runs out ends the connection.
    *
    * @param buffer The buffer.
    * @param wait What the read waits for, or the time to wait in milliseconds.
@@ -208,7 +248,7 @@ export class Connection implements Disposable {
    * @param bytes The bytes. Do not change them before the promise resolves.
    * @returns Resolves when the operating system has taken the bytes.
    * @throws {ConnectionError} If the connection ended, the peer read nothing within `writeTimeout`, or more than
-   * `maxQueue` bytes would wait.
+   * `maxQueue` bytes would wait, which ends the connection.
    */
   write(bytes: Uint8Array): Promise<void> {
     if (this.#reason !== undefined || this.#closingWrite !== undefined) return Promise.reject(this.#writeClosed());
@@ -236,6 +276,58 @@ export class Connection implements Disposable {
   /** Number of bytes that wait to be written. */
   get queued(): number {
     return this.#unwritten.length + (this.#waiting?.length ?? 0);
+  }
+
+  /**
+   * Waits until nothing waits to be written.
+   *
+   * @returns Resolves when the operating system has taken all bytes.
+   * @throws {ConnectionError} If the connection has ended.
+   */
+  async drained(): Promise<void> {
+    while (this.#writeWaiting() !== undefined) await this.#writing;
+    if (this.#reason !== undefined) throw this.#asError();
+  }
+
+  /**
+   * What the peer sends, as a Web Stream. It reads only when asked, so a slow reader slows the peer down, and bytes not
+   * yet read can still be read with {@linkcode Connection.readChunk}. Slower than that; deadlines are the same.
+   *
+   * The stream ends when the peer ends its side, and errors if the connection ends in another way. Cancelling it, as
+   * leaving a loop over it does, only stops reading: what a pending read receives is dropped, the connection stays open.
+   */
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#readable ??= new ReadableStream({
+      pull: async (controller) => {
+        const chunk = await this.readChunk();
+        if (chunk === null) controller.close();
+        else controller.enqueue(chunk.slice());
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  /**
+   * Writes to the peer, as a Web Stream. Each write ends when the operating system has taken the bytes.
+   *
+   * Closing the stream half-closes: the peer can still send. Aborting it closes the connection at once as `shutdown`, since
+   * bytes may be missing; the reason of the abort is the error's cause. It errors when the connection ends.
+   */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= new WritableStream({
+      start: (controller) => {
+        const { signal } = this;
+        const end = () => {
+          if (!controller.signal.aborted) controller.error(signal.reason);
+        };
+        if (signal.aborted) return end();
+        signal.addEventListener("abort", end);
+        // The sink's abort() would be called only after the write under way.
+        const abort = () => this.close("shutdown", "The writable stream was aborted", controller.signal.reason);
+        controller.signal.addEventListener("abort", abort);
+      },
+      write: (chunk) => this.write(chunk),
+      close: () => this.closeWrite(),
+    });
   }
 
   /** Half-closes: ends this side once everything is written. The peer can still send. The second call does nothing. */
@@ -267,9 +359,7 @@ export class Connection implements Disposable {
    * @throws {ConnectionError} If not everything could be written.
    */
   async flush(): Promise<void> {
-    if (!this.#peerEnded) return await this.closeWrite();
-    while (this.#writeWaiting() !== undefined) await this.#writing;
-    if (this.#reason !== undefined) throw this.#asError();
+    await (this.#peerEnded ? this.drained() : this.closeWrite());
   }
 
   /**
@@ -286,7 +376,9 @@ export class Connection implements Disposable {
     try {
       await this.closeWrite();
       this.#finishing = reason;
-      while (await this.readChunk(Infinity) !== null) { /* dropped */ }
+      // A pending read fills the connection's buffer.
+      const buffer = this.#reading ? new Uint8Array(this.#buffer.length) : undefined;
+      while (await (buffer ? this.read(buffer, Infinity) : this.readChunk(Infinity)) !== null) { /* dropped */ }
     } catch {
       // The connection has ended, as intended.
     } finally {
@@ -300,14 +392,25 @@ export class Connection implements Disposable {
    *
    * @param reason Why the connection ends.
    * @param message Message of the error that pending reads and writes throw.
+   * @param cause Cause of that error.
    */
-  close(reason: CloseReason = "finished", message: string = "The connection is closed"): void {
-    this.#end({ reason, message });
+  close(reason: CloseReason = "finished", message: string = "The connection is closed", cause?: unknown): void {
+    this.#end({ reason, message, cause });
   }
 
   /** Closes the connection at once. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /**
+   * Closes the connection once everything written has arrived, as {@linkcode Connection.finish} does.
+   *
+   * @throws {ConnectionError} If bytes that waited could not be written.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#reason === undefined) await this.drained();
+    await this.finish();
   }
 
   // Callbacks shared by all reads and writes of the connection, instead of an async function with its state for each.
@@ -344,14 +447,15 @@ export class Connection implements Disposable {
     this.#reading = true;
     this.#inMessage = typeof wait === "object";
     this.#readTimeout = this.#timeoutOf(wait);
-    this.#watchdog.reading(this.#readTimeout);
+    const began = typeof wait === "object" ? wait.messageBegan : wait === "first message" ? this.#began : undefined;
+    const passed = began === undefined ? 0 : performance.now() - began;
+    this.#watchdog.reading(Math.max(0, this.#readTimeout - passed));
   }
 
   #timeoutOf(wait: ReadWait | number): number {
     if (typeof wait === "number") return wait;
-    const { firstMessageTimeout, idleTimeout, messageTimeout } = this.deadlines;
-    if (typeof wait === "object") return Math.max(0, wait.messageBegan + messageTimeout - performance.now());
-    return wait === "idle" ? idleTimeout : firstMessageTimeout;
+    if (typeof wait === "object") return this.deadlines.messageTimeout;
+    return wait === "idle" ? this.deadlines.idleTimeout : this.deadlines.firstMessageTimeout;
   }
 
   #endRead(): void {
@@ -386,13 +490,13 @@ export class Connection implements Disposable {
   }
 
   #write(bytes: Uint8Array): Promise<void> {
+    this.#unwritten = bytes; // At once, so that bytes which wait for a turn of the loop count as queued.
     const turn = this.share.request();
     return turn === undefined ? this.#writeNow(bytes) : this.#writeAfter(turn, bytes);
   }
 
   #writeNow(bytes: Uint8Array): Promise<void> {
     this.#watchdog.writing(this.deadlines.writeTimeout);
-    this.#unwritten = bytes;
     return this.#socket.write(bytes).then(this.#written, this.#writeFailed);
   }
 
@@ -425,11 +529,15 @@ export class Connection implements Disposable {
   #enqueue(bytes: Uint8Array): WriteQueue {
     const waiting = this.#waiting ??= { chunks: [], length: 0, written: Promise.withResolvers() };
     waiting.length += bytes.length;
-    if (waiting.length > this.#maxQueue) {
-      this.close("too slow", `More than ${this.#maxQueue} bytes wait for the peer to read`);
-    }
+    if (waiting.length > this.#maxQueue) this.#overflow(waiting.length);
     waiting.chunks.push(bytes);
     return waiting;
+  }
+
+  #overflow(length: number): void {
+    const bytes = `${plural(length, "byte")} wait to be written, more than maxQueue (${this.#maxQueue})`;
+    if (this.#watchdog.stalled >= STALLED) this.close("too slow", `The peer does not read: ${bytes}`);
+    else this.close("failed", `The program did not await write(): ${bytes}`);
   }
 
   /** Writes what waits, unless a write is under way; returns the write under way. */
@@ -480,11 +588,12 @@ export class Connection implements Disposable {
     return this.#asError();
   }
 
-  #end(end: ConnectionError | { reason: CloseReason; message: string }): void {
+  #end(end: Pick<ConnectionError, "reason" | "message" | "cause">): void {
     if (this.#reason !== undefined) return;
     if (this.#finishing !== undefined) end = { reason: this.#finishing, message: "The connection is closed" };
     this.#reason = end.reason;
     this.#words = end.message;
+    this.#cause = end.cause;
     if (end instanceof ConnectionError) this.#error = end;
     this.#watchdog.stop();
     this.share.close();
@@ -494,6 +603,10 @@ export class Connection implements Disposable {
   }
 
   #asError(): ConnectionError {
-    return this.#error ??= new ConnectionError(this.#reason!, this.#words);
+    return this.#error ??= new ConnectionError(
+      this.#reason!,
+      this.#words,
+      this.#cause === undefined ? undefined : { cause: this.#cause },
+    );
   }
 }

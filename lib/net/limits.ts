@@ -7,7 +7,10 @@ export interface Deadlines {
    */
   handshakeTimeout?: number;
   /**
-   * Time until the first message begins.
+   * Time from the connection's beginning, or the end of its TLS handshake, until the first message begins.
+   *
+   * `connectTcp` has no such deadline unless it is given: the first message then waits like later ones if `idleTimeout` is
+   * given, and without a deadline otherwise.
    *
    * @default {10000}
    */
@@ -76,7 +79,8 @@ export function deadlinesOf(given: Deadlines): Required<Deadlines> {
 /** Options of a connection: its deadlines, and the limit of its write queue. */
 export interface ConnectionOptions extends Deadlines {
   /**
-   * Maximum number of bytes that wait to be written. A program that awaits each write never reaches it.
+   * Maximum number of bytes that wait to be written. A program that awaits each write never reaches it. Beyond it the
+   * connection ends: as `too slow` if the peer has stopped reading, otherwise as `failed`.
    *
    * @default {16777216}
    */
@@ -84,7 +88,10 @@ export interface ConnectionOptions extends Deadlines {
 }
 
 /** Checked limits of a connection. */
-export type Limits = Readonly<Required<Deadlines & { maxQueue: number }>>;
+export type Limits = Readonly<Required<Deadlines & { maxQueue: number }>> & {
+  /** Whether `firstMessageTimeout` counts from the first read instead of the connection's beginning. */
+  readonly firstFromRead: boolean;
+};
 
 const checked = new WeakSet<Limits>();
 
@@ -97,9 +104,26 @@ const checked = new WeakSet<Limits>();
  */
 export function limitsOf(given: ConnectionOptions | Limits): Limits {
   if (checked.has(given as Limits)) return given as Limits;
-  const limits = { ...deadlinesOf(given), maxQueue: checkLimit("maxQueue", given.maxQueue ?? DEFAULT_MAX_QUEUE) };
+  const maxQueue = checkLimit("maxQueue", given.maxQueue ?? DEFAULT_MAX_QUEUE);
+  const limits = { ...deadlinesOf(given), maxQueue, firstFromRead: false };
   checked.add(limits);
   return limits;
+}
+
+/**
+ * Does the same for a client, whose first message has a deadline only if asked for.
+ *
+ * @param given Some of the limits.
+ * @returns All limits.
+ * @throws {RangeError} If one is out of range.
+ */
+export function clientLimitsOf(given: ConnectionOptions): Limits {
+  const { firstMessageTimeout, idleTimeout } = given;
+  if (firstMessageTimeout !== undefined) return limitsOf(given);
+  const limits = limitsOf({ ...given, firstMessageTimeout: idleTimeout ?? Infinity });
+  const forClient = { ...limits, firstFromRead: true };
+  checked.add(forClient);
+  return forClient;
 }
 
 /** Default of `maxConnections`. */

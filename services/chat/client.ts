@@ -20,7 +20,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
   if (expected !== undefined) throw new UsageError(`Expected ${expected}, got "${name}"`);
 
   // The other members may stay silent, so the wait for a message has no timeout.
-  using connection = await connectTcp({ ...target, firstMessageTimeout: Infinity, idleTimeout: Infinity });
+  using connection = await connectTcp({ ...target, idleTimeout: Infinity });
   const messages = framed(connection, framing());
   await messages.send(name);
   conversation.prompt = `${name} > `;

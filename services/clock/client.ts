@@ -10,9 +10,9 @@ const options = {
   }),
 };
 
-async function main({ values: { count }, target, requests }: ClientRun<typeof options>): Promise<void> {
+async function main({ values: { count }, target, timeout, requests }: ClientRun<typeof options>): Promise<void> {
   // The interval is the server's choice, so the wait for a tick has no timeout; the rest of a tick has one.
-  using connection = await connectTcp({ ...target, idleTimeout: Infinity });
+  using connection = await connectTcp({ ...target, firstMessageTimeout: timeout, idleTimeout: Infinity });
   const messages = framed(connection, framing);
   try {
     let received = 0;

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ConnectionError, connectTcp, serveTcp } from "@wirebench/wirebench/net";
-import { within } from "../harness.ts";
+import { ConnectionError, type ConnectionOptions, connectTcp, serveTcp } from "@wirebench/wirebench/net";
+import { fakeServer, until, within } from "../harness.ts";
 import { oneConnection } from "./_one_connection.ts";
 
 Deno.test("connectTcp() gives up at its timeout, and when its signal aborts", async () => {
@@ -31,8 +31,42 @@ Deno.test("a connection closes when its signal aborts", async () => {
   const controller = new AbortController();
   using connection = await connectTcp({ port: server.port, signal: controller.signal });
   const reading = assertRejects(() => connection.readChunk(), ConnectionError, "Interrupted");
-  controller.abort();
-  assertEquals((await reading).reason, "shutdown");
+  const why = new Error("the user pressed a button");
+  controller.abort(why);
+  const { reason, cause } = await reading;
+  assertEquals([reason, cause], ["shutdown", why]);
+});
+
+Deno.test("a client waits for the first message as long as it likes, unless it asks for a deadline", async () => {
+  await using server = fakeServer((_, held) => held);
+  const { port } = server;
+  const first = async (options: ConnectionOptions) => {
+    using connection = await connectTcp({ port, ...options });
+    return connection.deadlines.firstMessageTimeout;
+  };
+  assertEquals([await first({}), await first({ firstMessageTimeout: 50 }), await first({ idleTimeout: 60 })], [
+    Infinity,
+    50,
+    60,
+  ]);
+});
+
+Deno.test("the idleTimeout of a client counts from the read also for the first message", async () => {
+  await using server = fakeServer(async (peer) => {
+    await peer.receive(3);
+    await peer.send("You");
+    await peer.receive(3);
+  });
+  const { now } = performance;
+  performance.now = () => now.call(performance) - 60_000;
+  const connecting = connectTcp({ port: server.port, idleTimeout: 60_000 });
+  using connection = await connecting.finally(() => performance.now = now);
+  const reading = connection.readChunk("first message");
+  // Long after the deadline would have passed if it counted from the beginning.
+  const began = performance.now();
+  await until(() => performance.now() - began > 100, "the deadline to pass");
+  await connection.write(new TextEncoder().encode("Hey"));
+  assertEquals((await reading)?.length, 3);
 });
 
 Deno.test("connectTcp() closes a connection that is made while its signal aborts", async () => {

@@ -1,5 +1,16 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { ConnectionError, connectTcp, serveTcp } from "@wirebench/wirebench/net";
+import { delimited, text } from "@wirebench/wirebench/framing";
+import {
+  type Certificate,
+  type Connection,
+  ConnectionError,
+  connectTcp,
+  framed,
+  serveTcp,
+  type ServeTcpOptions,
+  type TcpServer,
+  type Trust,
+} from "@wirebench/wirebench/net";
 import net from "node:net";
 import { makeCertificates } from "../../scripts/tools/certs/make.ts";
 import {
@@ -204,6 +215,194 @@ Deno.test("undecryptable bytes end a connection as malformed, and a reset as res
   }
 });
 
+/** A server that begins TLS when it has read STARTTLS, and then echoes. */
+function startTlsServer(certificate: Certificate, options: ServeTcpOptions = {}): TcpServer {
+  return serveTcp(options, async (connection) => {
+    const request = new Uint8Array("STARTTLS\n".length);
+    await connection.read(request);
+    assertEquals(textOf(request), "STARTTLS\n");
+    connection.queue(bytes("go ahead\n"));
+    await connection.upgradeTls(certificate);
+    for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);
+  });
+}
+
+/** Asks for TLS in the clear. */
+async function startTls(port: number): Promise<Connection> {
+  const connection = await connectTcp({ hostname: "localhost", port });
+  await connection.write(bytes("STARTTLS\n"));
+  assertEquals(textOf((await connection.readChunk())!), "go ahead\n");
+  return connection;
+}
+
+Deno.test("upgradeTls() encrypts both sides of an open connection, and verifies the certificate", async () => {
+  const { ca, certificate: cert, key } = await makeCertificates();
+  await using server = startTlsServer({ cert, key });
+  const { port } = server.addr;
+  await using connection = await startTls(port);
+  await connection.upgradeTls({ caCerts: [ca] });
+  await connection.write(bytes("secret"));
+  assertEquals(textOf((await connection.readChunk())!), "secret");
+  await assertRejects(() => connection.upgradeTls(), TypeError, "Cannot encrypt a connection that is encrypted");
+
+  const cases: [options: Trust, message: string][] = [
+    [{}, "none of the certificate authorities trusted here"],
+    [{ caCerts: [ca], serverName: "example.com" }, "altnames"],
+  ];
+  for (const [options, message] of cases) {
+    using distrustful = await startTls(port);
+    const error = await assertRejects(() => distrustful.upgradeTls(options), ConnectionError, message);
+    assertEquals([error.reason, distrustful.reason], ["handshake failed", "handshake failed"]);
+  }
+  await using usable = await startTls(port);
+  await assertRejects(() => usable.upgradeTls({ caCerts: ["none"] }), RangeError, "Cannot use");
+  await assertRejects(() => usable.upgradeTls({ cert, key: "none" }), RangeError, "Cannot use");
+  await usable.upgradeTls({ caCerts: [ca] });
+});
+
+Deno.test("upgradeTls() writes in the clear what waits, refuses while a read is pending, and has a deadline", async () => {
+  const { certificate: cert, key } = await makeCertificates();
+  const upgraded = Promise.withResolvers<unknown>();
+  await using server = serveTcp({ handshakeTimeout: 200 }, async (connection) => {
+    const reading = connection.readChunk();
+    await assertRejects(() => connection.upgradeTls({ cert, key }), TypeError, "while a read is pending");
+    await connection.write(bytes("not yet "));
+    await reading;
+    const writing = connection.write(new Uint8Array(1_000_000));
+    connection.queue(bytes("go ahead"));
+    await connection.upgradeTls({ cert, key }).catch(upgraded.resolve);
+    await writing;
+  });
+  using silent = await RawPeer.connect(server.addr.port);
+  assertEquals(await silent.receive(8), "not yet ");
+  await silent.send("STARTTLS\n");
+  assert((await silent.receiveAll()).endsWith("go ahead"));
+  const error = await within(upgraded.promise, "the deadline");
+  assertEquals(String(error), "ConnectionError: The TLS handshake did not end within 0.2 s");
+  assertEquals((error as ConnectionError).reason, "too slow");
+});
+
+Deno.test("bytes sent in the clear behind the request for TLS never pass for encrypted ones", async () => {
+  const { ca, certificate: cert, key } = await makeCertificates();
+  // Unread in the system's buffer: they are no TLS record.
+  await using server = startTlsServer({ cert, key });
+  using injecting = await RawPeer.connect(server.addr.port);
+  await injecting.send("STARTTLS\nRCPT TO:<attacker>\n");
+  const answer = await injecting.receiveAll();
+  assertMatch(answer, /^go ahead\n/);
+  assert(!answer.includes("RCPT"));
+  await until(() => server.closed.get("handshake failed") === 1, () => JSON.stringify([...server.closed]));
+
+  // Read by a reader on top of the connection, and not delivered yet.
+  await using reading = serveTcp({}, async (connection) => {
+    const chunk = (await connection.readChunk())!;
+    connection.reader = { hasUnread: chunk.length > "STARTTLS\n".length };
+    connection.queue(bytes("go ahead\n"));
+    await connection.upgradeTls({ cert, key });
+  });
+  using early = await RawPeer.connect(reading.addr.port);
+  await early.send("STARTTLS\nRCPT TO:<attacker>\n");
+  assertEquals(await early.receiveAll(), "go ahead\n");
+  await until(() => reading.closed.get("malformed") === 1, () => JSON.stringify([...reading.closed]));
+  using patient = await startTls(reading.addr.port);
+  await patient.upgradeTls({ caCerts: [ca] });
+
+  // The same for a client that somebody on the path answers in the clear.
+  await using impostor = fakeServer(async (peer) => {
+    await peer.receive(9);
+    await peer.send("go ahead\n250 a forged answer\n");
+    await peer.receiveAll();
+  });
+  using deceived = await connectTcp({ port: impostor.port });
+  await deceived.write(bytes("STARTTLS\n"));
+  assertEquals(await deceived.read(new Uint8Array(9)), 9);
+  await assertRejects(() => deceived.upgradeTls({ caCerts: [ca] }), ConnectionError, "what the peer sent is not TLS");
+});
+
+/** A mail server, as far as clients need one to begin TLS. */
+function mailServer(certificate: Certificate): TcpServer {
+  return serveTcp({}, async (connection) => {
+    const crlf = text(delimited("\r\n"));
+    const clear = framed(connection, crlf);
+    await clear.send("220 here");
+    assertMatch((await clear.receive())!, /^EHLO /i);
+    await clear.sendAll(["250-here", "250 STARTTLS"]);
+    assertEquals(await clear.receive(), "STARTTLS");
+    await clear.send("220 go ahead");
+    await connection.upgradeTls(certificate);
+    const secret = framed(connection, crlf);
+    for await (const line of secret) await secret.send(line === "QUIT" ? "221 bye" : `250 ${line}`);
+  });
+}
+
+Deno.test({
+  name: "Python's smtplib and openssl s_client -starttls upgrade a connection, and Python's ssl is upgraded to" +
+    (hasTls ? "" : " (ignored: no openssl s_client, or no python3 with TLS 1.3 here)"),
+  ignore: !hasTls,
+  async fn() {
+    using folder = temporaryFolder();
+    const { ca, cert, key, serverArgs: [, certFile, , keyFile], clientArgs: [, caFile] } = await certificatesIn(
+      folder.path,
+    );
+    await using server = mailServer({ cert, key });
+    const { port } = server.addr;
+    const script = `
+import smtplib, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+with smtplib.SMTP("localhost", int(sys.argv[1]), local_hostname="client") as smtp:
+    smtp.starttls(context=context)
+    print(smtp.sock.version(), smtp.noop()[1].decode())
+`;
+    const python = await new Deno.Command("python3", { args: ["-c", script, String(port), caFile!] }).output();
+    assertEquals(new TextDecoder().decode(python.stderr), "");
+    assertEquals(new TextDecoder().decode(python.stdout), "TLSv1.3 noop\n");
+
+    const openssl = new Deno.Command("openssl", {
+      args: ["s_client", "-starttls", "smtp", "-connect", `127.0.0.1:${port}`, "-servername", "localhost"]
+        .concat(["-CAfile", caFile!, "-verify_return_error", "-quiet"]),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const stdin = openssl.stdin.getWriter();
+    await stdin.write(bytes("from openssl\r\n"));
+    let printed = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of openssl.stdout) {
+      printed += decoder.decode(chunk);
+      if (printed.includes("from openssl")) break;
+    }
+    assertMatch(printed, /^250 from openssl\r$/m);
+    await stdin.close();
+    openssl.kill();
+    await openssl.status;
+
+    const program = `
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    print(listener.getsockname()[1], flush=True)
+    plain, _ = listener.accept()
+    assert plain.recv(100) == b"STARTTLS\\n"
+    plain.sendall(b"go ahead\\n")
+    with context.wrap_socket(plain, server_side=True) as s:
+        s.sendall(s.recv(100))
+        assert s.recv(100) == b""
+`;
+    const peer = new Deno.Command("python3", { args: ["-c", program, certFile!, keyFile!], stdout: "piped" }).spawn();
+    const stdout = peer.stdout.getReader();
+    {
+      await using connection = await startTls(Number(textOf((await stdout.read()).value!)));
+      await connection.upgradeTls({ caCerts: [ca] });
+      await connection.write(bytes("from Deno"));
+      assertEquals(textOf((await connection.readChunk())!), "from Deno");
+    }
+    await stdout.cancel();
+    assertEquals((await peer.status).code, 0);
+  },
+});
+
 /** The program of ten clients that send as fast as they can. */
 const GREEDY = `
   const [port, folder] = Deno.args;
@@ -247,4 +446,17 @@ Deno.test("clients that send all the time over TLS do not starve the others", as
     await greedy.stdout.cancel();
     await greedy.status;
   }
+});
+
+Deno.test("a read over TLS that is pending when the connection finishes ends", async () => {
+  const { ca, certificate: cert, key } = await makeCertificates();
+  await using server = serveTcp({ tls: { cert, key } }, async (connection) => {
+    await connection.readChunk();
+  });
+  let reading;
+  {
+    await using connection = await connectTcp({ port: server.addr.port, tls: { caCerts: [ca] } });
+    reading = connection.readChunk();
+  }
+  assertEquals(await within(reading, "the end of the read"), null);
 });
