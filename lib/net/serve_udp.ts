@@ -4,8 +4,10 @@ import { RateLimit } from "./_rate_limit.ts";
 import { blockOf, formatAddress, isLoopback } from "./address.ts";
 import { allowList } from "./allow_list.ts";
 import { DATAGRAM_BUFFER_SIZE } from "./datagram.ts";
+import { reasonOf } from "./errors.ts";
 import { checkLimit } from "./limits.ts";
 import { LoopShare } from "./_loop.ts";
+import { describeError, reportError } from "./_report_error.ts";
 import type { ServeOptions, Server } from "./server.ts";
 
 /** Pause before the next receive after an error, in milliseconds. */
@@ -33,6 +35,11 @@ export interface ServeUdpOptions extends ServeOptions {
    * @default {0}
    */
   maxGrowth?: number;
+  /**
+   * Called with an error on this side, such as a bug in the handler, for which a datagram got no answer. Errors of peers are
+   * only logged. Without this function, such an error goes to standard error unless the log is configured.
+   */
+  onError?: (error: unknown, where: { peer: Deno.NetAddr }) => void | Promise<void>;
 }
 
 /** Why a server dropped a datagram, or the answer to it. */
@@ -59,7 +66,8 @@ export interface UdpServer extends Server {
  *
  * @param options Where to listen, and limits.
  * @param handler Handles a datagram, which is valid until the handler returns or its promise resolves. It may change the
- * datagram in place. Returns the answer, or nothing. An error is logged, and no answer is sent.
+ * datagram in place. Returns the answer, or nothing. After an error no answer is
+ * sent; see `onError`.
  * @returns The server, already listening.
  * @throws {Deno.errors.AddrInUse} If another program listens there.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
@@ -90,6 +98,7 @@ class UdpService implements UdpServer {
   readonly #socket: Deno.DatagramConn;
   readonly #handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>;
   readonly #log: Log;
+  readonly #onError: ServeUdpOptions["onError"];
   readonly #tracks: boolean;
   readonly #allows: ((hostname: string) => boolean) | undefined;
   readonly #rate: RateLimit;
@@ -113,6 +122,7 @@ class UdpService implements UdpServer {
     const { hostname = "127.0.0.1", port = 0, signal, log = new Log("Server") } = options;
     this.#handler = handler;
     this.#log = log;
+    this.#onError = options.onError;
     this.#tracks = log.isEnabledFor("debug");
     this.#allows = options.allow === undefined ? undefined : allowList(options.allow);
     this.#rate = new RateLimit(checkLimit("maxRate", options.maxRate ?? DEFAULT_RATE));
@@ -197,9 +207,17 @@ class UdpService implements UdpServer {
           this.#notSent(error, from);
         }
       } catch (error) {
-        this.#log.error("{peer} gets no answer: {error}", { peer: formatAddress(from), error: wordsOf(error) });
+        this.#failed(error, from);
       }
     }
+  }
+
+  #failed(error: unknown, peer: Deno.NetAddr): void {
+    const message = "{peer} gets no answer: {error}";
+    const facts = { peer: formatAddress(peer), error: describeError(error) };
+    if (reasonOf(error) !== "failed") return this.#log.warn(message, facts);
+    const sinks = { log: this.#log, onError: this.#onError };
+    reportError(sinks, error, { peer }, message, facts);
   }
 
   #tell(what: string, { length }: Uint8Array, peer: Deno.NetAddr): void {
