@@ -6,6 +6,7 @@ import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError 
 import { type ConnectionOptions, type Deadlines, type Limits, limitsOf } from "./limits.ts";
 import type { Socket } from "./_tls.ts";
 import { LoopShare } from "./_loop.ts";
+import type { ConnectionTelemetry } from "./_telemetry.ts";
 import { after } from "./timer.ts";
 import { Watchdog } from "./_watchdog.ts";
 
@@ -50,6 +51,12 @@ export class Connection implements Disposable {
   readonly #log: Log | undefined;
   /** Share of the event loop. Loops that handle batches ask it before each batch. */
   readonly share: LoopShare;
+  /**
+   * Counts for OpenTelemetry, if it is on.
+   *
+   * @internal
+   */
+  telemetry: ConnectionTelemetry | undefined;
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
   /** The last chunk. A view of the same bytes serves the next one too, as a new view costs 26 ns. */
@@ -361,6 +368,7 @@ export class Connection implements Disposable {
 
   #took(length: number | null): number | null {
     this.share.work(CALL_COST + (length ?? 0) * BYTE_COST);
+    this.telemetry?.read(length ?? 0);
     if (this.#log !== undefined) this.#tell(length === null ? "The end from" : "Read {size} from", length ?? 0);
     // Over TLS this side still has to send close_notify (RFC 8446, 6.1).
     if (length === null) this.#peerEnded = this.#socket.handshake === undefined;
@@ -403,6 +411,7 @@ export class Connection implements Disposable {
 
   readonly #written = (length: number): Promise<void> | undefined => {
     this.share.work(CALL_COST + length * BYTE_COST);
+    this.telemetry?.wrote(length);
     if (this.#log !== undefined) this.#tell("Wrote {size} to", length);
     if (length < this.#unwritten.length) return this.#write(this.#unwritten.subarray(length));
     return this.#endWrite();

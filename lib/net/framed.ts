@@ -78,6 +78,7 @@ export class Framed<Received, Sent = Received> {
       this.#next = this.#batch.length;
       return rest;
     }
+    this.connection.telemetry?.handled();
     let messageBegan: number | undefined;
     while (!this.#ended) {
       if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
@@ -106,7 +107,10 @@ export class Framed<Received, Sent = Received> {
       const unread = this.#unread.length;
       const messages = this.#decode();
       share.work(messages.length * MESSAGE_COST + (unread - this.#unread.length) * BYTE_COST);
-      if (messages.length > 0) return messages;
+      if (messages.length > 0) {
+        this.connection.telemetry?.received(messages.length);
+        return messages;
+      }
     }
     if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
     return [];
@@ -125,6 +129,7 @@ export class Framed<Received, Sent = Received> {
   send(message: Sent): Promise<void> {
     try {
       const bytes = this.#framing.encode(message);
+      this.connection.telemetry?.sent(1);
       if (this.#next >= this.#batch.length || this.connection.queued > LONGEST_QUEUE) {
         return this.connection.write(bytes);
       }
@@ -143,7 +148,9 @@ export class Framed<Received, Sent = Received> {
    * @throws As {@linkcode Framed.send}.
    */
   async sendAll(messages: readonly Sent[]): Promise<void> {
-    await this.connection.write(concat(messages.map((message) => this.#framing.encode(message))));
+    const bytes = concat(messages.map((message) => this.#framing.encode(message)));
+    this.connection.telemetry?.sent(messages.length);
+    await this.connection.write(bytes);
   }
 
   /**

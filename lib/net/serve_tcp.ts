@@ -8,6 +8,7 @@ import { type ConnectionOptions, type Limits, limitsOf } from "./limits.ts";
 import { describeError, reportError } from "./_report_error.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { listenFirst } from "./_shared_port.ts";
+import { type ServerTelemetry, serverTelemetry } from "./_telemetry.ts";
 import { after, sleep } from "./timer.ts";
 import { type Certificate, encryptServer, serverContext, type Socket } from "./_tls.ts";
 import { type Listener, listenUnix } from "./unix.ts";
@@ -160,6 +161,7 @@ class TcpService implements TcpServer {
   readonly #drainTimeout: number;
   readonly #log: Log;
   readonly #onError: ServeTcpOptions["onError"];
+  readonly #telemetry: ServerTelemetry | undefined;
   readonly #open = new Map<Connection, Promise<void>>();
   /** Number of accepted clients. It names the clients of a Unix socket, which have no address. */
   #came = 0;
@@ -187,6 +189,7 @@ class TcpService implements TcpServer {
     this.#encrypt = context === undefined ? (socket) => socket : (socket) => encryptServer(socket, context);
     this.#listener = listen(options);
     this.addr = addressOf(this.#listener.addr);
+    this.#telemetry = serverTelemetry("tcp", this.addr);
     const abort = () => this.#abort();
     signal?.addEventListener("abort", abort);
     this.finished = this.#accept().finally(() => signal?.removeEventListener("abort", abort));
@@ -242,6 +245,7 @@ class TcpService implements TcpServer {
       const refusal = this.#admission.enter(hostname);
       if (refusal !== undefined) {
         this.#count(refusal.reason);
+        this.#telemetry?.refused(refusal.reason);
         this.#tell(remote ?? formatAddress(socket.remoteAddr), refusal.reason, refusal.detail);
         return socket.close();
       }
@@ -254,7 +258,7 @@ class TcpService implements TcpServer {
     if (connection === undefined) return socket.close(); // Reset before it was accepted.
     if (this.#log.isEnabledFor("info")) this.#log.info("{peer} connected", { peer: connection.remote });
     // Added before the handler runs, since the handler may stop the server at once.
-    this.#open.set(connection, this.#serve(connection, hostname));
+    this.#open.set(connection, this.#start(connection, socket, hostname));
   }
 
   /** Survives clients that reset before they are accepted, and a process without file descriptors. */
@@ -264,6 +268,14 @@ class TcpService implements TcpServer {
     if (gone) return;
     this.#log.warn("Cannot accept a connection: {error}", { error: error instanceof Error ? error.message : error });
     await sleep(NO_DESCRIPTOR_PAUSE, this.#stopped.signal);
+  }
+
+  #start(connection: Connection, socket: Deno.Conn, hostname: string | undefined): Promise<void> {
+    if (this.#telemetry === undefined) return this.#serve(connection, hostname);
+    return this.#telemetry.accept(socket.remoteAddr, connection.remote, (telemetry) => {
+      connection.telemetry = telemetry;
+      return this.#serve(connection, hostname);
+    });
   }
 
   async #serve(connection: Connection, hostname: string | undefined): Promise<void> {
@@ -283,7 +295,9 @@ class TcpService implements TcpServer {
     this.#count(reason);
     if (reason === "failed") this.#failed(failure, connection, detail);
     else this.#tell(connection.remote, reason, detail);
+    connection.telemetry?.handled();
     await connection.finish(reason);
+    connection.telemetry?.ended(reason, failure);
     this.#open.delete(connection);
     this.#admission.leave(hostname);
     this.#ended[reason === "shutdown" ? "aborted" : "finished"]++;

@@ -9,6 +9,7 @@ import { checkLimit } from "./limits.ts";
 import { LoopShare } from "./_loop.ts";
 import { describeError, reportError } from "./_report_error.ts";
 import type { ServeOptions, Server } from "./server.ts";
+import { type ServerTelemetry, serverTelemetry } from "./_telemetry.ts";
 
 /** Pause before the next receive after an error, in milliseconds. */
 const ERROR_PAUSE = 100;
@@ -44,6 +45,8 @@ export interface ServeUdpOptions extends ServeOptions {
 
 /** Why a server dropped a datagram, or the answer to it. */
 export type DropReason = "too many" | "not allowed" | "too long an answer";
+
+type Handler = (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>;
 
 /** A running UDP server. */
 export interface UdpServer extends Server {
@@ -96,7 +99,8 @@ class UdpService implements UdpServer {
   readonly finished: Promise<void>;
 
   readonly #socket: Deno.DatagramConn;
-  readonly #handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>;
+  readonly #handler: Handler;
+  readonly #telemetry: ServerTelemetry | undefined;
   readonly #log: Log;
   readonly #onError: ServeUdpOptions["onError"];
   readonly #tracks: boolean;
@@ -115,12 +119,8 @@ class UdpService implements UdpServer {
   /** Open while the server receives. */
   #share: LoopShare | undefined;
 
-  constructor(
-    options: ServeUdpOptions,
-    handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>,
-  ) {
+  constructor(options: ServeUdpOptions, handler: Handler) {
     const { hostname = "127.0.0.1", port = 0, signal, log = new Log("Server") } = options;
-    this.#handler = handler;
     this.#log = log;
     this.#onError = options.onError;
     this.#tracks = log.isEnabledFor("debug");
@@ -132,6 +132,8 @@ class UdpService implements UdpServer {
     signal?.throwIfAborted();
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port });
     this.addr = this.#socket.addr as Deno.NetAddr;
+    this.#telemetry = serverTelemetry("udp", this.addr);
+    this.#handler = this.#telemetry === undefined ? handler : counting(handler, this.#telemetry);
     const stop = () => this.#stop();
     signal?.addEventListener("abort", stop);
     // Does not wait for handlers. A blocked handler may never finish.
@@ -149,9 +151,15 @@ class UdpService implements UdpServer {
   async send(datagram: Uint8Array, to: Deno.NetAddr): Promise<void> {
     try {
       await this.#socket.send(datagram, to);
+      this.#sent(datagram);
     } catch (error) {
       this.#notSent(error, to);
     }
+  }
+
+  #sent({ length }: Uint8Array): void {
+    this.#telemetry?.wrote(length);
+    this.#telemetry?.sent(1);
   }
 
   #notSent(error: unknown, to: Deno.NetAddr): void {
@@ -202,6 +210,7 @@ class UdpService implements UdpServer {
         }
         try {
           await this.#socket.send(bytes, from);
+          this.#sent(bytes);
           if (this.#tracks) this.#tell("Sent {size} to", bytes, from);
         } catch (error) {
           this.#notSent(error, from);
@@ -254,6 +263,20 @@ class UdpService implements UdpServer {
     this.#socket.close();
     this.#closed.resolve();
   }
+}
+
+/** Counts what a handler receives, and the time that it takes. */
+function counting(handler: Handler, telemetry: ServerTelemetry): Handler {
+  return async (datagram, from) => {
+    const began = performance.now();
+    telemetry.read(datagram.length);
+    telemetry.received(1);
+    try {
+      return await handler(datagram, from);
+    } finally {
+      telemetry.handled(performance.now() - began);
+    }
+  };
 }
 
 function wordsOf(error: unknown): string {
