@@ -1,4 +1,5 @@
 import { reportBudgets } from "./_budget.ts";
+import { transcriptFormatter } from "./format.ts";
 
 /** Category of all records of this library, for programs that configure LogTape themselves. */
 export const LOG_CATEGORY = "wirebench";
@@ -47,6 +48,13 @@ let configured: Target | undefined;
 /** Returns where the records of a category go: the configured sink, or LogTape if the program uses it. */
 export function targetOf(category: readonly string[]): Target | undefined {
   return configured ?? globalThis[ROOT]?.getChild(category);
+}
+
+const format = transcriptFormatter(false);
+
+/** Writes an error that no target takes to standard error, with each frame of a stack on its own line. */
+export function writeToStandardError(record: LogRecord): void {
+  console.error(format(record).trimEnd().replaceAll("\\n    at ", "\n    at "));
 }
 
 /** Sends the log of this library to a sink. Disposing of the result writes everything that is queued. */

@@ -1,5 +1,14 @@
 import { Budget } from "./_budget.ts";
-import { configureSink, type Level, LOG_CATEGORY, LOG_LEVELS, type RelayedRecord, targetOf } from "./_configure.ts";
+import {
+  configureSink,
+  type Level,
+  LOG_CATEGORY,
+  LOG_LEVELS,
+  type LogRecord,
+  type RelayedRecord,
+  targetOf,
+  writeToStandardError,
+} from "./_configure.ts";
 import { decodeBytes } from "./escape.ts";
 import { jsonFormatter, transcriptFormatter } from "./format.ts";
 import { writerSink } from "./sink.ts";
@@ -14,7 +23,7 @@ const SHOWN_BYTES = 1024;
 const MAX_KINDS = 100;
 
 /**
- * Writes a log. Nothing is written until the program configures the log.
+ * Writes a log. Until the program configures the log, only errors of the program itself are written, to standard error.
  *
  * At most a thousand records of each kind are written in a second, so that a fast client does not keep the program busy
  * with its log. The rest are counted: `... and 12,345 more messages`.
@@ -47,7 +56,7 @@ export class Log {
     return this.isEnabledFor(this.#saidLevel);
   }
 
-  /** Whether a level is written. Check it before preparing facts. */
+  /** Whether the configured log writes a level. Check it before preparing facts. */
   isEnabledFor(level: Level): boolean {
     return targetOf(this.#category)?.isEnabledFor(level) ?? false;
   }
@@ -98,31 +107,30 @@ export class Log {
     this.#write("warning", message, facts);
   }
 
-  /** Logs an error of the program itself. */
+  /** Logs an error of the program itself. It goes to standard error if no log is configured that writes it. */
   error(message: string, facts?: Record<string, unknown>): void {
     this.#write("error", message, facts);
   }
 
   /** Writes a record of another thread or process, which has its own budget. */
   relay(record: RelayedRecord): void {
-    if (this.isEnabledFor(record.level)) targetOf(this.#category)!.emit({ ...record, category: this.#category });
+    this.#pass({ ...record, category: this.#category });
   }
 
   #write(level: Level, message: string, facts: Record<string, unknown> = {}): void {
-    if (this.isEnabledFor(level) && this.#budgetOf(level, message).take()) this.#emit(level, message, facts);
+    const isWritten = level === "error" || this.isEnabledFor(level);
+    if (isWritten && this.#budgetOf(level, message).take()) this.#emit(level, message, facts);
   }
 
   #emit(level: Level, rawMessage: string, properties: Record<string, unknown>): void {
     // Every second part is the name of a fact.
     const message = rawMessage.split(/\{(\w+)\}/).map((part, at) => at % 2 === 0 ? part : properties[part]);
-    targetOf(this.#category)?.emit({
-      category: this.#category,
-      level,
-      message,
-      rawMessage,
-      timestamp: Date.now(),
-      properties,
-    });
+    this.#pass({ category: this.#category, level, message, rawMessage, timestamp: Date.now(), properties });
+  }
+
+  #pass(record: LogRecord): void {
+    if (this.isEnabledFor(record.level)) targetOf(this.#category)!.emit(record);
+    else if (record.level === "error") writeToStandardError(record);
   }
 
   #budgetOf(level: Level, message: string): Budget {

@@ -1,6 +1,7 @@
 /**
- * The log: a transcript for people, with every message on the wire, or JSON lines for programs. Nothing is written until the
- * program calls {@linkcode configureLog}, or configures the category {@linkcode LOG_CATEGORY} of LogTape.
+ * The log: a transcript for people, with every message on the wire, or JSON lines for programs. Until the program
+ * calls {@linkcode configureLog}, or configures the category {@linkcode LOG_CATEGORY} of LogTape, only errors of the program
+ * itself are written, to standard error.
  *
  * ```ts
  * import { configureLog, Log } from "@wirebench/wirebench/log";

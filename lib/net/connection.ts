@@ -6,6 +6,7 @@ import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError 
 import { type ConnectionOptions, type Deadlines, type Limits, limitsOf } from "./limits.ts";
 import { type Certificate, encryption, type Socket, type Trust } from "./_tls.ts";
 import { LoopShare } from "./_loop.ts";
+import type { ConnectionTelemetry } from "./_telemetry.ts";
 import { after } from "./timer.ts";
 import { Watchdog } from "./_watchdog.ts";
 
@@ -55,6 +56,12 @@ export class Connection implements Disposable, AsyncDisposable {
   readonly #log: Log | undefined;
   /** Share of the event loop. Loops that handle batches ask it before each batch. */
   readonly share: LoopShare;
+  /**
+   * Counts for OpenTelemetry, if it is on.
+   *
+   * @internal
+   */
+  telemetry: ConnectionTelemetry | undefined;
   readonly #watchdog = new Watchdog((what) => this.#expired(what));
   #buffer = new Uint8Array(FIRST_BUFFER);
   /** The last chunk. A view of the same bytes serves the next one too, as a new view costs 26 ns. */
@@ -465,6 +472,7 @@ export class Connection implements Disposable, AsyncDisposable {
 
   #took(length: number | null): number | null {
     this.share.work(CALL_COST + (length ?? 0) * BYTE_COST);
+    this.telemetry?.read(length ?? 0);
     if (this.#log !== undefined) this.#tell(length === null ? "The end from" : "Read {size} from", length ?? 0);
     // Over TLS this side still has to send close_notify (RFC 8446, 6.1).
     if (length === null) this.#peerEnded = this.#socket.handshake === undefined;
@@ -507,6 +515,7 @@ export class Connection implements Disposable, AsyncDisposable {
 
   readonly #written = (length: number): Promise<void> | undefined => {
     this.share.work(CALL_COST + length * BYTE_COST);
+    this.telemetry?.wrote(length);
     if (this.#log !== undefined) this.#tell("Wrote {size} to", length);
     if (length < this.#unwritten.length) return this.#write(this.#unwritten.subarray(length));
     return this.#endWrite();

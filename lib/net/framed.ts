@@ -292,7 +292,9 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
 
   #encode(message: Sent): Uint8Array {
     if (this.#switched) throw new TypeError(SWITCHED);
-    return this.#framing.encode(message);
+    const bytes = this.#framing.encode(message);
+    this.connection.telemetry?.sent(1);
+    return bytes;
   }
 
   #send(bytes: Uint8Array): Promise<void> {
@@ -312,6 +314,7 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
       return sent === undefined ? Promise.resolve(result) : sent.then(() => result);
     }
     if (this.#switched) return Promise.reject(new TypeError(SWITCHED));
+    this.connection.telemetry?.handled();
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const waiter: Waiter = { serve: () => resolve(take()), fail: reject, gaveUp: false };
     this.#waiting.push(waiter);
@@ -436,6 +439,7 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
       const messages = this.#decode();
       share.work(messages.length * MESSAGE_COST + (unread - this.#unread.length) * BYTE_COST);
       if (messages.length === 0) continue;
+      this.connection.telemetry?.received(messages.length);
       if (this.#pushes === undefined) return messages;
       messageBegan = undefined;
       const source = this.#source;

@@ -3,10 +3,12 @@ import { Admission, type CountsRow } from "./_admission.ts";
 import { formatAddress, type ListenAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { LoopShare } from "./_loop.ts";
-import { type CloseReason, ConnectionError, reasonOf } from "./errors.ts";
+import { type CloseReason, reasonOf } from "./errors.ts";
 import { type ConnectionOptions, type Limits, limitsOf } from "./limits.ts";
+import { describeError, reportError } from "./_report_error.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { listenFirst } from "./_shared_port.ts";
+import { type ServerTelemetry, serverTelemetry } from "./_telemetry.ts";
 import { after, sleep } from "./timer.ts";
 import { type Certificate, encryptServer, serverContext, type Socket } from "./_tls.ts";
 import { type Listener, listenUnix } from "./unix.ts";
@@ -60,6 +62,11 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
    */
   sharedCounts?: CountsRow;
   /**
+   * Called with an error on this side, such as a bug in the handler, that ended a connection as `failed`. Errors of peers are
+   * only counted and logged. Without this function, such an error goes to standard error unless the log is configured.
+   */
+  onError?: (error: unknown, where: { connection: Connection }) => void | Promise<void>;
+  /**
    * Time that `shutdown` lets connections finish, in milliseconds.
    *
    * @default {5000}
@@ -93,7 +100,7 @@ export interface TcpServer extends Server {
  * Serves TCP connections concurrently, in the shape of `Deno.serve`. No connection delays another.
  *
  * When the handler returns or throws, the server closes the connection gracefully, so that the last answer arrives. An
- * error ends that one connection and is logged with its reason.
+ * error ends that one connection and is logged with its reason; see `onError`.
  *
  * @param options Where to listen, and limits.
  * @param handler Serves one connection.
@@ -153,6 +160,8 @@ class TcpService implements TcpServer {
   readonly #encrypt: (socket: Deno.Conn) => Socket;
   readonly #drainTimeout: number;
   readonly #log: Log;
+  readonly #onError: ServeTcpOptions["onError"];
+  readonly #telemetry: ServerTelemetry | undefined;
   readonly #open = new Map<Connection, Promise<void>>();
   /** Number of accepted clients. It names the clients of a Unix socket, which have no address. */
   #came = 0;
@@ -174,11 +183,13 @@ class TcpService implements TcpServer {
     }
     this.#handler = handler;
     this.#log = log;
+    this.#onError = options.onError;
     signal?.throwIfAborted();
     const context = options.tls === undefined ? undefined : serverContext(options.tls);
     this.#encrypt = context === undefined ? (socket) => socket : (socket) => encryptServer(socket, context);
     this.#listener = listen(options);
     this.addr = addressOf(this.#listener.addr);
+    this.#telemetry = serverTelemetry("tcp", this.addr);
     const abort = () => this.#abort();
     signal?.addEventListener("abort", abort);
     this.finished = this.#accept().finally(() => signal?.removeEventListener("abort", abort));
@@ -233,7 +244,9 @@ class TcpService implements TcpServer {
       const remote = this.addr.path === undefined ? undefined : `${this.addr.path}#${++this.#came}`;
       const refusal = this.#admission.enter(hostname);
       if (refusal !== undefined) {
-        this.#count({ remote: remote ?? formatAddress(socket.remoteAddr) }, refusal.reason, refusal.detail);
+        this.#count(refusal.reason);
+        this.#telemetry?.refused(refusal.reason);
+        this.#tell(remote ?? formatAddress(socket.remoteAddr), refusal.reason, refusal.detail);
         return socket.close();
       }
       try {
@@ -245,7 +258,7 @@ class TcpService implements TcpServer {
     if (connection === undefined) return socket.close(); // Reset before it was accepted.
     if (this.#log.isEnabledFor("info")) this.#log.info("{peer} connected", { peer: connection.remote });
     // Added before the handler runs, since the handler may stop the server at once.
-    this.#open.set(connection, this.#serve(connection, hostname));
+    this.#open.set(connection, this.#start(connection, socket, hostname));
   }
 
   /** Survives clients that reset before they are accepted, and a process without file descriptors. */
@@ -257,33 +270,54 @@ class TcpService implements TcpServer {
     await sleep(NO_DESCRIPTOR_PAUSE, this.#stopped.signal);
   }
 
+  #start(connection: Connection, socket: Deno.Conn, hostname: string | undefined): Promise<void> {
+    if (this.#telemetry === undefined) return this.#serve(connection, hostname);
+    return this.#telemetry.accept(socket.remoteAddr, connection.remote, (telemetry) => {
+      connection.telemetry = telemetry;
+      return this.#serve(connection, hostname);
+    });
+  }
+
   async #serve(connection: Connection, hostname: string | undefined): Promise<void> {
     let reason: CloseReason = "finished";
     let detail: string | undefined;
+    let failure: unknown;
     try {
       await connection.handshake();
       await this.#handler(connection);
       await connection.flush();
     } catch (error) {
       reason = reasonOf(error);
-      const ours = reason === "failed" && !(error instanceof ConnectionError);
-      detail = error instanceof Error ? (ours ? error.stack : error.message) : Deno.inspect(error);
+      detail = describeError(error);
+      failure = error;
     }
     // Logged and counted before lingering, which the peer can delay.
-    this.#count(connection, reason, detail);
+    this.#count(reason);
+    if (reason === "failed") this.#failed(failure, connection, detail);
+    else this.#tell(connection.remote, reason, detail);
+    connection.telemetry?.handled();
     await connection.finish(reason);
+    connection.telemetry?.ended(reason, failure);
     this.#open.delete(connection);
     this.#admission.leave(hostname);
     this.#ended[reason === "shutdown" ? "aborted" : "finished"]++;
   }
 
-  #count({ remote }: { remote: string }, reason: CloseReason, detail?: string): void {
+  #count(reason: CloseReason): void {
     this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
+  }
+
+  #failed(error: unknown, connection: Connection, detail: string | undefined): void {
+    const facts = { peer: connection.remote, reason: "failed", detail };
+    const sinks = { log: this.#log, onError: this.#onError };
+    reportError(sinks, error, { connection }, "{peer} closed: {reason} ({detail})", facts);
+  }
+
+  #tell(peer: string, reason: CloseReason, detail?: string): void {
     if (reason === "finished" && !this.#log.isEnabledFor("info")) return;
-    const facts = { peer: remote, reason, detail };
+    const facts = { peer, reason, detail };
     if (detail === undefined) this.#log.info("{peer} closed: {reason}", facts);
     else if (reason === "finished") this.#log.info("{peer} closed: {reason} ({detail})", facts);
-    else if (reason === "failed") this.#log.error("{peer} closed: {reason} ({detail})", facts);
     else this.#log.warn("{peer} closed: {reason} ({detail})", facts);
   }
 

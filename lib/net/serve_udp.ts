@@ -4,9 +4,12 @@ import { RateLimit } from "./_rate_limit.ts";
 import { blockOf, formatAddress, isLoopback } from "./address.ts";
 import { allowList } from "./allow_list.ts";
 import { DATAGRAM_BUFFER_SIZE } from "./datagram.ts";
+import { reasonOf } from "./errors.ts";
 import { checkLimit } from "./limits.ts";
 import { LoopShare } from "./_loop.ts";
+import { describeError, reportError } from "./_report_error.ts";
 import type { ServeOptions, Server } from "./server.ts";
+import { type ServerTelemetry, serverTelemetry } from "./_telemetry.ts";
 
 /** Pause before the next receive after an error, in milliseconds. */
 const ERROR_PAUSE = 100;
@@ -33,10 +36,17 @@ export interface ServeUdpOptions extends ServeOptions {
    * @default {0}
    */
   maxGrowth?: number;
+  /**
+   * Called with an error on this side, such as a bug in the handler, for which a datagram got no answer. Errors of peers are
+   * only logged. Without this function, such an error goes to standard error unless the log is configured.
+   */
+  onError?: (error: unknown, where: { peer: Deno.NetAddr }) => void | Promise<void>;
 }
 
 /** Why a server dropped a datagram, or the answer to it. */
 export type DropReason = "too many" | "not allowed" | "too long an answer";
+
+type Handler = (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>;
 
 /** A running UDP server. */
 export interface UdpServer extends Server {
@@ -59,7 +69,8 @@ export interface UdpServer extends Server {
  *
  * @param options Where to listen, and limits.
  * @param handler Handles a datagram, which is valid until the handler returns or its promise resolves. It may change the
- * datagram in place. Returns the answer, or nothing. An error is logged, and no answer is sent.
+ * datagram in place. Returns the answer, or nothing. After an error no answer is
+ * sent; see `onError`.
  * @returns The server, already listening.
  * @throws {Deno.errors.AddrInUse} If another program listens there.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
@@ -88,8 +99,10 @@ class UdpService implements UdpServer {
   readonly finished: Promise<void>;
 
   readonly #socket: Deno.DatagramConn;
-  readonly #handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>;
+  readonly #handler: Handler;
+  readonly #telemetry: ServerTelemetry | undefined;
   readonly #log: Log;
+  readonly #onError: ServeUdpOptions["onError"];
   readonly #tracks: boolean;
   readonly #allows: ((hostname: string) => boolean) | undefined;
   readonly #rate: RateLimit;
@@ -106,13 +119,10 @@ class UdpService implements UdpServer {
   /** Open while the server receives. */
   #share: LoopShare | undefined;
 
-  constructor(
-    options: ServeUdpOptions,
-    handler: (datagram: Uint8Array, from: Deno.NetAddr) => Uint8Array | void | Promise<Uint8Array | void>,
-  ) {
+  constructor(options: ServeUdpOptions, handler: Handler) {
     const { hostname = "127.0.0.1", port = 0, signal, log = new Log("Server") } = options;
-    this.#handler = handler;
     this.#log = log;
+    this.#onError = options.onError;
     this.#tracks = log.isEnabledFor("debug");
     this.#allows = options.allow === undefined ? undefined : allowList(options.allow);
     this.#rate = new RateLimit(checkLimit("maxRate", options.maxRate ?? DEFAULT_RATE));
@@ -122,6 +132,8 @@ class UdpService implements UdpServer {
     signal?.throwIfAborted();
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port });
     this.addr = this.#socket.addr as Deno.NetAddr;
+    this.#telemetry = serverTelemetry("udp", this.addr);
+    this.#handler = this.#telemetry === undefined ? handler : counting(handler, this.#telemetry);
     const stop = () => this.#stop();
     signal?.addEventListener("abort", stop);
     // Does not wait for handlers. A blocked handler may never finish.
@@ -139,9 +151,15 @@ class UdpService implements UdpServer {
   async send(datagram: Uint8Array, to: Deno.NetAddr): Promise<void> {
     try {
       await this.#socket.send(datagram, to);
+      this.#sent(datagram);
     } catch (error) {
       this.#notSent(error, to);
     }
+  }
+
+  #sent({ length }: Uint8Array): void {
+    this.#telemetry?.wrote(length);
+    this.#telemetry?.sent(1);
   }
 
   #notSent(error: unknown, to: Deno.NetAddr): void {
@@ -192,14 +210,23 @@ class UdpService implements UdpServer {
         }
         try {
           await this.#socket.send(bytes, from);
+          this.#sent(bytes);
           if (this.#tracks) this.#tell("Sent {size} to", bytes, from);
         } catch (error) {
           this.#notSent(error, from);
         }
       } catch (error) {
-        this.#log.error("{peer} gets no answer: {error}", { peer: formatAddress(from), error: wordsOf(error) });
+        this.#failed(error, from);
       }
     }
+  }
+
+  #failed(error: unknown, peer: Deno.NetAddr): void {
+    const message = "{peer} gets no answer: {error}";
+    const facts = { peer: formatAddress(peer), error: describeError(error) };
+    if (reasonOf(error) !== "failed") return this.#log.warn(message, facts);
+    const sinks = { log: this.#log, onError: this.#onError };
+    reportError(sinks, error, { peer }, message, facts);
   }
 
   #tell(what: string, { length }: Uint8Array, peer: Deno.NetAddr): void {
@@ -236,6 +263,20 @@ class UdpService implements UdpServer {
     this.#socket.close();
     this.#closed.resolve();
   }
+}
+
+/** Counts what a handler receives, and the time that it takes. */
+function counting(handler: Handler, telemetry: ServerTelemetry): Handler {
+  return async (datagram, from) => {
+    const began = performance.now();
+    telemetry.read(datagram.length);
+    telemetry.received(1);
+    try {
+      return await handler(datagram, from);
+    } finally {
+      telemetry.handled(performance.now() - began);
+    }
+  };
 }
 
 function wordsOf(error: unknown): string {

@@ -31,7 +31,7 @@ export interface ServerWorker {
 }
 
 /** Options of a worker: those that can be sent to a thread or a process. */
-export interface WorkerOptions extends Omit<ServeTcpOptions, "log" | "signal" | "onListen" | "path"> {
+export interface WorkerOptions extends Omit<ServeTcpOptions, "log" | "signal" | "onListen" | "onError" | "path"> {
   /** The port. Only the first worker may get 0. */
   port: number;
   /** The least important level that it logs. */
@@ -52,7 +52,7 @@ export interface WorkersServer extends Server {
 }
 
 /** Options of {@linkcode serveWorkers}. */
-export interface ServeWorkersOptions extends ServeTcpOptions {
+export interface ServeWorkersOptions extends Omit<ServeTcpOptions, "onError"> {
   /** Number of workers, 1 or more. */
   workers: number;
   /** Whether the workers are threads of this process or processes. */

@@ -19,7 +19,7 @@ export interface ServeOptions {
   onListen?: (address: ListenAddress) => void;
   /** Aborts all connections and ends the server. `shutdown` lets connections finish first. */
   signal?: AbortSignal;
-  /** The log of the server. Nothing is written unless the program configures the log. */
+  /** The log of the server. Unless the program configures the log, only its own errors are written, to standard error. */
   log?: Log;
 }
 

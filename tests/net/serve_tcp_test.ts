@@ -1,6 +1,16 @@
-import { bytes, grantsOf, RawPeer, runClient, ServerProcess, until, untilNobodyListens, within } from "../harness.ts";
-import { assertEquals, assertThrows } from "@std/assert";
-import { type ListenAddress, serveTcp } from "@wirebench/wirebench/net";
+import {
+  bytes,
+  grantsOf,
+  RawPeer,
+  runClient,
+  ServerProcess,
+  textOf,
+  until,
+  untilNobodyListens,
+  within,
+} from "../harness.ts";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { connectUdp, type ListenAddress, serveTcp, serveUdp } from "@wirebench/wirebench/net";
 
 Deno.test("the last answer arrives although the client sent more than the server read", async () => {
   await using server = serveTcp({}, async (connection) => {
@@ -16,7 +26,7 @@ Deno.test("the last answer arrives although the client sent more than the server
 
 Deno.test("an error in a handler ends only its own connection", async () => {
   let first = true;
-  await using server = serveTcp({}, async (connection) => {
+  await using server = serveTcp({ onError() {} }, async (connection) => {
     if (first) {
       first = false;
       throw new Error("a mistake");
@@ -30,8 +40,81 @@ Deno.test("an error in a handler ends only its own connection", async () => {
   assertEquals(server.closed.get("failed"), 1);
 });
 
+/** Runs servers with failing handlers in a program of its own, and returns what it writes, without stack frames. */
+async function runFailingHandlers(mode: "none" | "log" | "onError"): Promise<{ stdout: string[]; stderr: string[] }> {
+  const file = new URL("_failing_handlers.ts", import.meta.url).pathname;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", "--allow-net=127.0.0.1", file, mode],
+    env: { NO_COLOR: "1" },
+  });
+  const { success, stdout, stderr } = await within(process.output(), "the end of the program");
+  assertEquals(success, true, textOf(stderr));
+  const linesOf = (output: Uint8Array) => textOf(output).split("\n").filter((line) => line !== "");
+  return { stdout: linesOf(stdout), stderr: linesOf(stderr) };
+}
+
+Deno.test("an error of a handler goes to standard error with its stack if no log is configured, errors of peers do not", async () => {
+  const { stderr } = await runFailingHandlers("none");
+  const lines = stderr.filter((line) => !line.startsWith("    at "));
+  assertEquals(lines.length, 2, stderr.join("\n"));
+  assertMatch(lines[0]!, /^\[.* – Server\]: 127\.0\.0\.1:\d+ closed: failed \(TypeError: a bug \\x1b\[2J$/);
+  assertMatch(lines[1]!, /^\[.* – Server\]: 127\.0\.0\.1:\d+ gets no answer: TypeError: a bug in UDP$/);
+  assertMatch(stderr[1]!, /^    at .*_failing_handlers\.ts:\d+:\d+/);
+});
+
+Deno.test("an error of a handler is logged once if the log is configured, as is an error of a peer", async () => {
+  const { stderr } = await runFailingHandlers("log");
+  const records = stderr.map((line) => JSON.parse(line)).filter(({ level }) => level !== "info");
+  assertEquals(records.map(({ level, reason }) => [level, reason]), [
+    ["error", "failed"],
+    ["warning", "too slow"],
+    ["warning", "malformed"],
+    ["error", undefined],
+  ]);
+});
+
+Deno.test("onError gets the errors of handlers in place of standard error", async () => {
+  assertEquals(await runFailingHandlers("onError"), { stdout: ["a bug \x1b[2J", "a bug in UDP"], stderr: [] });
+});
+
+Deno.test("an onError that throws or rejects stops neither server", async () => {
+  const { error } = console;
+  const written: string[] = [];
+  console.error = (text) => written.push(text);
+  const throws = () => {
+    throw new Error("thrown");
+  };
+  try {
+    for (const onError of [throws, () => Promise.reject(new Error("rejected"))]) {
+      let count = 0;
+      const failFirst = () => {
+        if (count++ === 0) throw new Error("a mistake");
+        return bytes("well");
+      };
+      await using server = serveTcp({ onError }, (connection) => connection.write(failFirst()));
+      using broken = await RawPeer.connect(server.addr.port);
+      assertEquals(await broken.receiveAll(), "");
+      using fine = await RawPeer.connect(server.addr.port);
+      assertEquals(await fine.receiveAll(), "well");
+      count = 0;
+      await using datagrams = serveUdp({ onError }, failFirst);
+      using peer = await connectUdp({ port: datagrams.addr.port });
+      for (let sent = 0; sent < 2; sent++) await peer.send(bytes("long enough"));
+      assertEquals(textOf(await peer.receive()), "well");
+    }
+  } finally {
+    console.error = error;
+  }
+  assertEquals(written.map((line) => /onError failed: Error: \w+/.exec(line)?.[0]), [
+    "onError failed: Error: thrown",
+    "onError failed: Error: thrown",
+    "onError failed: Error: rejected",
+    "onError failed: Error: rejected",
+  ]);
+});
+
 Deno.test("a handler that throws something other than an Error ends only its own connection", async () => {
-  await using server = serveTcp({}, () => {
+  await using server = serveTcp({ onError() {} }, () => {
     throw Object.create(null);
   });
   using peer = await RawPeer.connect(server.addr.port);

@@ -4,7 +4,7 @@ import { connectUdp, serveUdp } from "@wirebench/wirebench/net";
 
 Deno.test("serveUdp() continues after an error in its handler and after an address it cannot answer", async () => {
   let failing = true;
-  await using server = serveUdp({}, (datagram) => {
+  await using server = serveUdp({ onError() {} }, (datagram) => {
     if (!failing) return datagram;
     failing = false;
     throw new Error("a mistake");
