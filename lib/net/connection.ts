@@ -42,7 +42,7 @@ interface WriteQueue {
  */
 export class Connection implements Disposable {
   /** The deadlines in force, in milliseconds. */
-  readonly deadlines: Readonly<Required<Deadlines>>;
+  readonly deadlines: Readonly<Record<keyof Deadlines, number>>;
 
   readonly #socket: Socket;
   readonly #maxQueue: number;

@@ -25,14 +25,14 @@ export interface ServeUdpOptions extends ServeOptions {
    *
    * @default {100}
    */
-  maxRate?: number;
+  maxRate?: number | undefined;
   /**
    * Number of bytes by which an answer may be longer than its question. A longer answer is dropped, so that the server
    * cannot be used to amplify traffic to a forged address.
    *
    * @default {0}
    */
-  maxGrowth?: number;
+  maxGrowth?: number | undefined;
 }
 
 /** Why a server dropped a datagram, or the answer to it. */
