@@ -1,5 +1,6 @@
 import { CommandError, isInteractive, openConversation, text, UsageError } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { after, connectTcp, framed } from "../../lib/net/mod.ts";
 import { framing, nameProblem, PORT } from "./protocol.ts";
 
@@ -59,7 +60,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
 
 if (import.meta.main) {
   await runClient({
-    name: "chat",
+    ...task("chat:client"),
     summary: "Sends what you type to all members of the chat, and shows their messages.",
     port: PORT,
     options,

@@ -21,6 +21,7 @@ import {
   type Values,
 } from "../../lib/cli/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
 import { normalHost } from "../../lib/net/address.ts";
 import {
@@ -60,9 +61,9 @@ export interface ServeProxyOptions<Listen extends string | Endpoint = string | E
    */
   maxConnections?: number | undefined;
   /** Shuts the proxy down when aborted, as `shutdown` does. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** The log; silent unless the program configures logging. */
-  log?: Log;
+  log?: Log | undefined;
 }
 
 /** A running proxy. Disposing it shuts it down. */
@@ -282,6 +283,7 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
   }
   const given = { ...values, listen, to };
   orUsage(() => checkProxy(given));
+  attempt.listens = true;
   attempt.address = formatEndpoint(listen);
   attempt.option = "--listen";
   const log = new Log("Proxy");
@@ -304,7 +306,7 @@ if (import.meta.main) {
   // Not awaited; see runTcpServer().
   runTask(
     {
-      name: "proxy",
+      ...task("proxy"),
       summary: "Forwards everything between clients and a server, and injects network faults on demand.",
       options,
       example: [
