@@ -10,7 +10,7 @@ import { serveWorkers } from "../net/serve_workers.ts";
 import { sourcesOf, startThread, type WorkerProgram } from "../net/worker_threads.ts";
 import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
-import { requireRead } from "../net/_require_read.ts";
+import { requireAccess } from "../net/_require_access.ts";
 import { readPem } from "./_read_pem.ts";
 import type { Advice } from "./explain.ts";
 import {
@@ -114,8 +114,9 @@ export function runTcpServer<Table extends Options = Record<never, Option<never>
     const { unix, tlsCert, tlsKey, maxPerAddress, ...rest } = values;
     // dispatch has an option of the same name with another meaning.
     const workers = command.workers === undefined ? 1 : (values as { workers?: number }).workers ?? 1;
-    const folders = workers === 1 ? [] : sourcesOf(command.workers!);
-    await requireRead([...[tlsCert, tlsKey].filter((path) => path !== ""), ...folders]);
+    const sources = workers === 1 ? { read: [], import: [] } : sourcesOf(command.workers!);
+    const pem = [tlsCert, tlsKey].filter((path) => path !== "");
+    await requireAccess({ ...sources, read: [...pem, ...sources.read] });
     const tls = await readCertificate(tlsCert, tlsKey, command.advice);
     // Refuse options that have no effect on a Unix socket.
     const others = {
