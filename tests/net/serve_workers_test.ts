@@ -84,6 +84,23 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `a long message that a worker logs is cut once, and keeps its time and its characters${why}`,
+  ignore,
+  async fn() {
+    await using server = await ServerProcess.start("lines", { args: ["--workers", "2"] });
+    using peer = await server.connect();
+    const message = `{"time": "\\u001b[2J"} \x1b`.padEnd(3000, "x");
+    const began = Date.now();
+    await peer.send(message + "\n");
+    await peer.receive(12);
+    const answered = Date.now();
+    const { text, time } = await server.logged(new RegExp(`^${peer.address} -> Server: `));
+    assertEquals(text, `${message.slice(0, 1024)} (and 1976 bytes more)`);
+    assert(Date.parse(String(time)) >= began && Date.parse(String(time)) <= answered, `${time}`);
+  },
+});
+
 const root = new URL("../../", import.meta.url);
 
 /** Starts a server whose folder, flags and file are not those of this repository. */
