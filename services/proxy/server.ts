@@ -76,6 +76,15 @@ export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends Asyn
   readonly connections: number;
   /** The counts so far. */
   readonly report: Readonly<ProxyReport>;
+  /**
+   * Replaces the faults, for all connections and from the next byte or datagram on. Offsets and messages count from there;
+   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned.
+   *
+   * @param faults The faults to inject; none with an empty object.
+   * @throws {TypeError} If the framing is malformed.
+   * @throws {RangeError} If a fault is out of range or not for this transport.
+   */
+  setFaults(faults: FaultOptions): void;
   /** Fulfilled when the proxy has stopped and all its sockets are closed. */
   readonly finished: Promise<void>;
   /**
@@ -137,7 +146,7 @@ export async function serveProxy<const Listen extends string | Endpoint>(
     down: 0,
     faults: { reset: 0, stopped: 0, lost: 0, repeated: 0, reordered: 0 },
   };
-  const config: ProxyConfig = { listen, to, faults, seed, maxConnections, log, report };
+  const config: ProxyConfig = { listen, to, faults, changed: new AbortController(), seed, maxConnections, log, report };
   const proxy = await (listen.transport === "udp" ? proxyDatagrams(config) : proxyStreams(config));
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<ProxyReport> | undefined;
@@ -162,6 +171,13 @@ export async function serveProxy<const Listen extends string | Endpoint>(
       return proxy.connections;
     },
     report,
+    setFaults(faults) {
+      config.faults = checkFaults(faults, listen.transport === "udp");
+      const { changed } = config;
+      config.changed = new AbortController();
+      changed.abort();
+      log.info(`Faults from now on: ${describeFaults(config.faults)}`);
+    },
     finished: stopped.promise,
     shutdown,
     async [Symbol.asyncDispose]() {
