@@ -9,7 +9,7 @@ import { CommandError, flag, integer, list, seconds, type Values, writeStdout } 
 import { encodeText } from "../../lib/framing/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { sleep } from "../../lib/net/mod.ts";
+import { sleep } from "../../lib/net/timer.ts";
 import { StatusLine } from "../shared/status_line.ts";
 import { conductsInMarkdown, examine, showConducts } from "./codecs/conformance.ts";
 import { formatsOf } from "./codecs/formats.ts";

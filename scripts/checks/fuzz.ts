@@ -7,7 +7,7 @@
 import { CommandError, integer, text, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { sleep } from "../../lib/net/mod.ts";
+import { sleep } from "../../lib/net/timer.ts";
 import { runTarget, type Target, TARGETS } from "./fuzz/targets.ts";
 import { Progress } from "../shared/progress.ts";
 import { drawnSeed, minutes, RANDOM, seed, SEEDS } from "../shared/seeded.ts";

@@ -9,7 +9,7 @@
 import { CommandError, type Option, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { SLOW_POLICIES } from "../../lib/net/mod.ts";
+import { SLOW_POLICIES } from "../../lib/net/broadcast.ts";
 import { mulberry32, type Random, seedOf } from "../../services/proxy/random.ts";
 import { Progress } from "../shared/progress.ts";
 import { drawnSeed, minutes, seed } from "../shared/seeded.ts";

@@ -16,7 +16,8 @@ import {
 } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { formatAddress, type HostPort, parseEndpoint } from "../../lib/net/mod.ts";
+import { formatAddress, type HostPort } from "../../lib/net/mod.ts";
+import { parseEndpoint } from "../../lib/net/endpoint.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { MAX_PAYLOAD_IPV4 } from "../../lib/net/datagram.ts";
 import { EXPECTATIONS, type Plan } from "./load/plan.ts";

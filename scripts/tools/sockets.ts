@@ -9,7 +9,7 @@ import { flag, seconds, UsageError, writeStdout } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
-import { sleep } from "../../lib/net/mod.ts";
+import { sleep } from "../../lib/net/timer.ts";
 import { kinds } from "./sockets/kinds.ts";
 import { state } from "./sockets/state.ts";
 

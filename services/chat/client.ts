@@ -1,7 +1,8 @@
 import { CommandError, isInteractive, openConversation, text, UsageError } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { after, connectTcp, framed } from "../../lib/net/mod.ts";
+import { connectTcp, framed } from "../../lib/net/mod.ts";
+import { after } from "../../lib/net/timer.ts";
 import { framing, nameProblem, PORT } from "./protocol.ts";
 
 const options = {

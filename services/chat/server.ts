@@ -12,15 +12,14 @@ import { Log, quoteText } from "../../lib/log/mod.ts";
 import {
   Broadcast,
   type Connection,
-  DEFAULT_BROADCAST,
   framed,
   serveTcp,
   type ServeTcpOptions,
-  SLOW_POLICIES,
   type SlowPolicy,
   type Subscriber,
   type TcpServer,
 } from "../../lib/net/mod.ts";
+import { DEFAULT_BROADCAST, SLOW_POLICIES } from "../../lib/net/broadcast.ts";
 import { checkName, HEADER_LENGTH, PORT } from "./protocol.ts";
 
 /** Options of {@linkcode serveChat}. */

@@ -9,16 +9,14 @@ import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import {
-  type Clock,
   type Connection,
   ConnectionError,
   framed,
   serveTcp,
   type ServeTcpOptions,
-  sleep,
-  systemClock,
   type TcpServer,
 } from "../../lib/net/mod.ts";
+import { type Clock, sleep, systemClock } from "../../lib/net/timer.ts";
 import { framing, INTERVAL, now, PORT, tick, WELCOME } from "./protocol.ts";
 
 /** Options of {@linkcode serveClock}. */

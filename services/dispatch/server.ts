@@ -9,7 +9,6 @@ import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import {
-  DEFAULT_MAX_CONNECTIONS,
   serveTcp,
   type ServeTcpOptions,
   serveWorkers,
@@ -17,6 +16,7 @@ import {
   type WorkerReport,
   type WorkersServer,
 } from "../../lib/net/mod.ts";
+import { DEFAULT_MAX_CONNECTIONS } from "../../lib/net/limits.ts";
 import { receiveOptions, startProcess } from "./_processes.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";
 

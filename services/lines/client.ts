@@ -1,7 +1,8 @@
 import { integer, orUsage, printLine, seconds } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { connectTcp, framed, sleep } from "../../lib/net/mod.ts";
+import { connectTcp, framed } from "../../lib/net/mod.ts";
+import { sleep } from "../../lib/net/timer.ts";
 import { framing, GREETING, PORT } from "./protocol.ts";
 
 const options = {

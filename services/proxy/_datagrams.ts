@@ -1,5 +1,7 @@
 import { explainError } from "../../lib/cli/mod.ts";
-import { after, type Endpoint, formatAddress, resolveUdp, sleep } from "../../lib/net/mod.ts";
+import { type Endpoint, formatAddress } from "../../lib/net/mod.ts";
+import { after, sleep } from "../../lib/net/timer.ts";
+import { resolveUdp } from "../../lib/net/udp_socket.ts";
 import { sourceAddress } from "../../lib/net/address.ts";
 import { DATAGRAM_BUFFER_SIZE } from "../../lib/net/datagram.ts";
 import { DatagramFaults, type Direction, type Faults } from "./_faults.ts";

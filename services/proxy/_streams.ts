@@ -2,15 +2,9 @@ import { concat } from "@std/bytes/concat";
 import net from "node:net";
 import { toConnectionError } from "../../lib/net/errors.ts";
 import { plural } from "../../lib/log/mod.ts";
-import {
-  after,
-  type CloseReason,
-  ConnectionError,
-  type Endpoint,
-  formatAddress,
-  formatEndpoint,
-  sleep,
-} from "../../lib/net/mod.ts";
+import { type CloseReason, ConnectionError, type Endpoint, formatAddress } from "../../lib/net/mod.ts";
+import { after, sleep } from "../../lib/net/timer.ts";
+import { formatEndpoint } from "../../lib/net/endpoint.ts";
 import { rememberFile } from "../../lib/net/unix.ts";
 import { type Direction, type Fault, StreamFaults } from "./_faults.ts";
 import type { ProxyConfig, RunningProxy } from "./_proxy.ts";

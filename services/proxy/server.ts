@@ -24,13 +24,10 @@ import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
 import { normalHost } from "../../lib/net/address.ts";
-import {
-  DEFAULT_MAX_CONNECTIONS,
-  type Endpoint,
-  formatEndpoint,
-  isLoopback,
-  parseEndpoint,
-} from "../../lib/net/mod.ts";
+import { type Endpoint } from "../../lib/net/mod.ts";
+import { DEFAULT_MAX_CONNECTIONS } from "../../lib/net/limits.ts";
+import { formatEndpoint, parseEndpoint } from "../../lib/net/endpoint.ts";
+import { isLoopback } from "../../lib/net/address.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./_faults.ts";
 import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";

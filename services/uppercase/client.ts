@@ -3,7 +3,8 @@ import { addresses, type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes, type Log } from "../../lib/log/mod.ts";
-import { connectUdp, formatAddress, type HostPort, resolveUdp, UdpSocket } from "../../lib/net/mod.ts";
+import { connectUdp, formatAddress, type HostPort } from "../../lib/net/mod.ts";
+import { resolveUdp, UdpSocket } from "../../lib/net/udp_socket.ts";
 import { PORT } from "./protocol.ts";
 
 /** One of the three clients. */
