@@ -1,6 +1,6 @@
 import { concat } from "@std/bytes/concat";
 import { writeAll } from "@wirebench/wirebench/log";
-import type { Clock } from "@wirebench/wirebench/net";
+import type { Clock } from "../lib/net/timer.ts";
 import { ServerProcess as Server } from "../scripts/shared/processes.ts";
 import { within } from "../scripts/shared/within.ts";
 

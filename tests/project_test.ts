@@ -185,7 +185,7 @@ Deno.test("every promise in SECURITY.md names a test that exists", () => {
 Deno.test("another program can link to this one, check its types and use all of it", async () => {
   const run = (...args: string[]) =>
     new Deno.Command(Deno.execPath(), { args, cwd: new URL("tests/consumer", root), env: { NO_COLOR: "1" } }).output();
-  const checked = await run("check", "-q", "--no-lock", "program.ts");
+  const checked = await run("check", "-q", "--no-lock", "program.ts", "types.ts");
   assertEquals([new TextDecoder().decode(checked.stderr), checked.success], ["", true]);
   const ran = await run("run", "-q", "--no-lock", "--no-prompt", "--allow-net=127.0.0.1", "program.ts");
   assertEquals(new TextDecoder().decode(ran.stderr), "");

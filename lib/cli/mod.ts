@@ -28,6 +28,7 @@ export {
   optional,
   type Options,
   parseCommandLine,
+  passedOn,
   percent,
   port,
   range,

@@ -4,17 +4,17 @@ import { UsageError } from "./errors.ts";
 /** One option of a command. Parsing, checking and help are derived from it. */
 export interface Option<Value> {
   /** Placeholder of its value in the help, `PORT`. An option without one is a flag. */
-  readonly placeholder?: string;
+  readonly placeholder?: string | undefined;
   /** What it does, in a few words without a full stop. */
   readonly help: string;
   /** Value if the option is not given. */
   readonly default: Value;
   /** Whether it may be given more than once. Its value is then an array. */
-  readonly repeats?: boolean;
+  readonly repeats?: boolean | undefined;
   /** Parses one value, or throws an `Error` whose message says what was expected. */
-  readonly parse?: (text: string) => unknown;
+  readonly parse?: ((text: string) => unknown) | undefined;
   /** The default as the help shows it, if not the value itself. */
-  readonly shown?: string;
+  readonly shown?: string | undefined;
 }
 
 /** A command's options under their names in camel case: `maxMessage` is `--max-message`. */
@@ -37,16 +37,22 @@ export interface Operands {
 
 /** Name, options and operands of a command. */
 export interface Command<Table extends Options = Options> {
-  /** Name of the task, `echo:server`. */
+  /** Name of the program, which begins its error messages. */
   readonly name: string;
+  /**
+   * Command line that starts it, as its help shows it: `deno run -A program.ts`.
+   *
+   * @default {string} the name
+   */
+  readonly usage?: string | undefined;
   /** What it does, one sentence. */
   readonly summary: string;
   /** Its operands. None by default. */
-  readonly operands?: Operands;
+  readonly operands?: Operands | undefined;
   /** Its options. */
   readonly options: Table;
   /** An example for the help: what it is for, and the command line. */
-  readonly example?: readonly [words: string, command: string];
+  readonly example?: readonly [words: string, command: string] | undefined;
 }
 
 /** Text that is not empty. */
@@ -83,14 +89,18 @@ export function integer(
   placeholder: string,
   help: string,
   value: number,
-  { least = 0, most = Number.MAX_SAFE_INTEGER, shown }: { least?: number; most?: number; shown?: string } = {},
+  { least = 0, most = Number.MAX_SAFE_INTEGER, shown }: {
+    least?: number | undefined;
+    most?: number | undefined;
+    shown?: string | undefined;
+  } = {},
 ): Option<number> {
   const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`;
   return {
     placeholder,
     help,
     default: value,
-    ...(shown === undefined ? {} : { shown }),
+    shown,
     parse(given) {
       const number = /^\d+$/.test(given) ? Number(given) : NaN;
       return expect(number >= least && number <= most, number, `an integer ${range}`, given);
@@ -99,7 +109,11 @@ export function integer(
 }
 
 /** A time in seconds, fractions allowed. The value is in milliseconds. `zero` is the value that 0 stands for. */
-export function seconds(help: string, milliseconds: number, { zero }: { zero?: number } = {}): Option<number> {
+export function seconds(
+  help: string,
+  milliseconds: number,
+  { zero }: { zero?: number | undefined } = {},
+): Option<number> {
   return {
     placeholder: "SECONDS",
     help,
@@ -150,6 +164,11 @@ export function flag(help: string): Option<boolean> {
 /** The same option without a default. Its value is `undefined` unless it is given. */
 export function optional<Value>(option: Option<Value>): Option<Value | undefined> {
   return { ...option, default: undefined, shown: "" };
+}
+
+/** The same option with `undefined` in place of its default, for a function that has the default itself. The help shows it. */
+export function passedOn<Value>(option: Option<Value>): Option<Value | undefined> {
+  return { ...option, default: undefined, shown: option.shown ?? String(option.default) };
 }
 
 /** A percentage, fractions allowed. */
@@ -313,6 +332,11 @@ function nameOf(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
+/** The command line that starts a command. */
+export function usageOf({ name, usage = name }: Command): string {
+  return usage;
+}
+
 /**
  * Formats the help of a command.
  *
@@ -334,7 +358,7 @@ export function helpText(command: Command, heading: (text: string) => string = S
   return [
     command.summary,
     "",
-    `${heading("Usage:")} deno task ${command.name} [options]${operands === undefined ? "" : ` ${operands.usage}`}`,
+    `${heading("Usage:")} ${usageOf(command)} [options]${operands === undefined ? "" : ` ${operands.usage}`}`,
     ...(operands === undefined ? [] : ["", line([operands.usage, operands.help])]),
     "",
     heading("Options:"),

@@ -1,7 +1,16 @@
 import { bold } from "@std/fmt/colors";
 import { configureLog, escapeText, type Level, LOG_LEVELS } from "../log/mod.ts";
 import { explainError, UsageError } from "./errors.ts";
-import { choice, type Command, helpText, type Option, type Options, parseCommandLine, type Values } from "./options.ts";
+import {
+  choice,
+  type Command,
+  helpText,
+  type Option,
+  type Options,
+  parseCommandLine,
+  usageOf,
+  type Values,
+} from "./options.ts";
 import { type StopRequests, stopRequests } from "./signals.ts";
 
 /** Time after which a finished command exits even if something keeps it alive, in milliseconds. */
@@ -59,7 +68,7 @@ export async function run<Table extends Options>(
     await main({ values, operands, requests });
   } catch (error) {
     code = error instanceof UsageError ? 2 : 1;
-    const advice = code === 2 ? `; see deno task ${command.name} --help` : "";
+    const advice = code === 2 ? `; see ${usageOf(command)} --help` : "";
     // The message may contain text of a peer.
     console.error(`${command.name}: ${escapeText(explain(error))}${advice}`);
   }

@@ -18,7 +18,7 @@ export interface DelimitedOptions extends FramingOptions {
    *
    * @default {"message"}
    */
-  unterminated?: "message" | "error";
+  unterminated?: "message" | "error" | undefined;
 }
 
 /**

@@ -10,7 +10,7 @@ export interface LengthPrefixOptions extends FramingOptions {
    *
    * @default {"big"}
    */
-  endian?: "big" | "little";
+  endian?: "big" | "little" | undefined;
 }
 
 /**

@@ -48,6 +48,7 @@ export {
   DEFAULT_PICKLE_LIMITS,
   PickleFloat,
   type PickleLimits,
+  type PickleOptions,
   PickleTuple,
   type PickleValue,
 } from "./pickle_value.ts";

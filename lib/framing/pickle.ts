@@ -3,7 +3,7 @@ import { Pickler } from "./_pickle_encode.ts";
 import { withConversion } from "./_byte_framing.ts";
 import { type Conversion, payloads } from "./_conversion.ts";
 import type { Framing } from "./framing.ts";
-import { DEFAULT_PICKLE_LIMITS, type PickleLimits, type PickleValue } from "./pickle_value.ts";
+import { pickleLimits, type PickleOptions, type PickleValue } from "./pickle_value.ts";
 
 /**
  * Decodes a pickle of plain data in protocol 2 to 5 (PEP 307, 3154, 574; opcodes as in CPython's pickletools).
@@ -16,7 +16,7 @@ import { DEFAULT_PICKLE_LIMITS, type PickleLimits, type PickleValue } from "./pi
  * their hashes collide in V8.
  *
  * @param bytes The whole pickle.
- * @param limits Limits that replace those of {@linkcode DEFAULT_PICKLE_LIMITS}.
+ * @param limits Limits that replace those of `DEFAULT_PICKLE_LIMITS`.
  * @returns The value.
  * @throws {MalformedMessageError} If the bytes are not such a pickle, or exceed a limit.
  *
@@ -28,8 +28,8 @@ import { DEFAULT_PICKLE_LIMITS, type PickleLimits, type PickleValue } from "./pi
  * assertEquals(decodePickle(Uint8Array.of(0x80, 4, 0x5d, 0x94, 0x4b, 7, 0x61, 0x2e)), [7]);
  * ```
  */
-export function decodePickle(bytes: Uint8Array, limits: Partial<PickleLimits> = {}): PickleValue {
-  return new Unpickler(bytes, { ...DEFAULT_PICKLE_LIMITS, ...limits }).load();
+export function decodePickle(bytes: Uint8Array, limits: PickleOptions = {}): PickleValue {
+  return new Unpickler(bytes, pickleLimits(limits)).load();
 }
 
 /**
@@ -37,7 +37,7 @@ export function decodePickle(bytes: Uint8Array, limits: Partial<PickleLimits> = 
  * different objects there.
  *
  * @param value Plain data. Shared objects are encoded once and stay shared when decoded.
- * @param limits Limits that replace those of {@linkcode DEFAULT_PICKLE_LIMITS}; only `maxDepth` applies.
+ * @param limits Limits that replace those of `DEFAULT_PICKLE_LIMITS`; only `maxDepth` applies.
  * @returns The pickle.
  * @throws {TypeError} If the value contains anything but plain data, a cycle, or a key that is mutable or not unique.
  * @throws {RangeError} If the value is too deep, or has a number beyond 2^53, which could be an int or a float.
@@ -52,15 +52,15 @@ export function decodePickle(bytes: Uint8Array, limits: Partial<PickleLimits> = 
  * assertEquals(decodePickle(encodePickle(value)), value);
  * ```
  */
-export function encodePickle(value: PickleValue, limits: Partial<PickleLimits> = {}): Uint8Array<ArrayBuffer> {
-  return new Pickler({ ...DEFAULT_PICKLE_LIMITS, ...limits }).dump(value);
+export function encodePickle(value: PickleValue, limits: PickleOptions = {}): Uint8Array<ArrayBuffer> {
+  return new Pickler(pickleLimits(limits)).dump(value);
 }
 
 /**
  * Messages as pickles of Python's plain data.
  *
  * @param framing Any framing of bytes.
- * @param limits Limits that replace those of {@linkcode DEFAULT_PICKLE_LIMITS}.
+ * @param limits Limits that replace those of `DEFAULT_PICKLE_LIMITS`.
  * @returns The framing of values, which uses {@linkcode decodePickle} and {@linkcode encodePickle}.
  *
  * @example The tutorial's object under the tutorial's header
@@ -75,7 +75,7 @@ export function encodePickle(value: PickleValue, limits: Partial<PickleLimits> =
  */
 export function pickle(
   framing: Framing<Uint8Array, Uint8Array>,
-  limits: Partial<PickleLimits> = {},
+  limits: PickleOptions = {},
 ): Framing<PickleValue, PickleValue> {
   const decode = (bytes: Uint8Array) => decodePickle(bytes, limits);
   const convert: Conversion<PickleValue> = (bytes, count, messages) => {

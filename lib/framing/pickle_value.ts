@@ -61,9 +61,22 @@ export interface PickleLimits {
   maxSize: number;
 }
 
+/** Some of the {@linkcode PickleLimits}. */
+export type PickleOptions = { [Name in keyof PickleLimits]?: number | undefined };
+
 /** Limits that are safe for untrusted pickles: 500 levels, a million values, 64 MiB. */
 export const DEFAULT_PICKLE_LIMITS: Readonly<PickleLimits> = {
   maxDepth: 500,
   maxItems: 1_000_000,
   maxSize: 64 * 1024 * 1024,
 };
+
+/** Fills in the default limits. */
+export function pickleLimits(given: PickleOptions): PickleLimits {
+  const { maxDepth, maxItems, maxSize } = DEFAULT_PICKLE_LIMITS;
+  return {
+    maxDepth: given.maxDepth ?? maxDepth,
+    maxItems: given.maxItems ?? maxItems,
+    maxSize: given.maxSize ?? maxSize,
+  };
+}

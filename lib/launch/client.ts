@@ -3,7 +3,7 @@ import { formatAddress, type HostPort } from "../net/address.ts";
 import type { ConnectTcpOptions } from "../net/connect_tcp.ts";
 import { readPem } from "./_read_pem.ts";
 import { flag, host, type Operands, type Options, port, seconds, text, type Values } from "../cli/options.ts";
-import { runTask } from "./run.ts";
+import { type Program, runTask } from "./run.ts";
 import type { StopRequests } from "../cli/signals.ts";
 import { CommandError, UsageError } from "../cli/errors.ts";
 import { after } from "../net/timer.ts";
@@ -12,23 +12,21 @@ import { after } from "../net/timer.ts";
 const STOP_TIMEOUT = 1000;
 
 /** Description of a service's client command. */
-export interface ClientCommand<Table extends Options> {
-  /** Name of the service, with hyphens. The task is `NAME:client`. */
-  name: string;
+export interface ClientCommand<Table extends Options> extends Program {
   /** What it does, in one sentence. */
   summary: string;
   /** Default port of the server. */
   port: number;
   /** Its operands. */
-  operands?: Operands;
+  operands?: Operands | undefined;
   /** Its own options. */
-  options?: Table;
+  options?: Table | undefined;
   /**
    * What it speaks over.
    *
    * @default {"tcp"}
    */
-  transport?: "tcp" | "udp";
+  transport?: "tcp" | "udp" | undefined;
 }
 
 /** Arguments of a client's main function. */
@@ -57,7 +55,7 @@ export async function runClient<Table extends Options = Record<never, never>>(
   command: ClientCommand<Table>,
   main: (run: ClientRun<Table>) => Promise<void>,
 ): Promise<void> {
-  const { name, summary, operands, transport = "tcp" } = command;
+  const { name, usage, advice, summary, operands, transport = "tcp" } = command;
   const shared = {
     host: host("Host to connect to"),
     port: port("Port to connect to", command.port, 1),
@@ -65,10 +63,12 @@ export async function runClient<Table extends Options = Record<never, never>>(
     timeout: seconds("Give up after so long without what is owed", 10_000),
   };
   const full = {
-    name: `${name}:client`,
+    name,
+    usage,
+    advice,
     summary,
+    operands,
     options: { ...shared, ...command.options },
-    ...(operands === undefined ? {} : { operands }),
   };
   await runTask(full, "warning", async ({ values, operands, requests, attempt }) => {
     const { host: hostname, port, timeout, unix = "", tls = false, tlsCa = "" } = values as
@@ -81,7 +81,7 @@ export async function runClient<Table extends Options = Record<never, never>>(
       hostname,
       port,
       ...(unix === "" ? {} : { path: unix }),
-      tls: tlsCa === "" ? tls : { caCerts: [await readPem("--tls-ca", tlsCa)] },
+      tls: tlsCa === "" ? tls : { caCerts: [await readPem("--tls-ca", tlsCa, advice)] },
       connectTimeout: timeout,
       handshakeTimeout: timeout,
       idleTimeout: timeout,

@@ -12,7 +12,7 @@
  */
 
 export { type ClientCommand, type ClientRun, runClient } from "./client.ts";
-export { type Attempt, explain } from "./explain.ts";
+export { type Advice, type Attempt, explain } from "./explain.ts";
 export { addresses, endpoint, ranges } from "./options.ts";
-export { runTask, type TaskRun } from "./run.ts";
+export { type Program, runTask, type TaskRun } from "./run.ts";
 export { runTcpServer, runUdpServer, type ServerCommand, type TcpServerCommand } from "./server.ts";

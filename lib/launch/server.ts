@@ -10,24 +10,33 @@ import { serveWorkers } from "../net/serve_workers.ts";
 import { sourcesOf, startThread, type WorkerProgram } from "../net/worker_threads.ts";
 import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
-import { requireRead } from "../net/_require_read.ts";
+import { requireAccess } from "../net/_require_access.ts";
 import { readPem } from "./_read_pem.ts";
-import { host, integer, type Option, type Options, port, seconds, text, type Values } from "../cli/options.ts";
-import { runTask } from "./run.ts";
+import type { Advice } from "./explain.ts";
+import {
+  host,
+  integer,
+  type Option,
+  type Options,
+  passedOn,
+  port,
+  seconds,
+  text,
+  type Values,
+} from "../cli/options.ts";
+import { type Program, runTask } from "./run.ts";
 import type { StopRequests } from "../cli/signals.ts";
 import { UsageError } from "../cli/errors.ts";
 import { ranges } from "./options.ts";
 
 /** Description of a service's server command. */
-export interface ServerCommand<Table extends Options> {
-  /** Name of the service, with hyphens. The task is `NAME:server`. */
-  name: string;
+export interface ServerCommand<Table extends Options> extends Program {
   /** What it does, in one sentence. */
   summary: string;
   /** Default port. */
   port: number;
   /** Its own options. The serve function receives their values under the same names. */
-  options?: Table;
+  options?: Table | undefined;
 }
 
 /** Description of a TCP service's server command. */
@@ -37,18 +46,19 @@ export interface TcpServerCommand<Table extends Options> extends ServerCommand<T
    *
    * @default {true}
    */
-  messages?: boolean;
+  messages?: boolean | undefined;
   /**
    * The default of `--idle-timeout` in milliseconds; `false` where clients have nothing to say.
    *
    * @default {300000}
    */
-  idleTimeout?: number | false;
+  idleTimeout?: number | false | undefined;
   /** The program that worker threads run, for `--workers`. Only for services whose connections share no state. */
-  workers?: WorkerProgram;
+  workers?: WorkerProgram | undefined;
 }
 
 const WORKERS_HELP = "Serve with so many threads, for more cores than one (Linux)";
+const MESSAGE_HELP = "Longest message accepted";
 const IDLE_HELP = "Close a connection after so long without a message, 0 for never";
 /** Default of a limit that does not hold for loopback addresses, as the help shows it. */
 const STRANGERS = "any number from this machine, 100 from elsewhere";
@@ -69,18 +79,18 @@ function tcpOptions(
     unix: text("PATH", "Listen at a Unix socket instead, for this user alone", ""),
     tlsCert: text("FILE", "Encrypt with TLS: the server's certificate, in PEM", ""),
     tlsKey: text("FILE", "Its private key, in PEM", ""),
-    maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
-    maxPerAddress: integer("N", "Most of them from one address", 0, { least: 1, shown: STRANGERS }),
-    ...(idleTimeout === false ? {} : { idleTimeout: seconds(IDLE_HELP, idleTimeout, { zero: Infinity }) }),
+    maxConnections: passedOn(integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 })),
+    maxPerAddress: passedOn(integer("N", "Most of them from one address", 0, { least: 1, shown: STRANGERS })),
+    ...(idleTimeout === false ? {} : { idleTimeout: passedOn(seconds(IDLE_HELP, idleTimeout, { zero: Infinity })) }),
     ...(workers === undefined ? {} : { workers: integer("N", WORKERS_HELP, 1, { least: 1, most: 64 }) }),
-    ...(messages ? { maxMessage: integer("BYTES", "Longest message accepted", DEFAULT_MAX_LENGTH, { least: 1 }) } : {}),
+    ...(messages ? { maxMessage: passedOn(integer("BYTES", MESSAGE_HELP, DEFAULT_MAX_LENGTH, { least: 1 })) } : {}),
   };
 }
 
 function udpOptions(defaultPort: number) {
   return {
     ...listenOptions(defaultPort),
-    maxRate: integer("N", "Most datagrams a second from one address", 0, { least: 1, shown: STRANGERS }),
+    maxRate: passedOn(integer("N", "Most datagrams a second from one address", 0, { least: 1, shown: STRANGERS })),
   };
 }
 
@@ -95,7 +105,7 @@ function udpOptions(defaultPort: number) {
 export function runTcpServer<Table extends Options = Record<never, Option<never>>>(
   command: TcpServerCommand<Table>,
   serve: (
-    options: ServeTcpOptions & { maxMessage?: number } & Values<Table>,
+    options: ServeTcpOptions & { maxMessage?: number | undefined } & Values<Table>,
     requests: StopRequests,
   ) => Server | Promise<Server>,
 ): void {
@@ -104,26 +114,27 @@ export function runTcpServer<Table extends Options = Record<never, Option<never>
     const { unix, tlsCert, tlsKey, maxPerAddress, ...rest } = values;
     // dispatch has an option of the same name with another meaning.
     const workers = command.workers === undefined ? 1 : (values as { workers?: number }).workers ?? 1;
-    const folders = workers === 1 ? [] : sourcesOf(command.workers!);
-    await requireRead([...[tlsCert, tlsKey].filter((path) => path !== ""), ...folders]);
-    const tls = await readCertificate(tlsCert, tlsKey);
+    const sources = workers === 1 ? { read: [], import: [] } : sourcesOf(command.workers!);
+    const pem = [tlsCert, tlsKey].filter((path) => path !== "");
+    await requireAccess({ ...sources, read: [...pem, ...sources.read] });
+    const tls = await readCertificate(tlsCert, tlsKey, command.advice);
     // Refuse options that have no effect on a Unix socket.
     const others = {
       "--tls-cert": tls,
       "--allow": options.allow,
-      "--max-per-address": maxPerAddress || undefined,
+      "--max-per-address": maxPerAddress,
       "--workers": workers === 1 ? undefined : workers,
     };
     const other = Object.entries(others).find(([, value]) => value !== undefined);
     if (unix !== "" && other !== undefined) throw new UsageError(`--unix and ${other[0]} do not go together`);
     if (unix !== "") await removeStaleSocket(unix);
-    const all = {
+    const all = given({
       ...rest as Values<Table>,
       ...options,
-      ...(unix === "" ? {} : { path: unix }),
-      ...(tls === undefined ? {} : { tls }),
-      ...(maxPerAddress === 0 ? {} : { maxConnectionsPerAddress: maxPerAddress }),
-    };
+      path: unix || undefined,
+      tls,
+      maxConnectionsPerAddress: maxPerAddress,
+    });
     if (workers === 1) return await serve(all, requests);
     return await serveWorkers({ ...all, workers, called: "workers", start: startThread(command.workers!) });
   });
@@ -139,18 +150,26 @@ export function runUdpServer<Table extends Options = Record<never, Option<never>
   command: ServerCommand<Table>,
   serve: (options: ServeUdpOptions & Values<Table>, requests: StopRequests) => UdpServer,
 ): void {
-  runServer(command, udpOptions(command.port), ({ maxRate, ...rest }, options, requests) =>
-    serve({
-      ...rest as unknown as Values<Table>,
-      ...options,
-      ...(maxRate === 0 ? {} : { maxRate }),
-    }, requests));
+  runServer(
+    command,
+    udpOptions(command.port),
+    (values, options, requests) => serve(given({ ...values, ...options }), requests),
+  );
 }
 
-async function readCertificate(cert: string, key: string): Promise<Certificate | undefined> {
+/** The options that are given. The defaults of the others are those of the serve function. */
+function given<All extends object>(options: All): All {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as All;
+}
+
+async function readCertificate(
+  cert: string,
+  key: string,
+  advice: Advice | undefined,
+): Promise<Certificate | undefined> {
   if ((cert === "") !== (key === "")) throw new UsageError("--tls-cert and --tls-key go together");
   if (cert === "") return undefined;
-  return { cert: await readPem("--tls-cert", cert), key: await readPem("--tls-key", key) };
+  return { cert: await readPem("--tls-cert", cert, advice), key: await readPem("--tls-key", key, advice) };
 }
 
 async function runServer<Shared extends ReturnType<typeof listenOptions>, Table extends Options>(
@@ -162,11 +181,12 @@ async function runServer<Shared extends ReturnType<typeof listenOptions>, Table 
     requests: StopRequests,
   ) => Server | Promise<Server>,
 ): Promise<void> {
-  const { name, summary } = command;
+  const { name, usage, advice, summary } = command;
   const options = { ...shared, ...command.options } as Shared & Table;
-  await runTask({ name: `${name}:server`, summary, options }, "info", async ({ values, requests, attempt }) => {
+  await runTask({ name, usage, advice, summary, options }, "info", async ({ values, requests, attempt }) => {
     const all = values as Values<Shared> & Values<Table>;
     const { host: hostname, port, allow, unix } = all as Values<ReturnType<typeof listenOptions>> & { unix?: string };
+    attempt.listens = true;
     attempt.address = unix || formatAddress({ hostname, port });
     const log = new Log("Server");
     const listening = { hostname, port, log, signal: requests.stopNow, allow: allow.length === 0 ? undefined : allow };

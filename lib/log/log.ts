@@ -154,25 +154,25 @@ export interface LogOptions {
    *
    * @default {"text"}
    */
-  format?: "text" | "json";
+  format?: "text" | "json" | undefined;
   /**
    * The least important level that is written.
    *
    * @default {"info"}
    */
-  level?: Level;
+  level?: Level | undefined;
   /**
    * Where the log is written.
    *
    * @default {Deno.stderr}
    */
-  writer?: LogWriter;
+  writer?: LogWriter | undefined;
   /**
    * Whether text is coloured.
    *
    * @default {true} on a terminal, unless NO_COLOR is set
    */
-  colors?: boolean;
+  colors?: boolean | undefined;
 }
 
 /**

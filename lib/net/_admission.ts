@@ -24,9 +24,9 @@ export class Admission {
 
   constructor(options: {
     allow?: readonly string[] | undefined;
-    maxConnections?: number;
-    maxConnectionsPerAddress?: number;
-    sharedCounts?: CountsRow;
+    maxConnections?: number | undefined;
+    maxConnectionsPerAddress?: number | undefined;
+    sharedCounts?: CountsRow | undefined;
   }) {
     const { allow, maxConnections = DEFAULT_MAX_CONNECTIONS, maxConnectionsPerAddress, sharedCounts } = options;
     this.#allows = allow === undefined ? undefined : allowList(allow);

@@ -28,9 +28,9 @@ export interface Certificate {
 /** How a client verifies the server's certificate. */
 export interface Trust {
   /** The only trusted certificate authorities, in PEM. Defaults to those that the runtime trusts. */
-  caCerts?: string[];
+  caCerts?: string[] | undefined;
   /** Name or address that the certificate must contain. Defaults to the host connected to. */
-  serverName?: string;
+  serverName?: string | undefined;
 }
 
 /** Parses a certificate in PEM, or throws a `RangeError`. */

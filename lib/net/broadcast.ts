@@ -3,7 +3,7 @@ import { checkLimit } from "./limits.ts";
 import { type Clock, systemClock } from "./timer.ts";
 
 /** Policies for a subscriber that reads more slowly than others publish. */
-export const SLOW_POLICIES = ["disconnect", "drop-oldest", "wait"] as const;
+export const SLOW_POLICIES: readonly SlowPolicy[] = ["disconnect", "drop-oldest", "wait"];
 
 /**
  * How a broadcast treats a subscriber that reads more slowly than others publish:
@@ -14,7 +14,7 @@ export const SLOW_POLICIES = ["disconnect", "drop-oldest", "wait"] as const;
  * - `wait`: publishers that await `ready()` wait for it as long as it reads, so the slowest subscriber sets the pace. A
  *   subscriber that reads nothing is closed by its connection's `writeTimeout`.
  */
-export type SlowPolicy = typeof SLOW_POLICIES[number];
+export type SlowPolicy = "disconnect" | "drop-oldest" | "wait";
 
 /** Options of {@linkcode Broadcast}. */
 export interface BroadcastOptions {

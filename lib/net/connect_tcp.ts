@@ -13,23 +13,23 @@ export interface ConnectTcpOptions extends ConnectionOptions {
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** Port, 1 to 65535. Not for a Unix socket. */
-  port?: number;
+  port?: number | undefined;
   /** Path of a Unix socket. Takes precedence over host and port. */
   path?: string | undefined;
   /** Encrypts the connection with TLS. An object says how to verify the server's certificate. */
-  tls?: boolean | Trust;
+  tls?: boolean | Trust | undefined;
   /**
    * Time that connecting may take, in milliseconds.
    *
    * @default {10000}
    */
-  connectTimeout?: number;
+  connectTimeout?: number | undefined;
   /** Aborts connecting, or closes the connection. The signal's reason is then the error's cause. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Logs the local address at level info, and each read and write at debug. */
-  log?: Log;
+  log?: Log | undefined;
 }
 
 /**

@@ -9,13 +9,13 @@ export interface ConnectUdpOptions {
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** The port, 1 to 65535. */
   port: number;
   /** Closes the socket when it is aborted. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Logs the local address at level info, and the size of each datagram at debug. */
-  log?: Log;
+  log?: Log | undefined;
 }
 
 /**

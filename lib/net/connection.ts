@@ -45,7 +45,7 @@ interface WriteQueue {
  */
 export class Connection implements Disposable, AsyncDisposable {
   /** The deadlines in force, in milliseconds. */
-  readonly deadlines: Readonly<Required<Deadlines>>;
+  readonly deadlines: Readonly<Record<keyof Deadlines, number>>;
 
   /** The reader on top of this connection, such as a `Framed`, if it may have read more than it has delivered. */
   reader: { readonly hasUnread: boolean } | undefined;

@@ -14,7 +14,7 @@ export type Endpoint =
  *
  * @example
  * ```ts
- * import { parseEndpoint } from "@wirebench/wirebench/net";
+ * import { parseEndpoint } from "./endpoint.ts";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(parseEndpoint("tcp://[::1]:7"), { transport: "tcp", hostname: "::1", port: 7 });
@@ -37,7 +37,7 @@ export function parseEndpoint(text: string): Endpoint {
  *
  * @example
  * ```ts
- * import { formatEndpoint } from "@wirebench/wirebench/net";
+ * import { formatEndpoint } from "./endpoint.ts";
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(formatEndpoint({ transport: "udp", hostname: "::1", port: 7 }), "udp://[::1]:7");

@@ -5,7 +5,7 @@ export interface Deadlines {
    *
    * @default {10000}
    */
-  handshakeTimeout?: number;
+  handshakeTimeout?: number | undefined;
   /**
    * Time from the connection's beginning, or the end of its TLS handshake, until the first message begins.
    *
@@ -14,35 +14,35 @@ export interface Deadlines {
    *
    * @default {10000}
    */
-  firstMessageTimeout?: number;
+  firstMessageTimeout?: number | undefined;
   /**
    * Time between messages, or between chunks of a stream.
    *
    * @default {300000}
    */
-  idleTimeout?: number;
+  idleTimeout?: number | undefined;
   /**
    * Time from the first byte of a message to its last.
    *
    * @default {30000}
    */
-  messageTimeout?: number;
+  messageTimeout?: number | undefined;
   /**
    * Time that a write may wait while the peer reads nothing.
    *
    * @default {30000}
    */
-  writeTimeout?: number;
+  writeTimeout?: number | undefined;
   /**
    * Time that the peer has to end its side when this side closes the connection.
    *
    * @default {2000}
    */
-  lingerTimeout?: number;
+  lingerTimeout?: number | undefined;
 }
 
 /** Default deadlines, safe on the open internet: no client can hold a connection without using it. */
-export const DEFAULT_DEADLINES: Readonly<Required<Deadlines>> = {
+export const DEFAULT_DEADLINES: Readonly<Record<keyof Deadlines, number>> = {
   handshakeTimeout: 10_000,
   firstMessageTimeout: 10_000,
   idleTimeout: 300_000,
@@ -59,7 +59,7 @@ export const DEFAULT_DEADLINES: Readonly<Required<Deadlines>> = {
  * `messageTimeout`.
  * @throws {RangeError} If one is not a number of milliseconds above 0.
  */
-export function deadlinesOf(given: Deadlines): Required<Deadlines> {
+export function deadlinesOf(given: Deadlines): Record<keyof Deadlines, number> {
   const idle = given.idleTimeout ?? Infinity;
   const {
     handshakeTimeout = DEFAULT_DEADLINES.handshakeTimeout,
@@ -84,11 +84,11 @@ export interface ConnectionOptions extends Deadlines {
    *
    * @default {16777216}
    */
-  maxQueue?: number;
+  maxQueue?: number | undefined;
 }
 
 /** Checked limits of a connection. */
-export type Limits = Readonly<Required<Deadlines & { maxQueue: number }>> & {
+export type Limits = Readonly<Record<keyof Deadlines, number> & { maxQueue: number }> & {
   /** Whether `firstMessageTimeout` counts from the first read instead of the connection's beginning. */
   readonly firstFromRead: boolean;
 };

@@ -15,29 +15,16 @@
  * @module
  */
 
-export { formatAddress, type HostPort, isLoopback, type ListenAddress } from "./address.ts";
+export { formatAddress, type HostPort, type ListenAddress } from "./address.ts";
 export type { CountsRow } from "./_admission.ts";
-export {
-  Broadcast,
-  type BroadcastOptions,
-  DEFAULT_BROADCAST,
-  SLOW_POLICIES,
-  type SlowPolicy,
-  type Subscriber,
-} from "./broadcast.ts";
+export { Broadcast, type BroadcastOptions, type SlowPolicy, type Subscriber } from "./broadcast.ts";
 export { connectTcp, type ConnectTcpOptions } from "./connect_tcp.ts";
 export { connectUdp, type ConnectUdpOptions, type UdpPeer } from "./connect_udp.ts";
 export { Connection, type ReadWait } from "./connection.ts";
-export { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
+export type { Endpoint } from "./endpoint.ts";
 export { type CloseReason, ConnectionError, TimedOut } from "./errors.ts";
 export { type Framed, framed, type PushOptions, type WaitOptions } from "./framed.ts";
-export {
-  type ConnectionOptions,
-  type Deadlines,
-  DEFAULT_DEADLINES,
-  DEFAULT_MAX_CONNECTIONS,
-  type Limits,
-} from "./limits.ts";
+export type { ConnectionOptions, Deadlines } from "./limits.ts";
 export type { LoopShare } from "./_loop.ts";
 export { type DrainReport, serveTcp, type ServeTcpOptions, type TcpServer } from "./serve_tcp.ts";
 export { type DropReason, serveUdp, type ServeUdpOptions, type UdpServer } from "./serve_udp.ts";
@@ -51,8 +38,8 @@ export {
   type WorkersServer,
 } from "./serve_workers.ts";
 export type { ServeOptions, Server } from "./server.ts";
-export { after, type Clock, sleep, systemClock } from "./timer.ts";
-export type { Certificate, Socket, Trust } from "./_tls.ts";
-export { type Datagram, resolveUdp, UdpSocket } from "./udp_socket.ts";
+export type { Clock } from "./timer.ts";
+export type { Certificate, Trust } from "./_tls.ts";
+export type { Datagram } from "./udp_socket.ts";
 export { removeStaleSocket } from "./unix.ts";
 export { startThread, type WorkerProgram } from "./worker_threads.ts";

@@ -26,41 +26,41 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
    * Path of a Unix socket to listen at, instead of a host and a port. Only the owner can use the file (mode 600), and the
    * server removes it at the end. {@linkcode removeStaleSocket} removes one that a killed server left behind.
    */
-  path?: string;
+  path?: string | undefined;
   /** Certificate to encrypt every connection with TLS. Not for a Unix socket. */
-  tls?: Certificate;
+  tls?: Certificate | undefined;
   /**
    * Length of the queue in which the operating system keeps connections until they are accepted.
    *
    * @default {511}
    */
-  backlog?: number;
+  backlog?: number | undefined;
   /**
    * Whether several processes or workers may listen at the same port, between which Linux shares the connections out.
    * `"first"` is for the first of them: it takes 10 ms, and fails if another program listens there, shared or not.
    *
    * @default {false}
    */
-  reusePort?: boolean | "first";
+  reusePort?: boolean | "first" | undefined;
   /**
    * Maximum number of open connections. The server accepts and closes one more at once: a client left in the backlog could
    * not tell a full server from a slow network, and a flood would fill the backlog for everyone.
    *
    * @default {1000}
    */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /**
    * Maximum number of open connections from one address; for IPv6, from one network of 64 bits. Loopback addresses are
    * unlimited unless this is given.
    *
    * @default {100}
    */
-  maxConnectionsPerAddress?: number;
+  maxConnectionsPerAddress?: number | undefined;
   /**
    * Counters shared by servers in several threads, so that limits hold for all of them together. Created by
    * {@linkcode serveWorkers}.
    */
-  sharedCounts?: CountsRow;
+  sharedCounts?: CountsRow | undefined;
   /**
    * Called with an error on this side, such as a bug in the handler, that ended a connection as `failed`. Errors of peers are
    * only counted and logged. Without this function, such an error goes to standard error unless the log is configured.
@@ -71,7 +71,7 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
    *
    * @default {5000}
    */
-  drainTimeout?: number;
+  drainTimeout?: number | undefined;
 }
 
 /** How the connections ended that were open when a server was shut down. */

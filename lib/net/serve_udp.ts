@@ -28,19 +28,19 @@ export interface ServeUdpOptions extends ServeOptions {
    *
    * @default {100}
    */
-  maxRate?: number;
+  maxRate?: number | undefined;
   /**
    * Number of bytes by which an answer may be longer than its question. A longer answer is dropped, so that the server
    * cannot be used to amplify traffic to a forged address.
    *
    * @default {0}
    */
-  maxGrowth?: number;
+  maxGrowth?: number | undefined;
   /**
    * Called with an error on this side, such as a bug in the handler, for which a datagram got no answer. Errors of peers are
    * only logged. Without this function, such an error goes to standard error unless the log is configured.
    */
-  onError?: (error: unknown, where: { peer: Deno.NetAddr }) => void | Promise<void>;
+  onError?: ((error: unknown, where: { peer: Deno.NetAddr }) => void | Promise<void>) | undefined;
 }
 
 /** Why a server dropped a datagram, or the answer to it. */

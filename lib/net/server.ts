@@ -8,19 +8,19 @@ export interface ServeOptions {
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** Port to listen at, 0 to 65535. 0 chooses a free one; see `addr`. */
-  port?: number;
+  port?: number | undefined;
   /**
    * Allow list of clients: addresses, or ranges such as `192.168.0.0/16`. By default all clients are allowed.
    */
   allow?: readonly string[] | undefined;
   /** Called once the server listens. */
-  onListen?: (address: ListenAddress) => void;
+  onListen?: ((address: ListenAddress) => void) | undefined;
   /** Aborts all connections and ends the server. `shutdown` lets connections finish first. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** The log of the server. Unless the program configures the log, only its own errors are written, to standard error. */
-  log?: Log;
+  log?: Log | undefined;
 }
 
 /** A running server, in the shape of `Deno.HttpServer`. Disposing of it shuts it down. */

@@ -14,7 +14,7 @@ let startedAt: number | undefined;
  *
  * @example
  * ```ts
- * import { after } from "@wirebench/wirebench/net";
+ * import { after } from "./timer.ts";
  *
  * const cancel = after(60_000, () => console.log("a minute later"));
  * cancel();
@@ -58,7 +58,7 @@ export const systemClock: Clock = { now: () => performance.now(), after };
  *
  * @example A wait that a signal ends
  * ```ts
- * import { sleep } from "@wirebench/wirebench/net";
+ * import { sleep } from "./timer.ts";
  *
  * await sleep(60_000, AbortSignal.abort());
  * ```

@@ -191,7 +191,7 @@ export class UdpSocket implements Disposable {
  *
  * @example
  * ```ts
- * import { resolveUdp } from "@wirebench/wirebench/net";
+ * import { resolveUdp } from "./udp_socket.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const address = await resolveUdp({ hostname: "127.0.0.1", port: 3000 });

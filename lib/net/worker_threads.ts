@@ -1,6 +1,6 @@
 // A circle that the imports do not show: a thread started here runs ./_worker.ts, which imports the message types below.
 
-import { requireRead } from "./_require_read.ts";
+import { requireAccess, type Sources } from "./_require_access.ts";
 import type { RelayedRecord } from "../log/log.ts";
 import type { ListenAddress } from "./address.ts";
 import type { StartWorker, WorkerOptions, WorkerReport } from "./serve_workers.ts";
@@ -17,9 +17,17 @@ export interface WorkerProgram {
   serve: string;
 }
 
-/** Folders that a thread reads: those of this library and of the program. */
-export function sourcesOf({ module }: WorkerProgram): string[] {
-  return [new URL("../", import.meta.url), new URL(".", module)].map(({ pathname }) => pathname);
+/** Where a thread loads this library and the program from: folders, or hosts of a registry. */
+export function sourcesOf({ module }: WorkerProgram): Sources {
+  const urls = [new URL("../", import.meta.url), new URL(".", module)];
+  const isFile = ({ protocol }: URL) => protocol === "file:";
+  const hosts = urls.filter((url) => !isFile(url)).map(({ protocol, hostname, port }) =>
+    `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`
+  );
+  return {
+    read: urls.filter(isFile).map(({ pathname }) => decodeURIComponent(pathname)),
+    import: [...new Set(hosts)],
+  };
 }
 
 /** Messages to a thread. */
@@ -40,7 +48,7 @@ export type FromThread =
 export function startThread(program: WorkerProgram): StartWorker {
   return async (options, logged) => {
     // Asked here, since the runtime reports a missing grant of the thread in many lines.
-    await requireRead(sourcesOf(program));
+    await requireAccess(sourcesOf(program));
     const worker = new Worker(new URL("./_worker.ts", import.meta.url), { type: "module" });
     const listening = Promise.withResolvers<ListenAddress>();
     const finished = Promise.withResolvers<void>();

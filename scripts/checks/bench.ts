@@ -7,6 +7,7 @@
 
 import { CommandError, flag, integer, list, seconds, type Values, writeStdout } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { chart } from "./bench/chart.ts";
 import { findCompetitors, own } from "./bench/competitors.ts";
@@ -97,7 +98,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
 if (import.meta.main) {
   await runTask(
     {
-      name: "bench",
+      ...task("bench"),
       summary: "Measures the services beside the same services in other languages: their rates, and the latency of a " +
         "polite client beside greedy ones.",
       options,

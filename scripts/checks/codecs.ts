@@ -8,7 +8,8 @@
 import { CommandError, flag, integer, list, seconds, type Values, writeStdout } from "../../lib/cli/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
-import { sleep } from "../../lib/net/mod.ts";
+import { task } from "../../lib/launch/task.ts";
+import { sleep } from "../../lib/net/timer.ts";
 import { StatusLine } from "../shared/status_line.ts";
 import { conductsInMarkdown, examine, showConducts } from "./codecs/conformance.ts";
 import { formatsOf } from "./codecs/formats.ts";
@@ -79,7 +80,7 @@ async function print(...parts: string[]): Promise<void> {
 if (import.meta.main) {
   await runTask(
     {
-      name: "bench:codecs",
+      ...task("bench:codecs"),
       summary: "Measures the framings and the pickle codec beside packages for the same formats and loops by hand.",
       options,
     },

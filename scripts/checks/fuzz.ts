@@ -6,7 +6,8 @@
 
 import { CommandError, integer, text, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
-import { sleep } from "../../lib/net/mod.ts";
+import { task } from "../../lib/launch/task.ts";
+import { sleep } from "../../lib/net/timer.ts";
 import { runTarget, type Target, TARGETS } from "./fuzz/targets.ts";
 import { Progress } from "../shared/progress.ts";
 import { drawnSeed, minutes, RANDOM, seed, SEEDS } from "../shared/seeded.ts";
@@ -78,7 +79,7 @@ async function runOnce(target: Target, seed: number, path: string, counts: Map<s
 if (import.meta.main) {
   await runTask(
     {
-      name: "fuzz",
+      ...task("fuzz"),
       summary: "Tests every framing and the pickle codec with random messages, streams and chunks.",
       options,
     },

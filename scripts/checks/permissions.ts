@@ -5,6 +5,7 @@
  */
 
 import { runTask } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 
 /** The part of deno.json that matters here. */
 interface Config {
@@ -66,7 +67,7 @@ function format(value: unknown, indent = ""): string {
 
 if (import.meta.main) {
   await runTask(
-    { name: "permissions", summary: "Writes the permission sets of all services into deno.json.", options: {} },
+    { ...task("permissions"), summary: "Writes the permission sets of all services into deno.json.", options: {} },
     "warning",
     async () => {
       const config: Config = JSON.parse(await Deno.readTextFile("deno.json"));

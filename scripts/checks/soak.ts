@@ -8,7 +8,8 @@
 
 import { CommandError, type Option, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
-import { SLOW_POLICIES } from "../../lib/net/mod.ts";
+import { task } from "../../lib/launch/task.ts";
+import { SLOW_POLICIES } from "../../lib/net/broadcast.ts";
 import { mulberry32, type Random, seedOf } from "../../services/proxy/random.ts";
 import { Progress } from "../shared/progress.ts";
 import { drawnSeed, minutes, seed } from "../shared/seeded.ts";
@@ -184,7 +185,7 @@ async function chatAll(results: SlowResult[], milliseconds: number, { progress, 
 if (import.meta.main) {
   await runTask(
     {
-      name: "soak",
+      ...task("soak"),
       summary: "Runs correct, bad and greedy clients of real servers; checks answers, latency, resources and the stop.",
       options,
     },

@@ -6,6 +6,7 @@
 
 import { CommandError, flag, integer, type Option, type Values } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { makeCertificates, MOST_DAYS, type SubjectName, subjectName } from "./certs/make.ts";
 
 const FOLDER = "certs";
@@ -70,7 +71,7 @@ function exists(path: string): boolean {
 if (import.meta.main) {
   await runTask(
     {
-      name: "certs",
+      ...task("certs"),
       summary: `Makes a certificate for TLS on this machine, and its CA, in ${FOLDER}/.`,
       options,
     },

@@ -8,6 +8,7 @@
 import { bold, green, red } from "@std/fmt/colors";
 import { CommandError, flag, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { relayTcp, relayUdp } from "./demo/relay.ts";
 import { type Style, Transcript } from "./demo/transcript.ts";
@@ -116,7 +117,7 @@ function summary(outcomes: Outcome[], style: Style): string {
 if (import.meta.main) {
   await runTask(
     {
-      name: "demo",
+      ...task("demo"),
       summary: "Runs every service and its client, and shows the messages between them.",
       operands: { usage: "[SERVICE...]", help: "Services to run (default: all)", most: Infinity },
       options,

@@ -15,7 +15,9 @@ import {
   writeStdout,
 } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
-import { formatAddress, type HostPort, parseEndpoint } from "../../lib/net/mod.ts";
+import { task } from "../../lib/launch/task.ts";
+import { formatAddress, type HostPort } from "../../lib/net/mod.ts";
+import { parseEndpoint } from "../../lib/net/endpoint.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { MAX_PAYLOAD_IPV4 } from "../../lib/net/datagram.ts";
 import { EXPECTATIONS, type Plan } from "./load/plan.ts";
@@ -109,7 +111,7 @@ function notAllowed(plan: Plan): CommandError {
 if (import.meta.main) {
   await runTask(
     {
-      name: "load",
+      ...task("load"),
       summary: "Puts a load on a server, checks every answer, and reports rates and latency.",
       operands: { usage: "tcp://HOST:PORT|udp://HOST:PORT", help: "The server", most: 1 },
       options,

@@ -7,8 +7,9 @@
 
 import { flag, seconds, UsageError, writeStdout } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
-import { sleep } from "../../lib/net/mod.ts";
+import { sleep } from "../../lib/net/timer.ts";
 import { kinds } from "./sockets/kinds.ts";
 import { state } from "./sockets/state.ts";
 
@@ -24,7 +25,7 @@ const options = {
 if (import.meta.main) {
   await runTask(
     {
-      name: "sockets",
+      ...task("sockets"),
       summary: "Makes a socket of each kind, or lists listening and connected sockets.",
       operands: { usage: "kinds|state", help: "The tool", most: 1 },
       options,

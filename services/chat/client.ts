@@ -1,6 +1,8 @@
 import { CommandError, isInteractive, openConversation, text, UsageError } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
-import { after, connectTcp, framed } from "../../lib/net/mod.ts";
+import { task } from "../../lib/launch/task.ts";
+import { connectTcp, framed } from "../../lib/net/mod.ts";
+import { after } from "../../lib/net/timer.ts";
 import { framing, nameProblem, PORT } from "./protocol.ts";
 
 const options = {
@@ -59,7 +61,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
 
 if (import.meta.main) {
   await runClient({
-    name: "chat",
+    ...task("chat:client"),
     summary: "Sends what you type to all members of the chat, and shows their messages.",
     port: PORT,
     options,

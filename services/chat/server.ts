@@ -6,20 +6,20 @@
 
 import { choice, integer } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { decodeText, headedBatches } from "../../lib/framing/mod.ts";
 import { Log, quoteText } from "../../lib/log/mod.ts";
 import {
   Broadcast,
   type Connection,
-  DEFAULT_BROADCAST,
   framed,
   serveTcp,
   type ServeTcpOptions,
-  SLOW_POLICIES,
   type SlowPolicy,
   type Subscriber,
   type TcpServer,
 } from "../../lib/net/mod.ts";
+import { DEFAULT_BROADCAST, SLOW_POLICIES } from "../../lib/net/broadcast.ts";
 import { checkName, HEADER_LENGTH, PORT } from "./protocol.ts";
 
 /** Options of {@linkcode serveChat}. */
@@ -29,19 +29,19 @@ export interface ServeChatOptions extends ServeTcpOptions {
    *
    * @default {1048576}
    */
-  maxMessage?: number;
+  maxMessage?: number | undefined;
   /**
    * How to treat a member that reads slower than the others send.
    *
    * @default {"disconnect"}
    */
-  slow?: SlowPolicy;
+  slow?: SlowPolicy | undefined;
   /**
    * The most bytes a member may lag behind the others before that.
    *
    * @default {16777216}
    */
-  maxLag?: number;
+  maxLag?: number | undefined;
 }
 
 /**
@@ -69,26 +69,29 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
   const framing = headedBatches({ maxLength: options.maxMessage });
   const room = new Broadcast({ slow: options.slow, maxLag: options.maxLag });
 
-  return serveTcp({ port: PORT, idleTimeout: Infinity, ...options, log }, async (connection) => {
-    let member: Member | undefined;
-    try {
-      for await (const { bytes, ends } of framed(connection, framing)) {
-        let start = 0;
-        for (const end of ends) {
-          const message = bytes.subarray(start, end);
-          start = end;
-          if (member === undefined) member = new Member(room, connection, message, log);
-          else member.forward(message);
-          // Wait for members that lag before reading on.
-          const ready = room.ready();
-          if (ready !== undefined) await ready;
+  return serveTcp(
+    { ...options, port: options.port ?? PORT, idleTimeout: options.idleTimeout ?? Infinity, log },
+    async (connection) => {
+      let member: Member | undefined;
+      try {
+        for await (const { bytes, ends } of framed(connection, framing)) {
+          let start = 0;
+          for (const end of ends) {
+            const message = bytes.subarray(start, end);
+            start = end;
+            if (member === undefined) member = new Member(room, connection, message, log);
+            else member.forward(message);
+            // Wait for members that lag before reading on.
+            const ready = room.ready();
+            if (ready !== undefined) await ready;
+          }
         }
+        await member?.leave();
+      } finally {
+        member?.[Symbol.dispose]();
       }
-      await member?.leave();
-    } finally {
-      member?.[Symbol.dispose]();
-    }
-  });
+    },
+  );
 }
 
 /** A connection that has sent its name. */
@@ -147,7 +150,7 @@ const options = {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "chat",
+    ...task("chat:server"),
     summary: "Forwards every message of a client to all other clients.",
     port: PORT,
     idleTimeout: Infinity,

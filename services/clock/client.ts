@@ -1,5 +1,6 @@
 import { CommandError, integer, printLine } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
 import { framing, PORT } from "./protocol.ts";
 
@@ -29,7 +30,7 @@ async function main({ values: { count }, target, timeout, requests }: ClientRun<
 
 if (import.meta.main) {
   await runClient({
-    name: "clock",
+    ...task("clock:client"),
     summary: "Prints the messages of the clock server.",
     port: PORT,
     options,

@@ -6,18 +6,17 @@
 
 import { seconds } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import {
-  type Clock,
   type Connection,
   ConnectionError,
   framed,
   serveTcp,
   type ServeTcpOptions,
-  sleep,
-  systemClock,
   type TcpServer,
 } from "../../lib/net/mod.ts";
+import { type Clock, sleep, systemClock } from "../../lib/net/timer.ts";
 import { framing, INTERVAL, now, PORT, tick, WELCOME } from "./protocol.ts";
 
 /** Options of {@linkcode serveClock}. */
@@ -27,7 +26,7 @@ export interface ServeClockOptions extends ServeTcpOptions {
    *
    * @default {3000}
    */
-  interval?: number;
+  interval?: number | undefined;
 }
 
 /**
@@ -57,7 +56,7 @@ export function serveClock(options: ServeClockOptions = {}): TcpServer {
   if (!(interval > 0)) throw new RangeError(`Cannot use interval ${interval}: expected milliseconds above 0`);
 
   return serveTcp(
-    { port: PORT, ...options, log },
+    { ...options, port: options.port ?? PORT, log },
     (connection) => sendTicks(connection, interval, (message) => log.said("Server", connection.remote, message)),
   );
 }
@@ -112,7 +111,7 @@ function discardInput(connection: Connection): { ended: boolean } {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "clock",
+    ...task("clock:server"),
     summary: "Sends every client the time at every interval.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveClock" },

@@ -1,5 +1,6 @@
 import { orUsage, printLine, Stdin } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
 import { framing, PORT } from "./protocol.ts";
 
@@ -19,7 +20,7 @@ async function main({ operands, target }: ClientRun<Record<never, never>>): Prom
 
 if (import.meta.main) {
   await runClient({
-    name: "delimited",
+    ...task("delimited:client"),
     summary: "Sends lines and prints the answers.",
     port: PORT,
     operands: { usage: "[LINE...]", help: "The lines to send (default: the lines of standard input)", most: Infinity },

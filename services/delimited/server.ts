@@ -5,6 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { lineBatches } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
@@ -20,7 +21,7 @@ export interface ServeDelimitedOptions extends ServeTcpOptions {
    *
    * @default {1048576}
    */
-  maxMessage?: number;
+  maxMessage?: number | undefined;
 }
 
 /**
@@ -45,7 +46,7 @@ export function serveDelimited(options: ServeDelimitedOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
   const framing = lineBatches({ maxLength: options.maxMessage });
 
-  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+  return serveTcp({ ...options, port: options.port ?? PORT, log }, async (connection) => {
     const messages = framed(connection, framing);
     // The lines of one read form one batch, sent back in one write.
     for (let batches; (batches = await messages.receiveBatch()).length > 0;) {
@@ -70,7 +71,7 @@ function logLines(log: Log, peer: string, batch: Uint8Array): void {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "delimited",
+    ...task("delimited:server"),
     summary: "Sends every line back.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveDelimited" },

@@ -2,14 +2,14 @@ import type { RelayedRecord } from "../../lib/log/mod.ts";
 import { CommandError, Stdin, type StopRequests } from "../../lib/cli/mod.ts";
 import { encodeText, FrameDecoderStream, lines, text } from "../../lib/framing/mod.ts";
 import {
-  after,
   formatAddress,
-  isLoopback,
   type ListenAddress,
   type StartWorker,
   type WorkerOptions,
   type WorkerReport,
 } from "../../lib/net/mod.ts";
+import { after } from "../../lib/net/timer.ts";
+import { isLoopback } from "../../lib/net/address.ts";
 import { parseHostPort } from "../../lib/net/address.ts";
 
 /** Time that an aborted process has to end before it is killed, in milliseconds. */

@@ -1,5 +1,6 @@
 import { CommandError, integer, seconds, writeStdout } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { type Connection, connectTcp } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";
@@ -53,7 +54,7 @@ function summary(counts: number[], milliseconds: number): string {
 
 if (import.meta.main) {
   await runClient({
-    name: "dispatch",
+    ...task("dispatch:client"),
     summary: "Counts round trips over many connections to the dispatch server.",
     port: PORT,
     options,

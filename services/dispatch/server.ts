@@ -6,9 +6,9 @@
 
 import { choice, flag, integer } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import {
-  DEFAULT_MAX_CONNECTIONS,
   serveTcp,
   type ServeTcpOptions,
   serveWorkers,
@@ -16,6 +16,7 @@ import {
   type WorkerReport,
   type WorkersServer,
 } from "../../lib/net/mod.ts";
+import { DEFAULT_MAX_CONNECTIONS } from "../../lib/net/limits.ts";
 import { receiveOptions, startProcess } from "./_processes.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";
 
@@ -30,13 +31,13 @@ export interface ServeDispatchOptions extends ServeTcpOptions {
    *
    * @default {"loop"}
    */
-  mode?: Mode;
+  mode?: Mode | undefined;
   /**
    * Number of threads or processes.
    *
    * @default {navigator.hardwareConcurrency}
    */
-  workers?: number;
+  workers?: number | undefined;
 }
 
 const DEFAULT_MODE: Mode = "loop";
@@ -62,7 +63,7 @@ const DEFAULT_WORKERS = navigator.hardwareConcurrency;
  */
 export async function serveDispatch(options: ServeDispatchOptions = {}): Promise<WorkersServer> {
   const { mode = DEFAULT_MODE, workers = DEFAULT_WORKERS, log = new Log("Server"), ...limits } = options;
-  const all = { port: PORT, ...limits, log };
+  const all = { ...limits, port: limits.port ?? PORT, log };
   if (mode === "loop") {
     const server = serveTcp(all, echo);
     const shutdown = async () => {
@@ -100,7 +101,7 @@ const options = {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "dispatch",
+    ...task("dispatch:server"),
     summary: "Serves echo with one event loop, several worker threads or several processes.",
     port: PORT,
     messages: false,

@@ -1,5 +1,6 @@
 import { CommandError, Stdin, streamToStdout, writeStdout } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { type Connection, connectTcp } from "../../lib/net/mod.ts";
 import { DEFAULT_MESSAGE, PORT } from "./protocol.ts";
@@ -67,7 +68,7 @@ async function main(
 
 if (import.meta.main) {
   await runClient({
-    name: "echo",
+    ...task("echo:client"),
     summary: "Sends a message to the echo server and prints the echo.",
     port: PORT,
     operands: {

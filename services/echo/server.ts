@@ -5,6 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";
@@ -31,7 +32,7 @@ import { PORT } from "./protocol.ts";
 export function serveEcho(options: ServeTcpOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
 
-  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+  return serveTcp({ ...options, port: options.port ?? PORT, log }, async (connection) => {
     const { showsMessages } = log;
     for (let chunk; (chunk = await connection.readChunk()) !== null;) {
       if (showsMessages) log.said(connection.remote, "Server", chunk);
@@ -43,7 +44,7 @@ export function serveEcho(options: ServeTcpOptions = {}): TcpServer {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "echo",
+    ...task("echo:server"),
     summary: "Sends every byte back unchanged.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveEcho" },

@@ -1,5 +1,6 @@
 import { CommandError, Stdin, streamToStdout } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { connectTcp } from "../../lib/net/mod.ts";
 import { DEFAULT_MESSAGE, PORT } from "./protocol.ts";
@@ -36,7 +37,7 @@ async function main(
 
 if (import.meta.main) {
   await runClient({
-    name: "exchange",
+    ...task("exchange:client"),
     summary: "Sends a request, shuts down the sending side, and prints the answer.",
     port: PORT,
     operands: {

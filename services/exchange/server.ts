@@ -5,6 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
@@ -32,7 +33,7 @@ import { PORT, receipt } from "./protocol.ts";
 export function serveExchange(options: ServeTcpOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
 
-  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+  return serveTcp({ ...options, port: options.port ?? PORT, log }, async (connection) => {
     let length = 0;
     for (let chunk; (chunk = await connection.readChunk()) !== null;) {
       length += chunk.length;
@@ -46,7 +47,7 @@ export function serveExchange(options: ServeTcpOptions = {}): TcpServer {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "exchange",
+    ...task("exchange:server"),
     summary: "Reads to the end, then answers with the number of bytes.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveExchange" },

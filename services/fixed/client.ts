@@ -1,5 +1,6 @@
 import { integer, orUsage, printLine } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText, fixed } from "../../lib/framing/mod.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
@@ -27,7 +28,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
 
 if (import.meta.main) {
   await runClient({
-    name: "fixed",
+    ...task("fixed:client"),
     summary: "Sends messages of a fixed length and prints the answers.",
     port: PORT,
     operands: {

@@ -5,6 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { fixed } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
@@ -17,7 +18,7 @@ export interface ServeFixedOptions extends ServeTcpOptions {
    *
    * @default {5000}
    */
-  length?: number;
+  length?: number | undefined;
 }
 
 /**
@@ -43,7 +44,7 @@ export function serveFixed(options: ServeFixedOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
   const framing = fixed(options.length ?? LENGTH);
 
-  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+  return serveTcp({ ...options, port: options.port ?? PORT, log }, async (connection) => {
     const messages = framed(connection, framing);
     for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
       await messages.sendAll(batch);
@@ -59,7 +60,7 @@ export function serveFixed(options: ServeFixedOptions = {}): TcpServer {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "fixed",
+    ...task("fixed:server"),
     summary: "Sends every message of a fixed length back.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveFixed" },

@@ -1,6 +1,8 @@
 import { integer, orUsage, printLine, seconds } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
-import { connectTcp, framed, sleep } from "../../lib/net/mod.ts";
+import { task } from "../../lib/launch/task.ts";
+import { connectTcp, framed } from "../../lib/net/mod.ts";
+import { sleep } from "../../lib/net/timer.ts";
 import { framing, GREETING, PORT } from "./protocol.ts";
 
 const options = {
@@ -34,7 +36,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
 
 if (import.meta.main) {
   await runClient({
-    name: "lines",
+    ...task("lines:client"),
     summary: "Sends lines to the lines server and prints the answers.",
     port: PORT,
     operands: {

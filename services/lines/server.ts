@@ -5,6 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
 import { ANSWER, framing, PORT, STOP } from "./protocol.ts";
@@ -16,7 +17,7 @@ export interface ServeLinesOptions extends ServeTcpOptions {
    *
    * @default {1048576}
    */
-  maxMessage?: number;
+  maxMessage?: number | undefined;
 }
 
 /**
@@ -46,7 +47,7 @@ export function serveLines(options: ServeLinesOptions = {}): TcpServer {
   // The answer repeated, as often as the longest batch so far needs it.
   let answers: Uint8Array = answer;
 
-  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+  return serveTcp({ ...options, port: options.port ?? PORT, log }, async (connection) => {
     const messages = framed(connection, protocol);
     // One write answers all lines of one read: one write per line is 48 times slower.
     for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
@@ -74,7 +75,7 @@ function repeat(bytes: Uint8Array, times: number): Uint8Array {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "lines",
+    ...task("lines:server"),
     summary: `Answers every line with "${ANSWER}"; the line ${STOP} ends the connection.`,
     port: PORT,
     workers: { module: import.meta.url, serve: "serveLines" },

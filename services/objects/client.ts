@@ -1,6 +1,7 @@
 import { CommandError, writeStdout } from "../../lib/cli/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { escapeText } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
 import { formatOption, FORMATS, framing, PORT } from "./protocol.ts";
@@ -57,7 +58,7 @@ async function print(chunks: Iterable<string>, limit: number, stop: AbortSignal)
 
 if (import.meta.main) {
   await runClient({
-    name: "objects",
+    ...task("objects:client"),
     summary: `Receives an object and prints it, up to ${PRINTED_PER_BYTE} characters for each byte received.`,
     port: PORT,
     options,

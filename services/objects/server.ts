@@ -5,6 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
 import { type Format, formatOption, FORMATS, framing, PORT } from "./protocol.ts";
@@ -18,7 +19,7 @@ export interface ServeObjectsOptions extends ServeTcpOptions {
    *
    * @default {"pickle"}
    */
-  format?: Format;
+  format?: Format | undefined;
 }
 
 /**
@@ -45,7 +46,7 @@ export function serveObjects(options: ServeObjectsOptions = {}): TcpServer {
   const { payload, show } = FORMATS[options.format ?? formatOption.default];
   const shown = Array.from(show(payload)).join("");
 
-  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+  return serveTcp({ ...options, port: options.port ?? PORT, log }, async (connection) => {
     await framed(connection, framing).send(payload);
     log.said("Server", connection.remote, shown);
   });
@@ -53,7 +54,7 @@ export function serveObjects(options: ServeObjectsOptions = {}): TcpServer {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "objects",
+    ...task("objects:server"),
     summary: "Sends every client a serialised object.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveObjects" },

@@ -1,8 +1,10 @@
 import { explainError } from "../../lib/cli/mod.ts";
-import { after, type Endpoint, formatAddress, resolveUdp, sleep } from "../../lib/net/mod.ts";
+import { type Endpoint, formatAddress } from "../../lib/net/mod.ts";
+import { after, sleep } from "../../lib/net/timer.ts";
+import { resolveUdp } from "../../lib/net/udp_socket.ts";
 import { sourceAddress } from "../../lib/net/address.ts";
 import { DATAGRAM_BUFFER_SIZE } from "../../lib/net/datagram.ts";
-import { DatagramFaults, type Direction } from "./_faults.ts";
+import { DatagramFaults, type Direction, type Faults } from "./_faults.ts";
 import type { ProxyConfig, RunningProxy } from "./_proxy.ts";
 
 /** The time after its last datagram until a client is forgotten, in milliseconds. */
@@ -24,7 +26,9 @@ class DatagramQueue {
   readonly #config: ProxyConfig;
   readonly #way: Direction;
   readonly #peer: string;
-  readonly #faults: DatagramFaults;
+  readonly #connection: number;
+  #options: Faults;
+  #faults: DatagramFaults;
   readonly #send: (datagram: Uint8Array) => Promise<unknown>;
   readonly #signal: AbortSignal;
   /** Fulfilled when the last datagram of the queue is sent. */
@@ -47,6 +51,8 @@ class DatagramQueue {
     this.#config = config;
     this.#way = way;
     this.#peer = peer;
+    this.#connection = connection;
+    this.#options = config.faults;
     this.#faults = new DatagramFaults(config.faults, config.seed, connection, way);
     this.#send = send;
     this.#signal = signal;
@@ -54,6 +60,11 @@ class DatagramQueue {
 
   /** Forwards a datagram, with its faults. The caller may overwrite the bytes afterwards. */
   forward(bytes: Uint8Array): void {
+    const { faults: options, seed } = this.#config;
+    if (options !== this.#options) {
+      this.#options = options;
+      this.#faults = new DatagramFaults(options, seed, this.#connection, this.#way);
+    }
     const { copies, reordered, delay } = this.#faults.next();
     this.#number++;
     if (copies === 0) return this.#count("lost");

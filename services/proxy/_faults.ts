@@ -1,4 +1,5 @@
-import { type FieldFraming, FieldReader, type FieldStart, parseFraming } from "./_fields.ts";
+import type { Framing } from "../../lib/framing/mod.ts";
+import { type FieldFraming, FieldReader, type FieldStart, messagesOf, parseFraming } from "./_fields.ts";
 import { mulberry32, type Random, seedOf } from "./random.ts";
 
 /** One number, or the bounds of a number drawn at random each time, both included. */
@@ -21,9 +22,12 @@ export interface FaultOptions {
   stopAfter?: Range | undefined;
   /** Resets the connection after this many bytes in one direction. Streams only. */
   resetAt?: Range | undefined;
-  /** The framing of the messages, for `resetIn`: `header`, `lines`, `netstring`, `length4`, `fixed:24` ... */
-  framing?: string | FieldFraming | undefined;
-  /** Resets the connection inside this field of a message: `header`, `payload`, `line` ... Streams only. */
+  /**
+   * The framing of the messages, for `resetIn`: `header`, `lines`, `netstring`, `length4`, `fixed:24` ..., or a framing of
+   * the library or of one's own, whose one field is `message`.
+   */
+  framing?: string | FieldFraming | Framing<unknown, never> | undefined;
+  /** Resets the connection inside this field of a message: `header`, `payload`, `line`, `message` ... Streams only. */
   resetIn?: string | undefined;
   /**
    * The number of the message for `resetIn`, from 1.
@@ -82,7 +86,7 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
     }
   }
   const { resetIn, message } = options;
-  const framing = typeof options.framing === "string" ? parseFraming(options.framing) : options.framing;
+  const framing = fieldsOf(options.framing);
   const faults = { ...options, framing };
   if (framing === undefined && resetIn === undefined && message === undefined) return faults;
   if (framing === undefined || resetIn === undefined) {
@@ -92,6 +96,11 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
     throw new RangeError(`Cannot reset in "${resetIn}": ${framing.text} has ${framing.names.join(", ")}`);
   }
   return faults;
+}
+
+function fieldsOf(framing: FaultOptions["framing"]): FieldFraming | undefined {
+  if (typeof framing === "string") return parseFraming(framing);
+  return framing === undefined || "layout" in framing ? framing : messagesOf(framing);
 }
 
 /** Checked options. */
@@ -108,7 +117,7 @@ export interface Step {
   /** The duration of the write at the limited rate, in milliseconds. */
   pace: number;
   /** The fault that takes the place of the write. */
-  fault?: Fault;
+  fault?: Fault | undefined;
 }
 
 /** A fault that ends the forwarding of a stream. */

@@ -1,11 +1,15 @@
-/** A field of a message: its length is known when it begins, or a delimiter ends it. */
+import type { Framing } from "../../lib/framing/mod.ts";
+
+/** A field of a message: its length is known when it begins, or a delimiter ends it, or its bytes tell where it ends. */
 export interface Field {
   /** The name: `header`, `payload`, `line` ... */
   name: string;
   /** The length in bytes, if it is known when the field begins. */
-  length?: number;
+  length?: number | undefined;
   /** The delimiter, which belongs to the next field. */
-  until?: number;
+  until?: number | undefined;
+  /** Reads the next bytes of the field. Returns the number of them up to its end, or -1 if it does not end in them. */
+  end?: ((bytes: Uint8Array) => number) | undefined;
 }
 
 /** Yields the fields of a stream in order. `next()` takes the first bytes of the field just read, at most {@linkcode KEPT}. */
@@ -108,6 +112,28 @@ export function parseFraming(text: string): FieldFraming {
   return { text, ...FRAMINGS[name]!(argument ?? "") };
 }
 
+/** The fields of any framing: each message is one. */
+export function messagesOf(framing: Framing<unknown, never>): FieldFraming {
+  return {
+    text: "a framing of the caller",
+    names: ["message"],
+    *layout() {
+      const decoder = framing.decoder();
+      function end(bytes: Uint8Array): number {
+        try {
+          // Only a decoder that takes single bytes shows which of them ends a message.
+          return bytes.findIndex((_, at) =>
+                decoder.push(bytes.subarray(at, at + 1)).length > 0 || decoder.failure !== undefined
+              ) + 1 || -1;
+        } catch {
+          return bytes.length;
+        }
+      }
+      while (decoder.failure === undefined) yield { name: "message", end };
+    },
+  };
+}
+
 /** The start of a field in a stream. */
 export interface FieldStart {
   /** The field. */
@@ -150,9 +176,10 @@ export class FieldReader {
         if (field.name === this.#first) this.#message++;
         yield { field, message: this.#message, at: this.#position + at };
       }
-      const found = field.until === undefined ? -1 : chunk.indexOf(field.until, at);
+      const rest = chunk.subarray(at);
+      const found = field.end?.(rest) ?? (field.until === undefined ? -1 : rest.indexOf(field.until));
       const most = field.length === undefined ? Infinity : field.length - this.#read;
-      const end = field.length === undefined && found !== -1 ? found : Math.min(chunk.length, at + most);
+      const end = field.length === undefined && found !== -1 ? at + found : Math.min(chunk.length, at + most);
       for (let index = at; index < end && this.#kept.length < KEPT; index++) this.#kept.push(chunk[index]!);
       this.#read += end - at;
       at = end;

@@ -22,7 +22,10 @@ export interface ProxyReport {
 export interface ProxyConfig {
   listen: Endpoint;
   to: Endpoint;
+  /** The faults in force. */
   faults: Faults;
+  /** Aborted, and replaced, when the faults change. */
+  changed: AbortController;
   seed: number;
   maxConnections: number;
   log: Log;

@@ -2,15 +2,9 @@ import { concat } from "@std/bytes/concat";
 import net from "node:net";
 import { toConnectionError } from "../../lib/net/errors.ts";
 import { plural } from "../../lib/log/mod.ts";
-import {
-  after,
-  type CloseReason,
-  ConnectionError,
-  type Endpoint,
-  formatAddress,
-  formatEndpoint,
-  sleep,
-} from "../../lib/net/mod.ts";
+import { type CloseReason, ConnectionError, type Endpoint, formatAddress } from "../../lib/net/mod.ts";
+import { after, sleep } from "../../lib/net/timer.ts";
+import { formatEndpoint } from "../../lib/net/endpoint.ts";
 import { rememberFile } from "../../lib/net/unix.ts";
 import { type Direction, type Fault, StreamFaults } from "./_faults.ts";
 import type { ProxyConfig, RunningProxy } from "./_proxy.ts";
@@ -108,6 +102,16 @@ const STOP_TIMEOUT = 600_000;
 /** The same once the other direction has ended, in milliseconds. */
 const STOP_LINGER = 2_000;
 
+/** The faults that a direction has until they change. */
+interface Applied {
+  readonly faults: StreamFaults;
+  /** Aborts when the faults change or the session ends. */
+  readonly until: AbortSignal;
+  readonly changed: AbortSignal;
+  /** When the rate allows the next write. */
+  due: number;
+}
+
 /** A client's connection and the connection to the target, forwarded to each other. */
 class Session {
   readonly #config: ProxyConfig;
@@ -175,38 +179,62 @@ class Session {
   }
 
   async #forward(from: PullSocket, into: PullSocket, way: Direction): Promise<void> {
-    const { faults: options, seed, log, report } = this.#config;
-    const { signal } = this.#aborted;
-    const faults = new StreamFaults(options, seed, this.#number, way);
-    /** When the rate allows the next write. */
-    let due = 0;
-    let fitted = true;
-    for (let chunk: Uint8Array | null = NOTHING; chunk !== null; chunk = await readJoined(from, faults.join)) {
-      for (const { bytes, delay, pace, fault } of faults.steps(chunk)) {
-        if (fault !== undefined) return await this.#inject(fault, way);
-        if (delay > 0) await sleep(delay, signal);
-        if (this.#resetting) return await sleep(Infinity, signal);
-        due = Math.max(due, performance.now()) + pace;
-        await into.write(bytes);
-        this.#writes[way]++;
-        this.#bytes[way] += bytes.length;
-        report[way] += bytes.length;
-        if (pace > 0) await sleep(due - performance.now(), signal);
-      }
-      if (!faults.fits && fitted) {
-        fitted = false;
-        log.warn("{peer}: the bytes {way} do not fit the framing, so --reset-in finds no more fields", {
-          peer: this.#peer,
-          way,
-        });
-      }
+    let applied = this.#apply(way);
+    for (let chunk: Uint8Array | null = NOTHING; chunk !== null; chunk = await readJoined(from, applied.faults.join)) {
+      let rest: Uint8Array | undefined = chunk;
+      do {
+        if (applied.changed.aborted) applied = this.#apply(way);
+        rest = await this.#pass(rest, into, way, applied);
+        if (rest === undefined) return;
+      } while (rest.length > 0);
     }
     if (!this.#resetting) into.end();
     this.#ended[way].abort();
   }
 
-  /** Resets the connection, or stops reading until it ends. */
-  async #inject({ kind, at, where }: Fault, way: Direction): Promise<void> {
+  /** Begins to apply the faults in force. */
+  #apply(way: Direction): Applied {
+    const { faults, seed, changed: { signal: changed } } = this.#config;
+    const until = AbortSignal.any([this.#aborted.signal, changed]);
+    return { faults: new StreamFaults(faults, seed, this.#number, way), until, changed, due: 0 };
+  }
+
+  /** Forwards bytes until the faults change. Returns the bytes that are left, or `undefined` once a fault ended this. */
+  async #pass(chunk: Uint8Array, into: PullSocket, way: Direction, applied: Applied): Promise<Uint8Array | undefined> {
+    const { log, report } = this.#config;
+    const { faults, until, changed } = applied;
+    const { fits } = faults;
+    let rest = chunk;
+    for (const { bytes, delay, pace, fault } of faults.steps(chunk)) {
+      if (fault !== undefined) {
+        await this.#inject(fault, way, applied);
+        return fault.kind === "stop" && changed.aborted ? rest : undefined;
+      }
+      if (delay > 0) await sleep(delay, until);
+      if (this.#resetting) {
+        await sleep(Infinity, this.#aborted.signal);
+        return undefined;
+      }
+      if (changed.aborted) return rest;
+      applied.due = Math.max(applied.due, performance.now()) + pace;
+      await into.write(bytes);
+      rest = rest.subarray(bytes.length);
+      this.#writes[way]++;
+      this.#bytes[way] += bytes.length;
+      report[way] += bytes.length;
+      if (pace > 0) await sleep(applied.due - performance.now(), until);
+    }
+    if (!faults.fits && fits) {
+      log.warn("{peer}: the bytes {way} do not fit the framing, so --reset-in finds no more fields", {
+        peer: this.#peer,
+        way,
+      });
+    }
+    return rest;
+  }
+
+  /** Resets the connection, or stops reading until it ends or the faults change. */
+  async #inject({ kind, at, where }: Fault, way: Direction, { until, changed }: Applied): Promise<void> {
     const { log, report } = this.#config;
     const facts = { peer: this.#peer, at, way };
     if (kind === "reset") {
@@ -220,7 +248,8 @@ class Session {
       log.info("{peer}: stopped reading at byte {at} {way}", facts);
       // A side that is not read cannot report its end, so the session ends soon after the other direction, or at the timeout.
       const other = this.#ended[way === "up" ? "down" : "up"].signal;
-      await sleep(STOP_TIMEOUT, AbortSignal.any([this.#aborted.signal, other]));
+      await sleep(STOP_TIMEOUT, AbortSignal.any([until, other]));
+      if (changed.aborted) return;
       await sleep(STOP_LINGER, this.#aborted.signal);
       this.abort("too slow", "Injected fault: reading stopped");
     }

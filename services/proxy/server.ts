@@ -21,15 +21,13 @@ import {
   type Values,
 } from "../../lib/cli/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
 import { normalHost } from "../../lib/net/address.ts";
-import {
-  DEFAULT_MAX_CONNECTIONS,
-  type Endpoint,
-  formatEndpoint,
-  isLoopback,
-  parseEndpoint,
-} from "../../lib/net/mod.ts";
+import { type Endpoint } from "../../lib/net/mod.ts";
+import { DEFAULT_MAX_CONNECTIONS } from "../../lib/net/limits.ts";
+import { formatEndpoint, parseEndpoint } from "../../lib/net/endpoint.ts";
+import { isLoopback } from "../../lib/net/address.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./_faults.ts";
 import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";
@@ -60,9 +58,9 @@ export interface ServeProxyOptions<Listen extends string | Endpoint = string | E
    */
   maxConnections?: number | undefined;
   /** Shuts the proxy down when aborted, as `shutdown` does. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** The log; silent unless the program configures logging. */
-  log?: Log;
+  log?: Log | undefined;
 }
 
 /** A running proxy. Disposing it shuts it down. */
@@ -75,6 +73,15 @@ export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends Asyn
   readonly connections: number;
   /** The counts so far. */
   readonly report: Readonly<ProxyReport>;
+  /**
+   * Replaces the faults, for all connections and from the next byte or datagram on. Offsets and messages count from there;
+   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned.
+   *
+   * @param faults The faults to inject; none with an empty object.
+   * @throws {TypeError} If the framing is malformed.
+   * @throws {RangeError} If a fault is out of range or not for this transport.
+   */
+  setFaults(faults: FaultOptions): void;
   /** Fulfilled when the proxy has stopped and all its sockets are closed. */
   readonly finished: Promise<void>;
   /**
@@ -136,7 +143,7 @@ export async function serveProxy<const Listen extends string | Endpoint>(
     down: 0,
     faults: { reset: 0, stopped: 0, lost: 0, repeated: 0, reordered: 0 },
   };
-  const config: ProxyConfig = { listen, to, faults, seed, maxConnections, log, report };
+  const config: ProxyConfig = { listen, to, faults, changed: new AbortController(), seed, maxConnections, log, report };
   const proxy = await (listen.transport === "udp" ? proxyDatagrams(config) : proxyStreams(config));
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<ProxyReport> | undefined;
@@ -161,6 +168,13 @@ export async function serveProxy<const Listen extends string | Endpoint>(
       return proxy.connections;
     },
     report,
+    setFaults(faults) {
+      config.faults = checkFaults(faults, listen.transport === "udp");
+      const { changed } = config;
+      config.changed = new AbortController();
+      changed.abort();
+      log.info(`Faults from now on: ${describeFaults(config.faults)}`);
+    },
     finished: stopped.promise,
     shutdown,
     async [Symbol.asyncDispose]() {
@@ -282,6 +296,7 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
   }
   const given = { ...values, listen, to };
   orUsage(() => checkProxy(given));
+  attempt.listens = true;
   attempt.address = formatEndpoint(listen);
   attempt.option = "--listen";
   const log = new Log("Proxy");
@@ -304,7 +319,7 @@ if (import.meta.main) {
   // Not awaited; see runTcpServer().
   runTask(
     {
-      name: "proxy",
+      ...task("proxy"),
       summary: "Forwards everything between clients and a server, and injects network faults on demand.",
       options,
       example: [

@@ -1,5 +1,6 @@
 import { printLine } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
@@ -14,7 +15,7 @@ async function main({ target }: ClientRun<Record<never, never>>): Promise<void> 
 
 if (import.meta.main) {
   await runClient({
-    name: "sixteen",
+    ...task("sixteen:client"),
     summary: `Sends the 16 bytes "${GREETING}", reads exactly 16, and prints them.`,
     port: PORT,
   }, main);

@@ -5,6 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
@@ -33,7 +34,7 @@ export function serveSixteen(options: ServeTcpOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
   const farewell = encodeText(FAREWELL);
 
-  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+  return serveTcp({ ...options, port: options.port ?? PORT, log }, async (connection) => {
     const messages = framed(connection, framing);
     const greeting = await readSixteen(messages);
     log.said(connection.remote, "Server", greeting);
@@ -44,7 +45,7 @@ export function serveSixteen(options: ServeTcpOptions = {}): TcpServer {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "sixteen",
+    ...task("sixteen:server"),
     summary: `Reads exactly 16 bytes, then answers with the 16 bytes "${FAREWELL}".`,
     port: PORT,
     workers: { module: import.meta.url, serve: "serveSixteen" },

@@ -1,5 +1,6 @@
 import { orUsage, printLine, UsageError } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText, type TaggedMessage } from "../../lib/framing/mod.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
@@ -32,7 +33,7 @@ function parse(operand: string): TaggedMessage<Type> {
 if (import.meta.main) {
   const lengths = Object.entries(LENGTHS).map(([type, length]) => `${type} ${length} bytes`).join(", ");
   await runClient({
-    name: "tagged",
+    ...task("tagged:client"),
     summary: "Sends messages whose type byte decides their length, and prints the answers.",
     port: PORT,
     operands: {

@@ -5,6 +5,7 @@
  */
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { decodeBytes, Log } from "../../lib/log/mod.ts";
 import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
 import { framing, PORT } from "./protocol.ts";
@@ -32,7 +33,7 @@ import { framing, PORT } from "./protocol.ts";
 export function serveTagged(options: ServeTcpOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
 
-  return serveTcp({ port: PORT, ...options, log }, async (connection) => {
+  return serveTcp({ ...options, port: options.port ?? PORT, log }, async (connection) => {
     const messages = framed(connection, framing);
     for (let batch; (batch = await messages.receiveBatch()).length > 0;) {
       await messages.sendAll(batch);
@@ -49,7 +50,7 @@ export function serveTagged(options: ServeTcpOptions = {}): TcpServer {
 
 if (import.meta.main) {
   runTcpServer({
-    name: "tagged",
+    ...task("tagged:server"),
     summary: "Sends every message back; its type byte decides its length.",
     port: PORT,
     workers: { module: import.meta.url, serve: "serveTagged" },

@@ -1,5 +1,6 @@
 import { CommandError, openConversation, printLine } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectUdp } from "../../lib/net/mod.ts";
@@ -21,7 +22,7 @@ async function main(run: ClientRun<Record<never, never>>): Promise<void> {
 
 if (import.meta.main) {
   await runClient({
-    name: "udp-chat",
+    ...task("udp-chat:client"),
     summary: "Takes turns with the server, one datagram each.",
     port: PORT,
     transport: "udp",

@@ -6,6 +6,7 @@
 
 import { openConversation, text } from "../../lib/cli/mod.ts";
 import { runUdpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes, Log } from "../../lib/log/mod.ts";
 import { formatAddress, serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/mod.ts";
@@ -42,15 +43,18 @@ const MAX_GROWTH = 640;
 export function serveUdpChat(options: ServeUdpChatOptions): UdpServer {
   const log = options.log ?? new Log("Server");
 
-  return serveUdp({ port: PORT, maxGrowth: MAX_GROWTH, ...options, log }, async (datagram, address) => {
-    const from = formatAddress(address);
-    const turn = decodeBytes(datagram);
-    log.said(from, "Server", turn);
-    const answer = await options.reply(turn, from);
-    if (answer === undefined) return;
-    log.said("Server", from, answer);
-    return encodeText(answer);
-  });
+  return serveUdp(
+    { ...options, port: options.port ?? PORT, maxGrowth: options.maxGrowth ?? MAX_GROWTH, log },
+    async (datagram, address) => {
+      const from = formatAddress(address);
+      const turn = decodeBytes(datagram);
+      log.said(from, "Server", turn);
+      const answer = await options.reply(turn, from);
+      if (answer === undefined) return;
+      log.said("Server", from, answer);
+      return encodeText(answer);
+    },
+  );
 }
 
 const options = {
@@ -59,7 +63,7 @@ const options = {
 
 if (import.meta.main) {
   runUdpServer({
-    name: "udp-chat",
+    ...task("udp-chat:server"),
     summary: "Takes turns with its clients, one datagram each.",
     port: PORT,
     options,

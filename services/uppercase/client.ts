@@ -1,8 +1,10 @@
 import { CommandError, flag, printLine, Stdin, UsageError } from "../../lib/cli/mod.ts";
 import { addresses, type ClientRun, runClient } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes, type Log } from "../../lib/log/mod.ts";
-import { connectUdp, formatAddress, type HostPort, resolveUdp, UdpSocket } from "../../lib/net/mod.ts";
+import { connectUdp, formatAddress, type HostPort } from "../../lib/net/mod.ts";
+import { resolveUdp, UdpSocket } from "../../lib/net/udp_socket.ts";
 import { PORT } from "./protocol.ts";
 
 /** One of the three clients. */
@@ -100,7 +102,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
 
 if (import.meta.main) {
   await runClient({
-    name: "uppercase",
+    ...task("uppercase:client"),
     summary: "Sends text, one datagram per message, and prints the answers.",
     port: PORT,
     transport: "udp",

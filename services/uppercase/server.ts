@@ -5,6 +5,7 @@
  */
 
 import { runUdpServer } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { formatAddress, serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/mod.ts";
 import { PORT, upperCase } from "./protocol.ts";
@@ -29,7 +30,7 @@ import { PORT, upperCase } from "./protocol.ts";
  */
 export function serveUppercase(options: ServeUdpOptions = {}): UdpServer {
   const log = options.log ?? new Log("Server");
-  return serveUdp({ port: PORT, ...options, log }, (datagram, from) => {
+  return serveUdp({ ...options, port: options.port ?? PORT, log }, (datagram, from) => {
     const shows = log.showsMessages;
     if (shows) log.said(formatAddress(from), "Server", datagram);
     upperCase(datagram);
@@ -40,7 +41,7 @@ export function serveUppercase(options: ServeUdpOptions = {}): UdpServer {
 
 if (import.meta.main) {
   runUdpServer({
-    name: "uppercase",
+    ...task("uppercase:server"),
     summary: "Answers each datagram with its text in upper case.",
     port: PORT,
   }, serveUppercase);

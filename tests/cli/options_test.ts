@@ -15,7 +15,7 @@ import {
   UsageError,
 } from "@wirebench/wirebench/cli";
 import { addresses, endpoint } from "@wirebench/wirebench/launch";
-import { parseEndpoint } from "@wirebench/wirebench/net";
+import { parseEndpoint } from "../../lib/net/endpoint.ts";
 
 const command = {
   name: "x:server",

@@ -1,8 +1,9 @@
 import { assertMatch } from "@std/assert";
 import { explain } from "@wirebench/wirebench/launch";
+import { task } from "../../lib/launch/task.ts";
 
 Deno.test("an error is one line that says what to do", () => {
-  const attempt = { task: "echo:client", address: "127.0.0.1:7" };
+  const attempt = { ...task("echo:client"), address: "127.0.0.1:7" };
   const cases: [error: unknown, words: RegExp][] = [
     [
       new Deno.errors.ConnectionRefused("os error 111"),

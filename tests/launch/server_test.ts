@@ -77,3 +77,66 @@ Deno.test("--workers is rejected where it is not available", async () => {
   assertEquals(elsewhere.code, 1);
   assertMatch(elsewhere.stderr, /--allow-read=\/tmp\/c\.pem,\/tmp\/k\.pem,[^ ]*\/lib\/,[^ ]*\/echo\/ services\/echo/);
 });
+
+/** A program of somebody else, which says no more about itself than it must. */
+const PROGRAM = `
+import { port } from "@wirebench/wirebench/cli";
+import { runClient, runTcpServer } from "@wirebench/wirebench/launch";
+import { connectTcp, serveTcp } from "@wirebench/wirebench/net";
+
+const [side] = Deno.args.splice(0, 1);
+if (side === "client") {
+  await runClient({ name: "ask", summary: "Asks.", port: 7 }, async ({ target }) => {
+    using _connection = await connectTcp(target);
+  });
+} else {
+  const usage = side === "named" ? "deno run -A quote.ts" : undefined;
+  const advice = side === "named" ? { grant: (flags) => "deno run " + flags + " quote.ts" } : undefined;
+  runTcpServer({ name: "quote", usage, advice, summary: "Quotes.", port: 0, options: { other: port("x", 9, 0) } }, (options) => {
+    if (side === "keys") console.log(Object.keys(options).filter((name) => /^(max|idle|path|tls)/.test(name)).sort().join());
+    const server = serveTcp(options, () => {});
+    server.shutdown();
+    return server;
+  });
+}
+`;
+
+Deno.test("a program of somebody else is called by its own name, and is given no advice about tasks", async () => {
+  using folder = temporaryFolder();
+  Deno.writeTextFileSync(`${folder.path}/quote.ts`, PROGRAM);
+  async function quote(...args: string[]): Promise<string> {
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "--allow-net=127.0.0.1", `${folder.path}/quote.ts`, ...args],
+    }).output();
+    return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  }
+  assertMatch(await quote("plain", "--help"), /^Usage: quote \[options\]$/m);
+  assertMatch(await quote("named", "--help"), /^Usage: deno run -A quote\.ts \[options\]$/m);
+  assertEquals(await quote("plain", "--nope"), "quote: Unknown option --nope; see quote --help\n");
+  const outside = "quote: The sandbox of quote does not allow 0.0.0.0:7; to allow it on purpose";
+  assertEquals(await quote("plain", "--host", "0.0.0.0", "--port", "7"), `${outside}, add --allow-net=0.0.0.0:7\n`);
+  assertEquals(
+    await quote("named", "--host", "0.0.0.0", "--port", "7"),
+    `${outside}: deno run --allow-net=0.0.0.0:7 quote.ts ...\n`,
+  );
+  assertEquals(
+    await quote("client", "--port", "1"),
+    "ask: Nobody listens at 127.0.0.1:1: start the server, or check --host and --port\n",
+  );
+});
+
+Deno.test("a server is given the options of the command line, and has the defaults of the others itself", async () => {
+  using folder = temporaryFolder();
+  Deno.writeTextFileSync(`${folder.path}/quote.ts`, PROGRAM);
+  async function keys(...args: string[]): Promise<string | undefined> {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "--allow-net=127.0.0.1", `${folder.path}/quote.ts`, "keys", ...args],
+    }).output();
+    return new TextDecoder().decode(stdout).split("\n")[0];
+  }
+  assertEquals(await keys(), "");
+  assertEquals(
+    await keys("--max-message", "5", "--max-per-address", "3"),
+    "maxConnectionsPerAddress,maxMessage",
+  );
+});

@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { formatAddress, isLoopback, resolveUdp } from "@wirebench/wirebench/net";
+import { formatAddress } from "@wirebench/wirebench/net";
+import { isLoopback } from "../../lib/net/address.ts";
+import { resolveUdp } from "../../lib/net/udp_socket.ts";
 import { blockOf } from "../../lib/net/address.ts";
 
 Deno.test("formatAddress() and isLoopback() treat every notation of an address alike", () => {

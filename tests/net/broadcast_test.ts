@@ -1,12 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  Broadcast,
-  Connection,
-  serveTcp,
-  type SlowPolicy,
-  type Subscriber,
-  systemClock,
-} from "@wirebench/wirebench/net";
+import { Broadcast, Connection, serveTcp, type SlowPolicy, type Subscriber } from "@wirebench/wirebench/net";
+import { systemClock } from "../../lib/net/timer.ts";
 import { bytes, RawPeer, TestClock, turn, until, within } from "../harness.ts";
 
 /** Length of the numbered messages: a number of eight digits, and filling. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { RawPeer, ServerProcess } from "../harness.ts";
+import { RawPeer, ServerProcess, temporaryFolder } from "../harness.ts";
 
 const why = Deno.build.os === "linux" ? "" : " (ignored: only Linux shares a port among threads)";
 const ignore = why !== "";
@@ -81,5 +81,116 @@ Deno.test({
     const omitted = server.log.map(({ omitted }) => Number(String(omitted ?? "0").replaceAll(",", "")));
     assertEquals(shown + omitted.reduce((sum, count) => sum + count, 0), 4 * 2 * lines);
     assert(shown <= 2 * 1000 * (seconds + 1), `${shown} messages in ${seconds} s`);
+  },
+});
+
+Deno.test({
+  name: `a long message that a worker logs is cut once, and keeps its time and its characters${why}`,
+  ignore,
+  async fn() {
+    await using server = await ServerProcess.start("lines", { args: ["--workers", "2"] });
+    using peer = await server.connect();
+    const message = `{"time": "\\u001b[2J"} \x1b`.padEnd(3000, "x");
+    const began = Date.now();
+    await peer.send(message + "\n");
+    await peer.receive(12);
+    const answered = Date.now();
+    const { text, time } = await server.logged(new RegExp(`^${peer.address} -> Server: `));
+    assertEquals(text, `${message.slice(0, 1024)} (and 1976 bytes more)`);
+    assert(Date.parse(String(time)) >= began && Date.parse(String(time)) <= answered, `${time}`);
+  },
+});
+
+const root = new URL("../../", import.meta.url);
+
+/** Starts a server whose folder, flags and file are not those of this repository. */
+async function start(cwd: string, ...args: string[]): Promise<ServerProcess> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--no-prompt", ...args],
+    cwd,
+    env: { DENO_DIR: `${cwd}/cache` },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const server = new ServerProcess(command.spawn());
+  const { address } = await server.logged(/^Listening at/);
+  server.port = Number(String(address).split(":").at(-1));
+  return server;
+}
+
+/** A configuration that needs no package: stubs stand for what a server uses of them. */
+const CONFIG = JSON.stringify({
+  unstable: ["net"],
+  imports: {
+    "@std/bytes/concat": "data:text/javascript,export const concat = undefined;",
+    "@std/fmt/colors": "data:text/javascript,export const [blue, dim, red, yellow] = [];",
+  },
+});
+
+/** A program of somebody else, which serves with two workers. */
+function programOf(library: string): string {
+  return `
+import { serveTcp, serveWorkers, startThread } from "${library}lib/net/mod.ts";
+import { configureLog } from "${library}lib/log/mod.ts";
+
+export const serve = (options) => serveTcp(options, async (connection) => {
+  await connection.write(new TextEncoder().encode("served"));
+});
+if (import.meta.main) {
+  await using _log = configureLog({ format: "json" });
+  const start = startThread({ module: import.meta.url, serve: "serve" });
+  const server = await serveWorkers({ port: 0, workers: 2, called: "workers", start }).catch((error) => {
+    console.error(error.message);
+    Deno.exit(1);
+  });
+  const requested = Promise.withResolvers();
+  Deno.addSignalListener("SIGTERM", requested.resolve);
+  await requested.promise;
+  await server.shutdown();
+}
+`;
+}
+
+Deno.test({
+  name: `workers start in a folder whose name has spaces and percent signs${why}`,
+  ignore,
+  async fn() {
+    using folder = temporaryFolder();
+    const path = `${folder.path}/a folder, 100%20%`;
+    Deno.mkdirSync(path);
+    await new Deno.Command("cp", { args: ["-r", "lib", path], cwd: root }).output();
+    Deno.writeTextFileSync(`${path}/deno.json`, CONFIG);
+    Deno.writeTextFileSync(`${path}/program.ts`, programOf("./"));
+    await using server = await start(path, "--allow-net=127.0.0.1", "--allow-read=.", "program.ts");
+    using peer = await server.connect();
+    assertEquals(await peer.receiveAll(), "served");
+  },
+});
+
+Deno.test({
+  name: `workers load the library from the host that the program loads it from${why}`,
+  ignore,
+  async fn() {
+    await using registry = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async ({ url }) => {
+      const source = await Deno.readFile(new URL(`.${new URL(url).pathname}`, root));
+      return new Response(source, { headers: { "content-type": "application/typescript" } });
+    });
+    const host = `127.0.0.1:${registry.addr.port}`;
+    using folder = temporaryFolder();
+    Deno.writeTextFileSync(`${folder.path}/deno.json`, CONFIG);
+    Deno.writeTextFileSync(`${folder.path}/program.ts`, programOf(`http://${host}/`));
+    const flags = [`--allow-import=${host}`, "--allow-net=127.0.0.1"];
+    {
+      await using server = await start(folder.path, ...flags, "--allow-read=.", "program.ts");
+      using peer = await server.connect();
+      assertEquals(await peer.receiveAll(), "served");
+    }
+    const { stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", ...flags, "program.ts"],
+      cwd: folder.path,
+      env: { DENO_DIR: `${folder.path}/cache` },
+    }).output();
+    assertEquals(new TextDecoder().decode(stderr), `Requires read access to "${folder.path}/"\n`);
   },
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { after } from "@wirebench/wirebench/net";
+import { after } from "../../lib/net/timer.ts";
 
 Deno.test("after() takes times beyond the range of a timer of the runtime", async () => {
   let ran = false;

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { ConnectionError, resolveUdp } from "@wirebench/wirebench/net";
+import { ConnectionError } from "@wirebench/wirebench/net";
+import { resolveUdp } from "../../lib/net/udp_socket.ts";
 import { within } from "../harness.ts";
 
 Deno.test("resolveUdp() resolves names, and reports a name that does not resolve", async () => {

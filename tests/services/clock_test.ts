@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { sendTicks } from "@wirebench/wirebench/clock";
-import { type Clock, Connection, ConnectionError } from "@wirebench/wirebench/net";
+import { Connection, ConnectionError } from "@wirebench/wirebench/net";
+import type { Clock } from "../../lib/net/timer.ts";
 import { tick } from "../../services/clock/protocol.ts";
 import {
   fakeServer,

@@ -1,5 +1,5 @@
 import { concat } from "@std/bytes/concat";
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { serveEcho } from "@wirebench/wirebench/echo";
 import { netstring } from "@wirebench/wirebench/framing";
 import { serveProxy, type ServeProxyOptions } from "@wirebench/wirebench/proxy";
@@ -12,7 +12,7 @@ import {
   type Step,
   StreamFaults,
 } from "../../services/proxy/_faults.ts";
-import { FieldReader, parseFraming } from "../../services/proxy/_fields.ts";
+import { FieldReader, messagesOf, parseFraming } from "../../services/proxy/_fields.ts";
 import { mulberry32 } from "../../services/proxy/random.ts";
 import {
   bytes,
@@ -22,6 +22,7 @@ import {
   ServerProcess,
   temporaryFolder,
   textOf,
+  turn,
   until,
   untilStill,
   within,
@@ -146,6 +147,14 @@ Deno.test("parts of messages are found in every framing, however the bytes come"
       assertEquals(numbers, numbers.map((_, index) => index + 1));
       assert(reader.fits);
     }
+  }
+  for (const size of [1, 2, 5, 20]) {
+    const reader = new FieldReader(messagesOf(netstring()));
+    const stream = bytes("3:one,0:,5:three,x");
+    const found = [];
+    for (let at = 0; at < stream.length; at += size) found.push(...reader.push(stream.subarray(at, at + size)));
+    assertEquals(found.map(({ message, at }) => `${message}@${at}`).join(" "), "1@0 2@6 3@9 4@17");
+    assertEquals(reader.fits, false);
   }
   for (const [framing, wrong] of [["header", "12a       "], ["netstring", "x:"], ["tagged:A=2", "B"]] as const) {
     const reader = new FieldReader(parseFraming(framing));
@@ -518,6 +527,59 @@ Deno.test("--stop-after stops reading, so that the writer blocks, while other co
   assertEquals([proxy.connections, proxy.report.faults.stopped, proxy.report.up], [2, 1, 15]);
   peer.close();
   await stuffing;
+});
+
+Deno.test("setFaults() changes the faults of open connections from the next byte on", async () => {
+  await using server = fakeServer(async (peer) => {
+    for (;;) await peer.send(await peer.receive(1));
+  });
+  await using proxy = await before(server.port, { delay: 3_600_000 });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  await peer.send("Hey");
+  // The bytes that wait for a delay get the new faults.
+  while (proxy.connections === 0) await turn();
+  proxy.setFaults({});
+  assertEquals(await peer.receive(3), "Hey");
+  proxy.setFaults({ stopAfter: 2, direction: "up" });
+  await peer.send("There");
+  assertEquals(await peer.receive(2), "Th");
+  await until(() => proxy.report.faults.stopped === 1, "the stop");
+  proxy.setFaults({ cut: 1 });
+  assertEquals(await peer.receive(3), "ere");
+  proxy.setFaults({ resetAt: 3, direction: "up" });
+  await peer.send("Farewell");
+  assertEquals([(await readToEnd(peer)).wasReset, proxy.report.up], [true, 3 + 5 + 3]);
+  assertThrows(() => proxy.setFaults({ cut: 0 }), RangeError, "Cannot use cut 0");
+  assertThrows(() => proxy.setFaults({ lose: 1 }), RangeError, "Cannot use lose here");
+});
+
+Deno.test("setFaults() changes the faults of a proxy for datagrams", async () => {
+  const open = () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const [target, socket] = [open(), open()];
+  const to = `udp://127.0.0.1:${(target.addr as Deno.NetAddr).port}`;
+  await using proxy = await serveProxy({ listen: "udp://127.0.0.1:0", to, lose: 100 });
+  await socket.send(bytes("lost"), proxy.addr);
+  await until(() => proxy.report.faults.lost === 1, "the loss");
+  proxy.setFaults({});
+  await socket.send(bytes("kept"), proxy.addr);
+  assertEquals(textOf((await within(target.receive(), "a datagram"))[0]), "kept");
+  target.close();
+  socket.close();
+});
+
+Deno.test("a framing of the caller resets inside a message", async () => {
+  await using server = fakeServer(async (peer) => {
+    for (;;) await peer.send(await peer.receive(1));
+  });
+  await using proxy = await before(server.port, {
+    framing: netstring(),
+    resetIn: "message",
+    message: 3,
+    direction: "up",
+  });
+  using peer = await RawPeer.connect(proxy.addr.port);
+  await peer.send("3:one,0:,5:three,");
+  assertEquals([(await readToEnd(peer)).wasReset, proxy.report.up], [true, "3:one,0:,5".length]);
 });
 
 Deno.test("an unreachable target resets the client, and the proxy continues", async () => {

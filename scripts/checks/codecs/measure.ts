@@ -1,5 +1,5 @@
 import { equal } from "@std/assert/equal";
-import { sleep } from "../../../lib/net/mod.ts";
+import { sleep } from "../../../lib/net/timer.ts";
 import type { Side } from "./contestant.ts";
 import type { Floors, Group, Row, Runner } from "./rows.ts";
 

@@ -4,7 +4,7 @@
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText } from "../../../lib/framing/mod.ts";
 import { type LogWriter, writeAll } from "../../../lib/log/mod.ts";
-import { after, sleep } from "../../../lib/net/mod.ts";
+import { after, sleep } from "../../../lib/net/timer.ts";
 import { connectTo, type Endpoint } from "./endpoint.ts";
 
 /** Counters of attackers. */

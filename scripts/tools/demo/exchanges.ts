@@ -1,5 +1,5 @@
 import { decimalHeader, fixed, lines } from "../../../lib/framing/mod.ts";
-import { sleep } from "../../../lib/net/mod.ts";
+import { sleep } from "../../../lib/net/timer.ts";
 import { MODES } from "../../../services/dispatch/protocol.ts";
 import { framing as taggedFraming } from "../../../services/tagged/protocol.ts";
 import { ClientProcess, runClient } from "../../shared/processes.ts";

@@ -1,5 +1,5 @@
 import process from "node:process";
-import { sleep } from "../../../lib/net/mod.ts";
+import { sleep } from "../../../lib/net/timer.ts";
 import { resolveUdp } from "../../../lib/net/udp_socket.ts";
 import { type Tapes, tapesOf } from "./answers.ts";
 import type { Flow, Plan } from "./plan.ts";
