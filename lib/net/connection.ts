@@ -186,6 +186,16 @@ export class Connection implements Disposable, AsyncDisposable {
    * @throws {ConnectionError} If the handshake fails, or the peer sent more in the clear. The connection has then ended.
    * @throws {RangeError} If the certificate or the key cannot be used. Nothing has been changed.
    * @throws {TypeError} If a read is pending or the connection is already encrypted. Nothing has been changed.
+   *
+   * @example The client's side of STARTTLS
+   * ```ts ignore
+   * import { connectTcp, framed } from "@wirebench/wirebench/net";
+   * import { lines, text } from "@wirebench/wirebench/framing";
+   *
+   * await using connection = await connectTcp({ hostname: "mail.example.com", port: 4190 });
+   * await framed(connection, text(lines())).request("STARTTLS");
+   * await connection.upgradeTls();
+   * ```
    */
   async upgradeTls(options: Certificate | Trust = {}): Promise<void> {
     const encrypt = encryption(options);
@@ -302,6 +312,19 @@ export class Connection implements Disposable, AsyncDisposable {
    *
    * The stream ends when the peer ends its side, and errors if the connection ends in another way. Cancelling it, as
    * leaving a loop over it does, only stops reading: what a pending read receives is dropped, the connection stays open.
+   *
+   * @example Lines of a connection as a stream
+   * ```ts
+   * import { FrameDecoderStream, lines, text } from "@wirebench/wirebench/framing";
+   * import { connectTcp, serveTcp } from "@wirebench/wirebench/net";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using server = serveTcp({ port: 0 }, (connection) => connection.readable.pipeTo(connection.writable));
+   * await using connection = await connectTcp({ port: server.addr.port });
+   * await new Blob(["Hey\nYou\n"]).stream().pipeTo(connection.writable); // Half-closes.
+   * const messages = connection.readable.pipeThrough(new FrameDecoderStream(text(lines())));
+   * assertEquals(await Array.fromAsync(messages), ["Hey", "You"]);
+   * ```
    */
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#readable ??= new ReadableStream({
