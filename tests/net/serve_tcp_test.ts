@@ -59,7 +59,7 @@ Deno.test("an error of a handler goes to standard error with its stack if no log
   assertEquals(lines.length, 2, stderr.join("\n"));
   assertMatch(lines[0]!, /^\[.* – Server\]: 127\.0\.0\.1:\d+ closed: failed \(TypeError: a bug \\x1b\[2J$/);
   assertMatch(lines[1]!, /^\[.* – Server\]: 127\.0\.0\.1:\d+ gets no answer: TypeError: a bug in UDP$/);
-  assertMatch(stderr[1]!, /^    at .*_failing_handlers\.ts:\d+:\d+/);
+  assertMatch(stderr[1]!, /^ {4}at .*_failing_handlers\.ts:\d+:\d+/);
 });
 
 Deno.test("an error of a handler is logged once if the log is configured, as is an error of a peer", async () => {
