@@ -170,8 +170,9 @@ export class ConnectionTelemetry {
     this.#server.wrote(bytes);
   }
 
-  /** Called when the handler gets messages. */
+  /** Called when the handler gets messages, or none at the end of the stream. */
   received(messages: number): void {
+    if (messages === 0) return; // The end of the stream.
     this.#messagesReceived += messages;
     this.#server.received(messages);
     this.#receivedAt = performance.now();

@@ -1,6 +1,8 @@
 /** A span, as far as the tests look at it. */
 export interface Span {
   name: string;
+  spanId: string;
+  parentSpanId: string;
   attributes: Record<string, unknown>;
   status: { code: number; message: string };
   events: string[];
@@ -27,7 +29,7 @@ interface DataPoint {
 }
 interface Scope {
   scope: { name: string };
-  spans?: { name: string; attributes: Attribute[]; status: Span["status"]; events: { name: string }[] }[];
+  spans?: (Omit<Span, "attributes" | "events"> & { attributes: Attribute[]; events: { name: string }[] })[];
   metrics?: {
     name: string;
     unit: string;
@@ -70,9 +72,9 @@ export class Collector implements AsyncDisposable {
       ...resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics),
     ];
     for (const { scope, spans = [], metrics = [] } of scopes) {
-      if (scope.name !== "wirebench") continue;
-      for (const { name, attributes, status, events } of spans) {
-        this.spans.push({ name, attributes: objectOf(attributes), status, events: events.map(({ name }) => name) });
+      if (scope.name !== "wirebench" && scope.name !== "test") continue; // Of the runtime itself.
+      for (const { attributes, events, ...span } of spans) {
+        this.spans.push({ ...span, attributes: objectOf(attributes), events: events.map(({ name }) => name) });
       }
       for (const { name, unit, sum, histogram } of metrics) {
         const kind = sum === undefined ? "histogram" : sum.isMonotonic ? "counter" : "up-down counter";

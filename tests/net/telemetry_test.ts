@@ -119,15 +119,20 @@ Deno.test("with OTEL_DENO=true, a UDP service exports its datagrams as messages"
   ]);
 });
 
-Deno.test("the span of a connection has the error of its handler", async () => {
-  await using collector = new Collector();
+/** Runs a program of this folder that exports to a collector. */
+async function runProgram(collector: Collector, name: string, ...args: string[]): Promise<void> {
   const [program, ...env] = collector.wrapper;
-  const file = new URL("_failing_handlers.ts", import.meta.url).pathname;
+  const file = new URL(name, import.meta.url).pathname;
   const process = new Deno.Command(program!, {
-    args: [...env, Deno.execPath(), "run", "-q", "--no-prompt", "--allow-net=127.0.0.1", file, "onError"],
+    args: [...env, Deno.execPath(), "run", "-q", "--no-prompt", "--allow-net=127.0.0.1", file, ...args],
   });
   const { success, stderr } = await within(process.output(), "the end of the program");
   assertEquals(success, true, textOf(stderr));
+}
+
+Deno.test("the span of a connection has the error of its handler", async () => {
+  await using collector = new Collector();
+  await runProgram(collector, "_failing_handlers.ts", "onError");
   const ends = collector.spans.map(({ attributes, status, events }) =>
     [attributes["wirebench.close_reason"], status, events] as const
   );
@@ -136,6 +141,14 @@ Deno.test("the span of a connection has the error of its handler", async () => {
     ["too slow", { code: 0, message: "" }, []],
     ["malformed", { code: 0, message: "" }, []],
   ]);
+});
+
+Deno.test("spans that a handler starts are children of its connection's span", async () => {
+  await using collector = new Collector();
+  await runProgram(collector, "_traced_handler.ts");
+  const [connection, work] = ["connection", "work"].map((name) => collector.spans.find((span) => span.name === name));
+  assertEquals(connection?.parentSpanId, "");
+  assertEquals(work?.parentSpanId, connection?.spanId);
 });
 
 Deno.test("without OTEL_DENO, connections count nothing", async () => {
