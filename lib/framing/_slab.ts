@@ -8,7 +8,7 @@ const SLAB_SIZE = 4096;
  * `used` belong to arrays; the next one starts there.
  */
 export const slab = {
-  bytes: new Uint8Array(),
+  bytes: new Uint8Array() as Uint8Array<ArrayBuffer>,
   used: 0,
 
   /** Makes room for `length` bytes, at most the size of a slab. */
