@@ -4,7 +4,7 @@
  */
 export class Slab {
   /** The memory. Bytes before `used` belong to arrays; the next one starts there. */
-  bytes = new Uint8Array();
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array();
   used = 0;
   readonly #size: number;
 

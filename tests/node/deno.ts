@@ -1,0 +1,17 @@
+// What the tests of lib/framing use of Deno, for Node.
+import test from "node:test";
+import process from "node:process";
+import { inspect } from "node:util";
+
+type Test = { name: string; ignore?: boolean; fn: () => void | Promise<void> };
+
+Object.assign(globalThis, {
+  Deno: {
+    inspect,
+    memoryUsage: process.memoryUsage,
+    test(name: string | Test, fn?: Test["fn"]) {
+      const { name: named, ignore: skip = false, fn: run } = typeof name === "string" ? { name, fn: fn! } : name;
+      test(named, { skip }, run);
+    },
+  },
+});
