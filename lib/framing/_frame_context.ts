@@ -10,13 +10,14 @@ const SHORT = 32;
 /** Maximum number of bytes decoded as one string, of which short texts are parts: what each keeps alive at most. */
 const SHARED = 512;
 const MINUS = 0x2d;
+const NOTHING: Uint8Array = new Uint8Array();
 
 /** Implements `FrameContext` for the bytes that a decode function sees. */
 export class Context<State> implements FrameContext<State> {
   offset = 0;
   /** Whether the message is the first of its stream. */
   isFirst = true;
-  #bytes: Uint8Array = new Uint8Array();
+  #bytes = NOTHING;
   #start = 0;
   #end = 0;
   /** The last search that found nothing: for which byte, and its range from the start of the frame on. */

@@ -9,6 +9,8 @@ import {
   fixed,
   type Framing,
   json,
+  lengthField,
+  type LengthFieldOptions,
   lengthPrefix,
   lines,
   netstring,
@@ -20,6 +22,7 @@ import {
   tagged,
   text,
 } from "../../../lib/framing/mod.ts";
+import { type Reply, resp } from "../codecs/resp.ts";
 import { code } from "./code.ts";
 import { KINDS, pickleOfKeys, pickleOfShared, USES, WRAPS } from "./costly.ts";
 import {
@@ -136,6 +139,17 @@ const prefixFramings: Samples = fc.record({
   endian: fc.constantFrom("big" as const, "little" as const),
   maxLength,
 }).map((options) => sample(lengthPrefix(options), `lengthPrefix(${code(options)})`));
+const fieldFramings: Samples = fc.record({
+  bytes: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const, 8 as const, "varint" as const),
+  endian: fc.constantFrom("big" as const, "little" as const),
+  offset: fc.nat(3),
+  adjustment: fc.integer({ min: -10, max: 5 }),
+  maxLength,
+}).chain((options): fc.Arbitrary<LengthFieldOptions> => {
+  const { bytes, offset } = options;
+  const strips = bytes === "varint" ? [undefined, offset] : [undefined, offset, offset + bytes, offset + bytes + 2];
+  return fc.constantFrom(...strips).map((strip) => ({ ...options, strip }));
+}).map((options) => sample(lengthField(options), `lengthField(${code(options)})`));
 const netstringFramings: Samples = fc.record({ maxLength })
   .map((options) => sample(netstring(options), `netstring(${code(options)})`));
 const taggedFramings: Samples = fc.dictionary(
@@ -156,6 +170,7 @@ const anyFraming: Samples = fc.oneof(
   linesFramings,
   decimalFramings,
   prefixFramings,
+  fieldFramings,
   netstringFramings,
 );
 
@@ -298,6 +313,18 @@ export const { value: plainData } = fc.letrec<{ value: PickleValue; key: PickleV
   ),
 }));
 
+/** Replies of Redis. */
+const { reply } = fc.letrec<{ reply: Reply }>((tie) => ({
+  reply: fc.oneof(
+    { maxDepth: 2, withCrossShrink: true },
+    fc.constantFrom("OK", null),
+    fc.maxSafeInteger(),
+    fc.string({ unit: "binary", maxLength: 5 }),
+    fc.stringMatching(/^[ -~]{0,9}$/).map((error) => ({ error })),
+    fc.array(tie("reply"), { maxLength: 2 }),
+  ),
+}));
+
 /** Random opcodes and arguments. */
 const opcodes = fc.array(
   fc.oneof(
@@ -357,8 +384,10 @@ export const TARGETS: readonly Target[] = [
   framingTarget("lines", linesFramings),
   framingTarget("decimal-header", decimalFramings),
   framingTarget("length-prefix", prefixFramings),
+  framingTarget("length-field", fieldFramings),
   framingTarget("netstring", netstringFramings),
   framingTarget("tagged", taggedFramings),
+  framingTarget("custom", fc.constant(sample(resp, "resp")), reply),
   framingTarget("text", over("text", text), fc.string({ unit: "binary", maxLength: 12 })),
   framingTarget("json", over("json", json), fc.jsonValue({ depthSize: "small", maxDepth: 2, stringUnit: "binary" })),
   framingTarget("pickle-framed", over("pickle", pickle), fc.oneof(fc.integer(), fc.string(), fc.constant(null))),
