@@ -26,7 +26,7 @@ export {
   type Subscriber,
 } from "./broadcast.ts";
 export { connectTcp, type ConnectTcpOptions } from "./connect_tcp.ts";
-export { connectUdp, type ConnectUdpOptions, type UdpPeer } from "./connect_udp.ts";
+export { connectUdp, type ConnectUdpOptions, type UdpPeer, type UdpRequestOptions } from "./connect_udp.ts";
 export { Connection, type ReadWait } from "./connection.ts";
 export { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
 export { type CloseReason, ConnectionError } from "./errors.ts";
@@ -39,6 +39,7 @@ export {
   type Limits,
 } from "./limits.ts";
 export type { LoopShare } from "./_loop.ts";
+export { reconnecting, type ReconnectingOptions, type ReconnectingState } from "./reconnecting.ts";
 export { type DrainReport, serveTcp, type ServeTcpOptions, type TcpServer } from "./serve_tcp.ts";
 export { type DropReason, serveUdp, type ServeUdpOptions, type UdpServer } from "./serve_udp.ts";
 export {
@@ -53,6 +54,6 @@ export {
 export type { ServeOptions, Server } from "./server.ts";
 export { after, type Clock, sleep, systemClock } from "./timer.ts";
 export type { Certificate, Socket, Trust } from "./_tls.ts";
-export { type Datagram, resolveUdp, UdpSocket } from "./udp_socket.ts";
+export { type Datagram, NoAnswerError, resolveUdp, UdpSocket } from "./udp_socket.ts";
 export { removeStaleSocket } from "./unix.ts";
 export { startThread, type WorkerProgram } from "./worker_threads.ts";
