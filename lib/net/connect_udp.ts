@@ -1,6 +1,7 @@
 import type { Log } from "../log/log.ts";
 import { formatAddress, type HostPort } from "./address.ts";
-import { resolveUdp, UdpSocket } from "./udp_socket.ts";
+import { type Clock, systemClock } from "./timer.ts";
+import { NoAnswerError, resolveUdp, UdpSocket } from "./udp_socket.ts";
 
 /** Options of {@linkcode connectUdp}. */
 export interface ConnectUdpOptions {
@@ -16,6 +17,33 @@ export interface ConnectUdpOptions {
   signal?: AbortSignal | undefined;
   /** Logs the local address at level info, and the size of each datagram at debug. */
   log?: Log | undefined;
+  /**
+   * Measures the time to wait for answers.
+   *
+   * @default {systemClock}
+   */
+  clock?: Clock | undefined;
+}
+
+/** Options of {@linkcode UdpPeer.request}. */
+export interface UdpRequestOptions {
+  /**
+   * Time to wait for an answer to each try, in milliseconds, more than 0.
+   *
+   * @default {1000}
+   */
+  timeout?: number | undefined;
+  /**
+   * Maximum number of times that the request is sent: an integer of 1 or more.
+   *
+   * @default {3}
+   */
+  tries?: number | undefined;
+  /**
+   * Whether a datagram answers this request, for example by a number that the peer repeats. Other datagrams are dropped.
+   * Without it, the first datagram from the peer is the answer.
+   */
+  matches?: ((answer: Uint8Array<ArrayBuffer>) => boolean) | undefined;
 }
 
 /**
@@ -27,6 +55,8 @@ export class UdpPeer implements Disposable {
   readonly remote: string;
   readonly #socket: UdpSocket;
   readonly #address: Deno.NetAddr;
+  /** Settles when the last request has. */
+  #requests: Promise<unknown> = Promise.resolve();
 
   /** Use {@linkcode connectUdp}. */
   constructor(socket: UdpSocket, address: Deno.NetAddr) {
@@ -41,6 +71,7 @@ export class UdpPeer implements Disposable {
    *
    * @param data At most 65,507 bytes over IPv4; may be empty.
    * @throws {RangeError} If the datagram is longer than one can be.
+   * @throws {ConnectionError} If the socket is closed.
    */
   async send(data: Uint8Array): Promise<void> {
     this.#socket.forget();
@@ -50,12 +81,66 @@ export class UdpPeer implements Disposable {
   /**
    * Waits for a datagram from the peer.
    *
-   * @param timeout Time to wait in milliseconds. The socket is closed when it runs out.
+   * @param timeout Time to wait in milliseconds. The socket stays open when it runs out.
    * @returns The bytes, a copy.
-   * @throws {ConnectionError} If the time ran out or the socket is closed.
+   * @throws {NoAnswerError} If the time ran out.
+   * @throws {ConnectionError} If the socket is closed.
    */
   async receive(timeout: number = 10_000): Promise<Uint8Array<ArrayBuffer>> {
     return await this.#socket.receiveFrom(this.remote, timeout);
+  }
+
+  /**
+   * Sends a datagram and waits for the answer; sends it again if none arrives in time. The peer may receive it several
+   * times. Requests made at the same time are sent one after the other.
+   *
+   * Datagrams that arrived before the first try are dropped. A late answer to an earlier request that arrives after it
+   * looks like the answer to this one, since UDP does not tell which datagram it answers. Where that matters, number the
+   * requests and pass `matches`. An answer to any try of this request is accepted.
+   *
+   * @param data At most 65,507 bytes over IPv4; may be empty.
+   * @param options How long to wait, how often to send, and which datagram is the answer.
+   * @returns The answer, a copy.
+   * @throws {NoAnswerError} If no try was answered in time. The socket stays open.
+   * @throws {ConnectionError} If the socket is closed.
+   * @throws {RangeError} If an option is out of range, or the datagram is longer than one can be.
+   *
+   * @example Numbered requests
+   * ```ts
+   * import { connectUdp, serveUdp } from "@wirebench/wirebench/net";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using server = serveUdp({ port: 0 }, (data) => data);
+   * using peer = await connectUdp({ port: server.addr.port });
+   * const answer = await peer.request(Uint8Array.of(7, 1), { matches: ([number]) => number === 7 });
+   * assertEquals(answer, Uint8Array.of(7, 1));
+   * ```
+   */
+  request(data: Uint8Array, options: UdpRequestOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    const answer = this.#requests.then(() => this.#request(data, options));
+    this.#requests = answer.catch(() => {});
+    return answer;
+  }
+
+  async #request(
+    data: Uint8Array,
+    { timeout = 1000, tries = 3, matches }: UdpRequestOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (!(timeout > 0)) throw new RangeError(`Cannot wait ${timeout} ms for an answer: expected more than 0`);
+    if (!Number.isInteger(tries) || tries < 1) {
+      throw new RangeError(`Cannot try ${tries} times: expected an integer of 1 or more`);
+    }
+    this.#socket.forget();
+    for (let left = tries; left > 0; left--) {
+      await this.#socket.send(data, this.#address);
+      try {
+        return await this.#socket.receiveFrom(this.remote, timeout, undefined, matches);
+      } catch (error) {
+        if (!(error instanceof NoAnswerError)) throw error;
+      }
+    }
+    const each = tries === 1 ? "" : ` of each of ${tries} tries`;
+    throw new NoAnswerError(`No answer from ${this.remote} within ${timeout / 1000} s${each}`);
   }
 
   /** Closes the socket. */
@@ -92,5 +177,5 @@ export class UdpPeer implements Disposable {
 export async function connectUdp(options: ConnectUdpOptions): Promise<UdpPeer> {
   const target: HostPort = { hostname: options.hostname ?? "127.0.0.1", port: options.port };
   const address = await resolveUdp(target);
-  return new UdpPeer(UdpSocket.reaching([address], options.signal, options.log), address);
+  return new UdpPeer(UdpSocket.reaching([address], options.signal, options.log, options.clock ?? systemClock), address);
 }

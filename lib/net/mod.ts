@@ -19,13 +19,14 @@ export { formatAddress, type HostPort, type ListenAddress } from "./address.ts";
 export type { CountsRow } from "./_admission.ts";
 export { Broadcast, type BroadcastOptions, type SlowPolicy, type Subscriber } from "./broadcast.ts";
 export { connectTcp, type ConnectTcpOptions } from "./connect_tcp.ts";
-export { connectUdp, type ConnectUdpOptions, type UdpPeer } from "./connect_udp.ts";
+export { connectUdp, type ConnectUdpOptions, type UdpPeer, type UdpRequestOptions } from "./connect_udp.ts";
 export { Connection, type ReadWait } from "./connection.ts";
 export type { Endpoint } from "./endpoint.ts";
 export { type CloseReason, ConnectionError, TimedOut } from "./errors.ts";
 export { type Framed, framed, type PushOptions, type WaitOptions } from "./framed.ts";
 export type { ConnectionOptions, Deadlines } from "./limits.ts";
 export type { LoopShare } from "./_loop.ts";
+export { reconnecting, type ReconnectingOptions, type ReconnectingState } from "./reconnecting.ts";
 export { type DrainReport, serveTcp, type ServeTcpOptions, type TcpServer } from "./serve_tcp.ts";
 export { type DropReason, serveUdp, type ServeUdpOptions, type UdpServer } from "./serve_udp.ts";
 export {
@@ -40,6 +41,6 @@ export {
 export type { ServeOptions, Server } from "./server.ts";
 export type { Clock } from "./timer.ts";
 export type { Certificate, Trust } from "./_tls.ts";
-export type { Datagram } from "./udp_socket.ts";
+export { type Datagram, NoAnswerError } from "./udp_socket.ts";
 export { removeStaleSocket } from "./unix.ts";
 export { startThread, type WorkerProgram } from "./worker_threads.ts";

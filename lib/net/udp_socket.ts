@@ -3,10 +3,25 @@ import { plural } from "../log/plural.ts";
 import { formatAddress, type HostPort, normalHost, sourceAddress } from "./address.ts";
 import { DATAGRAM_BUFFER_SIZE, MAX_PAYLOAD_IPV4, MAX_PAYLOAD_IPV6 } from "./datagram.ts";
 import { ConnectionError } from "./errors.ts";
-import { after } from "./timer.ts";
+import { type Clock, systemClock } from "./timer.ts";
 
 /** Maximum number of datagrams kept until they are received. */
 const MAX_QUEUED = 64;
+
+/** Thrown when no datagram arrives in time. The socket stays open, so the caller may send and receive again. */
+export class NoAnswerError extends ConnectionError {
+  /** The class's name. */
+  override name = "NoAnswerError";
+
+  /**
+   * Creates the error.
+   *
+   * @param message Who did not answer, and within what time.
+   */
+  constructor(message: string) {
+    super("idle", message);
+  }
+}
 
 /** A datagram and its sender. */
 export interface Datagram {
@@ -26,6 +41,7 @@ export class UdpSocket implements Disposable {
   readonly #interrupt = () => this.close("shutdown", "Interrupted");
   #closed: ConnectionError | undefined;
   readonly #log: Log | undefined;
+  readonly #clock: Clock;
 
   /**
    * Opens a socket on a free port.
@@ -33,13 +49,15 @@ export class UdpSocket implements Disposable {
    * @param hostname The address to send from.
    * @param signal Closes the socket when it is aborted.
    * @param log Logs the socket's address at level info, and the size of each datagram at debug.
+   * @param clock Measures the time to wait.
    * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
    */
-  constructor(hostname: string, signal?: AbortSignal, log?: Log) {
+  constructor(hostname: string, signal?: AbortSignal, log?: Log, clock: Clock = systemClock) {
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
     this.#signal = signal;
     signal?.addEventListener("abort", this.#interrupt);
     this.#log = log?.isEnabledFor("debug") ? log : undefined;
+    this.#clock = clock;
     log?.info("Bound to {local}", { local: this.local });
     this.#listen();
   }
@@ -51,16 +69,22 @@ export class UdpSocket implements Disposable {
    * @param addresses Resolved addresses of one family.
    * @param signal Closes the socket when it is aborted.
    * @param log As for the constructor.
+   * @param clock As for the constructor.
    * @returns The open socket.
    * @throws {RangeError} If some are IPv4 and some IPv6.
    */
-  static reaching(addresses: readonly Deno.NetAddr[], signal?: AbortSignal, log?: Log): UdpSocket {
+  static reaching(
+    addresses: readonly Deno.NetAddr[],
+    signal?: AbortSignal,
+    log?: Log,
+    clock: Clock = systemClock,
+  ): UdpSocket {
     const version6 = addresses.filter(({ hostname }) => hostname.includes(":"));
     if (version6.length > 0 && version6.length < addresses.length) {
       throw new RangeError("Cannot reach IPv4 and IPv6 addresses from one socket");
     }
     signal?.throwIfAborted();
-    return new UdpSocket(sourceAddress(...addresses), signal, log);
+    return new UdpSocket(sourceAddress(...addresses), signal, log, clock);
   }
 
   /** The socket's own address. */
@@ -82,8 +106,10 @@ export class UdpSocket implements Disposable {
    * @param data At most 65,507 bytes over IPv4; may be empty.
    * @param to A resolved address.
    * @throws {RangeError} If the datagram is longer than one can be.
+   * @throws {ConnectionError} If the socket is closed.
    */
   async send(data: Uint8Array, to: Deno.NetAddr): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed;
     const most = to.hostname.includes(":") ? MAX_PAYLOAD_IPV6 : MAX_PAYLOAD_IPV4;
     if (data.length > most) {
       throw new RangeError(`Cannot send a datagram of ${data.length} bytes: expected at most ${most}`);
@@ -95,16 +121,23 @@ export class UdpSocket implements Disposable {
   /**
    * Waits for a datagram from any peer.
    *
-   * @param timeout Time to wait in milliseconds. The socket is closed when it runs out.
+   * @param timeout Time to wait in milliseconds. The socket stays open when it runs out.
    * @param late Message of the error then.
    * @returns The datagram and its sender.
-   * @throws {ConnectionError} If the time ran out or the socket is closed.
+   * @throws {NoAnswerError} If the time ran out.
+   * @throws {ConnectionError} If the socket is closed.
    */
   async receive(timeout: number, late: string = `No answer within ${timeout / 1000} s`): Promise<Datagram> {
-    const cancel = after(timeout, () => this.close("idle", late));
+    let isLate = timeout <= 0;
+    const cancel = this.#clock.after(timeout, () => {
+      isLate = true;
+      this.#wake();
+    });
     try {
       for (;;) {
         if (this.#closed !== undefined) throw this.#closed;
+        // Checked first, so that other senders cannot prolong a wait in several calls.
+        if (isLate) throw new NoAnswerError(late);
         const datagram = this.#queue.shift();
         if (datagram !== undefined) return datagram;
         await (this.#arrived ??= Promise.withResolvers()).promise;
@@ -118,22 +151,25 @@ export class UdpSocket implements Disposable {
    * Waits for a datagram from one sender.
    *
    * @param remote The sender, as {@linkcode formatAddress} shows it.
-   * @param timeout Time to wait in milliseconds, whatever other peers send. The socket is closed when it runs out.
+   * @param timeout Time to wait in milliseconds, whatever other peers send. The socket stays open when it runs out.
    * @param stranger Called with the address of each other sender.
+   * @param matches Whether to return a datagram; others of this sender are dropped.
    * @returns The bytes, a copy.
-   * @throws {ConnectionError} If the time ran out or the socket is closed.
+   * @throws {NoAnswerError} If the time ran out.
+   * @throws {ConnectionError} If the socket is closed.
    */
   async receiveFrom(
     remote: string,
     timeout: number,
     stranger: (from: string) => void = () => {},
+    matches: (data: Uint8Array<ArrayBuffer>) => boolean = () => true,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const until = performance.now() + timeout;
+    const until = this.#clock.now() + timeout;
     const late = `No answer from ${remote} within ${timeout / 1000} s`;
     for (;;) {
-      const { data, from } = await this.receive(Math.max(0, until - performance.now()), late);
-      if (from === remote) return data;
-      stranger(from);
+      const { data, from } = await this.receive(until - this.#clock.now(), late);
+      if (from !== remote) stranger(from);
+      else if (matches(data)) return data;
     }
   }
 
