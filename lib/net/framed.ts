@@ -33,7 +33,30 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What to do with pushes: messages that answer no request. */
+/**
+ * What to do with pushes: messages that answer no request.
+ *
+ * @example A client that is asked whether it is still there
+ * ```ts
+ * import { lines, text } from "@wirebench/wirebench/framing";
+ * import { connectTcp, framed, serveTcp } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveTcp({ port: 0 }, async (connection) => {
+ *   const messages = framed(connection, text(lines()));
+ *   assertEquals(await messages.request("PING"), "PONG");
+ *   for await (const line of messages) await messages.send(line.toUpperCase());
+ * });
+ * using connection = await connectTcp({ port: server.addr.port });
+ * const messages = framed(connection, text(lines()), {
+ *   isPush: (line) => line === "PING",
+ *   async onPush() {
+ *     await messages.send("PONG");
+ *   },
+ * });
+ * assertEquals(await Promise.all([messages.request("a"), messages.request("b")]), ["A", "B"]);
+ * ```
+ */
 export interface PushOptions<Received> {
   /**
    * Tells pushes from answers.
