@@ -36,7 +36,7 @@ export interface WaitOptions {
 /**
  * What to do with pushes: messages that answer no request.
  *
- * @example A client that is asked whether it is still there
+ * @example A server that sends news between its answers
  * ```ts
  * import { lines, text } from "@wirebench/wirebench/framing";
  * import { connectTcp, framed, serveTcp } from "@wirebench/wirebench/net";
@@ -44,17 +44,16 @@ export interface WaitOptions {
  *
  * await using server = serveTcp({ port: 0 }, async (connection) => {
  *   const messages = framed(connection, text(lines()));
- *   assertEquals(await messages.request("PING"), "PONG");
- *   for await (const line of messages) await messages.send(line.toUpperCase());
+ *   for await (const line of messages) await messages.sendAll(["> news", line.toUpperCase()]);
  * });
  * using connection = await connectTcp({ port: server.addr.port });
+ * const news: string[] = [];
  * const messages = framed(connection, text(lines()), {
- *   isPush: (line) => line === "PING",
- *   async onPush() {
- *     await messages.send("PONG");
- *   },
+ *   isPush: (line) => line.startsWith(">"),
+ *   onPush: (line) => void news.push(line),
  * });
  * assertEquals(await Promise.all([messages.request("a"), messages.request("b")]), ["A", "B"]);
+ * assertEquals(news, ["> news", "> news"]);
  * ```
  */
 export interface PushOptions<Received> {
