@@ -33,7 +33,29 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What to do with pushes: messages that answer no request. */
+/**
+ * What to do with pushes: messages that answer no request.
+ *
+ * @example A server that sends news between its answers
+ * ```ts
+ * import { lines, text } from "@wirebench/wirebench/framing";
+ * import { connectTcp, framed, serveTcp } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveTcp({ port: 0 }, async (connection) => {
+ *   const messages = framed(connection, text(lines()));
+ *   for await (const line of messages) await messages.sendAll(["> news", line.toUpperCase()]);
+ * });
+ * using connection = await connectTcp({ port: server.addr.port });
+ * const news: string[] = [];
+ * const messages = framed(connection, text(lines()), {
+ *   isPush: (line) => line.startsWith(">"),
+ *   onPush: (line) => void news.push(line),
+ * });
+ * assertEquals(await Promise.all([messages.request("a"), messages.request("b")]), ["A", "B"]);
+ * assertEquals(news, ["> news", "> news"]);
+ * ```
+ */
 export interface PushOptions<Received> {
   /**
    * Tells pushes from answers.

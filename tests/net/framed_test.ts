@@ -312,28 +312,34 @@ Deno.test("a draining server ends a connection that only waits, but not one that
 });
 
 Deno.test("switchTo() gives the rest of what was read to the new framing, wherever the stream is cut", async () => {
-  const stream = bytes("hello\nupgrade\n\x01\x02\x03\x04\x05\n\x07\x08");
-  for (const receive of ["receive", "for await"]) {
+  const all = ["hello", "", "upgrade", "x", ""];
+  const stream = bytes(`${all.join("\n")}\n\xff`);
+  for (let received = 0, start = 0; received <= all.length; start += (all[received++]?.length ?? 0) + 1) {
     for (let cut = 1; cut < stream.length; cut++) {
-      const chunks = [stream.subarray(0, cut), stream.subarray(cut)];
-      using connection = new Connection(stubSocket({
-        read(buffer) {
-          const chunk = chunks.shift();
-          if (chunk !== undefined) buffer.set(chunk);
-          return Promise.resolve(chunk?.length ?? null);
-        },
-      }));
-      const greeting = framed(connection, text(lines()));
-      if (receive === "receive") {
-        assertEquals([await greeting.receive(), await greeting.receive()], ["hello", "upgrade"]);
-      } else {
-        for await (const line of greeting) if (line === "upgrade") break;
+      for (let next = cut + 1; next <= stream.length; next++) {
+        const chunks = [stream.subarray(0, cut), stream.subarray(cut, next), stream.subarray(next)].filter((c) =>
+          c.length
+        );
+        using connection = new Connection(stubSocket({
+          read(buffer) {
+            const chunk = chunks.shift();
+            if (chunk !== undefined) buffer.set(chunk);
+            return Promise.resolve(chunk?.length ?? null);
+          },
+        }));
+        const greeting = framed(connection, text(lines()));
+        const got: (string | undefined)[] = [];
+        while (got.length < received) got.push(await greeting.receive());
+        const rest: number[] = [];
+        for await (const [byte] of greeting.switchTo(fixed(1))) rest.push(byte!);
+        assertEquals(
+          [got, rest],
+          [all.slice(0, received), [...stream.subarray(start)]],
+          `${received}, ${cut}, ${next}`,
+        );
+        await assertRejects(() => greeting.receive(), TypeError, "switched");
+        await assertRejects(() => greeting.send("late"), TypeError, "switched");
       }
-      const messages = greeting.switchTo(fixed(4));
-      const received = [await messages.receive(), await messages.receive(), await messages.receive()];
-      assertEquals(received, [stream.subarray(14, 18), stream.subarray(18), undefined], `${receive}, cut at ${cut}`);
-      await assertRejects(() => greeting.receive(), TypeError, "switched");
-      await assertRejects(() => greeting.send("late"), TypeError, "switched");
     }
   }
 });
@@ -381,21 +387,22 @@ Deno.test("switchTo() loses nothing that waits for a turn of the event loop to b
   const greeting = framed(connection, text(lines()));
   const waits = Promise.withResolvers<void>();
   const turn = Promise.withResolvers<void>();
-  let turned = false;
+  let requests = 0;
+  connection.share.request = () => {
+    if (++requests !== 2) return undefined; // The first request is that of the read.
+    waits.resolve();
+    return turn.promise;
+  };
   const controller = new AbortController();
   const given = assertRejects(() => greeting.receive({ signal: controller.signal }), Error, "enough");
-  connection.share.request = () => {
-    waits.resolve();
-    return turned ? undefined : turn.promise;
-  };
   await peer.send("ab\ncd\n");
   await waits.promise;
   controller.abort(new Error("enough"));
   await given;
   const messages = greeting.switchTo(fixed(3));
-  turned = true;
   turn.resolve();
-  assertEquals([await messages.receive(), await messages.receive()], [bytes("ab\n"), bytes("cd\n")]);
+  const both = Promise.all([messages.receive(), messages.receive()]);
+  assertEquals(await within(both, "both messages"), [bytes("ab\n"), bytes("cd\n")]);
 });
 
 Deno.test("after a malformed message, switchTo() gives what follows the last message to another framing", async () => {
