@@ -151,6 +151,7 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
     this.#framing = framing;
     this.#decoder = framing.decoder();
     this.#pushes = pushes;
+    connection.reader = this;
     if (rest !== undefined) {
       this.#unread = this.#source = rest.bytes;
       this.#opening = rest.bytes.slice(0, OPENING);
@@ -159,6 +160,11 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
       this.#first = false;
     }
     if (pushes !== undefined) this.#start();
+  }
+
+  /** Whether anything was read that has not been received. `Connection.upgradeTls` then refuses. */
+  get hasUnread(): boolean {
+    return this.#next < this.#batch.length || this.#unread.length > 0 || this.#decoder.pending;
   }
 
   /**

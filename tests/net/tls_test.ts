@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { delimited, text } from "@wirebench/wirebench/framing";
+import { delimited, lines, text } from "@wirebench/wirebench/framing";
 import {
   type Certificate,
   type Connection,
@@ -295,15 +295,16 @@ Deno.test("bytes sent in the clear behind the request for TLS never pass for enc
 
   // Read by a reader on top of the connection, and not delivered yet.
   await using reading = serveTcp({}, async (connection) => {
-    const chunk = (await connection.readChunk())!;
-    connection.reader = { hasUnread: chunk.length > "STARTTLS\n".length };
+    assertEquals(await framed(connection, text(lines())).receive(), "STARTTLS");
     connection.queue(bytes("go ahead\n"));
     await connection.upgradeTls({ cert, key });
   });
-  using early = await RawPeer.connect(reading.addr.port);
-  await early.send("STARTTLS\nRCPT TO:<attacker>\n");
-  assertEquals(await early.receiveAll(), "go ahead\n");
-  await until(() => reading.closed.get("malformed") === 1, () => JSON.stringify([...reading.closed]));
+  for (const [index, injected] of ["RCPT TO:<attacker>\n", "RCPT TO:"].entries()) {
+    using early = await RawPeer.connect(reading.addr.port);
+    await early.send(`STARTTLS\n${injected}`);
+    assertEquals(await early.receiveAll(), "go ahead\n");
+    await until(() => reading.closed.get("malformed") === index + 1, () => JSON.stringify([...reading.closed]));
+  }
   using patient = await startTls(reading.addr.port);
   await patient.upgradeTls({ caCerts: [ca] });
 
