@@ -65,7 +65,7 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
    * Called with an error on this side, such as a bug in the handler, that ended a connection as `failed`. Errors of peers are
    * only counted and logged. Without this function, such an error goes to standard error unless the log is configured.
    */
-  onError?: (error: unknown, where: { connection: Connection }) => void | Promise<void>;
+  onError?: ((error: unknown, where: { connection: Connection }) => void | Promise<void>) | undefined;
   /**
    * Time that `shutdown` lets connections finish, in milliseconds.
    *

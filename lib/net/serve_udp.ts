@@ -40,7 +40,7 @@ export interface ServeUdpOptions extends ServeOptions {
    * Called with an error on this side, such as a bug in the handler, for which a datagram got no answer. Errors of peers are
    * only logged. Without this function, such an error goes to standard error unless the log is configured.
    */
-  onError?: (error: unknown, where: { peer: Deno.NetAddr }) => void | Promise<void>;
+  onError?: ((error: unknown, where: { peer: Deno.NetAddr }) => void | Promise<void>) | undefined;
 }
 
 /** Why a server dropped a datagram, or the answer to it. */
