@@ -98,7 +98,7 @@ export class CustomDecoder<Message, State> extends BaseDecoder<Message> {
   #takeBuffered(frame: Frame<Message>, view: Uint8Array<ArrayBuffer>, length: number, messages: Message[]): void {
     const found: number[] = [];
     this.#take(frame, 0, messages, found);
-    this.#flush(view, found, messages, this.#buffer.owned);
+    this.#flush(view, found, messages, this.#buffer.owned && frame.end >= length);
     // The function needed the bytes that follow the frame to find its end.
     const rest = frame.end < length ? view.slice(frame.end, length) : undefined;
     this.#buffer.clear();

@@ -117,6 +117,16 @@ Deno.test("a decode function may look beyond the end of the frame", () => {
   assertEquals(messages.map(textOf), ["a", "b", "c", "", "", "", "d"]);
 });
 
+Deno.test("bytes that a decode function looked at beyond the end of the frame belong to the next ones", () => {
+  const framing = customByteFraming({
+    encode: (message) => concat([message, bytes("...")]),
+    decode: (_bytes, start, end) => end - start < 4 ? 4 - end + start : { from: start, to: start + 1, end: start + 1 },
+  });
+  const { messages, error } = checkCuts(framing, bytes("abcdefghij"));
+  assertEquals(messages.map(textOf).join(""), "abcdefg");
+  assertEquals(error?.message, "Stream ended inside a message: expected 4 bytes, got 3");
+});
+
 Deno.test("a custom framing of bytes returns as many messages as asked for, and says how much it took", () => {
   const framing = json(websocket);
   const stream = concat(Array.from({ length: 2000 }, (_, at) => framing.encode(at)));
@@ -151,17 +161,19 @@ Deno.test("a custom framing takes a message of the limit and refuses one byte mo
 });
 
 Deno.test("the bytes of a message that decode keeps in its state count against the limit", () => {
-  const { error } = checkCuts(
-    customFraming({
+  for (const step of [1, 3, 4]) {
+    const framing = customFraming({
       maxLength: 20,
       encode: (_: never) => bytes(""),
-      decode: (_bytes, start, end): DecodedFrame<never> | number =>
-        end - start < 3 ? 3 - end + start : { end: start + 3 },
-    }),
-    new Uint8Array(40),
-  );
-  assert(error instanceof MessageTooLongError);
-  assertEquals(error.limit, 20);
+      decode(_bytes, start, end): DecodedFrame<never> | number {
+        assert(start < end);
+        return end - start < step ? step - end + start : { end: start + step };
+      },
+    });
+    const { error } = checkCuts(framing, new Uint8Array(40));
+    assert(error instanceof MessageTooLongError);
+    assertEquals(error.limit, 20);
+  }
 });
 
 Deno.test("a decode function that asks for more forever buffers no more than the limit", () => {
@@ -234,6 +246,8 @@ Deno.test("an error of a custom framing gives its offset in the stream and what 
     later?.message,
     'Malformed message at byte 5: expected a type of reply: one of + - : $ *, got "G"',
   );
+  later?.addHint(bytes("+OK\r\nGET / HTTP/1.1\r\n"));
+  assertEquals(later?.message.endsWith('got "G"'), true);
   const inText = checkCuts(resp, Uint8Array.of(...bytes("+OK\r\n+Zo"), 0xeb, 13, 10)).error;
   assertEquals(inText?.message, 'Malformed message at byte 6: expected UTF-8 text, got "Zo\\xeb"');
   for (
