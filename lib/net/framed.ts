@@ -335,6 +335,7 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
 
   /** Takes what has arrived, or waits for it after the calls that already wait. */
   #wait<Result>(take: () => Result, options?: WaitOptions, sent?: Promise<void>): Promise<Result> {
+    this.connection.telemetry?.handled();
     if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.#next < this.#batch.length) {
       const result = take();
@@ -342,7 +343,6 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
       return sent === undefined ? Promise.resolve(result) : sent.then(() => result);
     }
     if (this.#switched) return Promise.reject(new TypeError(SWITCHED));
-    this.connection.telemetry?.handled();
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const waiter: Waiter = { serve: () => resolve(take()), fail: reject, gaveUp: false };
     this.#waiting.push(waiter);
@@ -413,20 +413,23 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
   }
 
   readonly #take = (): Received | undefined => {
-    return this.#next < this.#batch.length ? this.#batch[this.#next++] : undefined;
+    if (this.#next >= this.#batch.length) return undefined;
+    this.connection.telemetry?.received(1);
+    return this.#batch[this.#next++];
   };
 
   readonly #takeAll = (): Received[] => {
     const all = this.#next === 0 ? this.#batch : this.#batch.slice(this.#next);
     this.#next = this.#batch.length;
     this.#batch = []; // The caller may change it.
+    this.connection.telemetry?.received(all.length);
     return all;
   };
 
   readonly #takeResult = (): IteratorResult<Received, void> => {
-    return this.#next < this.#batch.length
-      ? { done: false, value: this.#batch[this.#next++]! }
-      : { done: true, value: undefined };
+    if (this.#next >= this.#batch.length) return { done: true, value: undefined };
+    this.connection.telemetry?.received(1);
+    return { done: false, value: this.#batch[this.#next++]! };
   };
 
   /** Reads and decodes until there is a message; returns none at the end of the stream. */
@@ -467,7 +470,6 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
       const messages = this.#decode();
       share.work(messages.length * MESSAGE_COST + (unread - this.#unread.length) * BYTE_COST);
       if (messages.length === 0) continue;
-      this.connection.telemetry?.received(messages.length);
       if (this.#pushes === undefined) return messages;
       messageBegan = undefined;
       const source = this.#source;
