@@ -142,14 +142,17 @@ export class CustomDecoder<Message, State> extends BaseDecoder<Message> {
   #take(frame: Frame<Message>, start: number, messages: Message[], found: number[]): void {
     this.#context.next();
     this.#missing = 1;
-    if ("from" in frame) {
-      const { from, to, end } = frame;
+    if (this.#convert !== undefined) {
+      const { from, to, end } = frame as PayloadFrame;
       if (!(from >= start && to >= from && to <= end)) {
         throw new RangeError(`decode returned a payload from ${from} to ${to}: expected it within ${start} and ${end}`);
       }
       found.push(from, to);
-    } else if (frame.message !== undefined) {
-      messages.push(frame.message);
+      return;
+    }
+    const { message } = frame as DecodedFrame<Message>;
+    if (message !== undefined) {
+      messages.push(message);
       this.#kept = 0;
     } else {
       this.#kept += frame.end - start;
