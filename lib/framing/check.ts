@@ -423,5 +423,8 @@ function countOf(count: number, noun: string): string {
 
 function showSplit({ offsets, most }: Split): string {
   const limit = most === undefined ? "" : `, with at most ${countOf(most, "message")} a push`;
-  return `Split at [${offsets.slice(0, 20)}${offsets.length > 20 ? ",..." : ""}]${limit},`;
+  const where = offsets.length === 0
+    ? "In one chunk"
+    : `Split at [${offsets.slice(0, 20)}${offsets.length > 20 ? ",..." : ""}]`;
+  return `${where}${limit},`;
 }

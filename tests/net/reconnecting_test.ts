@@ -32,9 +32,9 @@ function client(options: ReconnectingOptions, run: (connection: Connection) => P
     states,
     /** The delays so far. */
     delays: () => states.flatMap((state) => state.state === "waiting" ? [state.delay] : []),
-    /** Waits until the client waits for the given try, for the given number of times. */
+    /** Waits until the client has begun to wait so many times. */
     waiting: (times: number) =>
-      until(() => states.filter(({ state }) => state === "waiting").length === times, "a wait"),
+      until(() => states.filter(({ state }) => state === "waiting").length >= times, "a wait"),
   };
 }
 
