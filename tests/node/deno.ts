@@ -1,4 +1,5 @@
 // What the tests of lib/framing use of Deno, for Node.
+import { readFile } from "node:fs/promises";
 import test from "node:test";
 import process from "node:process";
 import { inspect } from "node:util";
@@ -16,6 +17,7 @@ Object.assign(globalThis, {
   Deno: {
     inspect,
     memoryUsage: process.memoryUsage,
+    readTextFile: (url: URL) => readFile(url, "utf8"),
     test(name: string | Test, fn?: Test["fn"]) {
       const { name: named, ignore: skip = false, fn: run } = typeof name === "string" ? { name, fn: fn! } : name;
       test(named, { skip }, run);
