@@ -23,16 +23,18 @@ function copy(path: string, folder: string, copied: Set<string>): void {
   copied.add(path);
   const depth = "../".repeat(path.split("/").length);
   const source = Deno.readTextFileSync(new URL(path, root));
-  // Node 22 has no `using`. Only a test that starts Python uses it, which is ignored there.
-  const code = source.replaceAll("await using ", "const ").replace(
-    /(from ")(\.[^"]+)(")/g,
-    (_, before, specifier, after) => {
-      const target = new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
-      if (target.startsWith("lib/framing/")) return before + depth + target.slice("lib/".length) + after;
-      copy(SHIMS[target] ?? target, folder, copied);
-      return before + depth + "source/" + (SHIMS[target] ?? target) + after;
-    },
-  );
+  // Node 22 has no `using` (only a test that starts Python uses it, which is ignored there) and no `toHex()`, which must
+  // not be added to the arrays of the package.
+  const code = source.replaceAll("await using ", "const ")
+    .replaceAll(".toHex()", ".hexOfTest()").replace(
+      /(from ")(\.[^"]+)(")/g,
+      (_, before, specifier, after) => {
+        const target = new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
+        if (target.startsWith("lib/framing/")) return before + depth + target.slice("lib/".length) + after;
+        copy(SHIMS[target] ?? target, folder, copied);
+        return before + depth + "source/" + (SHIMS[target] ?? target) + after;
+      },
+    );
   const file = `${folder}/source/${path.replace(/\.ts$/, ".js")}`;
   Deno.mkdirSync(file.slice(0, file.lastIndexOf("/")), { recursive: true });
   Deno.writeTextFileSync(file, stripTypeScriptTypes(code.replace(/(from "\.[^"]*)\.ts"/g, '$1.js"')));

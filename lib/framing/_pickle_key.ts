@@ -1,3 +1,4 @@
+import { toHex } from "./_hex.ts";
 import { PickleFloat, PickleTuple, type PickleValue } from "./pickle_value.ts";
 
 /**
@@ -11,7 +12,7 @@ import { PickleFloat, PickleTuple, type PickleValue } from "./pickle_value.ts";
 export function pythonKey(key: PickleValue): string | null {
   if (key === null) return "None";
   if (typeof key === "string") return `s${key}`;
-  if (key instanceof Uint8Array) return `b${key.toHex()}`;
+  if (key instanceof Uint8Array) return `b${toHex(key)}`;
   if (key instanceof PickleTuple) return tupleKey(key.items.map(pythonKey));
   const number = key instanceof PickleFloat ? key.value : key;
   if (Number.isNaN(number)) return null;

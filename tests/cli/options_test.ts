@@ -127,7 +127,7 @@ Deno.test("wrong usage is reported with what was expected and what was received"
 
 Deno.test("help shows every option with its default", () => {
   const help = helpText(command);
-  assertMatch(help, /^Does x\.\n\nUsage: deno task x:server \[options\] \[A\] \[B\]\n/);
+  assertMatch(help, /^Does x\.\n\nUsage: x:server \[options\] \[A\] \[B\]\n/);
   for (
     const [option, value] of [["--host HOST", "127.0.0.1"], ["--port PORT", "7"], ["--idle-timeout SECONDS", "300"]]
   ) {

@@ -130,8 +130,8 @@ const CONFIG = JSON.stringify({
 /** A program of somebody else, which serves with two workers. */
 function programOf(library: string): string {
   return `
-import { serveTcp, serveWorkers, startThread } from "${library}lib/net/mod.ts";
-import { configureLog } from "${library}lib/log/mod.ts";
+const { serveTcp, serveWorkers, startThread } = await import("${library}lib/net/mod.ts");
+const { configureLog } = await import("${library}lib/log/mod.ts");
 
 export const serve = (options) => serveTcp(options, async (connection) => {
   await connection.write(new TextEncoder().encode("served"));

@@ -1,5 +1,6 @@
 // What the tests of lib/framing use of Deno, for Node.
 import { readFile } from "node:fs/promises";
+import { Buffer } from "node:buffer";
 import test from "node:test";
 import process from "node:process";
 import { inspect } from "node:util";
@@ -12,6 +13,16 @@ Array.fromAsync ??= async <Item>(items: AsyncIterable<Item>) => {
   for await (const item of items) all.push(item);
   return all;
 };
+
+Object.defineProperty(Uint8Array.prototype, "hexOfTest", {
+  value(this: Uint8Array) {
+    return Buffer.from(this).toString("hex");
+  },
+});
+Object.assign(Uint8Array, {
+  fromBase64: (text: string) => new Uint8Array(Buffer.from(text, "base64")),
+  fromHex: (text: string) => new Uint8Array(Buffer.from(text, "hex")),
+});
 
 Object.assign(globalThis, {
   Deno: {
