@@ -122,7 +122,7 @@ Deno.test("every import from @std is in the import map, and has its types declar
         );
       }
     }
-    const bare = importsOf(path).filter((specifier) => !/^(\.|node:|\$\{|@wirebench\/wirebench\/)/.test(specifier));
+    const bare = importsOf(path).filter((specifier) => !/^(\.|\$|node:|@wirebench\/wirebench\/)/.test(specifier));
     for (const specifier of bare) assert(specifier in imports, `${specifier} of ${path} in deno.json`);
   }
 });

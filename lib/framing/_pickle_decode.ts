@@ -1,3 +1,4 @@
+import { toHex } from "./_hex.ts";
 import { looksLikeOrText } from "./_describe.ts";
 import { Entry, type Item, valueOf, valuesOf } from "./_pickle_entry.ts";
 import { Keys, SHORT_TEXT } from "./_pickle_key.ts";
@@ -444,7 +445,7 @@ function integer(bytes: Uint8Array): number | bigint {
     const value = bytes.reduceRight((high, byte) => 256 * high + byte, 0);
     return value < 2 ** (bits - 1) ? value : value - 2 ** bits;
   }
-  const value = BigInt.asIntN(bits, BigInt(`0x${new Uint8Array(bytes).reverse().toHex()}`));
+  const value = BigInt.asIntN(bits, BigInt(`0x${toHex(new Uint8Array(bytes).reverse())}`));
   const safe = value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER;
   return safe ? Number(value) : value;
 }

@@ -1,3 +1,4 @@
+import { toHex } from "./_hex.ts";
 import type { Unpickler } from "./_pickle_decode.ts";
 import { Entry, type Item, valueOf } from "./_pickle_entry.ts";
 import { PickleFloat, PickleTuple, type PickleValue } from "./pickle_value.ts";
@@ -13,7 +14,7 @@ import { PickleFloat, PickleTuple, type PickleValue } from "./pickle_value.ts";
 export function pythonKey(key: PickleValue): string | null {
   if (key === null) return "None";
   if (typeof key === "string") return `s${key}`;
-  if (key instanceof Uint8Array) return `b${key.toHex()}`;
+  if (key instanceof Uint8Array) return `b${toHex(key)}`;
   if (key instanceof PickleTuple) return tupleKey(key.items.map(pythonKey));
   const number = key instanceof PickleFloat ? key.value : key;
   if (typeof number === "number" && !Number.isInteger(number)) return Number.isNaN(number) ? null : String(number);

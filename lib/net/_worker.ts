@@ -55,25 +55,28 @@ class RecordSender {
 const records = new RecordSender();
 let log: AsyncDisposable | undefined;
 
-self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
-  if (data === "logged") return records.acknowledged();
-  if (data === "abort") aborting.abort();
-  if (data === "abort" || data === "shutdown") {
-    const { finished, aborted } = await server!.shutdown();
-    await log![Symbol.asyncDispose]();
-    // Threads share the memory of their process, which is counted once.
-    return tell({ report: { finished, aborted, memory: 0, closed: [...server!.closed] } });
-  }
-  const { program, options: { level, ...options } } = data;
-  try {
-    log = configureSink(records.sink, level);
-    const module: Record<string, (options: ServeTcpOptions) => TcpServer | Promise<TcpServer>> = await import(
-      program.module
-    );
-    server = await module[program.serve]!({ ...options, signal: aborting.signal });
-    tell({ addr: server.addr });
-  } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(Deno.inspect(error));
-    tell({ failed: { name, message } });
-  }
-};
+/** Functions of a program that take options and return a server. */
+type Program = Record<string, (options: ServeTcpOptions) => TcpServer | Promise<TcpServer>>;
+
+/** Serves as the main thread says. */
+export function serveProgram(program: Program): void {
+  self.onmessage = async ({ data }: MessageEvent<ToThread>) => {
+    if (data === "logged") return records.acknowledged();
+    if (data === "abort") aborting.abort();
+    if (data === "abort" || data === "shutdown") {
+      const { finished, aborted } = await server!.shutdown();
+      await log![Symbol.asyncDispose]();
+      // Threads share the memory of their process, which is counted once.
+      return tell({ report: { finished, aborted, memory: 0, closed: [...server!.closed] } });
+    }
+    const { serve, options: { level, ...options } } = data;
+    try {
+      log = configureSink(records.sink, level);
+      server = await program[serve]!({ ...options, signal: aborting.signal });
+      tell({ addr: server.addr });
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(Deno.inspect(error));
+      tell({ failed: { name, message } });
+    }
+  };
+}

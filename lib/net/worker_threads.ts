@@ -31,7 +31,7 @@ export function sourcesOf({ module }: WorkerProgram): Sources {
 }
 
 /** Messages to a thread. */
-export type ToThread = { program: WorkerProgram; options: WorkerOptions } | "shutdown" | "abort" | "logged";
+export type ToThread = { serve: string; options: WorkerOptions } | "shutdown" | "abort" | "logged";
 /** Messages from a thread. */
 export type FromThread =
   | { addr: ListenAddress }
@@ -49,7 +49,7 @@ export function startThread(program: WorkerProgram): StartWorker {
   return async (options, logged) => {
     // Asked here, since the runtime reports a missing grant of the thread in many lines.
     await requireAccess(sourcesOf(program));
-    const worker = new Worker(new URL("./_worker.ts", import.meta.url), { type: "module" });
+    const worker = new Worker(entryOf(program), { type: "module" });
     const listening = Promise.withResolvers<ListenAddress>();
     const finished = Promise.withResolvers<void>();
     const reported = Promise.withResolvers<WorkerReport>();
@@ -76,7 +76,7 @@ export function startThread(program: WorkerProgram): StartWorker {
       event.preventDefault(); // Otherwise the error ends the whole program.
       end(new Error(`A worker failed: ${event.message}`));
     };
-    worker.postMessage({ program, options } satisfies ToThread);
+    worker.postMessage({ serve: program.serve, options } satisfies ToThread);
     finished.promise.catch(() => {}); // A thread that fails to start rejects `listening`.
     return {
       addr: await listening.promise,
@@ -92,6 +92,13 @@ export function startThread(program: WorkerProgram): StartWorker {
       },
     };
   };
+}
+
+/** The main module of a thread: it imports the program statically, since a registry cannot analyse a dynamic import. */
+function entryOf({ module }: WorkerProgram): string {
+  const [worker, program] = [new URL("./_worker.ts", import.meta.url).href, module].map((url) => JSON.stringify(url));
+  const code = `import { serveProgram } from ${worker}; import * as program from ${program}; serveProgram(program);`;
+  return `data:text/javascript,${encodeURIComponent(code)}`;
 }
 
 /** Recreates an error of another thread, with its class. */
