@@ -15,6 +15,16 @@
 
 export { checkCuts, checkFraming, decodeChunks, type Outcome } from "./check.ts";
 export { type Codec, withCodec } from "./codec.ts";
+export {
+  customByteFraming,
+  type CustomByteFramingOptions,
+  customFraming,
+  type CustomFramingOptions,
+  type DecodedFrame,
+  type DecodeFrame,
+  type FrameContext,
+  type PayloadFrame,
+} from "./custom.ts";
 export { decimalHeader } from "./decimal_header.ts";
 export { delimited, type DelimitedOptions } from "./delimited.ts";
 export {
@@ -28,6 +38,7 @@ export { fixed } from "./fixed.ts";
 export type { Decoder, Framing, FramingOptions } from "./framing.ts";
 export { type HeadedBatch, headedBatches } from "./headed_batches.ts";
 export { decodeJson, encodeJson, json, type JsonValue } from "./json.ts";
+export { lengthField, type LengthFieldOptions } from "./length_field.ts";
 export { lengthPrefix, type LengthPrefixOptions } from "./length_prefix.ts";
 export { lineBatches } from "./line_batches.ts";
 export { lines } from "./lines.ts";
