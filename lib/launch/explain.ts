@@ -1,6 +1,6 @@
 import { explainError } from "../cli/errors.ts";
 import { FramingError } from "../framing/errors.ts";
-import { ConnectionError, toConnectionError } from "../net/errors.ts";
+import { ConnectionError, TimedOut, toConnectionError } from "../net/errors.ts";
 
 /** What a command was attempting, so that an error message can give advice. */
 export interface Attempt {
@@ -22,7 +22,7 @@ export interface Attempt {
 export function explain(error: unknown, { task, address = "the address", option = "--port" }: Attempt): string {
   if (!(error instanceof Error)) return explainError(error);
   const { message } = error;
-  if (error instanceof ConnectionError || error instanceof FramingError) return message;
+  if ([ConnectionError, FramingError, TimedOut].some((known) => error instanceof known)) return message;
   if (error instanceof Deno.errors.NotCapable) return sandboxed(message, task, address);
   if (error instanceof Deno.errors.AddrInUse) {
     if (isPath(address)) return `${address} is in use: a program listens there, or it is a file of another kind`;

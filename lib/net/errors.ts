@@ -43,6 +43,12 @@ export class ConnectionError extends Error {
   }
 }
 
+/** Thrown when a call has waited for its `timeout`. It gives up alone: the connection stays usable. */
+export class TimedOut extends Error {
+  /** The class's name. */
+  override name = "TimedOut";
+}
+
 /** Errors of the operating system that mean that the peer, or the way to it, is gone. */
 const GONE = [
   Deno.errors.ConnectionReset,
@@ -84,6 +90,7 @@ export function toHandshakeError(error: unknown): ConnectionError {
 /** Returns the close reason for an error that a handler threw. */
 export function reasonOf(error: unknown): CloseReason {
   if (error instanceof ConnectionError) return error.reason;
+  if (error instanceof TimedOut) return "idle";
   // By its field, not its class: lib/net does not import framings.
   const fault = error instanceof Error ? (error as Partial<FramingError>).reason : undefined;
   return fault === "malformed" || fault === "too long" || fault === "truncated"

@@ -1,7 +1,8 @@
 import { concat } from "@std/bytes/concat";
 import type { Decoder, Framing } from "../framing/framing.ts";
 import type { Connection } from "./connection.ts";
-import { ConnectionError } from "./errors.ts";
+import { ConnectionError, reasonOf, TimedOut } from "./errors.ts";
+import { after } from "./timer.ts";
 
 /** Number of messages in the first batch of a chunk, and in any batch. Handling that many takes about a millisecond. */
 const FIRST_BATCH = 64;
@@ -18,98 +19,164 @@ const SLICE = 1024;
 const NOTHING = new Uint8Array();
 /** Number of bytes at the beginning of a stream from which another protocol is recognised. */
 const OPENING = 32;
+const SWITCHED = "The connection was switched to another framing: use what switchTo() returned";
+
+/** When a call gives up waiting. Giving up leaves the connection usable and loses no message. */
+export interface WaitOptions {
+  /**
+   * Time to wait in milliseconds, after which the call throws {@linkcode TimedOut}. The connection's deadlines apply too.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number | undefined;
+  /** Gives up when it aborts; the call throws its reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What to do with pushes: messages that answer no request. */
+export interface PushOptions<Received> {
+  /**
+   * Tells pushes from answers.
+   *
+   * @param message A message that has arrived.
+   * @returns Whether it is a push.
+   */
+  isPush: (message: Received) => boolean;
+  /**
+   * Takes each push, in order, also while no call waits. Nothing more is read until the promise that it returns has
+   * resolved, so it must not await an answer on the same connection. An error closes the connection as `failed`.
+   *
+   * @param message The push.
+   */
+  onPush: (message: Received) => void | Promise<void>;
+}
+
+/** A call that waits for its turn to take what has arrived. */
+interface Waiter {
+  /** Takes what has arrived; a call that has given up drops it. */
+  serve: () => void;
+  fail: (error: unknown) => void;
+  gaveUp: boolean;
+}
+
+/** The unfinished input that {@linkcode Framed.switchTo} hands over. */
+interface Rest {
+  bytes: Uint8Array;
+  /** The read under way. */
+  read: Promise<Uint8Array | null> | undefined;
+  ended: boolean;
+}
 
 /**
  * A connection that carries messages; {@linkcode framed} creates it. Iterating over it yields each message until the peer
- * ends its side.
+ * ends its side. Concurrent calls are served in the order in which they were made.
  *
  * The first message must begin within the connection's `firstMessageTimeout`, later ones within `idleTimeout`, and every
- * message must end within `messageTimeout` of its first byte.
+ * message must end within `messageTimeout` of its first byte. These deadlines also apply to a read that goes on after its
+ * call has given up.
+ *
+ * | event                                      | a waiting call                                        | the connection                             |
+ * | ------------------------------------------ | ----------------------------------------------------- | ------------------------------------------ |
+ * | `timeout` of the call                      | throws `TimedOut`                                     | stays usable; no message is lost           |
+ * | `signal` of the call aborts                | throws the signal's reason                            | stays usable; no message is lost           |
+ * | the framing refuses a message to send      | throws a `FramingError`; nothing is sent              | stays usable                               |
+ * | the peer ends its side                     | returns `undefined`; `request()` throws               | can still send                             |
+ * | the peer breaks the framing                | throws a `FramingError`, after the messages before it | can still send; closed if pushes are taken |
+ * | a deadline of the connection passes        | throws a `ConnectionError`                            | is closed                                  |
+ * | `onPush` or `isPush` throws                | throws that error                                     | is closed                                  |
+ * | it is reset, or `connection.close()`       | throws a `ConnectionError`                            | is closed                                  |
  */
-export class Framed<Received, Sent = Received> {
+export class Framed<Received, Sent = Received> implements AsyncDisposable {
   /** The connection underneath. */
   readonly connection: Connection;
   readonly #framing: Framing<Received, Sent>;
   readonly #decoder: Decoder<Received>;
+  readonly #pushes: PushOptions<Received> | undefined;
   /** Decoded messages. Those from `#next` on have not been received yet. */
   #batch: Received[] = [];
   #next = 0;
+  /** Calls that wait. While there are any, no decoded message is left. */
+  readonly #waiting: Waiter[] = [];
+  /** Whether messages are being read for the calls that wait. */
+  #reading = false;
+  /** The pending read of the connection. */
+  #read: Promise<Uint8Array | null> | undefined;
+  /** Whether the pending read counts as idle. */
+  #idle = false;
   /** Bytes that have been read and not decoded. Valid until the next read. */
   #unread: Uint8Array = NOTHING;
+  /**
+   * The bytes from which the batch was decoded, without its first `#begun` messages, which began before them. Undefined if
+   * the last message received ended before them.
+   */
+  #source: Uint8Array | undefined = NOTHING;
+  #begun = 0;
   #most = FIRST_BATCH;
   #first = true;
   /** The first bytes of the stream, kept until the first message. */
   #opening: Uint8Array | undefined = new Uint8Array();
   #ended = false;
+  #switched = false;
 
   /** Use {@linkcode framed}. */
-  constructor(connection: Connection, framing: Framing<Received, Sent>) {
+  constructor(
+    connection: Connection,
+    framing: Framing<Received, Sent>,
+    pushes?: PushOptions<Received>,
+    rest?: Rest,
+  ) {
     this.connection = connection;
     this.#framing = framing;
     this.#decoder = framing.decoder();
+    this.#pushes = pushes;
+    if (rest !== undefined) {
+      this.#unread = this.#source = rest.bytes;
+      this.#opening = rest.bytes.slice(0, OPENING);
+      this.#read = rest.read;
+      this.#ended = rest.ended;
+      this.#first = false;
+    }
+    if (pushes !== undefined) this.#start();
   }
 
   /**
    * Waits for the next message.
    *
-   * @param timeout Time until the message begins, in milliseconds. Defaults to the connection's deadlines.
+   * @param options When to give up.
    * @returns The message, or `undefined` when the peer has ended its side.
    * @throws {FramingError} If the stream is malformed. Messages before the error are received first.
-   * @throws {ConnectionError} If the connection ended in another way, or the time ran out.
+   * @throws {TimedOut} If no message came within `timeout`. The next call gets it when it comes.
+   * @throws {ConnectionError} If the connection ended in another way, or a deadline of it passed.
+   *
+   * @example Do something else while nothing comes
+   * ```ts
+   * import { lines, text } from "@wirebench/wirebench/framing";
+   * import { connectTcp, framed, serveTcp, TimedOut } from "@wirebench/wirebench/net";
+   * import { assertEquals, assertRejects } from "@std/assert";
+   *
+   * await using server = serveTcp({ port: 0 }, async (connection) => {
+   *   const messages = framed(connection, text(lines()));
+   *   for await (const line of messages) await messages.send(line);
+   * });
+   * using connection = await connectTcp({ port: server.addr.port });
+   * const messages = framed(connection, text(lines()));
+   * await assertRejects(() => messages.receive({ timeout: 10 }), TimedOut);
+   * assertEquals(await messages.request("Hello"), "Hello");
+   * ```
    */
-  async receive(timeout?: number): Promise<Received | undefined> {
-    if (this.#next >= this.#batch.length) {
-      this.#batch = await this.receiveBatch(timeout);
-      this.#next = 0;
-    }
-    return this.#batch[this.#next++];
+  receive(options?: WaitOptions): Promise<Received | undefined> {
+    return this.#wait(this.#take, options);
   }
 
   /**
    * Waits for messages and returns those that have arrived, at most 512, so that a server can answer them in one write.
    *
-   * @param timeout As for {@linkcode Framed.receive}.
+   * @param options As for {@linkcode Framed.receive}.
    * @returns At least one message, or none when the peer has ended its side.
    * @throws As {@linkcode Framed.receive}.
    */
-  async receiveBatch(timeout?: number): Promise<Received[]> {
-    if (this.#next < this.#batch.length) {
-      const rest = this.#batch.slice(this.#next);
-      this.#next = this.#batch.length;
-      return rest;
-    }
-    let messageBegan: number | undefined;
-    while (!this.#ended) {
-      if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
-      if (this.#unread.length === 0) {
-        let chunk: Uint8Array | null;
-        if (this.#decoder.pending) {
-          chunk = await this.connection.readChunk({ messageBegan: messageBegan ??= performance.now() });
-        } else {
-          // The connection is idle between messages, so a draining server may end it here.
-          this.connection.endWork();
-          try {
-            chunk = await this.connection.readChunk(timeout ?? (this.#first ? "first message" : "idle"));
-          } finally {
-            this.connection.beginWork();
-          }
-          this.#first = false;
-        }
-        this.#ended = chunk === null;
-        this.#unread = chunk ?? this.#unread;
-        if (this.#opening !== undefined && this.#opening.length < OPENING) {
-          this.#opening = concat([this.#opening, this.#unread.subarray(0, OPENING)]);
-        }
-      }
-      const { share } = this.connection;
-      for (let turn; (turn = share.request()) !== undefined;) await turn;
-      const unread = this.#unread.length;
-      const messages = this.#decode();
-      share.work(messages.length * MESSAGE_COST + (unread - this.#unread.length) * BYTE_COST);
-      if (messages.length > 0) return messages;
-    }
-    if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
-    return [];
+  receiveBatch(options?: WaitOptions): Promise<Received[]> {
+    return this.#wait(this.#takeAll, options);
   }
 
   /**
@@ -124,12 +191,7 @@ export class Framed<Received, Sent = Received> {
    */
   send(message: Sent): Promise<void> {
     try {
-      const bytes = this.#framing.encode(message);
-      if (this.#next >= this.#batch.length || this.connection.queued > LONGEST_QUEUE) {
-        return this.connection.write(bytes);
-      }
-      this.connection.queue(bytes);
-      return QUEUED;
+      return this.#send(this.#encode(message));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -143,43 +205,261 @@ export class Framed<Received, Sent = Received> {
    * @throws As {@linkcode Framed.send}.
    */
   async sendAll(messages: readonly Sent[]): Promise<void> {
-    await this.connection.write(concat(messages.map((message) => this.#framing.encode(message))));
+    await this.connection.write(concat(messages.map((message) => this.#encode(message))));
   }
 
   /**
-   * Sends a message and waits for the next one, its answer.
+   * Sends a message and waits for its answer. Requests need not wait for each other: the answers are matched to them in
+   * order. A request that gave up keeps its place: its answer is dropped when it comes, so that the answers to later
+   * requests do not shift.
+   *
+   * The answer is the next message, whatever it is; if the peer also sends messages unasked, see {@linkcode PushOptions}.
    *
    * @param message The message.
+   * @param options When to give up.
    * @returns The answer.
-   * @throws {ConnectionError} If the peer ends without an answer, or the time runs out.
+   * @throws {TimedOut} If no answer came within `timeout`.
+   * @throws {ConnectionError} If the peer ends without an answer.
    * @throws As {@linkcode Framed.send}, and as {@linkcode Framed.receive}.
    */
-  async request(message: Sent): Promise<Received> {
-    await this.send(message);
-    const answer = await this.receive();
-    if (answer === undefined) throw new ConnectionError("finished", "The peer ended without an answer");
-    return answer;
+  async request(message: Sent, options?: WaitOptions): Promise<Received> {
+    options?.signal?.throwIfAborted();
+    const bytes = this.#encode(message);
+    // A drain waits for the answer.
+    this.connection.beginWork();
+    try {
+      const answer = await this.#wait(this.#take, options, this.#send(bytes));
+      if (answer === undefined) throw new ConnectionError("finished", "The peer ended without an answer");
+      return answer;
+    } finally {
+      this.connection.endWork();
+    }
+  }
+
+  /**
+   * Changes the protocol in mid-stream: what follows the last message received, read or not, belongs to the new framing.
+   * This object then receives and sends nothing more.
+   *
+   * @param framing How messages are framed from now on.
+   * @param pushes What to do with pushes from now on.
+   * @returns The messages that follow.
+   * @throws {TypeError} If a call still waits, or a message has begun that was waited for. Batches of messages, and
+   * decoders without `taken`, cannot be switched once they have received.
+   *
+   * @example Lines, then messages of four bytes
+   * ```ts
+   * import { fixed, lines, text } from "@wirebench/wirebench/framing";
+   * import { connectTcp, framed, serveTcp } from "@wirebench/wirebench/net";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using server = serveTcp({ port: 0 }, async (connection) => {
+   *   await connection.write(new TextEncoder().encode("upgrade\n\x01\x02\x03\x04"));
+   * });
+   * using connection = await connectTcp({ port: server.addr.port });
+   * const greeting = framed(connection, text(lines()));
+   * assertEquals(await greeting.receive(), "upgrade");
+   * assertEquals(await greeting.switchTo(fixed(4)).receive(), Uint8Array.of(1, 2, 3, 4));
+   * ```
+   */
+  switchTo<Next, Out>(framing: Framing<Next, Out>, pushes?: PushOptions<Next>): Framed<Next, Out> {
+    if (this.#switched) throw new TypeError(SWITCHED);
+    const { length } = this.#waiting;
+    if (length > 0) throw new TypeError(`Cannot switch: expected no waiting call, got ${length}`);
+    const rest = { bytes: this.#afterReceived(), read: this.#read, ended: this.#ended };
+    this.#switched = true;
+    this.#batch = [];
+    return new Framed(this.connection, framing, pushes, rest);
   }
 
   /** Yields each message until the peer ends its side. */
   [Symbol.asyncIterator](): AsyncIterableIterator<Received, void, void> {
     // An async generator would add about 0.3 µs to each message.
     return {
-      next: () => this.#next < this.#batch.length ? Promise.resolve(this.#result()) : this.#nextOfBatch(),
+      next: () => this.#wait(this.#takeResult),
       [Symbol.asyncIterator]() {
         return this;
       },
     };
   }
 
-  async #nextOfBatch(): Promise<IteratorResult<Received, void>> {
-    this.#batch = await this.receiveBatch();
-    this.#next = 0;
-    return this.#batch.length === 0 ? { done: true, value: undefined } : this.#result();
+  /** Finishes the connection, so that nothing that was sent is lost. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.connection.finish();
   }
 
-  #result(): IteratorYieldResult<Received> {
-    return { done: false, value: this.#batch[this.#next++]! };
+  #encode(message: Sent): Uint8Array {
+    if (this.#switched) throw new TypeError(SWITCHED);
+    return this.#framing.encode(message);
+  }
+
+  #send(bytes: Uint8Array): Promise<void> {
+    if (this.#next >= this.#batch.length || this.connection.queued > LONGEST_QUEUE) {
+      return this.connection.write(bytes);
+    }
+    this.connection.queue(bytes);
+    return QUEUED;
+  }
+
+  /** Takes what has arrived, or waits for it after the calls that already wait. */
+  #wait<Result>(take: () => Result, options?: WaitOptions, sent?: Promise<void>): Promise<Result> {
+    if (options?.signal?.aborted) return Promise.reject(options.signal.reason);
+    if (this.#next < this.#batch.length) {
+      const result = take();
+      if (this.#pushes !== undefined) this.#readOn();
+      return sent === undefined ? Promise.resolve(result) : sent.then(() => result);
+    }
+    if (this.#switched) return Promise.reject(new TypeError(SWITCHED));
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const waiter: Waiter = { serve: () => resolve(take()), fail: reject, gaveUp: false };
+    this.#waiting.push(waiter);
+    if (!this.#reading) this.#start();
+    else this.#updateIdle();
+    sent?.catch((error) => this.#giveUp(waiter, error, false));
+    return options === undefined ? promise : this.#waitWithin(promise, waiter, options, sent !== undefined);
+  }
+
+  async #waitWithin<Result>(
+    promise: Promise<Result>,
+    waiter: Waiter,
+    { timeout = Infinity, signal }: WaitOptions,
+    request: boolean,
+  ): Promise<Result> {
+    const late = `No ${request ? "answer" : "message"} within ${timeout / 1000} s`;
+    const cancel = after(timeout, () => this.#giveUp(waiter, new TimedOut(late), request));
+    const abort = () => this.#giveUp(waiter, signal?.reason, request);
+    signal?.addEventListener("abort", abort);
+    try {
+      return await promise;
+    } finally {
+      cancel();
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  #giveUp(waiter: Waiter, error: unknown, keepPlace: boolean): void {
+    waiter.fail(error);
+    waiter.gaveUp = true;
+    const at = keepPlace ? -1 : this.#waiting.indexOf(waiter);
+    if (at !== -1) this.#waiting.splice(at, 1);
+    this.#updateIdle();
+  }
+
+  /** Reads messages for the calls that wait, and pushes. */
+  #start(): void {
+    this.#reading = true;
+    this.#readBatch().then(this.#arrived, this.#failed);
+  }
+
+  readonly #arrived = (batch: Received[]): void => {
+    this.#reading = false;
+    if (this.#switched) return;
+    this.#batch = batch;
+    this.#next = 0;
+    const ended = batch.length === 0;
+    while (this.#waiting.length > 0 && (ended || this.#next < this.#batch.length)) this.#waiting.shift()!.serve();
+    if (this.#waiting.length > 0) this.#start();
+    else if (!ended && this.#pushes !== undefined) this.#readOn();
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#reading = false;
+    if (this.#switched) return;
+    for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
+    // Perhaps no call waits that would tell.
+    if (this.#pushes !== undefined) this.connection.close(reasonOf(error), error instanceof Error ? error.message : "");
+  };
+
+  /** Reads on for pushes, at the next turn of the event loop: the receiver of the last message may switch before. */
+  #readOn(): void {
+    setImmediate(() => {
+      if (!this.#reading && !this.#switched && this.#next >= this.#batch.length) this.#start();
+    });
+  }
+
+  readonly #take = (): Received | undefined => {
+    return this.#next < this.#batch.length ? this.#batch[this.#next++] : undefined;
+  };
+
+  readonly #takeAll = (): Received[] => {
+    const all = this.#next === 0 ? this.#batch : this.#batch.slice(this.#next);
+    this.#next = this.#batch.length;
+    this.#batch = []; // The caller may change it.
+    return all;
+  };
+
+  readonly #takeResult = (): IteratorResult<Received, void> => {
+    return this.#next < this.#batch.length
+      ? { done: false, value: this.#batch[this.#next++]! }
+      : { done: true, value: undefined };
+  };
+
+  /** Reads and decodes until there is a message; returns none at the end of the stream. */
+  async #readBatch(): Promise<Received[]> {
+    let messageBegan: number | undefined;
+    this.#batch = [];
+    this.#next = 0;
+    while (!this.#ended) {
+      if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
+      if (this.#unread.length === 0) {
+        const { pending } = this.#decoder;
+        this.#source = pending ? undefined : NOTHING;
+        this.#begun = 0;
+        this.#read ??= this.connection.readChunk(
+          pending ? { messageBegan: messageBegan ??= performance.now() } : this.#first ? "first message" : "idle",
+        );
+        this.#updateIdle();
+        let chunk: Uint8Array | null;
+        try {
+          chunk = await this.#read;
+        } finally {
+          this.#read = undefined;
+          this.#updateIdle();
+        }
+        if (this.#switched) return [];
+        this.#first = false;
+        this.#ended = chunk === null;
+        this.#unread = chunk ?? this.#unread;
+        if (this.#opening !== undefined && this.#opening.length < OPENING) {
+          this.#opening = concat([this.#opening, this.#unread.subarray(0, OPENING)]);
+        }
+      }
+      const { share } = this.connection;
+      for (let turn; (turn = share.request()) !== undefined;) await turn;
+      const unread = this.#unread.length;
+      const messages = this.#decode();
+      share.work(messages.length * MESSAGE_COST + (unread - this.#unread.length) * BYTE_COST);
+      if (messages.length === 0) continue;
+      if (this.#pushes === undefined) return messages;
+      messageBegan = undefined;
+      const answers = await this.#passOn(messages, this.#pushes);
+      if (answers.length > 0) return answers;
+    }
+    if (this.#decoder.failure !== undefined) throw this.#decoder.failure;
+    return [];
+  }
+
+  /** Passes pushes on; returns the other messages. */
+  async #passOn(messages: Received[], { isPush, onPush }: PushOptions<Received>): Promise<Received[]> {
+    const answers: Received[] = [];
+    for (const [index, message] of messages.entries()) {
+      if (!isPush(message)) {
+        answers.push(message);
+        continue;
+      }
+      if (index < this.#begun) this.#begun--;
+      const taken = onPush(message);
+      if (taken !== undefined) await taken;
+    }
+    return answers;
+  }
+
+  /** A pending read counts as idle while a call waits for it, so a draining server may end the connection then. */
+  #updateIdle(): void {
+    const idle = this.#read !== undefined && !this.#decoder.pending && this.#waiting.some(({ gaveUp }) => !gaveUp);
+    if (idle === this.#idle) return;
+    this.#idle = idle;
+    if (idle) this.connection.endWork();
+    else this.connection.beginWork();
   }
 
   #decode(): Received[] {
@@ -195,14 +475,53 @@ export class Framed<Received, Sent = Received> {
   }
 
   #push(): Received[] {
-    const decoder = this.#decoder;
-    const chunk = decoder.taken === undefined ? this.#unread.subarray(0, SLICE) : this.#unread;
-    const messages = decoder.push(chunk, this.#most);
+    const begun = this.#decoder.pending;
+    this.#source = begun ? undefined : this.#unread;
+    this.#begun = 0;
+    // The message that began in an earlier chunk is decoded alone, so that it is known where it ends.
+    const messages = this.#pushUnread(begun ? 1 : this.#most);
+    if (begun && messages.length > 0 && this.#decoder.failure === undefined) {
+      this.#source = this.#unread;
+      this.#begun = messages.length;
+      try {
+        if (this.#unread.length > 0) messages.push(...this.#pushUnread(this.#most));
+      } catch (error) {
+        if (error !== this.#decoder.failure) throw error; // The decoder throws it again.
+      }
+    }
+    if (this.#decoder.taken === undefined) this.#source = undefined;
     // Batches start small, so that a thousand clients that start sending at once do not delay others.
     this.#most = messages.length < this.#most ? FIRST_BATCH : Math.min(2 * this.#most, LARGEST_BATCH);
+    return messages;
+  }
+
+  #pushUnread(most: number): Received[] {
+    const decoder = this.#decoder;
+    const chunk = decoder.taken === undefined ? this.#unread.subarray(0, SLICE) : this.#unread;
+    const messages = decoder.push(chunk, most);
     const taken = decoder.taken ?? chunk.length;
     this.#unread = taken === this.#unread.length ? NOTHING : this.#unread.subarray(taken);
     return messages;
+  }
+
+  /**
+   * Returns the bytes after the last message received. A batch is decoded at once, but not all of it may have been
+   * received, so its messages are decoded again, one at a time, to find where that one ends.
+   */
+  #afterReceived(): Uint8Array {
+    const again = this.#next - this.#begun;
+    let bytes = this.#source;
+    if (bytes === undefined || again < 0) throw new TypeError("Cannot switch: a message has begun");
+    const decoder = this.#framing.decoder();
+    for (let count = 0; count < again;) {
+      const messages = decoder.push(bytes, 1);
+      if (messages.length !== 1 || decoder.pending) {
+        throw new TypeError("Cannot switch: the decoder does not stop after each message");
+      }
+      bytes = bytes.subarray(decoder.taken);
+      if (this.#pushes?.isPush(messages[0]!) !== true) count++;
+    }
+    return bytes;
   }
 }
 
@@ -211,6 +530,8 @@ export class Framed<Received, Sent = Received> {
  *
  * @param connection An open connection.
  * @param framing How messages are framed.
+ * @param pushes What to do with pushes. Messages are then read all the time, not only while a call waits; other messages
+ * are kept until they are received, and nothing more is read until then.
  * @returns The messages of the connection.
  *
  * @example A server that counts the characters of lines
@@ -232,6 +553,7 @@ export class Framed<Received, Sent = Received> {
 export function framed<Received, Sent>(
   connection: Connection,
   framing: Framing<Received, Sent>,
+  pushes?: PushOptions<Received>,
 ): Framed<Received, Sent> {
-  return new Framed(connection, framing);
+  return new Framed(connection, framing, pushes);
 }

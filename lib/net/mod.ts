@@ -29,8 +29,8 @@ export { connectTcp, type ConnectTcpOptions } from "./connect_tcp.ts";
 export { connectUdp, type ConnectUdpOptions, type UdpPeer } from "./connect_udp.ts";
 export { Connection, type ReadWait } from "./connection.ts";
 export { type Endpoint, formatEndpoint, parseEndpoint } from "./endpoint.ts";
-export { type CloseReason, ConnectionError } from "./errors.ts";
-export { type Framed, framed } from "./framed.ts";
+export { type CloseReason, ConnectionError, TimedOut } from "./errors.ts";
+export { type Framed, framed, type PushOptions, type WaitOptions } from "./framed.ts";
 export {
   type ConnectionOptions,
   type Deadlines,

@@ -41,7 +41,7 @@ async function main(run: ClientRun<typeof options>): Promise<void> {
 
   async function showMessages(): Promise<void> {
     for await (const sender of messages) {
-      const text = await messages.receive(timeout);
+      const text = await messages.receive({ timeout });
       if (text === undefined) throw new CommandError("The server ended between a name and its text");
       await conversation.show(`${sender} > ${text}`);
     }
