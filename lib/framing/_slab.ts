@@ -48,7 +48,9 @@ export function allocate(length: number): Uint8Array<ArrayBuffer> {
   return slab.take(length);
 }
 
-/** Copies the bytes from `start` to `end`. Unlike `slice`, it also copies those of a Node `Buffer`. */
+/** Copies the bytes from `start` to `end`, into a slab unless they are many. */
 export function copyOf(bytes: Uint8Array, start: number, end: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes.subarray(start, end));
+  const copy = allocate(end - start);
+  copy.set(bytes.subarray(start, end));
+  return copy;
 }
