@@ -1,7 +1,7 @@
 import type { FrameContext } from "./custom.ts";
 import { looksLike, protocolOf } from "./_describe.ts";
 import { ZERO } from "./_digits.ts";
-import { copyOf, slab, SMALL } from "./_slab.ts";
+import { copyOf } from "./_slab.ts";
 import { asciiSlice, isAscii, isUtf8, utf8Slice } from "./_utf8.ts";
 import { MalformedMessageError } from "./errors.ts";
 
@@ -95,11 +95,7 @@ export class Context<State> implements FrameContext<State> {
     throw this.malformed("UTF-8 text", from, to);
   }
 
-  copy = (from: number, to: number): Uint8Array<ArrayBuffer> => {
-    if (to - from >= SMALL) return copyOf(this.#bytes, from, to);
-    slab.reserve(to - from);
-    return slab.copy(this.#bytes, from, to);
-  };
+  copy = (from: number, to: number): Uint8Array<ArrayBuffer> => copyOf(this.#bytes, from, to);
 
   malformed = (expected: string, from: number, to: number = from + 1): MalformedMessageError => {
     const bytes = copyOf(this.#bytes, from, Math.min(to, this.#end));
