@@ -136,7 +136,7 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
       this.#ended = rest.ended;
       this.#first = false;
     }
-    if (pushes !== undefined) this.#start();
+    if (pushes !== undefined) this.#readOn();
   }
 
   /**
@@ -369,7 +369,10 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
     if (this.#pushes !== undefined) this.connection.close(reasonOf(error), error instanceof Error ? error.message : "");
   };
 
-  /** Reads on for pushes, at the next turn of the event loop: the receiver of the last message may switch before. */
+  /**
+   * Reads on for pushes, at the next turn of the event loop: the receiver of the last message may switch before, and a push
+   * must find that the call that created this object has returned.
+   */
   #readOn(): void {
     setImmediate(() => {
       if (!this.#reading && !this.#switched && this.#next >= this.#batch.length) this.#start();
