@@ -3,7 +3,7 @@
 //     deno run --allow-net=127.0.0.1:6379 examples/resp.ts "SET visits 41" "INCR visits" "GET visits"
 //     deno run --allow-net=127.0.0.1:6379 examples/resp.ts --subscribe news
 
-import { flag, printLine } from "@wirebench/wirebench/cli";
+import { CommandError, flag, printLine } from "@wirebench/wirebench/cli";
 import { customFraming, type DecodedFrame, encodeText } from "@wirebench/wirebench/framing";
 import { runClient } from "@wirebench/wirebench/launch";
 import { type Connection, connectTcp, type ConnectTcpOptions, type Framed, framed } from "@wirebench/wirebench/net";
@@ -104,6 +104,11 @@ export class Redis implements AsyncDisposable {
     return reply;
   }
 
+  /** Waits until the server ends the connection. Call it last. */
+  async ended(): Promise<void> {
+    await this.#replies.receive();
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.connection.finish();
   }
@@ -124,7 +129,11 @@ if (import.meta.main) {
     for (const reply of await Promise.all(replies)) {
       await printLine(JSON.stringify(reply, (_, value) => value instanceof RedisError ? value.message : value));
     }
-    if (values.subscribe) await untilEnded(redis.connection, stop);
+    if (!values.subscribe) return;
+    await redis.ended().catch((error) => {
+      if (!stop.aborted) throw error; // Ctrl-C closes the connection.
+    });
+    if (!stop.aborted) throw new CommandError("The server ended the connection");
   });
 }
 
@@ -135,10 +144,4 @@ function split(command: string): string[] {
 function orRedisError(error: unknown): RedisError {
   if (error instanceof RedisError) return error;
   throw error;
-}
-
-/** Waits for the end of a connection. Throws its reason, unless the end was asked for. */
-async function untilEnded({ signal }: Connection, stop: AbortSignal): Promise<void> {
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve));
-  if (!stop.aborted) throw signal.reason;
 }
