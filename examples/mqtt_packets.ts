@@ -14,6 +14,9 @@ export const PINGREQ = 0xc0;
 export const PINGRESP = 0xd0;
 export const DISCONNECT = 0xe0;
 
+/** What clients may send; the lowest bit of PUBLISH asks to retain the message. */
+const FROM_CLIENTS = [CONNECT, PUBLISH, PUBLISH | 1, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT];
+const EXPECTED = "CONNECT, PUBLISH with QoS 0, SUBSCRIBE, UNSUBSCRIBE, PINGREQ or DISCONNECT";
 /** Maximum length of a topic in bytes. */
 const LONGEST_TOPIC = 1024;
 
@@ -48,6 +51,7 @@ export function mqtt(maxLength?: number): Framing<Packet, [type: number, ...body
       return packet;
     },
     decode(bytes, start, end, { text, copy, malformed }): DecodedFrame<Packet> | number {
+      if (!FROM_CLIENTS.includes(bytes[start]!)) throw malformed(EXPECTED, start);
       let at = start + 1;
       let length = 0;
       for (let unit = 1, more = true; more; unit *= 128, at++) {
@@ -114,7 +118,7 @@ export function mqtt(maxLength?: number): Framing<Packet, [type: number, ...body
             return packet;
           }
           case PUBLISH:
-          case PUBLISH | 1: { // The lowest bit asks to retain the message.
+          case PUBLISH | 1: {
             const name = topic(TOPIC);
             return { type: PUBLISH, publication: { topic: name, payload: copy(take(packetEnd - at), packetEnd) } };
           }
@@ -132,7 +136,7 @@ export function mqtt(maxLength?: number): Framing<Packet, [type: number, ...body
           case DISCONNECT:
             return { type };
         }
-        throw malformed("CONNECT, PUBLISH with QoS 0, SUBSCRIBE, UNSUBSCRIBE, PINGREQ or DISCONNECT", start);
+        throw malformed(EXPECTED, start);
       }
       const message = read();
       if (at < packetEnd) throw malformed("the end of the packet", at);
