@@ -2,16 +2,27 @@
 
 import { customFraming, type DecodedFrame, type Framing } from "@wirebench/wirebench/framing";
 
-/** Types of packets, with the flags that the protocol demands (2.2.2). */
+// The types of packets, with the flags that the protocol demands (2.2.2).
+
+/** A client begins. */
 export const CONNECT = 0x10;
+/** The broker accepts or refuses the client. */
 export const CONNACK = 0x20;
+/** A message, with QoS 0. */
 export const PUBLISH = 0x30;
+/** A client wants the messages on topics. */
 export const SUBSCRIBE = 0x82;
+/** Whether the client will get them, for each filter. */
 export const SUBACK = 0x90;
+/** A client no longer wants the messages on topics. */
 export const UNSUBSCRIBE = 0xa2;
+/** The answer to it. */
 export const UNSUBACK = 0xb0;
+/** A client shows that it is there. */
 export const PINGREQ = 0xc0;
+/** The answer to it. */
 export const PINGRESP = 0xd0;
+/** A client leaves as intended, so its will is not published. */
 export const DISCONNECT = 0xe0;
 
 /** What clients may send; the lowest bit of PUBLISH asks to retain the message. */
@@ -22,7 +33,9 @@ const LONGEST_TOPIC = 1024;
 
 /** A message on a topic. */
 export interface Publication {
+  /** Levels with slashes between them. */
   topic: string;
+  /** Any bytes. */
   payload: Uint8Array;
 }
 

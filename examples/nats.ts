@@ -4,35 +4,40 @@
 //     deno run --allow-net=127.0.0.1:4222 examples/nats.ts --publish news.local Hello "Hello again"
 
 import { CommandError, optional, printLine, text } from "@wirebench/wirebench/cli";
-import { customFraming, type DecodedFrame, encodeText } from "@wirebench/wirebench/framing";
+import { customFraming, type DecodedFrame, encodeText, type Framing } from "@wirebench/wirebench/framing";
 import { runClient } from "@wirebench/wirebench/launch";
 import { type Connection, connectTcp, type ConnectTcpOptions, type Framed, framed } from "@wirebench/wirebench/net";
 
 /** A message on a subject. */
 export interface NatsMessage {
+  /** Words with dots between them. */
   subject: string;
   /** Subject for an answer. */
   reply?: string | undefined;
+  /** Any bytes. */
   payload: Uint8Array;
 }
 
 /** What the server sends. */
-type ServerEvent =
+export type ServerEvent =
   | { type: "INFO"; maxPayload: number }
   | { type: "MSG"; subscription: string; message: NatsMessage }
   | { type: "PING" | "PONG" | "+OK" }
   | { type: "-ERR"; text: string };
 
 /** What the client sends: a line, and perhaps a payload. */
-interface Command {
+export interface Command {
+  /** Without its end. */
   line: string;
+  /** Its length is the last word of the line. */
   payload?: Uint8Array | undefined;
 }
 
 /** Maximum length of a line in bytes. The INFO of a large cluster is the longest. */
 const LONGEST_LINE = 64 * 1024;
 
-export const nats = customFraming({
+/** Events of the server in, commands out. */
+export const nats: Framing<ServerEvent, Command> = customFraming({
   maxLength: 8 * 1024 * 1024 + LONGEST_LINE,
   encode({ line, payload }: Command): Uint8Array<ArrayBuffer> {
     const head = encodeText(`${line}\r\n`);
@@ -82,10 +87,12 @@ export const nats = customFraming({
   },
 });
 
-type OnMessage = (message: NatsMessage) => void | Promise<void>;
+/** Takes a message. No later one is taken until its promise resolves. */
+export type OnMessage = (message: NatsMessage) => void | Promise<void>;
 
 /** A connection to NATS. */
 export class Nats implements AsyncDisposable {
+  /** The connection underneath. */
   readonly connection: Connection;
   readonly #server: Framed<ServerEvent, Command>;
   readonly #timeout: number;
@@ -149,6 +156,7 @@ export class Nats implements AsyncDisposable {
     await this.#server.receive();
   }
 
+  /** Finishes the connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.connection.finish();
   }

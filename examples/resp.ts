@@ -1,10 +1,11 @@
-// A client of Redis (protocol RESP 2): pipelined commands, and subscriptions. Values are text in UTF-8.
+// A client of Redis (protocol RESP 2): pipelined commands, and subscriptions. Values are text in UTF-8 and
+// integers up to 2^53; any others end the connection.
 //
 //     deno run --allow-net=127.0.0.1:6379 examples/resp.ts "SET visits 41" "INCR visits" "GET visits"
 //     deno run --allow-net=127.0.0.1:6379 examples/resp.ts --subscribe news
 
 import { CommandError, flag, printLine } from "@wirebench/wirebench/cli";
-import { customFraming, type DecodedFrame, encodeText } from "@wirebench/wirebench/framing";
+import { customFraming, type DecodedFrame, encodeText, type Framing } from "@wirebench/wirebench/framing";
 import { runClient } from "@wirebench/wirebench/launch";
 import { type Connection, connectTcp, type ConnectTcpOptions, type Framed, framed } from "@wirebench/wirebench/net";
 
@@ -13,6 +14,7 @@ export type Reply = string | number | null | RedisError | Reply[];
 
 /** An error that the server replied. The connection stays usable. */
 export class RedisError extends Error {
+  /** The name of the class. */
   override name = "RedisError";
 }
 
@@ -22,7 +24,7 @@ const LF = 0x0a;
 const DEEPEST = 8;
 
 /** Replies in, commands out. Items of incomplete arrays are kept in `state`, so no byte is decoded twice. */
-export const resp = customFraming({
+export const resp: Framing<Reply, string[]> = customFraming({
   maxLength: 16 * 1024 * 1024,
   state: (): { items: Reply[]; length: number }[] => [],
   encode: (words: string[]) => encodeText(`*${words.length}\r\n${words.map(bulk).join("")}`),
@@ -74,6 +76,7 @@ export interface RedisOptions {
 
 /** A connection to Redis. */
 export class Redis implements AsyncDisposable {
+  /** The connection underneath. */
   readonly connection: Connection;
   readonly #replies: Framed<Reply, string[]>;
   readonly #timeout: number;
@@ -91,6 +94,7 @@ export class Redis implements AsyncDisposable {
     );
   }
 
+  /** Connects, as connectTcp does. */
   static async connect(target: ConnectTcpOptions, options: RedisOptions = {}): Promise<Redis> {
     // A subscriber waits for messages as long as it takes.
     const forever = { idleTimeout: Infinity, firstMessageTimeout: Infinity };
@@ -109,6 +113,7 @@ export class Redis implements AsyncDisposable {
     await this.#replies.receive();
   }
 
+  /** Finishes the connection. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.connection.finish();
   }

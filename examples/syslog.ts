@@ -14,13 +14,19 @@ export interface SyslogMessage {
   facility: number;
   /** From 0 (emergency) to 7 (debug). */
   severity: number;
+  /** When it was sent, in the form of RFC 3339. */
   timestamp?: string;
+  /** The sender's host. */
   hostname?: string;
+  /** The program. */
   app?: string;
+  /** Its process. */
   process?: string;
+  /** The type of message. */
   id?: string;
   /** Structured data: parameters under the identifiers of their elements. */
   data?: Record<string, Record<string, string>>;
+  /** The message itself. */
   text: string;
 }
 

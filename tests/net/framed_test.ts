@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { decimalHeader, fixed, FramingError, lines, text } from "@wirebench/wirebench/framing";
-import { Connection, ConnectionError, connectTcp, type Framed, framed, serveTcp, TimedOut } from "@wirebench/wirebench/net";
+import {
+  Connection,
+  ConnectionError,
+  connectTcp,
+  type Framed,
+  framed,
+  serveTcp,
+  TimedOut,
+} from "@wirebench/wirebench/net";
 import { bytes, headed, RawPeer, stubSocket, textOf, within } from "../harness.ts";
 import { oneConnection } from "./_one_connection.ts";
 
