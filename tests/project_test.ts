@@ -28,7 +28,7 @@ function importsOf(path: string): string[] {
   return [...statements].map(([, specifier, dynamic]) => specifier ?? dynamic!);
 }
 
-const all = ["lib", "services", "tests", "scripts"].flatMap((folder) => [...sources(folder)]);
+const all = ["lib", "services", "examples", "tests", "scripts"].flatMap((folder) => [...sources(folder)]);
 
 Deno.test("no permission set allows imports from a host or from outside the lock file", () => {
   for (const { permissions, lock } of [config, codecs]) {
@@ -102,6 +102,27 @@ Deno.test("no room imports from a room it should not know", () => {
     const values = read(path).match(/^import (?!type ).*\/framing\/.*$/gm);
     assertEquals(values, null, path);
   }
+});
+
+Deno.test("every example imports public names alone, says how to run it, and is tested and in the README", () => {
+  const paths = all.filter((path) => path.startsWith("examples/"));
+  for (const path of paths) {
+    for (const specifier of importsOf(path)) {
+      const name = /^@wirebench\/wirebench(\/.+)$/.exec(specifier)?.[1];
+      // An example may be two files.
+      const known = name === undefined
+        ? paths.includes(`examples/${specifier.slice(2)}`)
+        : `.${name}` in config.exports;
+      assert(known, `${path} imports ${specifier}`);
+    }
+    if (!read(path).includes("import.meta.main")) continue;
+    const name = /^examples\/(\w+)\.ts$/.exec(path)![1]!;
+    const command = new RegExp(`^(// .+\\n)+//\\n//     deno run --allow-net=127\\.0\\.0\\.1\\S* ${path}`);
+    assert(command.test(read(path)), `the command in the first comment of ${path}`);
+    assert(all.includes(`tests/examples/${name}_test.ts`), `tests of ${path}`);
+    assert(read("README.md").includes(`| [${name}](${path})`), `${path} in the README`);
+  }
+  assert(paths.length >= 4);
 });
 
 Deno.test("every import from @std is in the import map, and has its types declared", () => {

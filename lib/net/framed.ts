@@ -159,7 +159,7 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
       this.#ended = rest.ended;
       this.#first = false;
     }
-    if (pushes !== undefined) this.#start();
+    if (pushes !== undefined) this.#readOn();
   }
 
   /** Whether anything was read that has not been received. `Connection.upgradeTls` then refuses. */
@@ -405,7 +405,10 @@ export class Framed<Received, Sent = Received> implements AsyncDisposable {
     if (this.#pushes !== undefined) this.connection.close(reasonOf(error), error instanceof Error ? error.message : "");
   };
 
-  /** Reads on for pushes, at the next turn of the event loop: the receiver of the last message may switch before. */
+  /**
+   * Reads on for pushes, at the next turn of the event loop: the receiver of the last message may switch before, and a push
+   * must find that the call that created this object has returned.
+   */
   #readOn(): void {
     setImmediate(() => {
       if (!this.#reading && !this.#switched && this.#next >= this.#batch.length) this.#start();

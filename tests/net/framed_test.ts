@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { decimalHeader, fixed, FramingError, lines, text } from "@wirebench/wirebench/framing";
-import { Connection, ConnectionError, connectTcp, framed, serveTcp, TimedOut } from "@wirebench/wirebench/net";
+import {
+  Connection,
+  ConnectionError,
+  connectTcp,
+  type Framed,
+  framed,
+  serveTcp,
+  TimedOut,
+} from "@wirebench/wirebench/net";
 import { bytes, headed, RawPeer, stubSocket, textOf, within } from "../harness.ts";
 import { oneConnection } from "./_one_connection.ts";
 
@@ -429,6 +437,19 @@ Deno.test("switchTo() loses nothing while pushes are taken", async () => {
   const after = messages.switchTo(fixed(3));
   assertEquals([await after.receive(), await after.receive()], [bytes("abc"), bytes("def")]);
   assertEquals(pushes, [">1", ">2"]);
+});
+
+Deno.test("a push that was read before switchTo() is passed on after it has returned", async () => {
+  await using server = oneConnection();
+  using peer = await RawPeer.connect(server.port);
+  const greeting = framed(await server.connection, text(lines()));
+  await peer.send("hello\nping\n");
+  assertEquals(await greeting.receive(), "hello");
+  const messages: Framed<string> = greeting.switchTo(text(lines()), {
+    isPush: (line) => line === "ping",
+    onPush: () => messages.send("pong"),
+  });
+  assertEquals(await peer.receive(5), "pong\n");
 });
 
 Deno.test("await using ends a framed connection without losing what was sent", async () => {
