@@ -41,7 +41,7 @@ interface Client {
 }
 
 /** Serves MQTT: every message goes to the clients with a filter that matches its topic. */
-export function serveMqtt(options: ServeTcpOptions & { maxMessage?: number } = {}): TcpServer {
+export function serveMqtt(options: ServeTcpOptions & { maxMessage?: number | undefined } = {}): TcpServer {
   const framing = mqtt(options.maxMessage);
   /** The connected clients under their identifiers. */
   const clients = new Map<string, Client>();

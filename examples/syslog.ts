@@ -108,7 +108,7 @@ export function parseSyslog(message: string): SyslogMessage {
 
 /** Receives messages. The next of a connection is read when the promise of `onMessage` has resolved. */
 export function serveSyslog(
-  options: ServeTcpOptions & { maxMessage?: number },
+  options: ServeTcpOptions & { maxMessage?: number | undefined },
   onMessage: (message: SyslogMessage, peer: string) => void | Promise<void>,
 ): TcpServer {
   const framing = syslogFrames(options.maxMessage);
