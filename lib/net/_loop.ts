@@ -11,11 +11,13 @@ const GRANT = 0.25;
 const LONGEST = 3;
 /** Number of waiting connections released at each turn. Each asks again, so only as many go on as there is time for. */
 const RELEASED = 16;
-/** Number of shares from which on each read waits: the runtime completes 128 operations at a turn. One share accepts. */
+
+/** Number of shares that are a crowd: the runtime completes at most 128 operations at a turn. One share accepts. */
 const CROWD = 130;
-/** The same in a crowd. The runtime then completes what others have waited for too. */
-const POLL = 61;
-const RELEASED_OF_CROWD = Number(Deno.env.get("REL") ?? 32);
+/** Number of a crowd's connections released at each turn. The runtime then has time for those released earlier too. */
+const RELEASED_OF_CROWD = 32;
+/** Number of turns in which the runtime polls its sockets at least once, even if something is always ready. */
+const TURNS_PER_POLL = 61;
 
 /** Work after which a request reads the clock, in milliseconds. Reading it costs 80 ns. */
 const UNCLOCKED = 0.2;
@@ -25,14 +27,19 @@ let unclocked = 0;
 /** Times of the last known turn and of the request for the next one, on the clock of `performance.now()`. */
 let turnedAt = -Infinity;
 let askedAt = Infinity;
-let cancel = () => {};
-let immediate: ReturnType<typeof setImmediate> | undefined;
-/** Number of turns since the runtime is known to have polled its sockets. */
-let turns = 0;
-/** Time of the last release. */
+/** Time of the last release, or of the request if it was later. */
 let releasedAt = Infinity;
+let cancel = () => {};
+/** Runs at the end of the turn. */
+let immediate: ReturnType<typeof setImmediate> | undefined;
+/** Number of turns that have ended so since the last known poll. */
+let turns = 0;
+/** Whether a share went on since the timer was set. */
+let wentOn = false;
 /** Number of open shares. When the last one closes, so does the timer. */
 let shares = 0;
+/** Number of them that receive datagrams. */
+let receivers = 0;
 
 interface Waiting {
   share: LoopShare;
@@ -61,6 +68,13 @@ let contention = 0;
  *
  * Waiting connections go on in the order of the time that they have used, least first, as in fair queuing. Among a
  * thousand busy connections, a quiet one is served at the next turn.
+ *
+ * The runtime completes 128 operations at a turn, those that became ready last first, so of more connections it would
+ * always serve the same. In a crowd each read therefore waits, and the end of each turn releases a few.
+ *
+ * If an operation is always ready, timers fire without a poll of the sockets. With a crowd or a receiver of datagrams,
+ * all shares therefore wait every few milliseconds until so many empty turns have passed that the runtime has polled.
+ * They take a tenth of a millisecond.
  */
 export class LoopShare {
   /** Time used in milliseconds, at least that of the waiting share that had used least. */
@@ -73,17 +87,22 @@ export class LoopShare {
   #granted = 0;
   #contention = -1;
 
-  constructor() {
+  readonly #receives: boolean;
+
+  /** @param receives Whether the share is that of a datagram socket, which may have something ready at all times. */
+  constructor(receives = false) {
+    this.#receives = receives;
     shares++;
+    if (receives) receivers++;
   }
 
   /** Closes the share. Its connection has ended. */
   close(): void {
-    if (--shares > 0 || askedAt === Infinity) return;
+    if (this.#receives) receivers--;
+    if (--shares > 0) return;
     clearImmediate(immediate);
     immediate = undefined;
-    cancel();
-    turned();
+    if (askedAt !== Infinity) turned();
   }
 
   /**
@@ -102,13 +121,14 @@ export class LoopShare {
     const isLong = now - releasedAt >= QUANTUM && this.used >= this.#granted;
     if (isLong || now - askedAt >= LONGEST) return this.#wait(now);
     this.#since = now;
+    wentOn = true;
     if (this.used >= this.#granted) this.#granted = this.used + GRANT;
     if (askedAt === Infinity && now - turnedAt >= QUANTUM && shares > 0) ask(now);
     if (next < waiting.length && shares < CROWD) waiting[next++]!.goOn();
     return undefined;
   }
 
-  /** Asks to read. In a crowd each read waits. */
+  /** Asks to read. In a crowd the share then waits until others have been served. */
   requestRead(now?: number): Promise<void> | undefined {
     if (shares < CROWD) return this.request(now);
     now ??= performance.now();
@@ -127,7 +147,7 @@ export class LoopShare {
     if (this.#contention !== contention || this.used < least) this.used = this.#granted = least;
     this.#contention = contention;
     if (askedAt === Infinity) ask(now);
-    immediate ??= setImmediate(turn);
+    if (mustPoll()) immediate ??= setImmediate(endTurn);
     return new Promise((goOn) => arrived.push({ share: this, goOn }));
   }
 
@@ -145,22 +165,33 @@ export class LoopShare {
 
 function ask(now: number): void {
   askedAt = releasedAt = now;
-  cancel = after(0, late);
+  wentOn = false;
+  cancel = after(0, timeUp);
 }
 
-/** The loop has turned, though perhaps without polling its sockets. */
-function late(): void {
-  if (next === waiting.length && arrived.length === 0) return turned();
-  cancel = after(0, late);
-  immediate ??= setImmediate(turn);
+function isWaiting(): boolean {
+  return next < waiting.length || arrived.length > 0;
 }
 
-function turn(): void {
+/** Whether a turn only counts once the runtime has polled its sockets. */
+function mustPoll(): boolean {
+  return shares >= CROWD || receivers > 0;
+}
+
+function timeUp(): void {
+  if (!mustPoll() || (!wentOn && !isWaiting())) return turned();
+  wentOn = false;
+  cancel = after(0, timeUp);
+  if (isWaiting()) immediate ??= setImmediate(endTurn);
+}
+
+function endTurn(): void {
   immediate = undefined;
-  if (++turns >= POLL) return turned();
+  if (++turns >= TURNS_PER_POLL) return turned();
   const now = performance.now();
+  // Without another wait, nothing keeps the loop from polling after this release.
   if (shares >= CROWD && now - askedAt < LONGEST) release(now);
-  else immediate = setImmediate(turn);
+  else if (isWaiting()) immediate = setImmediate(endTurn);
 }
 
 function turned(): void {
@@ -168,7 +199,7 @@ function turned(): void {
   turns = 0;
   turnedAt = performance.now();
   askedAt = releasedAt = Infinity;
-  if (next === waiting.length && arrived.length === 0) {
+  if (!isWaiting()) {
     contention++;
     return;
   }
@@ -177,17 +208,17 @@ function turned(): void {
 }
 
 function release(now: number): void {
+  if (!isWaiting()) return;
   releasedAt = now;
-  merge();
-  if (waiting.length === 0) return;
+  sort();
   least = waiting[0]!.share.used;
   // After the last connection has closed, fairness no longer matters.
   const released = shares === 0 ? Infinity : shares < CROWD ? RELEASED : RELEASED_OF_CROWD;
   while (next < waiting.length && next < released) waiting[next++]!.goOn();
 }
 
-/** Moves the shares that arrived to their places among the waiting ones. Sorting all would take ten times as long. */
-function merge(): void {
+/** Merges the shares that arrived into those that wait already: a thousand are sorted at each turn. */
+function sort(): void {
   const merged: Waiting[] = [];
   for (const entry of arrived.sort((one, other) => one.share.used - other.share.used)) {
     while (next < waiting.length && waiting[next]!.share.used <= entry.share.used) merged.push(waiting[next++]!);
