@@ -47,7 +47,7 @@ interface Waiting {
 }
 
 /** Shares that wait, from `next` on, sorted by the time that they have used. */
-let waiting: Waiting[] = [];
+const waiting: Waiting[] = [];
 let next = 0;
 /** Shares that began to wait since the last turn. */
 let arrived: Waiting[] = [];
@@ -109,18 +109,17 @@ export class LoopShare {
    * Asks to go on.
    *
    * @param now The current time, as `performance.now()` returns it. By default the clock is read after some
-   * work, and while the loop has been asked to turn.
+   * work, and while the loop has been asked to turn, unless in a crowd.
    * @returns `undefined` to go on, or a promise to await before asking again.
    */
   request(now?: number): Promise<void> | undefined {
     if (now === undefined) {
-      if (unclocked < UNCLOCKED && askedAt === Infinity) return undefined;
+      if (unclocked < UNCLOCKED && (askedAt === Infinity || shares >= CROWD)) return undefined;
       now = performance.now();
     }
     this.#charge(now);
     const isLong = now - releasedAt >= QUANTUM && this.used >= this.#granted;
     if (isLong || now - askedAt >= LONGEST) return this.#wait(now);
-    this.#since = now;
     wentOn = true;
     if (this.used >= this.#granted) this.#granted = this.used + GRANT;
     if (askedAt === Infinity && now - turnedAt >= QUANTUM && shares > 0) ask(now);
@@ -217,15 +216,18 @@ function release(now: number): void {
   while (next < waiting.length && next < released) waiting[next++]!.goOn();
 }
 
-/** Merges the shares that arrived into those that wait already: a thousand are sorted at each turn. */
+/** Inserts the shares that arrived among those that wait. Most go near the end. */
 function sort(): void {
-  const merged: Waiting[] = [];
-  for (const entry of arrived.sort((one, other) => one.share.used - other.share.used)) {
-    while (next < waiting.length && waiting[next]!.share.used <= entry.share.used) merged.push(waiting[next++]!);
-    merged.push(entry);
-  }
-  while (next < waiting.length) merged.push(waiting[next++]!);
-  waiting = merged;
+  waiting.splice(0, next);
   next = 0;
+  for (const entry of arrived) {
+    let low = 0;
+    for (let high = waiting.length; low < high;) {
+      const middle = (low + high) >> 1;
+      if (waiting[middle]!.share.used <= entry.share.used) low = middle + 1;
+      else high = middle;
+    }
+    waiting.splice(low, 0, entry);
+  }
   arrived = [];
 }
