@@ -34,8 +34,8 @@ let cancel = () => {};
 let immediate: ReturnType<typeof setImmediate> | undefined;
 /** Number of turns that have ended so since the last known poll. */
 let turns = 0;
-/** Whether a share went on since the timer was set. */
-let wentOn = false;
+/** Whether a share asked since the timer was set. */
+let isBusy = false;
 /** Number of open shares. When the last one closes, so does the timer. */
 let shares = 0;
 /** Number of them that receive datagrams. */
@@ -113,6 +113,7 @@ export class LoopShare {
    * @returns `undefined` to go on, or a promise to await before asking again.
    */
   request(now?: number): Promise<void> | undefined {
+    isBusy = true;
     if (now === undefined) {
       if (unclocked < UNCLOCKED && (askedAt === Infinity || shares >= CROWD)) return undefined;
       now = performance.now();
@@ -120,7 +121,7 @@ export class LoopShare {
     this.#charge(now);
     const isLong = now - releasedAt >= QUANTUM && this.used >= this.#granted;
     if (isLong || now - askedAt >= LONGEST) return this.#wait(now);
-    wentOn = true;
+    unclocked = 0; // Otherwise the next request reads the clock too.
     if (this.used >= this.#granted) this.#granted = this.used + GRANT;
     if (askedAt === Infinity && now - turnedAt >= QUANTUM && shares > 0) ask(now);
     if (next < waiting.length && shares < CROWD) waiting[next++]!.goOn();
@@ -136,7 +137,6 @@ export class LoopShare {
   }
 
   #charge(now: number): void {
-    unclocked = 0;
     this.used += Math.min(this.#work, now - this.#since);
     this.#work = 0;
     this.#since = now;
@@ -164,7 +164,7 @@ export class LoopShare {
 
 function ask(now: number): void {
   askedAt = releasedAt = now;
-  wentOn = false;
+  isBusy = false;
   cancel = after(0, timeUp);
 }
 
@@ -178,8 +178,8 @@ function mustPoll(): boolean {
 }
 
 function timeUp(): void {
-  if (!mustPoll() || (!wentOn && !isWaiting())) return turned();
-  wentOn = false;
+  if (!mustPoll() || (!isBusy && !isWaiting())) return turned();
+  isBusy = false;
   cancel = after(0, timeUp);
   if (isWaiting()) immediate ??= setImmediate(endTurn);
 }
