@@ -86,10 +86,13 @@ export class LoopShare {
   /** Value of `used` up to which the share need not wait. */
   #granted = 0;
   #contention = -1;
-
   readonly #receives: boolean;
 
-  /** @param receives Whether the share is that of a datagram socket, which may have something ready at all times. */
+  /**
+   * Opens a share.
+   *
+   * @param receives Whether it is that of a datagram socket, which may have something ready at all times.
+   */
   constructor(receives = false) {
     this.#receives = receives;
     shares++;
@@ -128,7 +131,12 @@ export class LoopShare {
     return undefined;
   }
 
-  /** Asks to read. In a crowd the share then waits until others have been served. */
+  /**
+   * Asks to read. In a crowd the share waits until others have been served.
+   *
+   * @param now As for {@linkcode LoopShare.request}.
+   * @returns `undefined` to read, or a promise to await before calling {@linkcode LoopShare.request}.
+   */
   requestRead(now?: number): Promise<void> | undefined {
     if (shares < CROWD) return this.request(now);
     now ??= performance.now();
