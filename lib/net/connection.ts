@@ -223,7 +223,7 @@ export class Connection implements Disposable, AsyncDisposable {
     buffer: Uint8Array,
     wait: ReadWait | number = "idle",
   ): Promise<number | null> {
-    for (let turn; (turn = this.share.request()) !== undefined;) await turn;
+    for (let turn = this.share.requestRead(); turn !== undefined; turn = this.share.request()) await turn;
     this.#beginRead(wait);
     try {
       return this.#took(await this.#socket.read(buffer));
@@ -254,7 +254,7 @@ export class Connection implements Disposable, AsyncDisposable {
    * @throws {ConnectionError} If the connection ended in another way, or the time ran out.
    */
   readChunk(wait: ReadWait | number = "idle"): Promise<Uint8Array | null> {
-    const turn = this.share.request();
+    const turn = this.share.requestRead();
     return turn === undefined ? this.#readChunk(wait) : this.#readChunkAfter(turn, wait);
   }
 
