@@ -422,7 +422,7 @@ export class Unpickler {
   }
 
   /** Returns an error about the current opcode, or about the bytes at another offset. */
-  malformed(expected: string, at = this.#opcodeAt): MalformedMessageError {
+  malformed(expected: string, at: number = this.#opcodeAt): MalformedMessageError {
     const bytes = copyOf(this.#bytes, at, at + SHOWN);
     // Only the first bytes of a message identify it.
     return new MalformedMessageError(expected, at, bytes, (at === 0 && looksLikeOrText(bytes)) || "");
