@@ -52,7 +52,15 @@ Deno.test({
     using folder = temporaryFolder();
     const { path } = folder;
     const flags = ["--allow-write=tests/temporary", "scripts/checks/npm.ts", "--out", path];
-    await run(Deno.execPath(), ["run", "-q", "--no-prompt", "-P=npm", ...flags], { cwd: root });
+    await run(Deno.execPath(), [
+      "run",
+      "-q",
+      "--no-prompt",
+      "--config",
+      "scripts/checks/npm/deno.json",
+      "-P=npm",
+      ...flags,
+    ], { cwd: root });
     const copied = new Set<string>();
     for (const test of [...TESTS, "tests/node/deno.ts", "tests/node/hooks.ts"]) copy(test, path, copied);
     Deno.mkdirSync(`${path}/source/tests/data`);
