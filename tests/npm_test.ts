@@ -11,7 +11,7 @@ const TESTS = [...Deno.readDirSync(new URL("framing", import.meta.url))].map(({ 
 const SHIMS: Record<string, string> = { "tests/harness.ts": "tests/node/harness.ts" };
 
 /** Node before 22 has no `JSON.rawJSON()`. */
-const isNode22 = hasProgram("node", "-e", "process.exit(Number(process.versions.node.split('.')[0]) < 22)");
+const isNode22 = hasProgram("node", "-e", "process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)");
 
 async function run(program: string, args: string[], options: Deno.CommandOptions = {}): Promise<string> {
   const { stdout, stderr, success } = await new Deno.Command(program, { args, ...options }).output();
