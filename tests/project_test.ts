@@ -6,6 +6,8 @@ const root = new URL("..", import.meta.url);
 const config = JSON.parse(read("deno.json"));
 /** The configuration of `deno task bench:codecs`, whose packages no other program needs. */
 const codecs = JSON.parse(read("scripts/checks/codecs/deno.json"));
+/** That of `deno task npm`. */
+const npm = JSON.parse(read("scripts/checks/npm/deno.json"));
 const services = [...Deno.readDirSync(new URL("services", root))].map(({ name }) => name).sort();
 
 function read(path: string): string {
@@ -31,7 +33,7 @@ function importsOf(path: string): string[] {
 const all = ["lib", "services", "examples", "tests", "scripts"].flatMap((folder) => [...sources(folder)]);
 
 Deno.test("no permission set allows imports from a host or from outside the lock file", () => {
-  for (const { permissions, lock } of [config, codecs]) {
+  for (const { permissions, lock } of [config, codecs, npm]) {
     for (const [name, set] of Object.entries<Record<string, unknown>>(permissions)) {
       assertEquals(set["import"], NO_IMPORTS, `import in the permission set ${name}`);
     }
@@ -133,7 +135,11 @@ Deno.test("every import from @std is in the import map, and has its types declar
     declared.set(module!, new Set(names));
   }
   for (const path of all) {
-    const imports = { ...config.imports, ...(path.startsWith("scripts/checks/codecs/") ? codecs.imports : {}) };
+    const imports = {
+      ...config.imports,
+      ...(path.startsWith("scripts/checks/codecs/") ? codecs.imports : {}),
+      ...(path === "scripts/checks/npm.ts" ? npm.imports : {}),
+    };
     for (const [, names, module] of read(path).matchAll(/import (?:type )?\{([^}]+)\} from "(@std\/[^"]+)"/g)) {
       assert(module! in imports, `${module} of ${path} in deno.json`);
       for (const name of names!.split(",").map((name) => name.replace(/\btype\b/, "").trim()).filter(Boolean)) {
@@ -149,7 +155,7 @@ Deno.test("every import from @std is in the import map, and has its types declar
 });
 
 Deno.test("every dependency is pinned to one version", () => {
-  for (const [name, target] of Object.entries<string>({ ...config.imports, ...codecs.imports })) {
+  for (const [name, target] of Object.entries<string>({ ...config.imports, ...codecs.imports, ...npm.imports })) {
     assertMatch(target, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+(\/|$)/, name);
   }
 });

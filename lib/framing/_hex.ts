@@ -1,9 +1,15 @@
-const DIGITS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const DIGITS = new TextEncoder().encode("0123456789abcdef");
 
 /** Formats bytes as hexadecimal digits. Node 22 and 24 have no `Uint8Array.prototype.toHex`. */
 export function toHex(bytes: Uint8Array): string {
-  if ("toHex" in bytes) return bytes.toHex();
-  let text = "";
-  for (const byte of bytes as Uint8Array) text += DIGITS[byte];
-  return text;
+  return "toHex" in bytes ? bytes.toHex() : formatHex(bytes);
+}
+
+function formatHex(bytes: Uint8Array): string {
+  const text = new Uint8Array(2 * bytes.length);
+  for (let at = 0; at < bytes.length; at++) {
+    text[2 * at] = DIGITS[bytes[at]! >> 4]!;
+    text[2 * at + 1] = DIGITS[bytes[at]! & 15]!;
+  }
+  return new TextDecoder().decode(text);
 }

@@ -1,6 +1,7 @@
 // Builds the npm package of lib/framing, which needs nothing of Deno: JavaScript and declarations, file by file.
 
-import ts from "typescript";
+/// <reference types="./npm/typescript.d.ts" />
+import ts, { type CompilerOptions } from "typescript";
 import { text } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
@@ -29,7 +30,7 @@ function convert(source: string, { imports }: Config, dependencies: Record<strin
   return inspects ? `import { inspect } from "node:util";\n${converted}` : converted;
 }
 
-const OPTIONS: ts.CompilerOptions = {
+const OPTIONS: CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
   module: ts.ModuleKind.ESNext,
   verbatimModuleSyntax: true,

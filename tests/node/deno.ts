@@ -7,13 +7,6 @@ import { inspect } from "node:util";
 
 type Test = { name: string; ignore?: boolean; fn: () => void | Promise<void> };
 
-// Node 20 runs the package too, but has no Array.fromAsync().
-Array.fromAsync ??= async <Item>(items: AsyncIterable<Item>) => {
-  const all: Item[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-};
-
 Object.defineProperty(Uint8Array.prototype, "hexOfTest", {
   value(this: Uint8Array) {
     return Buffer.from(this).toString("hex");
