@@ -174,6 +174,8 @@ interface State {
   /** Number of messages returned so far. */
   count: number;
   pending: boolean;
+  /** Whether the last push stopped in the middle of its chunk. */
+  stopped: boolean;
 }
 
 /** The result of decoding a stream, and the states of the decoder until it failed. */
@@ -197,6 +199,8 @@ function compare<Received>(
     for (const state of run.states) {
       const expected = states[state.offset];
       if (expected === undefined || (state.count === expected.count && state.pending === expected.pending)) continue;
+      // A decoder may look at bytes beyond a message, such as for the `\n` after a `\r`.
+      if (state.stopped && state.count > expected.count) continue;
       throw new Error(
         `${showSplit(split)} the first ${state.offset} bytes give ${showState(state)}; byte by byte ${
           showState(expected)
@@ -215,7 +219,7 @@ function decode<Received>(framing: Framing<Received, never>, bytes: Uint8Array, 
   /** What each message held when it was returned. */
   const contents: unknown[] = [];
   const lists = new Set<Received[]>();
-  const states = [{ offset: 0, count: 0, pending: decoder.pending }];
+  const states = [{ offset: 0, count: 0, pending: decoder.pending, stopped: false }];
 
   function check(holds: boolean, fault: () => string): void {
     if (!holds) throw new Error(`${showSplit(split)} ${fault()}`);
@@ -268,7 +272,7 @@ function decode<Received>(framing: Framing<Received, never>, bytes: Uint8Array, 
       if (failed) return false;
       rest = rest.subarray(taken);
       const offset = states.at(-1)!.offset + taken;
-      states.push({ offset, count: messages.length, pending: decoder.pending });
+      states.push({ offset, count: messages.length, pending: decoder.pending, stopped: rest.length > 0 });
       if (rest.length === 0) return true;
     }
   }
