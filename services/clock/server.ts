@@ -104,7 +104,8 @@ function discardInput(connection: Connection): { ended: boolean } {
   const input = { ended: false };
   (async () => {
     while (await connection.readChunk(Infinity) !== null) { /* discarded */ }
-    input.ended = true;
+    // After a write has failed, a read may find the end of the stream instead of the reset.
+    input.ended = connection.reason === undefined;
   })().catch(() => {}); // The next write reports the error.
   return input;
 }
