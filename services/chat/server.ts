@@ -9,16 +9,10 @@ import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { decodeText, headedBatches } from "../../lib/framing/mod.ts";
 import { Log, quoteText } from "../../lib/log/mod.ts";
-import {
-  Broadcast,
-  type Connection,
-  framed,
-  serveTcp,
-  type ServeTcpOptions,
-  type SlowPolicy,
-  type Subscriber,
-  type TcpServer,
-} from "../../lib/net/mod.ts";
+import { Broadcast, type SlowPolicy, type Subscriber } from "../../lib/net/broadcast.ts";
+import type { Connection } from "../../lib/net/connection.ts";
+import { framed } from "../../lib/net/framed.ts";
+import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/serve_tcp.ts";
 import { DEFAULT_BROADCAST, SLOW_POLICIES } from "../../lib/net/broadcast.ts";
 import { checkName, HEADER_LENGTH, PORT } from "./protocol.ts";
 

@@ -8,14 +8,10 @@ import { seconds } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
-import {
-  type Connection,
-  ConnectionError,
-  framed,
-  serveTcp,
-  type ServeTcpOptions,
-  type TcpServer,
-} from "../../lib/net/mod.ts";
+import type { Connection } from "../../lib/net/connection.ts";
+import { ConnectionError } from "../../lib/net/errors.ts";
+import { framed } from "../../lib/net/framed.ts";
+import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/serve_tcp.ts";
 import { type Clock, sleep, systemClock } from "../../lib/net/timer.ts";
 import { framing, INTERVAL, now, PORT, tick, WELCOME } from "./protocol.ts";
 

@@ -8,14 +8,9 @@ import { choice, flag, integer } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
-import {
-  serveTcp,
-  type ServeTcpOptions,
-  serveWorkers,
-  startThread,
-  type WorkerReport,
-  type WorkersServer,
-} from "../../lib/net/mod.ts";
+import { serveTcp, type ServeTcpOptions } from "../../lib/net/serve_tcp.ts";
+import { serveWorkers, type WorkerReport, type WorkersServer } from "../../lib/net/serve_workers.ts";
+import { startThread } from "../../lib/net/worker_threads.ts";
 import { DEFAULT_MAX_CONNECTIONS } from "../../lib/net/limits.ts";
 import { receiveOptions, startProcess } from "./_processes.ts";
 import { echo, type Mode, MODES, PORT } from "./protocol.ts";

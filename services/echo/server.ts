@@ -7,7 +7,7 @@
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
-import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/serve_tcp.ts";
 import { PORT } from "./protocol.ts";
 
 /**

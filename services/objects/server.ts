@@ -7,7 +7,8 @@
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
-import { framed, serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/mod.ts";
+import { framed } from "../../lib/net/framed.ts";
+import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/serve_tcp.ts";
 import { type Format, formatOption, FORMATS, framing, PORT } from "./protocol.ts";
 
 export type { Format };

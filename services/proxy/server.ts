@@ -24,7 +24,7 @@ import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
 import { normalHost } from "../../lib/net/address.ts";
-import { type Endpoint } from "../../lib/net/mod.ts";
+import type { Endpoint } from "../../lib/net/endpoint.ts";
 import { DEFAULT_MAX_CONNECTIONS } from "../../lib/net/limits.ts";
 import { formatEndpoint, parseEndpoint } from "../../lib/net/endpoint.ts";
 import { isLoopback } from "../../lib/net/address.ts";

@@ -9,7 +9,8 @@ import { runUdpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { decodeBytes, Log } from "../../lib/log/mod.ts";
-import { formatAddress, serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/mod.ts";
+import { formatAddress } from "../../lib/net/address.ts";
+import { serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/serve_udp.ts";
 import { PORT } from "./protocol.ts";
 
 /** Options of {@linkcode serveUdpChat}. */

@@ -7,7 +7,8 @@
 import { runUdpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
-import { formatAddress, serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/mod.ts";
+import { formatAddress } from "../../lib/net/address.ts";
+import { serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/serve_udp.ts";
 import { PORT, upperCase } from "./protocol.ts";
 
 /**
