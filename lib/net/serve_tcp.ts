@@ -294,7 +294,7 @@ class TcpService implements TcpServer {
     // Logged and counted before lingering, which the peer can delay.
     this.#count(reason);
     if (reason === "failed") this.#failed(failure, connection, detail);
-    else this.#tell(connection.remote, reason, detail);
+    else if (reason !== "finished" || this.#log.isEnabledFor("info")) this.#tell(connection.remote, reason, detail);
     connection.telemetry?.handled();
     await connection.finish(reason);
     connection.telemetry?.ended(reason, failure);
@@ -314,7 +314,6 @@ class TcpService implements TcpServer {
   }
 
   #tell(peer: string, reason: CloseReason, detail?: string): void {
-    if (reason === "finished" && !this.#log.isEnabledFor("info")) return;
     const facts = { peer, reason, detail };
     if (detail === undefined) this.#log.info("{peer} closed: {reason}", facts);
     else if (reason === "finished") this.#log.info("{peer} closed: {reason} ({detail})", facts);
