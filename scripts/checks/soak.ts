@@ -126,8 +126,11 @@ async function soakAll(
 ): Promise<void> {
   const start = (scenario: Scenario, index: number) =>
     Target.start(scenario, mulberry32(seedOf(seed, index)), certificates);
-  targets.push(...await Promise.all(scenarios.map(start)));
   try {
+    // If one server does not start, the others are stopped too.
+    const started = await Promise.allSettled(scenarios.map(start));
+    targets.push(...started.filter((result) => result.status === "fulfilled").map(({ value }) => value));
+    for (const result of started) if (result.status === "rejected") throw result.reason;
     const status = () => {
       const sum = (of: (target: Target) => number) => targets.reduce((sum, target) => sum + of(target), 0);
       const answers = sum(({ tally }) => tally.answers).toLocaleString("en");

@@ -211,8 +211,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...(Deno.build.os === "linux"
     ? [
       echoOf("echo", ["--workers", "2"]),
-      echoOf("dispatch", ["--mode", "workers", "--parts", "2"]),
-      echoOf("dispatch", ["--mode", "processes", "--parts", "2"]),
+      echoOf("dispatch", ["--mode", "workers", "--workers", "2"]),
+      echoOf("dispatch", ["--mode", "processes", "--workers", "2"]),
     ]
     : []),
   echoOf("dispatch"),
