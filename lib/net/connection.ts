@@ -285,9 +285,11 @@ export class Connection implements Disposable, AsyncDisposable {
    */
   queue(bytes: Uint8Array): void {
     if (this.#reason !== undefined || this.#closingWrite !== undefined) throw this.#writeClosed();
-    if (this.#waiting === undefined && this.#writing === undefined) setImmediate(() => this.#writeWaiting());
+    const isFirst = this.#waiting === undefined;
+    if (isFirst && this.#writing === undefined) setImmediate(() => this.#writeWaiting());
+    const { promise } = this.#enqueue(bytes).written;
     // Nobody waits for the promise unless a write joins.
-    this.#enqueue(bytes).written.promise.catch(() => {});
+    if (isFirst) promise.catch(() => {});
   }
 
   /** Number of bytes that wait to be written. */
