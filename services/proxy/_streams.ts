@@ -203,7 +203,7 @@ class Session {
   async #pass(chunk: Uint8Array, into: PullSocket, way: Direction, applied: Applied): Promise<Uint8Array | undefined> {
     const { log, report } = this.#config;
     const { faults, until, changed } = applied;
-    const { fits } = faults;
+    const { failure } = faults;
     let rest = chunk;
     for (const { bytes, delay, pace, fault } of faults.steps(chunk)) {
       if (fault !== undefined) {
@@ -224,10 +224,11 @@ class Session {
       report[way] += bytes.length;
       if (pace > 0) await sleep(applied.due - performance.now(), until);
     }
-    if (!faults.fits && fits) {
-      log.warn("{peer}: the bytes {way} do not fit the framing, so --reset-in finds no more fields", {
+    if (faults.failure !== failure) {
+      log.warn("{peer}: the bytes {way} do not fit the framing, so --reset-in finds no more parts: {error}", {
         peer: this.#peer,
         way,
+        error: faults.failure!.message,
       });
     }
     return rest;

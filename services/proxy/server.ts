@@ -20,6 +20,7 @@ import {
   UsageError,
   type Values,
 } from "../../lib/cli/mod.ts";
+import { FRAMING_NAMES, type NamedFraming, parseFraming } from "../../lib/framing/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
@@ -30,12 +31,10 @@ import { formatEndpoint, parseEndpoint } from "../../lib/net/endpoint.ts";
 import { isLoopback } from "../../lib/net/address.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./_faults.ts";
-import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";
 import type { ProxyConfig, ProxyReport } from "./_proxy.ts";
 import { proxyStreams } from "./_streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./_faults.ts";
-export type { Field, FieldFraming, Layout } from "./_fields.ts";
 export type { ProxyReport };
 
 /** Options of {@linkcode serveProxy}. */
@@ -270,9 +269,9 @@ const options = {
   rate: optional(integer("BYTES", "Limit the throughput to this many bytes a second", 0, { least: 1 })),
   stopAfter: range("BYTES", "Stop reading from a side after this many bytes, and keep the connection open", 0),
   resetAt: range("BYTES", "Reset the connection after this many bytes in one direction", 0),
-  framing: framing(`Framing of the messages, for --reset-in: ${FRAMING_NAMES}`),
+  framing: framing(`Framing of the messages, for --reset-in: ${FRAMING_NAMES.join(", ")}`),
   resetIn: optional(
-    text("FIELD", "Reset the connection inside this field of a message: header, payload, line ...", ""),
+    text("PART", "Reset the connection inside this part of a message: header, payload, line, delimiter ...", ""),
   ),
   message: optional(integer("N", "Number of the message for --reset-in (default: the first)", 1, { least: 1 })),
   lose: optional(percent("Percentage of datagrams to drop", 0)),
@@ -284,8 +283,8 @@ const options = {
   maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
 };
 
-function framing(help: string): Option<FieldFraming | undefined> {
-  return { placeholder: "NAME", help, default: undefined, shown: "", parse: parseFraming };
+function framing(help: string): Option<NamedFraming | undefined> {
+  return { placeholder: "NAME", help, default: undefined, shown: "", parse: (name) => parseFraming(name) };
 }
 
 async function main(values: Values<typeof options>, requests: StopRequests, attempt: Attempt): Promise<void> {
