@@ -156,8 +156,9 @@ export class FrameScanner {
           available = reader.end;
           throw error;
         } finally {
-          const { start, end, header = start } = reader;
-          const ends = delimited ? [header - 1, header, end, end + 1] : [header, end];
+          const { start, end } = reader;
+          const payload = Math.max(start, reader.header ?? start);
+          const ends = delimited ? [start - 1, start, end, end + 1] : [payload, end];
           const known = start < 0 ? [] : ends.slice(-this.#layoutParts.length).map((end) => base + end);
           this.#advance(base + at, known, base + available);
         }
