@@ -30,7 +30,7 @@ import { Recorder } from "../../lib/record/recorder.ts";
 import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions, type Faults, plainFaults } from "./_faults.ts";
-import { faultOptions } from "./options.ts";
+import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
 import type { Controls, ProxyConfig, ProxyReport } from "./_proxy.ts";
 import { proxyStreams } from "./_streams.ts";
 
@@ -325,16 +325,10 @@ async function checkGrants(endpoints: Endpoint[]): Promise<void> {
   }
 }
 
-/** The largest seed: 32 bits. */
-const MAX_SEED = 2 ** 32 - 1;
-
 const options = {
   listen: endpoint("Where to listen: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH; port 0 takes a free one"),
   to: endpoint("Where to forward to, in the same form"),
-  ...faultOptions,
-  seed: optional(integer("N", "Seed of all random numbers (default: a random one, which is logged)", 0, {
-    most: MAX_SEED,
-  })),
+  ...FAULT_OPTIONS,
   record: optional(text("FILE", "Record what passes in a file, such as recordings/a.jsonl", "")),
   maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
 };
