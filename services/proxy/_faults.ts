@@ -101,7 +101,7 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
   const parts = partsOf(framing);
   if (!parts.some((part) => isPart(part, resetIn))) {
     const names = parts.map(({ name }) => name).join(", ");
-    throw new RangeError(`Cannot reset in "${resetIn}": ${nameOf(framing)} has ${names}`);
+    throw new RangeError(`Cannot reset in "${resetIn}": ${framingName(framing) ?? "the framing"} has ${names}`);
   }
   return faults;
 }
@@ -111,8 +111,9 @@ function isPart(part: Pick<FramePart, "name" | "role">, name: string | undefined
   return part.name === name || part.role === name;
 }
 
-function nameOf(framing: Framing<unknown, never> & { name?: unknown }): string {
-  return typeof framing.name === "string" ? framing.name : "the framing";
+/** The name of a framing that was given by name. */
+export function framingName(framing: Framing<unknown, never> & { name?: unknown } | undefined): string | undefined {
+  return typeof framing?.name === "string" ? framing.name : undefined;
 }
 
 /** Checked options. */
@@ -290,6 +291,13 @@ export class DatagramFaults {
   }
 }
 
+/** The faults as plain data, for a recording. */
+export function plainFaults(options: Faults): Record<string, unknown> {
+  const names = [...Object.keys(MINIMUM), ...DATAGRAM_OPTIONS, "resetIn", "direction"] as (keyof Faults)[];
+  const entries = names.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(entries), framing: framingName(options.framing) };
+}
+
 /** Describes the faults in words, for the log. */
 export function describeFaults(options: Faults): string {
   const { cut, delay, rate, join, stopAfter, resetAt, framing, resetIn, message = 1, direction = "both" } = options;
@@ -300,7 +308,9 @@ export function describeFaults(options: Faults): string {
     join === undefined ? "" : `writes joined over ${join / 1000} s`,
     stopAfter === undefined ? "" : `reading stops after ${formatRange(stopAfter)} bytes`,
     resetAt === undefined ? "" : `reset at byte ${formatRange(resetAt)}`,
-    resetIn === undefined ? "" : `reset in the ${resetIn} of message ${message} (${nameOf(framing!)})`,
+    resetIn === undefined
+      ? ""
+      : `reset in the ${resetIn} of message ${message} (${framingName(framing) ?? "a framing without a name"})`,
     ...DATAGRAM_OPTIONS.map((name) => options[name] === undefined ? "" : `${name} ${options[name]} %`),
   ].filter(Boolean);
   if (words.length === 0) return "no faults";
