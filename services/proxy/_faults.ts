@@ -1,5 +1,11 @@
-import type { Framing } from "../../lib/framing/mod.ts";
-import { type FieldFraming, FieldReader, type FieldStart, messagesOf, parseFraming } from "./_fields.ts";
+import {
+  type FramePart,
+  FrameScanner,
+  type Framing,
+  type FramingError,
+  parseFraming,
+  partsOf,
+} from "../../lib/framing/mod.ts";
 import { mulberry32, type Random, seedOf } from "./random.ts";
 
 /** One number, or the bounds of a number drawn at random each time, both included. */
@@ -22,12 +28,12 @@ export interface FaultOptions {
   stopAfter?: Range | undefined;
   /** Resets the connection after this many bytes in one direction. Streams only. */
   resetAt?: Range | undefined;
+  /** The framing of the messages: a name as `parseFraming` accepts it, or any framing. Streams only. */
+  framing?: string | Framing<unknown, never> | undefined;
   /**
-   * The framing of the messages, for `resetIn`: `header`, `lines`, `netstring`, `length4`, `fixed:24` ..., or a framing of
-   * the library or of one's own, whose one field is `message`.
+   * Resets the connection inside this part of a message: `header`, `payload`, `line`, `newline` ..., or `delimiter` for a
+   * newline, colon or comma. A framing of one's own has the part `message` only. Streams only.
    */
-  framing?: string | FieldFraming | Framing<unknown, never> | undefined;
-  /** Resets the connection inside this field of a message: `header`, `payload`, `line`, `message` ... Streams only. */
   resetIn?: string | undefined;
   /**
    * The number of the message for `resetIn`, from 1.
@@ -86,26 +92,33 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
     }
   }
   const { resetIn, message } = options;
-  const framing = fieldsOf(options.framing);
+  const framing = typeof options.framing === "string" ? parseFraming(options.framing) : options.framing;
   const faults = { ...options, framing };
-  if (framing === undefined && resetIn === undefined && message === undefined) return faults;
+  if (resetIn === undefined && message === undefined) return faults;
   if (framing === undefined || resetIn === undefined) {
-    throw new RangeError("Cannot reset in a field of a message: expected both a framing and a field");
+    throw new RangeError("Cannot reset in a part of a message: expected both a framing and a part");
   }
-  if (!framing.names.includes(resetIn)) {
-    throw new RangeError(`Cannot reset in "${resetIn}": ${framing.text} has ${framing.names.join(", ")}`);
+  const parts = partsOf(framing);
+  if (!parts.some((part) => isPart(part, resetIn))) {
+    const names = parts.map(({ name }) => name).join(", ");
+    throw new RangeError(`Cannot reset in "${resetIn}": ${framingName(framing) ?? "the framing"} has ${names}`);
   }
   return faults;
 }
 
-function fieldsOf(framing: FaultOptions["framing"]): FieldFraming | undefined {
-  if (typeof framing === "string") return parseFraming(framing);
-  return framing === undefined || "layout" in framing ? framing : messagesOf(framing);
+/** Whether a name is that of a part, or of its role. */
+function isPart(part: Pick<FramePart, "name" | "role">, name: string | undefined): boolean {
+  return part.name === name || part.role === name;
+}
+
+/** The name of a framing that was given by name. */
+export function framingName(framing: Framing<unknown, never> & { name?: unknown } | undefined): string | undefined {
+  return typeof framing?.name === "string" ? framing.name : undefined;
 }
 
 /** Checked options. */
 export interface Faults extends FaultOptions {
-  framing?: FieldFraming | undefined;
+  framing?: Framing<unknown, never> | undefined;
 }
 
 /** The next step of forwarding a stream: a write, or a fault. */
@@ -126,7 +139,7 @@ export interface Fault {
   kind: "reset" | "stop";
   /** Number of bytes forwarded before the fault. */
   at: number;
-  /** The field and message of a reset by `resetIn`. */
+  /** The part and message of a reset by `resetIn`. */
   where?: string;
 }
 
@@ -174,7 +187,7 @@ class FaultRandom {
 export class StreamFaults {
   readonly #options: Faults;
   readonly #random: FaultRandom;
-  readonly #fields: FieldReader | undefined;
+  readonly #scanner: FrameScanner | undefined;
   #forwarded = 0;
   /** The offset at which the current fragment ends. */
   #fragmentEnd: number;
@@ -186,11 +199,11 @@ export class StreamFaults {
   constructor(options: Faults, seed: number, connection: number, direction: Direction) {
     this.#options = faultsIn(direction, options);
     this.#random = new FaultRandom(seed, connection, direction);
-    const { cut, resetAt, stopAfter, framing } = this.#options;
+    const { cut, resetAt, stopAfter, framing, resetIn } = this.#options;
     this.#fragmentEnd = cut === undefined ? Infinity : this.#random.integer("cut", cut);
     this.#resetAt = resetAt === undefined ? Infinity : this.#random.integer("offset", resetAt);
     this.#stopAt = stopAfter === undefined ? Infinity : this.#random.integer("offset", stopAfter);
-    this.#fields = framing === undefined ? undefined : new FieldReader(framing);
+    this.#scanner = framing === undefined || resetIn === undefined ? undefined : new FrameScanner(framing);
   }
 
   /** How long to join received bytes before a write, in milliseconds. */
@@ -198,9 +211,9 @@ export class StreamFaults {
     return this.#options.join ?? 0;
   }
 
-  /** Whether all bytes so far fit the framing, if there is one. */
-  get fits(): boolean {
-    return this.#fields?.fits ?? true;
+  /** The error with which the stream stopped fitting the framing. */
+  get failure(): FramingError | undefined {
+    return this.#scanner?.failure;
   }
 
   /**
@@ -210,7 +223,7 @@ export class StreamFaults {
    * @returns The steps.
    */
   *steps(chunk: Uint8Array): Generator<Step> {
-    for (const start of this.#fields?.push(chunk) ?? []) this.#placeReset(start);
+    for (const part of this.#scanner?.push(chunk) ?? []) this.#placeReset(part);
     const { delay = 0, rate = Infinity } = this.#options;
     const longestWrite = Math.ceil(rate / WRITES_PER_SECOND);
     const last = Math.min(this.#resetAt, this.#stopAt);
@@ -228,16 +241,19 @@ export class StreamFaults {
     yield { bytes: NOTHING, delay: 0, pace: 0, fault: { kind, at: this.#forwarded, ...where } };
   }
 
-  /** Sets the offset of a reset inside the field: between two of its bytes, if it has two. */
-  #placeReset({ field, message, at }: FieldStart): void {
+  /** Sets the offset of a reset inside the part: between two of its bytes, if it has two. */
+  #placeReset(part: FramePart): void {
     const { resetIn, message: wanted = 1 } = this.#options;
-    if (field.name !== resetIn || message !== wanted) return;
-    // In a field of unknown length, only the offset after the first byte is known to be inside.
-    const { length = 2 } = field;
-    const offset = at + (length < 2 ? 0 : this.#random.integer("offset", [1, length - 1]));
+    const { name, role, message, start } = part;
+    if (!isPart(part, resetIn) || message !== wanted) return;
+    // In a part of unknown length, only the offset after the first byte is known to be inside. A delimiter is known by its
+    // last byte, so the others may have been forwarded.
+    const { length = 2 } = part;
+    const first = role === "delimiter" ? length - 1 : 1;
+    const offset = start + (length < 2 ? 0 : this.#random.integer("offset", [first, length - 1]));
     if (offset > this.#resetAt) return;
     this.#resetAt = offset;
-    this.#where = `in the ${field.name} of message ${message}`;
+    this.#where = `in the ${name} of message ${message}`;
   }
 }
 
@@ -279,7 +295,7 @@ export class DatagramFaults {
 export function plainFaults(options: Faults): Record<string, unknown> {
   const names = [...Object.keys(MINIMUM), ...DATAGRAM_OPTIONS, "resetIn", "direction"] as (keyof Faults)[];
   const entries = names.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined);
-  return { ...Object.fromEntries(entries), framing: options.framing?.text };
+  return { ...Object.fromEntries(entries), framing: framingName(options.framing) };
 }
 
 /** Describes the faults in words, for the log. */
@@ -292,7 +308,9 @@ export function describeFaults(options: Faults): string {
     join === undefined ? "" : `writes joined over ${join / 1000} s`,
     stopAfter === undefined ? "" : `reading stops after ${formatRange(stopAfter)} bytes`,
     resetAt === undefined ? "" : `reset at byte ${formatRange(resetAt)}`,
-    resetIn === undefined ? "" : `reset in the ${resetIn} of message ${message} (${framing!.text})`,
+    resetIn === undefined
+      ? ""
+      : `reset in the ${resetIn} of message ${message} (${framingName(framing) ?? "a framing without a name"})`,
     ...DATAGRAM_OPTIONS.map((name) => options[name] === undefined ? "" : `${name} ${options[name]} %`),
   ].filter(Boolean);
   if (words.length === 0) return "no faults";

@@ -9,7 +9,7 @@ import {
   secondsRange,
   text,
 } from "../../lib/cli/mod.ts";
-import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";
+import { FRAMING_NAMES, type NamedFraming, parseFraming } from "../../lib/framing/mod.ts";
 
 /** The largest seed: 32 bits. */
 export const MAX_SEED = 2 ** 32 - 1;
@@ -23,9 +23,9 @@ export const FAULT_OPTIONS = {
   rate: optional(integer("BYTES", "Limit the throughput to this many bytes a second", 0, { least: 1 })),
   stopAfter: range("BYTES", "Stop reading from a side after this many bytes, and keep the connection open", 0),
   resetAt: range("BYTES", "Reset the connection after this many bytes in one direction", 0),
-  framing: framing(`Framing of the messages, for --reset-in: ${FRAMING_NAMES}`),
+  framing: framing(`Framing of the messages, for --reset-in: ${FRAMING_NAMES.join(", ")}`),
   resetIn: optional(
-    text("FIELD", "Reset the connection inside this field of a message: header, payload, line ...", ""),
+    text("PART", "Reset the connection inside this part of a message: header, payload, line, delimiter ...", ""),
   ),
   message: optional(integer("N", "Number of the message for --reset-in (default: the first)", 1, { least: 1 })),
   lose: optional(percent("Percentage of datagrams to drop", 0)),
@@ -36,6 +36,6 @@ export const FAULT_OPTIONS = {
   })),
 };
 
-function framing(help: string): Option<FieldFraming | undefined> {
-  return { placeholder: "NAME", help, default: undefined, shown: "", parse: parseFraming };
+function framing(help: string): Option<NamedFraming | undefined> {
+  return { placeholder: "NAME", help, default: undefined, shown: "", parse: (name) => parseFraming(name) };
 }

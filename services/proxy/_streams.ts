@@ -361,7 +361,7 @@ class Session implements Controls {
   async #pass(chunk: Uint8Array, into: PullSocket, lane: Lane): Promise<Uint8Array | undefined> {
     const { log, report, tap } = this.#config;
     const { faults, way, gate } = lane;
-    const { fits } = faults;
+    const { failure } = faults;
     let rest = chunk;
     if (lane.isEnded) return NOTHING;
     for (const { bytes, delay, pace, fault } of faults.steps(chunk)) {
@@ -385,10 +385,11 @@ class Session implements Controls {
       }
       if (pace > 0) await gate.delay(lane.due - performance.now(), () => this.#isOver(lane));
     }
-    if (!faults.fits && fits) {
-      log.warn("{peer}: the bytes {way} do not fit the framing, so --reset-in finds no more fields", {
+    if (faults.failure !== failure) {
+      log.warn("{peer}: the bytes {way} do not fit the framing, so --reset-in finds no more parts: {error}", {
         peer: this.#peer,
         way,
+        error: faults.failure!.message,
       });
     }
     return rest;

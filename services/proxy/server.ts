@@ -29,13 +29,12 @@ import { recordToFile } from "../../lib/record/file.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
 import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
-import { checkFaults, describeFaults, type FaultOptions, type Faults, plainFaults } from "./_faults.ts";
+import { checkFaults, describeFaults, type FaultOptions, type Faults, framingName, plainFaults } from "./_faults.ts";
 import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
 import type { Controls, ProxyConfig, ProxyReport } from "./_proxy.ts";
 import { proxyStreams } from "./_streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./_faults.ts";
-export type { Field, FieldFraming, Layout } from "./_fields.ts";
 export type { ProxyReport, ProxyTap, StepUnit };
 
 /** Options of {@linkcode serveProxy}. */
@@ -196,7 +195,7 @@ export async function serveProxy<const Listen extends string | Endpoint>(
     listen: formatEndpoint(proxy.addr),
     to: formatEndpoint(to),
     seed,
-    framing: faults.framing?.text,
+    framing: framingName(faults.framing),
     faults: plainFaults(faults),
   });
   log.info(`Listening at {address}, forwarding to {to}; seed {seed}; ${describeFaults(faults)}`, {
