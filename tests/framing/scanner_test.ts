@@ -73,7 +73,7 @@ const alphabet = fc.oneof(
   fc.constantFrom(0x80, 0xff),
 );
 
-/** Streams of encoded messages and of random bytes, and where they are split. */
+/** Streams of encoded messages, of some with a wrong byte and of random bytes, and where they are split. */
 function streams(framing: Framing<Uint8Array>): fc.Arbitrary<[stream: Uint8Array, sizes: number[]]> {
   const noise = fc.array(alphabet, { maxLength: 12 }).map((codes) => Uint8Array.from(codes));
   const encoded = noise.map((message) => {
@@ -83,7 +83,9 @@ function streams(framing: Framing<Uint8Array>): fc.Arbitrary<[stream: Uint8Array
       return message;
     }
   });
-  const pieces = fc.array(fc.oneof({ weight: 4, arbitrary: encoded }, noise), { maxLength: 6 });
+  const wrong = fc.tuple(encoded, fc.nat(), alphabet)
+    .map(([bytes, at, wrong]) => bytes.map((byte, index) => index === at % bytes.length ? wrong : byte));
+  const pieces = fc.array(fc.oneof({ weight: 6, arbitrary: encoded }, wrong, noise), { maxLength: 6 });
   return fc.tuple(pieces.map((all) => concat(all)), fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1 }));
 }
 
@@ -148,6 +150,9 @@ for (const [name, framing] of FRAMINGS) {
           const to = own.findLast(({ role }) => role === "payload")!;
           assertEquals(stream.slice(from.start, to.end), new Uint8Array(message));
           for (const { length, start, end } of own) assert(length === undefined || length === end! - start);
+          // All parts have a known length but those that a delimiter or a bit ends.
+          const unknown = own.filter(({ length }) => length === undefined).map(({ name }) => name);
+          assert(unknown.length === 0 || ["line", "header"].includes(unknown.join()) || layout.kind === "delimited");
         });
       }),
       { numRuns: 300 },
