@@ -1,11 +1,4 @@
-import {
-  type FramePart,
-  FrameScanner,
-  type Framing,
-  type FramingError,
-  parseFraming,
-  partsOf,
-} from "../../lib/framing/mod.ts";
+import { type FramePart, type Framing, parseFraming, partsOf } from "../../lib/framing/mod.ts";
 import { mulberry32, type Random, seedOf } from "./random.ts";
 
 /** One number, or the bounds of a number drawn at random each time, both included. */
@@ -187,33 +180,41 @@ class FaultRandom {
 export class StreamFaults {
   readonly #options: Faults;
   readonly #random: FaultRandom;
-  readonly #scanner: FrameScanner | undefined;
-  #forwarded = 0;
+  /** The offset of the next byte to plan. */
+  #at: number;
   /** The offset at which the current fragment ends. */
   #fragmentEnd: number;
   #resetAt: number;
   readonly #stopAt: number;
   #where: string | undefined;
+  /** The number of the message for `resetIn`. */
+  readonly #message: number;
 
-  /** Draws the offsets that do not depend on the stream's bytes. */
-  constructor(options: Faults, seed: number, connection: number, direction: Direction) {
+  /**
+   * Draws the offsets that do not depend on the stream's bytes.
+   *
+   * @param at The offset from which on the faults apply.
+   * @param begun The number of messages that have begun before it.
+   */
+  constructor(options: Faults, seed: number, connection: number, direction: Direction, at = 0, begun = 0) {
     this.#options = faultsIn(direction, options);
     this.#random = new FaultRandom(seed, connection, direction);
-    const { cut, resetAt, stopAfter, framing, resetIn } = this.#options;
-    this.#fragmentEnd = cut === undefined ? Infinity : this.#random.integer("cut", cut);
-    this.#resetAt = resetAt === undefined ? Infinity : this.#random.integer("offset", resetAt);
-    this.#stopAt = stopAfter === undefined ? Infinity : this.#random.integer("offset", stopAfter);
-    this.#scanner = framing === undefined || resetIn === undefined ? undefined : new FrameScanner(framing);
+    this.#at = at;
+    const { cut, resetAt, stopAfter, message = 1 } = this.#options;
+    this.#fragmentEnd = cut === undefined ? Infinity : at + this.#random.integer("cut", cut);
+    this.#resetAt = resetAt === undefined ? Infinity : at + this.#random.integer("offset", resetAt);
+    this.#stopAt = stopAfter === undefined ? Infinity : at + this.#random.integer("offset", stopAfter);
+    this.#message = begun + message;
+  }
+
+  /** The offset of the reset, as far as it is known. */
+  get resetAt(): number {
+    return this.#resetAt;
   }
 
   /** How long to join received bytes before a write, in milliseconds. */
   get join(): number {
     return this.#options.join ?? 0;
-  }
-
-  /** The error with which the stream stopped fitting the framing. */
-  get failure(): FramingError | undefined {
-    return this.#scanner?.failure;
   }
 
   /**
@@ -223,29 +224,30 @@ export class StreamFaults {
    * @returns The steps.
    */
   *steps(chunk: Uint8Array): Generator<Step> {
-    for (const part of this.#scanner?.push(chunk) ?? []) this.#placeReset(part);
     const { delay = 0, rate = Infinity } = this.#options;
     const longestWrite = Math.ceil(rate / WRITES_PER_SECOND);
-    const last = Math.min(this.#resetAt, this.#stopAt);
-    let rest = chunk.subarray(0, last - this.#forwarded);
-    while (rest.length > 0) {
-      const bytes = rest.subarray(0, Math.min(longestWrite, this.#fragmentEnd - this.#forwarded));
+    for (let rest = chunk;;) {
+      const last = Math.min(this.#resetAt, this.#stopAt);
+      if (this.#at >= last) {
+        const kind = this.#resetAt <= this.#stopAt ? "reset" : "stop";
+        const where = kind === "reset" && this.#where !== undefined ? { where: this.#where } : {};
+        yield { bytes: NOTHING, delay: 0, pace: 0, fault: { kind, at: last, ...where } };
+        return;
+      }
+      if (rest.length === 0) return;
+      const bytes = rest.subarray(0, Math.min(longestWrite, this.#fragmentEnd - this.#at, last - this.#at));
       rest = rest.subarray(bytes.length);
-      this.#forwarded += bytes.length;
-      if (this.#forwarded === this.#fragmentEnd) this.#fragmentEnd += this.#random.integer("cut", this.#options.cut!);
+      this.#at += bytes.length;
+      if (this.#at === this.#fragmentEnd) this.#fragmentEnd += this.#random.integer("cut", this.#options.cut!);
       yield { bytes, delay: this.#random.number("delay", delay), pace: bytes.length / rate * 1000 };
     }
-    if (this.#forwarded < last) return;
-    const kind = this.#resetAt <= this.#stopAt ? "reset" : "stop";
-    const where = kind === "reset" && this.#where !== undefined ? { where: this.#where } : {};
-    yield { bytes: NOTHING, delay: 0, pace: 0, fault: { kind, at: this.#forwarded, ...where } };
   }
 
-  /** Sets the offset of a reset inside the part: between two of its bytes, if it has two. */
-  #placeReset(part: FramePart): void {
+  /** Places the reset of `resetIn` inside its part: between two of its bytes, if it has two. */
+  placeReset(part: FramePart): void {
     const { resetIn, message: wanted = 1 } = this.#options;
     const { name, role, message, start } = part;
-    if (!isPart(part, resetIn) || message !== wanted) return;
+    if (!isPart(part, resetIn) || message !== this.#message) return;
     // In a part of unknown length, only the offset after the first byte is known to be inside. A delimiter is known by its
     // last byte, so the others may have been forwarded.
     const { length = 2 } = part;
@@ -253,7 +255,7 @@ export class StreamFaults {
     const offset = start + (length < 2 ? 0 : this.#random.integer("offset", [first, length - 1]));
     if (offset > this.#resetAt) return;
     this.#resetAt = offset;
-    this.#where = `in the ${name} of message ${message}`;
+    this.#where = `in the ${name} of message ${wanted}`;
   }
 }
 

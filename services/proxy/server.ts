@@ -76,7 +76,8 @@ export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends Asyn
   readonly report: Readonly<ProxyReport>;
   /**
    * Replaces the faults, for all connections and from the next byte or datagram on. Offsets and messages count from there;
-   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned.
+   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned. Without a `framing`,
+   * the present one stays.
    *
    * @param faults The faults to inject; none with an empty object.
    * @throws {TypeError} If the framing is malformed.
@@ -229,7 +230,8 @@ export async function serveProxy<const Listen extends string | Endpoint>(
       return config.isPaused;
     },
     setFaults(faults) {
-      config.faults = checkFaults(faults, listen.transport === "udp");
+      const framing = faults.framing ?? config.faults.framing;
+      config.faults = checkFaults({ ...faults, framing }, listen.transport === "udp");
       tap?.switched?.(plainFaults(config.faults));
       wake();
       log.info(`Faults from now on: ${describeFaults(config.faults)}`);

@@ -8,10 +8,11 @@ import { connect, createServer } from "node:net";
 import {
   checkFaults,
   DatagramFaults,
+  type Fault,
   type FaultOptions,
-  type Step,
   StreamFaults,
 } from "../../services/proxy/_faults.ts";
+import { Messages } from "../../services/proxy/_messages.ts";
 import { mulberry32 } from "../../services/proxy/random.ts";
 import {
   bytes,
@@ -116,14 +117,20 @@ Deno.test("cuts are at the same offsets however the bytes arrive", () => {
 
 Deno.test("a reset in a part comes between its first and last byte, at an offset drawn from the seed", () => {
   const messages = concat([headed("one"), headed("a longer message"), headed("three")]);
-  const placeOf = (options: FaultOptions, seed: number, size: number, stream = messages) => {
-    const faults = new StreamFaults(checkFaults(options, false), seed, 1, "up");
-    const steps: Step[] = [];
-    for (let at = 0; at < stream.length && !steps.some(({ fault }) => fault); at += size) {
-      steps.push(...faults.steps(stream.subarray(at, at + size)));
+  const run = (options: FaultOptions, seed: number, size: number, stream: Uint8Array) => {
+    const checked = checkFaults(options, false);
+    const faults = new StreamFaults(checked, seed, 1, "up");
+    const followed = checked.framing && new Messages(checked.framing, 0);
+    for (let at = 0; at < stream.length; at += size) {
+      for (const { bytes, fault } of faults.steps(stream.subarray(at, at + size))) {
+        if (fault !== undefined) return fault;
+        followed?.take(bytes, false, (part) => faults.placeReset(part));
+      }
     }
-    return steps.at(-1)!.fault!;
+    return followed?.failure;
   };
+  const placeOf = (options: FaultOptions, seed: number, size: number, stream = messages) =>
+    run(options, seed, size, stream) as Fault;
   const places = new Set<number>();
   for (let seed = 0; seed < 50; seed++) {
     const options = { framing: "header", resetIn: "payload", message: 2 };
@@ -144,9 +151,7 @@ Deno.test("a reset in a part comes between its first and last byte, at an offset
   }
   // The proxy refuses what the framing's decoder refuses: a leading zero, a length over the limit.
   for (const [framing, stream] of [["netstring", "03:one,"], ["header", "2000000   two"]] as const) {
-    const faults = new StreamFaults(checkFaults({ framing, resetIn: "payload" }, false), 1, 1, "up");
-    assertEquals([...faults.steps(bytes(stream))].some(({ fault }) => fault), false);
-    assert(faults.failure instanceof FramingError);
+    assert(run({ framing, resetIn: "payload" }, 1, 3, bytes(stream)) instanceof FramingError);
   }
   assertEquals(placeOf({ resetAt: 0 }, 1, 1).at, 0);
   assertEquals(placeOf({ resetAt: 5, stopAfter: 9 }, 1, 3), { kind: "reset", at: 5 });
