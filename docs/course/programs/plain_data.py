@@ -10,11 +10,14 @@ class PlainData(pickle.Unpickler):
 
 
 with socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=10) as s:
-    length = int(s.recv(10, socket.MSG_WAITALL))
+    stream = s.makefile("rb")  # Its read() goes on until it has all the bytes, or the stream ends.
+    length = int(stream.read(10))
     if not 0 <= length <= 1_000_000:
         sys.exit(f"Refused: a length of {length}")
-    message = s.recv(length, socket.MSG_WAITALL)
+    message = stream.read(length)
+    if len(message) < length:
+        sys.exit(f"Refused: expected {length} bytes, got {len(message)}")
     try:
         print(PlainData(io.BytesIO(message)).load())
-    except pickle.UnpicklingError as error:
+    except (pickle.UnpicklingError, EOFError) as error:
         sys.exit(f"Refused: {error}")
