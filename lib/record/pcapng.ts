@@ -1,4 +1,4 @@
-import { concat } from "@std/bytes/concat";
+import { ByteQueue } from "./_byte_queue.ts";
 import {
   ACK,
   FIN,
@@ -75,7 +75,7 @@ export function* pcapng(
   yield sectionHeader(`${header.listen} to ${header.to}; seed ${header.seed}; faults ${JSON.stringify(header.faults)}`);
   yield interfaceDescription("client", `The client's side, ${header.listen}`);
   yield interfaceDescription("target", `The target's side, ${header.to}`);
-  const capture = new Capture(header, describe, datagramFaults(events));
+  const capture = new Capture(header, events, describe);
   for (const event of events) {
     capture.add(event);
     yield* capture.blocks.splice(0);
@@ -88,21 +88,14 @@ function placeOf(event: InEvent | OutEvent): string {
   return `connection ${event.c} ${event.w}, ${event.k === "in" ? "read" : "piece"}: ${place}`;
 }
 
-/** What happened to each datagram that a fault struck, by its {@linkcode keyOf}. */
-function datagramFaults(events: readonly RecordedEvent[]): ReadonlyMap<string, FaultEvent[]> {
-  const faults = events.filter((event) => event.k === "fault").filter(({ i }) => i !== undefined);
-  return Map.groupBy(faults, keyOf);
-}
-
-function keyOf({ c, w, i }: InEvent | FaultEvent): string {
-  return `${c} ${w} ${i}`;
-}
-
 /** The capture under way. */
 class Capture {
   readonly #header: RecordingHeader;
   readonly #describe: Describe;
+  /** The faults of datagrams by {@linkcode datagramOf}: the fault follows the datagram's packet, which has it as a comment. */
   readonly #faults: ReadonlyMap<string, FaultEvent[]>;
+  /** The beginning of each connection, which may follow its first bytes. */
+  readonly #opened: ReadonlyMap<number, OpenEvent>;
   readonly #began: bigint;
   readonly #datagrams: boolean;
   readonly #connections = new Map<number, Connection>();
@@ -111,10 +104,11 @@ class Capture {
   /** The blocks not yet taken. */
   readonly blocks: Uint8Array<ArrayBuffer>[] = [];
 
-  constructor(header: RecordingHeader, describe: Describe, faults: ReadonlyMap<string, FaultEvent[]>) {
+  constructor(header: RecordingHeader, events: readonly RecordedEvent[], describe: Describe) {
     this.#header = header;
     this.#describe = describe;
-    this.#faults = faults;
+    this.#faults = Map.groupBy(events.filter((event) => event.k === "fault"), datagramOf);
+    this.#opened = new Map(events.filter((event) => event.k === "open").map((event) => [event.c, event]));
     this.#began = BigInt(Date.parse(header.began) || 0) * 1_000_000n;
     this.#datagrams = header.listen.startsWith("udp:");
   }
@@ -122,9 +116,9 @@ class Capture {
   add(event: RecordedEvent): void {
     switch (event.k) {
       case "open":
-        return this.#connection(event.c).open(event, this.#header);
+        return this.#connection(event.c).open(event.t);
       case "in": {
-        const faults = this.#faults.get(keyOf(event))?.map(({ kind }) => kind) ?? [];
+        const faults = event.i === undefined ? [] : this.#faults.get(datagramOf(event))?.map(({ kind }) => kind) ?? [];
         return this.#connection(event.c).in(event, [this.#describe(event), ...faults].join(", "));
       }
       case "out":
@@ -159,40 +153,35 @@ class Capture {
   #connection(number: number): Connection {
     let connection = this.#connections.get(number);
     if (connection === undefined) {
-      connection = this.#datagrams
-        ? new Datagrams(this, number, this.#header)
-        : new Streams(this, number, this.#header);
+      const kind = this.#datagrams ? Datagrams : Streams;
+      connection = new kind(this, number, this.#header, this.#opened.get(number));
       this.#connections.set(number, connection);
     }
     return connection;
   }
 }
 
+function datagramOf({ c, w, i }: InEvent | FaultEvent): string {
+  return `${c} ${w} ${i}`;
+}
+
 /** The packets of one connection or UDP client. */
 abstract class Connection {
   protected readonly capture: Capture;
-  readonly #port: number;
   /** The two ends on each interface: who sends up, and who sends down. */
-  protected ends: Record<Interface, Record<Direction, PacketAddress>>;
+  protected readonly ends: Record<Interface, Record<Direction, PacketAddress>>;
 
-  constructor(capture: Capture, number: number, header: RecordingHeader) {
+  constructor(capture: Capture, number: number, header: RecordingHeader, opened: OpenEvent | undefined) {
     this.capture = capture;
-    this.#port = FIRST_PORT + number % (65_535 - FIRST_PORT);
-    this.ends = this.#endsOf({}, header);
-  }
-
-  #endsOf({ peer = "", source = "" }: { peer?: string; source?: string | undefined }, header: RecordingHeader) {
-    const between = (client: string, server: string) => {
-      const [up, down] = sameVersion(packetAddress(client, this.#port), packetAddress(server));
+    const port = FIRST_PORT + number % (65_535 - FIRST_PORT);
+    const between = (client: string | undefined, server: string) => {
+      const [up, down] = sameVersion(packetAddress(client ?? "", port), packetAddress(server));
       return { up, down };
     };
-    return { [CLIENT]: between(peer, header.listen), [TARGET]: between(source, header.to) };
+    this.ends = { [CLIENT]: between(opened?.peer, header.listen), [TARGET]: between(opened?.source, header.to) };
   }
 
-  open(event: OpenEvent, header: RecordingHeader): void {
-    this.ends = this.#endsOf(event, header);
-  }
-
+  abstract open(t: number): void;
   abstract in(event: InEvent, comment: string): void;
   abstract out(event: OutEvent, comment: string): void;
   abstract end(event: EndEvent): void;
@@ -210,17 +199,19 @@ class Streams extends Connection {
   readonly #tcp: Record<Interface, TcpState>;
   /** Where a direction ended that has not been forwarded as far. */
   readonly #ends: Partial<Record<Direction, number>> = {};
+  /** Whether the proxy connected to the target, as far as is known. */
+  readonly #isReached: boolean;
   readonly #stopped = { up: false, down: false };
 
-  constructor(capture: Capture, number: number, header: RecordingHeader) {
-    super(capture, number, header);
+  constructor(capture: Capture, number: number, header: RecordingHeader, opened: OpenEvent | undefined) {
+    super(capture, number, header, opened);
+    this.#isReached = opened?.source !== undefined;
     this.#tcp = { [CLIENT]: new TcpState(number), [TARGET]: new TcpState(~number) };
   }
 
-  override open(event: OpenEvent, header: RecordingHeader): void {
-    super.open(event, header);
-    this.#connect(CLIENT, event.t);
-    if (event.source !== undefined) this.#connect(TARGET, event.t);
+  override open(t: number): void {
+    this.#connect(CLIENT, t);
+    if (this.#isReached) this.#connect(TARGET, t);
   }
 
   override in(event: InEvent, comment: string): void {
@@ -245,6 +236,8 @@ class Streams extends Connection {
   override fault({ t, w, at, kind, where }: FaultEvent): void {
     if (kind === "reset") {
       this.#reset(t, `reset at byte ${at} ${w}${where === undefined ? "" : `, ${where}`}`);
+    } else if (kind === "end") {
+      this.#finish(leaves[w], t, w, false);
     } else if (kind === "stop") {
       // A window of zero is how a sender learns that nobody reads.
       this.#setWindow(t, w, 0, `stopped reading at byte ${at} ${w}`);
@@ -370,30 +363,6 @@ class TcpState {
   }
 }
 
-/** The bytes that were received and not yet passed on. */
-class ByteQueue {
-  #chunks: { at: number; bytes: Uint8Array }[] = [];
-
-  push(at: number, bytes: Uint8Array): void {
-    this.#chunks.push({ at, bytes });
-  }
-
-  /** The bytes from `at` on, fewer than `length` if the recording misses some of them. Those before are forgotten. */
-  take(at: number, length: number): Uint8Array {
-    const used = this.#chunks.findIndex((chunk) => chunk.at + chunk.bytes.length > at);
-    this.#chunks.splice(0, used === -1 ? this.#chunks.length : used);
-    const parts: Uint8Array[] = [];
-    let end = at;
-    for (const { at: start, bytes } of this.#chunks) {
-      if (end === at + length || start > end) break;
-      const part = bytes.subarray(end - start, at + length - start);
-      parts.push(part);
-      end += part.length;
-    }
-    return concat(parts);
-  }
-}
-
 /** The datagrams of a client. */
 class Datagrams extends Connection {
   /** The datagrams by their numbers. A repeated one is sent twice, a reordered one after its successor. */
@@ -409,6 +378,8 @@ class Datagrams extends Connection {
     const bytes = this.#received[w].get(i) ?? NOTHING;
     this.#datagram(leaves[w], t, w, bytes, Math.min(n, MAX_SEGMENT), false, comment);
   }
+
+  override open(): void {}
 
   override end(): void {}
 
