@@ -165,8 +165,11 @@ end
 function readers.delimited(layout, data, at)
   local first, last = data:find(layout.delimiter, at, true)
   if not first then
-    if #data - at + 1 > layout.maxLength + #layout.delimiter then return nil, nil, limited(#data - at + 1, layout) end
-    return nil
+    -- The last bytes may be the beginning of the delimiter.
+    local begun = #layout.delimiter - 1
+    while begun > 0 and data:sub(math.max(at, #data - begun + 1)) ~= layout.delimiter:sub(1, begun) do begun = begun - 1 end
+    if data:byte(#data) == layout.optional then begun = math.max(begun, 1) end
+    return nil, nil, limited(#data - at + 1 - begun, layout)
   end
   if layout.optional and first > at and data:byte(first - 1) == layout.optional then first = first - 1 end
   local wrong = limited(first - at, layout)
