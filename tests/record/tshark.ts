@@ -50,7 +50,7 @@ export function complaints(capture: string, ...more: string[]): string[][] {
   return fieldsOf(
     capture,
     ["frame.number", "_ws.col.Info", "_ws.expert.message"],
-    `(${wrong}) && !tcp.flags.reset`,
+    `(${wrong}) && !(tcp.flags.reset == 1)`,
     ...more,
   );
 }
