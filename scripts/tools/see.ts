@@ -116,9 +116,16 @@ if (import.meta.main) {
       ...task("see"),
       advice: { grant: (flags) => `deno run -P=see ${flags} scripts/tools/see.ts` },
       summary: "Shows messages against chunks, live, in a page.",
-      operands: { usage: "[SERVICE|SCENE]", help: "A service (default: chat), or the address of a page with faults", most: 1 },
+      operands: {
+        usage: "[SERVICE|SCENE]",
+        help: "A service (default: chat), or the address of a page with faults",
+        most: 1,
+      },
       options,
-      example: ["Any two programs", "deno task see --listen tcp://127.0.0.1:9000 --to tcp://127.0.0.1:1234 --framing header"],
+      example: [
+        "Any two programs",
+        "deno task see --listen tcp://127.0.0.1:9000 --to tcp://127.0.0.1:1234 --framing header",
+      ],
     },
     "warning",
     ({ values, operands: [operand], requests, attempt }) => main(values, operand, requests, attempt),

@@ -48,11 +48,12 @@ export class Feed {
     this.change();
   }
 
-  /** Starts the stream of a page: the state first, then what is recorded after the position. */
-  stream(position: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+  /** Starts the stream of a page: the state first, then what is recorded from the position on. */
+  stream(start: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+    let { position } = this.#recorder.cursor(start);
     const left = new AbortController();
     let changes = -1;
-    const next = async (): Promise<Uint8Array<ArrayBuffer> | undefined> => {
+    const next = async (): Promise<Uint8Array<ArrayBuffer> | void> => {
       while (!this.#stopped.signal.aborted && !left.signal.aborted) {
         if (changes !== this.#changes) {
           changes = this.#changes;
@@ -63,13 +64,14 @@ export class Feed {
           position = batch.next;
           return batch.chunk;
         }
-        await this.#recorder.arrival(AbortSignal.any([left.signal, this.#changed.signal]));
+        if (this.#recorder.isStopped) return;
+        await this.#recorder.arrival(position, AbortSignal.any([left.signal, this.#changed.signal]));
       }
     };
     return new ReadableStream({
       async pull(controller) {
         const chunk = await next();
-        if (chunk !== undefined) controller.enqueue(chunk);
+        if (chunk) controller.enqueue(chunk);
         else if (!left.signal.aborted) controller.close();
       },
       cancel: () => left.abort(),

@@ -1,4 +1,5 @@
 import { after } from "../../../lib/net/timer.ts";
+import { FILES } from "./files.ts";
 import type { View } from "./view.ts";
 
 /** A page that is served. Disposing of it ends all its connections. */
@@ -81,15 +82,17 @@ async function answer(request: Request, host: string, token: string, view: View)
   if (method !== "GET") return refuse(405, "GET");
   switch (path) {
     case "events": {
-      const position = Number(headers.get("last-event-id") ?? searchParams.get("after") ?? 0);
-      return new Response(view.feed.stream(position), { headers: { "content-type": "text/event-stream" } });
+      const after = headers.get("last-event-id") ?? searchParams.get("after") ?? "";
+      return new Response(view.feed.stream(/^\d+$/.test(after) ? Number(after) : 0), {
+        headers: { "content-type": "text/event-stream" },
+      });
     }
     case "recording":
       return download("application/jsonl", `${view.name}.jsonl`, view.recording());
     case "session.html":
       return download("text/html; charset=utf-8", `${view.name}.html`, view.session());
   }
-  const file = view.files.get(path);
+  const file = FILES.get(path);
   if (file === undefined) return refuse(404, "a file of the page");
   return new Response(file.text, { headers: { "content-type": `${file.type}; charset=utf-8` } });
 }
@@ -100,7 +103,9 @@ async function control(request: Request, host: string, view: View): Promise<Resp
   if (headers.get("origin") !== `http://${host}`) return refuse(403, `the origin http://${host}`);
   if (headers.get("content-type") !== "application/json") return refuse(415, "application/json");
   // NaN without a length.
-  if (!(Number(headers.get("content-length") ?? NaN) <= MAX_CONTROL)) return refuse(413, `${MAX_CONTROL} bytes at most`);
+  if (!(Number(headers.get("content-length") ?? NaN) <= MAX_CONTROL)) {
+    return refuse(413, `${MAX_CONTROL} bytes at most`);
+  }
   try {
     view.control(await request.json());
     return Response.json({ ok: true });

@@ -2,6 +2,7 @@ import { UsageError } from "../../../lib/cli/mod.ts";
 import type { Recorder } from "../../../lib/record/recorder.ts";
 import type { FaultOptions, ProxyServer } from "../../../services/proxy/server.ts";
 import { Feed } from "./feed.ts";
+import { sessionPage } from "./files.ts";
 import type { Control, State } from "./protocol.ts";
 import { faultsOf, parseValues } from "./scene.ts";
 
@@ -36,6 +37,21 @@ export class View {
     this.#options = options;
     this.#faults = options.faults;
     this.feed = new Feed(options.recorder, () => this.state);
+  }
+
+  /** The name of files with the recording, without an extension. */
+  get name(): string {
+    return `wirebench-${this.#options.service ?? "session"}`;
+  }
+
+  /** The recording as a file of JSON lines. */
+  recording(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return ReadableStream.from(this.#options.recorder.snapshot()).pipeThrough(new TextEncoderStream());
+  }
+
+  /** The recording as one page. */
+  session(): string {
+    return sessionPage([...this.#options.recorder.snapshot()].join(""));
   }
 
   /** Where the proxy stands. */
