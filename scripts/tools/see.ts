@@ -37,7 +37,7 @@ const DEFAULT_FAULTS = {
 /** Options without which a client does not fit its server, or does not start. */
 const CLIENT_OPTIONS: Record<string, string> = { chat: " --name ann", fixed: " --length 24" };
 
-/** How long the clients of an exchange wait, in milliseconds: a person may pause the proxy. */
+/** How long the clients of an exchange wait, in milliseconds: a person may pause the proxy. The server waits forever. */
 const PATIENCE = 3_600_000;
 
 /** What to show. */
@@ -78,7 +78,10 @@ async function main(
   const { framing, seed } = values;
   const service = exchange?.service;
   const args = exchange?.servers?.[0] ?? [];
-  await using server = service === undefined ? undefined : await startService(service, args);
+  await using server = exchange === undefined ? undefined : await startService(
+    exchange.service,
+    exchange.transport === "TCP" ? [...args, "--message-timeout", "0"] : args,
+  );
   const transport = exchange?.transport === "UDP" ? "udp" : "tcp";
   const listen = all.listen ?? { transport, hostname: "127.0.0.1", port: 0 };
   const to = all.to ?? { transport, hostname: "127.0.0.1", port: server!.port };
@@ -96,9 +99,10 @@ async function main(
     command: service === undefined || !("port" in addr)
       ? undefined
       : `deno task ${service}:client --port ${addr.port}${CLIENT_OPTIONS[service] ?? ""}`,
-    exchange: exchange === undefined || !("port" in addr)
-      ? undefined
-      : () => exchange.run(stageAt(exchange.service, { port: addr.port, args, timeout: PATIENCE })),
+    exchange: exchange === undefined || !("port" in addr) ? undefined : () => {
+      const clientArgs = ["--timeout", String(PATIENCE / 1000)];
+      return exchange.run(stageAt(exchange.service, { port: addr.port, args, clientArgs, timeout: PATIENCE }));
+    },
   });
   Object.assign(attempt, { address: `127.0.0.1:${all.pagePort}`, option: "--page-port" });
   await using page = servePage(all.pagePort, view);

@@ -180,7 +180,11 @@ Deno.test("see: switches nothing unless the page asks, in JSON, and says what it
   const json = "Content-Type: application/json";
   const body = JSON.stringify({ do: "faults", faults: {} });
   const post = (headers: string, length: number | string = body.length) =>
-    status(port, `POST ${pathname}control HTTP/1.1\nHost: 127.0.0.1:${port}\nContent-Length: ${length}\n${headers}`, body);
+    status(
+      port,
+      `POST ${pathname}control HTTP/1.1\nHost: 127.0.0.1:${port}\nContent-Length: ${length}\n${headers}`,
+      body,
+    );
   assertEquals(await post(`Origin: ${origin}\n${json}`), 200);
   assertEquals(await post(json), 403);
   assertEquals(await post(`Origin: null\n${json}`), 403);
@@ -198,7 +202,10 @@ Deno.test("see: switches nothing unless the page asks, in JSON, and says what it
     [{ do: "faults", faults: { "--to": "x" } }, 'Unknown fault "--to"'],
     [{ do: "faults", faults: { cut: "0" } }, '--cut: expected N or N-M, integers of 1 or more, got "0"'],
     [{ do: "faults", faults: { lose: 10 } }, "Cannot use lose here: it is for datagrams"],
-    [{ do: "step", connection: "1", way: "up", unit: "byte" }, 'Expected connection to be the number of a connection, got "1"'],
+    [
+      { do: "step", connection: "1", way: "up", unit: "byte" },
+      'Expected connection to be the number of a connection, got "1"',
+    ],
     [{ do: "end", connection: 1, way: "sideways" }, 'Expected way to be up or down, got "sideways"'],
   ];
   for (const [control, error] of errors) assertEquals(await see.control(control), { status: 400, error });
@@ -216,22 +223,121 @@ Deno.test("see: shows what passes, what is switched, and continues where a page 
   await using page = await Events.open(see);
   await page.until(({ state }) => state !== undefined, "the state");
   assertEquals(page.state!.faults, { cut: [3, 3] });
-  assertEquals([page.state!.seed, page.state!.service, page.state!.paused, page.state!.exchange], [7, "echo", false, true]);
+  assertEquals([page.state!.seed, page.state!.service, page.state!.paused, page.state!.exchange], [
+    7,
+    "echo",
+    false,
+    true,
+  ]);
   assertEquals(page.state!.command, see.client);
   assertEquals(page.state!.header.wirebench, 1);
 
-  assertEquals(await runClient("echo", ["--port", String(see.port)]), { code: 0, stdout: "Hello, world\n", stderr: "" });
+  assertEquals(await runClient("echo", ["--port", String(see.port)]), {
+    code: 0,
+    stdout: "Hello, world\n",
+    stderr: "",
+  });
   await page.until(({ events }) => events.some(({ k }) => k === "close"), "the close");
   assertEquals([page.total("in", "up"), page.total("out", "up"), page.total("out", "down")], [12, 12, 12]);
-  assertEquals(page.events.filter((event) => event.k === "out" && event.w === "up").map((event) => (event as { n: number }).n), [3, 3, 3, 3]);
+  assertEquals(
+    page.events.filter((event) => event.k === "out" && event.w === "up").map((event) => (event as { n: number }).n),
+    [3, 3, 3, 3],
+  );
 
-  assertEquals(await see.control({ do: "faults", faults: { cut: "12", "stop-after": null } }), { status: 200, ok: true } as never);
+  assertEquals(
+    await see.control({ do: "faults", faults: { cut: "12", "stop-after": null } }),
+    { status: 200, ok: true } as never,
+  );
   await page.until(({ state }) => JSON.stringify(state!.faults) === '{"cut":[12,12]}', "the faults");
   await page.until(({ events }) => events.some(({ k }) => k === "set"), "the switch");
 
   await using later = await Events.open(see, page.id);
-  assertEquals(await runClient("echo", ["--port", String(see.port)]), { code: 0, stdout: "Hello, world\n", stderr: "" });
+  assertEquals(await runClient("echo", ["--port", String(see.port)]), {
+    code: 0,
+    stdout: "Hello, world\n",
+    stderr: "",
+  });
   await later.until(({ events }) => events.some(({ k }) => k === "close"), "the close");
   assertEquals(later.events.filter((event) => "c" in event && event.c !== 2), []);
   assertEquals(later.events.filter((event) => event.k === "out").map((event) => event.n), [12, 12]);
+});
+
+Deno.test("see: pauses, lets a byte, a piece or a message through, ends a side and resets", async () => {
+  await using see = await See.start("delimited", "--cut", "2");
+  await using page = await Events.open(see);
+  assertEquals((await see.control({ do: "pause" })).status, 200);
+  await page.until(({ state }) => state?.paused === true, "the pause");
+  using peer = await RawPeer.connect(see.port);
+  await peer.send("one\ntwo\n");
+  await page.until((page) => page.total("in", "up") === 8, "the bytes");
+  assertEquals(page.total("out", "up"), 0);
+  let passed = 0;
+  for (const [unit, total] of [["byte", 1], ["piece", 3], ["message", 4]] as const) {
+    assertEquals(await see.control({ do: "step", connection: 1, way: "up", unit }), { status: 200, ok: true } as never);
+    await page.until((page) => page.total("out", "up") === total, `${unit} from ${passed}`);
+    passed = total;
+  }
+  assertEquals((await see.control({ do: "resume" })).status, 200);
+  assertEquals(await peer.receive(8), "one\ntwo\n");
+  assertEquals((await see.control({ do: "end", connection: 1, way: "down" })).status, 200);
+  assertEquals(await peer.receiveAll(), "");
+  await page.until(({ events }) => events.some((event) => event.k === "end" && event.w === "down"), "the end");
+  using other = await RawPeer.connect(see.port);
+  await page.until(({ events }) => events.filter(({ k }) => k === "open").length === 2, "the second connection");
+  assertEquals((await see.control({ do: "reset", connection: 2 })).status, 200);
+  await page.until(({ events }) => events.some((event) => event.k === "close" && event.c === 2), "the reset");
+  assertEquals(await other.receiveAll(), "");
+  assertEquals((await see.control({ do: "reset", connection: 99 })).status, 400);
+});
+
+Deno.test("see: runs the exchange of every service through its faults, one at a time", async () => {
+  for (const { service } of EXCHANGES) {
+    await using see = await See.start(service);
+    assertStringIncludes(see.client, `deno task ${service}:client --port ${see.port}`);
+    await using page = await Events.open(see);
+    assertEquals(await see.control({ do: "exchange" }), { status: 200, ok: true } as never, service);
+    assertEquals((await see.control({ do: "exchange" })).error, "An exchange is running");
+    await page.until(({ state }) => state?.running === false && state.outcome !== undefined, `the end of ${service}`);
+    assertEquals([service, page.state!.outcome], [service, "right"]);
+    assert(page.events.length > 4, service);
+  }
+});
+
+Deno.test("see: traffic does not wait for 20 pages, nor for one that stalls, which learns what it missed", async () => {
+  // The target drops what it gets, and says how much it was at the end.
+  await using target = fakeServer(async (peer) => {
+    const buffer = new Uint8Array(65_536);
+    let total = 0;
+    for (let count; (count = await peer.socket.read(buffer)) !== null;) total += count;
+    await peer.send(String(total));
+  });
+  await using see = await See.start("--listen", "tcp://127.0.0.1:0", "--to", `tcp://127.0.0.1:${target.port}`);
+  const pages: Events[] = [];
+  await using stack = new AsyncDisposableStack();
+  for (let at = 0; at < 20; at++) pages.push(stack.use(await Events.open(see)));
+  // A page that asks and never reads.
+  using stalled = await RawPeer.connect(see.pagePort);
+  const { pathname, host } = new URL(see.url);
+  await stalled.send(`GET ${pathname}events HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+
+  using peer = await RawPeer.connect(see.port);
+  const sent = 64 * 1024 * 1024;
+  const chunk = new Uint8Array(1024 * 1024);
+  for (let at = 0; at < sent; at += chunk.length) await within(peer.send(chunk), `${sent} bytes to pass`);
+  await peer.end();
+  assertEquals(await peer.receiveAll(), String(sent));
+
+  for (const page of pages) {
+    await page.until(({ events }) => events.some(({ k }) => k === "close"), "the close");
+    const skipped = page.events.reduce((sum, event) => sum + (event.k === "skip" ? event.n : 0), 0);
+    assert(skipped > 0 || page.total("in", "up") === sent);
+  }
+  // 8 MiB are kept, so the page that reads at last has missed most of it.
+  let text = "";
+  const buffer = new Uint8Array(1024 * 1024);
+  while (!text.includes('"k":"close"')) {
+    const count = await within(stalled.socket.read(buffer), "the rest of the stalled page");
+    text += textOf(buffer.subarray(0, count!));
+  }
+  assertMatch(text, /\{"k":"skip","n":\d+\}/);
 });
