@@ -11,11 +11,8 @@ import {
 } from "../../lib/cli/mod.ts";
 import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";
 
-/** The largest seed: 32 bits. */
-export const MAX_SEED = 2 ** 32 - 1;
-
-/** Options for the faults of a proxy, and for the seed of its random numbers. */
-export const FAULT_OPTIONS = {
+/** The options of a command line that injects faults. */
+export const faultOptions = {
   direction: choice("Direction of the faults; up is from client to server", ["both", "up", "down"], "both"),
   cut: range("BYTES", "Split writes into fragments of this length, as 1 or 1-7", 1),
   delay: secondsRange("Delay each write or datagram by this time, as 0.5 or 0.01-0.05"),
@@ -31,9 +28,6 @@ export const FAULT_OPTIONS = {
   lose: optional(percent("Percentage of datagrams to drop", 0)),
   repeat: optional(percent("Percentage of datagrams to send twice", 0)),
   reorder: optional(percent("Percentage of datagrams to send after the next one", 0)),
-  seed: optional(integer("N", "Seed of all random numbers (default: a random one, which is logged)", 0, {
-    most: MAX_SEED,
-  })),
 };
 
 function framing(help: string): Option<FieldFraming | undefined> {
