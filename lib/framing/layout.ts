@@ -1,5 +1,5 @@
 import { maxLengthOf } from "./_options.ts";
-import type { FramingOptions } from "./framing.ts";
+import type { Framing, FramingOptions } from "./framing.ts";
 
 /** The layout of the messages of {@linkcode decimalHeader}. */
 export interface DecimalLayout {
@@ -84,20 +84,23 @@ export const HEADER_LENGTH = 10;
 /**
  * Lists the parts of a message in order.
  *
- * @param layout The layout of the messages.
- * @returns The parts; every message has all of them, even if some are empty.
+ * @param framing The framing of the messages, or its layout.
+ * @returns The parts; every message has all of them, even if some are empty. Without a layout it is one, `message`.
  *
  * @example
  * ```ts
  * import { netstring, partsOf } from "@wirebench/wirebench/framing";
  * import { assertEquals } from "@std/assert";
  *
- * const names = partsOf(netstring().layout!).map(({ name }) => name);
+ * const names = partsOf(netstring()).map(({ name }) => name);
  * assertEquals(names, ["header", "colon", "payload", "comma"]);
  * ```
  */
-export function partsOf(layout: FrameLayout): LayoutPart[] {
-  switch (layout.kind) {
+export function partsOf(framing: FrameLayout | Framing<unknown, never>): LayoutPart[] {
+  const layout = "kind" in framing ? framing : framing.layout;
+  switch (layout?.kind) {
+    case undefined:
+      return [{ name: "message", role: "payload" }];
     case "decimal":
       return [{ name: "header", role: "header", length: HEADER_LENGTH }, { name: "payload", role: "payload" }];
     case "length": {

@@ -25,9 +25,6 @@ export interface FramePart {
 /** A part, to be completed. */
 type OpenPart = { -readonly [Key in keyof FramePart]: FramePart[Key] };
 
-/** A message of a framing without a layout. */
-const MESSAGE: LayoutPart[] = [{ name: "message", role: "payload" }];
-
 /**
  * Finds the parts of messages in a stream, as its bytes arrive.
  *
@@ -73,7 +70,7 @@ export class FrameScanner {
   constructor(framing: FrameLayout | Framing<unknown, never>) {
     const layout = "kind" in framing ? framing : framing.layout;
     this.#byByte = layout === undefined;
-    this.#layoutParts = layout === undefined ? MESSAGE : partsOf(layout);
+    this.#layoutParts = partsOf(framing);
     if (layout === undefined) this.#decoder = (framing as Framing<unknown, never>).decoder();
     else if (layout.kind === "delimited") this.#decoder = this.#delimitedDecoder(layout);
     else this.#decoder = new FrameDecoder(this.#noting(readerOf(layout), layout.kind === "netstring"), () => {});

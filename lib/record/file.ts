@@ -37,9 +37,7 @@ export async function recordToFile(
   options: RecordingFileOptions = {},
 ): Promise<AsyncDisposable> {
   const { maxSize = DEFAULT_MAX_SIZE, log } = options;
-  const folder = path.slice(0, path.lastIndexOf("/") + 1);
-  if (folder !== "") await Deno.mkdir(folder, { recursive: true });
-  const file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const file = await open(path);
   const ending = new AbortController();
   const cursor = recorder.cursor();
   let size = 0;
@@ -80,6 +78,18 @@ export async function recordToFile(
       await writing;
     },
   };
+}
+
+/** Opens the file, and makes its folder if that is missing. */
+async function open(path: string): Promise<Deno.FsFile> {
+  const options = { write: true, create: true, truncate: true };
+  try {
+    return await Deno.open(path, options);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/") + 1), { recursive: true });
+    return await Deno.open(path, options);
+  }
 }
 
 /** Waits for a time, or until the signal aborts. */
