@@ -5,21 +5,7 @@
  */
 
 import { normalize } from "node:path/posix";
-import {
-  choice,
-  integer,
-  type Option,
-  optional,
-  orUsage,
-  percent,
-  range,
-  seconds,
-  secondsRange,
-  type StopRequests,
-  text,
-  UsageError,
-  type Values,
-} from "../../lib/cli/mod.ts";
+import { integer, orUsage, type StopRequests, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
@@ -30,7 +16,7 @@ import { formatEndpoint, parseEndpoint } from "../../lib/net/endpoint.ts";
 import { isLoopback } from "../../lib/net/address.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./_faults.ts";
-import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";
+import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
 import type { ProxyConfig, ProxyReport } from "./_proxy.ts";
 import { proxyStreams } from "./_streams.ts";
 
@@ -257,36 +243,12 @@ async function checkGrants(endpoints: Endpoint[]): Promise<void> {
   }
 }
 
-/** The largest seed: 32 bits. */
-const MAX_SEED = 2 ** 32 - 1;
-
 const options = {
   listen: endpoint("Where to listen: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH; port 0 takes a free one"),
   to: endpoint("Where to forward to, in the same form"),
-  direction: choice("Direction of the faults; up is from client to server", ["both", "up", "down"], "both"),
-  cut: range("BYTES", "Split writes into fragments of this length, as 1 or 1-7", 1),
-  delay: secondsRange("Delay each write or datagram by this time, as 0.5 or 0.01-0.05"),
-  join: optional(seconds("Join all bytes received within this time into one write", 0)),
-  rate: optional(integer("BYTES", "Limit the throughput to this many bytes a second", 0, { least: 1 })),
-  stopAfter: range("BYTES", "Stop reading from a side after this many bytes, and keep the connection open", 0),
-  resetAt: range("BYTES", "Reset the connection after this many bytes in one direction", 0),
-  framing: framing(`Framing of the messages, for --reset-in: ${FRAMING_NAMES}`),
-  resetIn: optional(
-    text("FIELD", "Reset the connection inside this field of a message: header, payload, line ...", ""),
-  ),
-  message: optional(integer("N", "Number of the message for --reset-in (default: the first)", 1, { least: 1 })),
-  lose: optional(percent("Percentage of datagrams to drop", 0)),
-  repeat: optional(percent("Percentage of datagrams to send twice", 0)),
-  reorder: optional(percent("Percentage of datagrams to send after the next one", 0)),
-  seed: optional(integer("N", "Seed of all random numbers (default: a random one, which is logged)", 0, {
-    most: MAX_SEED,
-  })),
+  ...FAULT_OPTIONS,
   maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
 };
-
-function framing(help: string): Option<FieldFraming | undefined> {
-  return { placeholder: "NAME", help, default: undefined, shown: "", parse: parseFraming };
-}
 
 async function main(values: Values<typeof options>, requests: StopRequests, attempt: Attempt): Promise<void> {
   const { listen, to } = values;
