@@ -1,0 +1,95 @@
+/**
+ * Shows, converts and replays recordings of the proxy. See `deno task recording --help`.
+ *
+ * @module
+ */
+
+import { flag, type Option, optional, seconds, text, UsageError } from "../../lib/cli/mod.ts";
+import { endpoint, type Program, runTask, type TaskRun } from "../../lib/launch/mod.ts";
+import { task } from "../../lib/launch/task.ts";
+import { parseFraming } from "../../lib/framing/mod.ts";
+import { dissectorOf } from "./recording/dissector.ts";
+import { loadRecording, type Loaded, textOf, writeOutput } from "./recording/files.ts";
+import { replayRecording } from "./recording/replay.ts";
+import { show } from "./recording/show.ts";
+import { captureOf } from "./recording/capture.ts";
+import { testOf } from "./recording/test.ts";
+
+const framing: Option<string | undefined> = {
+  placeholder: "NAME",
+  help: "The framing of the messages, in place of the recording's: header, lines, fixed:24 ...",
+  default: undefined,
+  shown: "",
+  parse(given) {
+    parseFraming(given);
+    return given;
+  },
+};
+
+const options = {
+  output: optional({ ...text("FILE", "pcapng, page, test, dissector: write to this file, not to standard output", ""), short: "o" }),
+  framing,
+  to: endpoint("replay: the server, as tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH"),
+  asFast: flag("replay: leave out the times between events; answers are still awaited"),
+  timeout: seconds("replay: the longest wait for an answer", 10_000),
+};
+
+/** What a command does with a recording. */
+type Action = (recording: Loaded, run: TaskRun<typeof options>) => Promise<void>;
+
+const ACTIONS: Record<string, Action> = {
+  show: (recording, { requests }) => show(recording, requests.stop),
+  pcapng: (recording, { values }) => writeOutput(captureOf(recording), values.output),
+  async page(recording, { values }) {
+    // Loaded here, since no other command needs it.
+    const { sessionPage } = await import("./see/page.ts");
+    await writeOutput([sessionPage(textOf(recording))], values.output);
+  },
+  replay: (recording, { values, requests, attempt }) => {
+    const { to, asFast, timeout } = values;
+    if (to === undefined) throw new UsageError("--to is needed: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH");
+    return replayRecording(recording, { to, asFast, timeout, signal: requests.stop }, attempt);
+  },
+  test: (recording, { values }) => writeOutput([testOf(recording)], values.output),
+};
+
+async function main(run: TaskRun<typeof options>): Promise<void> {
+  const { values, operands: [command = "", ...names] } = run;
+  if (command === "dissector") return await writeOutput([await dissectorOf(names, values.framing)], values.output);
+  if (!Object.hasOwn(ACTIONS, command)) {
+    throw new UsageError(`Expected ${[...Object.keys(ACTIONS), "dissector"].join(", ")}, got "${command}"`);
+  }
+  const [file, more] = names;
+  if (file === undefined) throw new UsageError(`${command} needs a FILE: a recording such as recordings/a.jsonl, or -`);
+  if (more !== undefined) throw new UsageError(`Unexpected argument "${more}": expected one FILE`);
+  await ACTIONS[command]!(await loadRecording(file, values.framing), run);
+}
+
+if (import.meta.main) {
+  const program: Program = {
+    ...task("recording"),
+    advice: { grant: (flags) => `deno run -P=recording ${flags} scripts/tools/recording.ts` },
+  };
+  await runTask(
+    {
+      ...program,
+      summary: `Shows, converts and replays recordings of the proxy. Commands:
+
+  show       Print what happened: connections, messages, the pieces in which they arrived, faults
+  pcapng     Convert to a capture for Wireshark
+  page       Convert to a page that shows it in a browser: one HTML file
+  replay     Play the client's side against a server, and compare its answers; exit code 1 if they differ
+  test       Write a Deno test that replays it, and one of the decoder with the pieces as they were
+  dissector  Write dissectors for Wireshark, in Lua: of all framings, of some by name, or of a recording`,
+      operands: {
+        usage: "COMMAND FILE",
+        help: "The command, and a recording such as recordings/a.jsonl, or - for standard input",
+        most: Infinity,
+      },
+      options,
+      example: ["The messages of a chat in Wireshark", "deno task recording pcapng recordings/a.jsonl -o recordings/a.pcapng"],
+    },
+    "warning",
+    main,
+  );
+}

@@ -1,0 +1,133 @@
+import { CommandError, explainError, Stdin, writeStdout } from "../../../lib/cli/mod.ts";
+import { encodeText } from "../../../lib/framing/mod.ts";
+import { escapeText } from "../../../lib/log/mod.ts";
+import { type Recording, type RecordingHeader, readRecording } from "../../../lib/record/mod.ts";
+import { Session } from "../../../lib/record/session.ts";
+import { StatusLine } from "../../shared/status_line.ts";
+
+/** A recording that was read, as far as it is whole. */
+export interface Loaded {
+  /** Its name, for people. */
+  readonly name: string;
+  readonly header: RecordingHeader;
+  readonly events: Recording["events"];
+  /** Its messages and pieces. */
+  readonly session: Session;
+}
+
+/** The number of bytes of a batch of output. */
+const BATCH_SIZE = 1024 * 1024;
+/** How often to show the progress, in milliseconds. */
+const REPORT_EVERY = 500;
+
+/**
+ * Reads a recording. If it is cut off or malformed, says where on standard error, and returns what is whole.
+ *
+ * @param file The path, or `-` for standard input.
+ * @param framing The framing by name, in place of the recording's own.
+ */
+export async function loadRecording(file: string, framing: string | undefined): Promise<Loaded> {
+  const name = file === "-" ? "standard input" : file;
+  using source = file === "-" ? new Stdin() : undefined;
+  const progress = new Progress(`Reading ${name}`);
+  const chunks = source === undefined ? (await open(file)).readable : source.chunks();
+  const { header, events, problem } = await readRecording(progress.counting(chunks));
+  if (header === undefined) throw new CommandError(`${name} is not a recording: ${problem}`);
+  if (problem !== undefined) console.error(`recording: ${escapeText(`${name}: ${problem}`)}`);
+  const session = new Session(header, framing);
+  for (const event of events) session.add(event);
+  await progress.end();
+  return { name, header, events, session };
+}
+
+/** The text of a recording, of what is whole, with the framing that was chosen. */
+export function textOf({ header, events, session }: Loaded): string {
+  const first = { ...header, framing: session.framing };
+  return [first, ...events].map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+async function open(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new CommandError(`There is no recording ${path}`);
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new CommandError(`Cannot read ${path}: ${explainError(error)}`);
+  }
+}
+
+/**
+ * Writes chunks to a file or to standard output.
+ *
+ * @param chunks Texts, or bytes, which no terminal gets.
+ * @param path The file, which is replaced.
+ */
+export async function writeOutput(chunks: Iterable<string | Uint8Array>, path: string | undefined): Promise<void> {
+  const file = path === undefined || path === "-" ? undefined : await create(path);
+  const writer = file?.writable.getWriter();
+  const write = (bytes: Uint8Array<ArrayBuffer>) => writer === undefined ? writeStdout(bytes) : writer.write(bytes);
+  const progress = new Progress(`Writing ${path ?? "to standard output"}`);
+  const batch = new Uint8Array(BATCH_SIZE);
+  let size = 0;
+  for (const chunk of chunks) {
+    if (typeof chunk !== "string" && writer === undefined && Deno.stdout.isTerminal()) {
+      throw new CommandError("Standard output is a terminal: choose a file with -o FILE");
+    }
+    const bytes = typeof chunk === "string" ? encodeText(chunk) : chunk;
+    if (size + bytes.length > BATCH_SIZE) {
+      await write(batch.subarray(0, size));
+      size = 0;
+    }
+    if (bytes.length > BATCH_SIZE) {
+      await write(new Uint8Array(bytes));
+    } else {
+      batch.set(bytes, size);
+      size += bytes.length;
+    }
+    await progress.add(bytes.length);
+  }
+  await write(batch.subarray(0, size));
+  await writer?.close();
+  await progress.end();
+}
+
+async function create(path: string): Promise<Deno.FsFile> {
+  try {
+    const folder = path.slice(0, path.lastIndexOf("/") + 1);
+    if (folder !== "") await Deno.mkdir(folder, { recursive: true });
+    return await Deno.open(path, { write: true, create: true, truncate: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new CommandError(`Cannot write ${path}: ${explainError(error)}`);
+  }
+}
+
+/** The number of bytes so far, on standard error if that is a terminal. */
+class Progress {
+  readonly #words: string;
+  readonly #line = Deno.stderr.isTerminal() ? new StatusLine() : undefined;
+  #last = performance.now();
+  #bytes = 0;
+
+  constructor(words: string) {
+    this.#words = words;
+  }
+
+  async add(bytes: number): Promise<void> {
+    this.#bytes += bytes;
+    if (this.#line === undefined || performance.now() - this.#last < REPORT_EVERY) return;
+    this.#last = performance.now();
+    await this.#line.show(`${this.#words}: ${(this.#bytes / 1e6).toFixed(1)} MB`);
+  }
+
+  async *counting(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      yield chunk;
+      await this.add(chunk.length);
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#line?.clear();
+  }
+}
