@@ -355,7 +355,9 @@ export function usageOf({ name, usage = name }: Command): string {
 export function helpText(command: Command, heading: (text: string) => string = String): string {
   const rows = Object.entries(command.options).map(([key, option]) => {
     const { placeholder, short, shown = option.repeats ? "" : String(option.default) } = option;
-    const left = `${short === undefined ? "" : `-${short}, `}--${nameOf(key)}${placeholder === undefined ? "" : ` ${placeholder}`}`;
+    const left = `${short === undefined ? "" : `-${short}, `}--${nameOf(key)}${
+      placeholder === undefined ? "" : ` ${placeholder}`
+    }`;
     const value = placeholder === undefined || shown === "" ? "" : ` (default ${shown})`;
     return [left, `${option.help}${option.repeats ? ", may be given again" : ""}${value}`] as const;
   });

@@ -39,7 +39,7 @@ const NOTHING = new Uint8Array();
 const opposite = { up: "down", down: "up" } as const;
 
 /** Says what an event is, for the comment of its packet. */
-export type Describe = (event: InEvent | OutEvent) => string;
+export type DescribeEvent = (event: InEvent | OutEvent) => string;
 
 /**
  * Converts a recording to a capture for Wireshark, in the pcapng format. Each read and each write is a packet with a comment,
@@ -53,7 +53,7 @@ export type Describe = (event: InEvent | OutEvent) => string;
  *
  * @example The size of a capture without packets
  * ```ts
- * import { pcapng } from "./pcapng.ts";
+ * import { pcapng } from "@wirebench/wirebench/record";
  * import { assertEquals } from "@std/assert";
  *
  * const header = {
@@ -70,7 +70,7 @@ export type Describe = (event: InEvent | OutEvent) => string;
 export function* pcapng(
   header: RecordingHeader,
   events: readonly RecordedEvent[],
-  describe: Describe = placeOf,
+  describe: DescribeEvent = placeOf,
 ): Generator<Uint8Array<ArrayBuffer>, void, void> {
   yield sectionHeader(`${header.listen} to ${header.to}; seed ${header.seed}; faults ${JSON.stringify(header.faults)}`);
   yield interfaceDescription("client", `The client's side, ${header.listen}`);
@@ -91,7 +91,7 @@ function placeOf(event: InEvent | OutEvent): string {
 /** The capture under way. */
 class Capture {
   readonly #header: RecordingHeader;
-  readonly #describe: Describe;
+  readonly #describe: DescribeEvent;
   /** The faults of datagrams by {@linkcode datagramOf}: the fault follows the datagram's packet, which has it as a comment. */
   readonly #faults: ReadonlyMap<string, FaultEvent[]>;
   /** The beginning of each connection, which may follow its first bytes. */
@@ -104,7 +104,7 @@ class Capture {
   /** The blocks not yet taken. */
   readonly blocks: Uint8Array<ArrayBuffer>[] = [];
 
-  constructor(header: RecordingHeader, events: readonly RecordedEvent[], describe: Describe) {
+  constructor(header: RecordingHeader, events: readonly RecordedEvent[], describe: DescribeEvent) {
     this.#header = header;
     this.#describe = describe;
     this.#faults = Map.groupBy(events.filter((event) => event.k === "fault"), datagramOf);

@@ -38,7 +38,7 @@ const options = {
 type Action = (recording: Loaded, run: TaskRun<typeof options>) => Promise<void>;
 
 const ACTIONS: Record<string, Action> = {
-  show: (recording, { requests }) => show(recording, requests.stop),
+  show: (recording) => writeOutput(show(recording, Deno.stdout.isTerminal() && !Deno.noColor), undefined),
   pcapng: (recording, { values }) => writeOutput(captureOf(recording), values.output),
   async page(recording, { values }) {
     // Loaded here, since no other command needs it.
