@@ -5,11 +5,13 @@
  * @module
  */
 
-import { CommandError, port, type StopRequests, text, UsageError, type Values } from "../../lib/cli/mod.ts";
+import { optional, port, type StopRequests, text, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
+import { Log } from "../../lib/log/mod.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
+import { recordTo } from "../../services/proxy/options.ts";
 import { serveProxy } from "../../services/proxy/server.ts";
 import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { servePage } from "./see/http.ts";
@@ -21,7 +23,7 @@ const options = {
   listen: endpoint("Where the proxy listens: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH (default: a free port)"),
   to: endpoint("Where it forwards to, in the same form: a program of your own instead of a service"),
   pagePort: port("Port of the page, 0 for a free one", 0, 0),
-  record: text("FILE", "Write the recording to this file as it happens", ""),
+  record: optional(text("FILE", "Record what passes in a file, such as recordings/a.jsonl", "")),
   ...SCENE_OPTIONS,
 };
 
@@ -33,6 +35,18 @@ const DEFAULT_FAULTS = {
   TCP: { cut: [1, 7], delay: [2, 20] },
   UDP: { delay: [2, 20], repeat: 30, reorder: 30 },
 } as const;
+
+// TODO: take them from the exchanges.
+const FRAMINGS: Record<string, string> = {
+  sixteen: "fixed:16",
+  fixed: "fixed:24",
+  delimited: "lines",
+  lines: "lines",
+  tagged: "tagged:A=4,B=16,C=300",
+  clock: "header",
+  objects: "header",
+  chat: "header",
+};
 
 /** Options without which a client does not fit its server, or does not start. */
 const CLIENT_OPTIONS: Record<string, string> = { chat: " --name ann", fixed: " --length 24" };
@@ -63,7 +77,7 @@ function planOf(all: Values<typeof options>, operand: string | undefined): Plan 
       `Unknown service "${service}": expected one of ${EXCHANGES.map(({ service }) => service).join(", ")}`,
     );
   }
-  const { framing = exchange.framing, seed, ...faults } = chosen;
+  const { framing = FRAMINGS[service], seed, ...faults } = chosen;
   const none = Object.keys(faults).length === 0;
   return { exchange, values: { ...(none ? DEFAULT_FAULTS[exchange.transport] : faults), ...given({ framing, seed }) } };
 }
@@ -86,7 +100,7 @@ async function main(
   const listen = all.listen ?? { transport, hostname: "127.0.0.1", port: 0 };
   const to = all.to ?? { transport, hostname: "127.0.0.1", port: server!.port };
   const recorder = new Recorder({ service, framing });
-  const faults = faultsOf(values as SceneValues);
+  const faults = faultsOf(values);
   Object.assign(attempt, { listens: true, address: formatEndpoint(listen), option: "--listen" });
   await using proxy = await serveProxy({ listen, to, ...faults, seed, tap: recorder });
   const { addr } = proxy;
@@ -105,6 +119,7 @@ async function main(
     },
   });
   Object.assign(attempt, { address: `127.0.0.1:${all.pagePort}`, option: "--page-port" });
+  await using _file = all.record === undefined ? undefined : await recordTo(all.record, recorder, new Log("See"));
   await using page = servePage(all.pagePort, view);
   console.log(`See it at ${page.url}`);
   console.log(view.state.command ?? `Connect to ${formatEndpoint(addr)}`);

@@ -1,5 +1,7 @@
 import {
   choice,
+  CommandError,
+  explainError,
   integer,
   type Option,
   optional,
@@ -9,7 +11,18 @@ import {
   secondsRange,
   text,
 } from "../../lib/cli/mod.ts";
+import type { Log } from "../../lib/log/mod.ts";
+import { recordToFile } from "../../lib/record/file.ts";
+import type { Recorder } from "../../lib/record/recorder.ts";
 import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";
+
+/** The largest seed: 32 bits. */
+export const MAX_SEED = 2 ** 32 - 1;
+
+/** The seed of the random numbers of a proxy. */
+export const seed = optional(
+  integer("N", "Seed of all random numbers (default: a random one, which is logged)", 0, { most: MAX_SEED }),
+);
 
 /** The options of a command line that injects faults. */
 export const faultOptions = {
@@ -32,4 +45,14 @@ export const faultOptions = {
 
 function framing(help: string): Option<FieldFraming | undefined> {
   return { placeholder: "NAME", help, default: undefined, shown: "", parse: parseFraming };
+}
+
+/** Begins to write a recording. An error of the file system is the user's. */
+export async function recordTo(path: string, recorder: Recorder, log: Log): Promise<AsyncDisposable> {
+  try {
+    return await recordToFile(recorder, path, { log });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new CommandError(`Cannot write the recording ${path}: ${explainError(error)}`);
+  }
 }

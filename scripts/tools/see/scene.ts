@@ -1,19 +1,20 @@
 import { type Option, optional, parseCommandLine, UsageError, type Values } from "../../../lib/cli/mod.ts";
-import { FAULT_OPTIONS } from "../../../services/proxy/_options.ts";
+import { faultOptions, seed } from "../../../services/proxy/options.ts";
 import type { FaultOptions } from "../../../services/proxy/server.ts";
 
-/** Options of a scene: those of the proxy's faults, with the framing as a checked name. */
+/** Options of a scene: those of the proxy's faults, with the framing as a checked name, and the seed. */
 export const SCENE_OPTIONS = {
-  ...FAULT_OPTIONS,
-  direction: optional(FAULT_OPTIONS.direction),
+  ...faultOptions,
+  direction: optional(faultOptions.direction),
   framing: {
-    ...FAULT_OPTIONS.framing,
-    help: FAULT_OPTIONS.framing.help.replace(", for --reset-in", ""),
+    ...faultOptions.framing,
+    help: faultOptions.framing.help.replace(", for --reset-in", ""),
     parse(name: string) {
-      FAULT_OPTIONS.framing.parse!(name);
+      faultOptions.framing.parse!(name);
       return name;
     },
   } as Option<string | undefined>,
+  seed: { ...seed, help: seed.help.replace(", which is logged", "") },
 };
 
 /** Values of the options of a scene, each `undefined` unless it is given. */
@@ -66,12 +67,10 @@ function textOf(name: string, value: unknown): string {
  * Returns the faults among values, as options of the proxy and as plain data.
  *
  * @param values The values.
- * @param framing The framing of the messages, if none is among the values.
+ * @param framing The framing of the messages, if none is among the values. The proxy needs it to let one message through.
  */
-export function faultsOf(values: SceneValues, framing?: string): FaultOptions {
-  const { seed: _, framing: named = framing, ...faults } = values;
-  // The proxy takes a framing for a reset in a field only.
-  return given(faults.resetIn === undefined ? faults : { ...faults, framing: named }) as FaultOptions;
+export function faultsOf({ seed: _, ...values }: Partial<SceneValues>, framing?: string): FaultOptions {
+  return given({ ...values, framing: values.framing ?? framing });
 }
 
 /** The values that are given. */
