@@ -62,9 +62,9 @@ interface Plan {
 }
 
 function planOf(all: Values<typeof options>, operand: string | undefined): Plan {
-  const { listen, to, pagePort: _, record: __, ...values } = all;
+  const { listen, to } = all;
   const scene = operand !== undefined && isScene(operand) ? parseScene(operand) : { service: operand, values: {} };
-  const chosen = { ...given(scene.values), ...given(values) };
+  const chosen = { ...given(scene.values), ...given(all) };
   if (to !== undefined) {
     if (scene.service !== undefined) throw new UsageError(`Expected a service or --to, got ${scene.service} and --to`);
     if (listen === undefined) throw new UsageError("--listen is needed with --to: tcp://127.0.0.1:0 takes a free port");

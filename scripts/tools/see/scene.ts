@@ -69,11 +69,14 @@ function textOf(name: string, value: unknown): string {
  * @param values The values.
  * @param framing The framing of the messages, if none is among the values. The proxy needs it to let one message through.
  */
-export function faultsOf({ seed: _, ...values }: Partial<SceneValues>, framing?: string): FaultOptions {
+export function faultsOf({ seed: _, ...values }: Partial<SceneValues>, framing?: string | undefined): FaultOptions {
   return given({ ...values, framing: values.framing ?? framing });
 }
 
-/** The values that are given. */
-export function given<Values extends object>(values: Values): Partial<Values> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<Values>;
+/** Picks the values of a scene that are given among the values of a command. */
+export function given(values: Partial<SceneValues>): Partial<SceneValues> {
+  const entries = Object.entries(values).filter(([name, value]) =>
+    value !== undefined && Object.hasOwn(SCENE_OPTIONS, name)
+  );
+  return Object.fromEntries(entries);
 }
