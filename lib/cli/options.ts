@@ -112,13 +112,13 @@ export function integer(
 export function seconds(
   help: string,
   milliseconds: number,
-  { zero }: { zero?: number | undefined } = {},
+  { zero, shown }: { zero?: number | undefined; shown?: string | undefined } = {},
 ): Option<number> {
   return {
     placeholder: "SECONDS",
     help,
     default: milliseconds,
-    shown: milliseconds === zero && zero !== 0 ? "0" : String(milliseconds / 1000),
+    shown: shown ?? (milliseconds === zero && zero !== 0 ? "0" : String(milliseconds / 1000)),
     parse(given) {
       const number = /^(\d+\.?\d*|\.\d+)$/.test(given) ? Number(given) * 1000 : NaN;
       if (zero !== undefined) return expect(number >= 0, number === 0 ? zero : number, "seconds, 0 or more", given);

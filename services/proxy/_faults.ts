@@ -88,7 +88,7 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
   const { resetIn, message } = options;
   const framing = fieldsOf(options.framing);
   const faults = { ...options, framing };
-  if (framing === undefined && resetIn === undefined && message === undefined) return faults;
+  if (resetIn === undefined && message === undefined) return faults;
   if (framing === undefined || resetIn === undefined) {
     throw new RangeError("Cannot reset in a field of a message: expected both a framing and a field");
   }
@@ -100,7 +100,7 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
 
 function fieldsOf(framing: FaultOptions["framing"]): FieldFraming | undefined {
   if (typeof framing === "string") return parseFraming(framing);
-  return framing === undefined || "layout" in framing ? framing : messagesOf(framing);
+  return framing === undefined || "names" in framing ? framing : messagesOf(framing);
 }
 
 /** Checked options. */
