@@ -181,14 +181,14 @@ export class Flow {
     this.#tally[kind]++;
   }
 
-  /** The sender ended its side. */
-  finish(t: number, at: number): void {
+  /** The sender ended its side, or the proxy did. */
+  finish(t: number, at: number, note?: string): void {
     this.ended = { t, at };
     const last = this.rows.at(-1);
     if (last?.kind === "piece") this.#count(last, -1);
     this.#endScan();
     if (last?.kind === "piece") this.#count(last, 1);
-    this.mark("end", t, at);
+    this.mark("end", t, at, undefined, note);
   }
 
   /** Divides the bytes into messages again. */
@@ -269,9 +269,14 @@ export class Flow {
     const completed = this.#completedIn(row.at, end);
     const nothing = { message: undefined, part: undefined, completed };
     if (this.datagrams) return { ...nothing, text: "nothing: a datagram arrives whole or not at all" };
-    if (this.#layout === undefined) return { ...nothing, text: plural(end, "byte") + ", and no framing to divide them by" };
+    if (this.#layout === undefined) {
+      return { ...nothing, text: plural(end, "byte") + ", and no framing to divide them by" };
+    }
     if (end > this.misfit) {
-      return { ...nothing, text: `nothing more: ${this.failure?.message ?? "bytes before these are not in the recording"}` };
+      return {
+        ...nothing,
+        text: `nothing more: ${this.failure?.message ?? "bytes before these are not in the recording"}`,
+      };
     }
     const index = end === this.start ? -1 : this.unitAt(end - 1);
     const message = this.messages[index];
@@ -282,7 +287,12 @@ export class Flow {
     if (part.end === end) {
       const next = this.parts[at + 1];
       const wait = next?.length === undefined ? "" : `, and waits for ${plural(next.length, `${next.name} byte`)}`;
-      return { message, part: undefined, completed, text: `the whole ${part.name} of message ${message.number}${wait}` };
+      return {
+        message,
+        part: undefined,
+        completed,
+        text: `the whole ${part.name} of message ${message.number}${wait}`,
+      };
     }
     const have = end - part.start;
     const text = part.length === undefined
@@ -313,7 +323,14 @@ export class Flow {
 
   #addDatagram(number: number, start: number): void {
     this.messages.push({ number, start, end: this.end, first: this.parts.length });
-    this.parts.push({ name: "datagram", role: "payload", message: number, start, length: this.end - start, end: this.end });
+    this.parts.push({
+      name: "datagram",
+      role: "payload",
+      message: number,
+      start,
+      length: this.end - start,
+      end: this.end,
+    });
   }
 
   #scan(bytes: Uint8Array): void {
@@ -343,7 +360,9 @@ export class Flow {
     const last = this.messages.at(-1);
     this.failure = scanner.failure;
     if (this.failure !== undefined && this.failure.reason !== "truncated") this.misfit = last?.start ?? this.start;
-    else if (last !== undefined && last.end === undefined && !scanner.pending) last.end = this.parts.at(-1)!.end;
+    else if (last !== undefined && last.end === undefined && scanner.part === undefined) {
+      last.end = this.parts.at(-1)!.end;
+    }
   }
 
   /** Adds a piece to the tally, or takes it out again. */
@@ -372,7 +391,7 @@ export class Flow {
   #describeMark({ kind, note, datagram }: Row): string {
     switch (kind) {
       case "end":
-        return `the ${this.way === "up" ? "client" : "server"} ended its side`;
+        return `end of the ${this.way === "up" ? "client" : "server"}’s side${note === undefined ? "" : ` ${note}`}`;
       case "reset":
         return `reset${note === undefined ? "" : ` ${note}`}`;
       case "stop":
@@ -392,7 +411,11 @@ export class Flow {
     const name = this.unit;
     if (first === undefined || last === undefined) {
       if (first !== undefined) return `end of ${first.number}, then no ${name}`;
-      return this.unit === "write" ? "" : this.failure === undefined ? "missing bytes before" : "does not fit the framing";
+      return this.unit === "write"
+        ? ""
+        : this.failure === undefined
+        ? "missing bytes before"
+        : "does not fit the framing";
     }
     const opens = start === first.start;
     const closes = end === last.end;
@@ -532,6 +555,7 @@ export class Session {
       case "from":
         return flow.mark("from", event.t, event.at, event.i, formatFaults(this.faults));
       case "fault":
+        if (event.kind === "end") return flow.finish(event.t, event.at, "by the proxy");
         if (event.kind === "reset" || event.kind === "stop") {
           return flow.mark(event.kind, event.t, event.at, event.i, event.where);
         }
@@ -554,15 +578,28 @@ export class Session {
  * Formats faults as the proxy's options.
  *
  * @param faults The faults: numbers, ranges as `[min, max]`, and texts.
- * @returns `cut 1-7, delay 2-20`, or `no faults`.
+ * @returns `cut 1-7, delay 2-20 ms`, or `no faults`.
  */
 export function formatFaults(faults: Readonly<Record<string, unknown>>): string {
-  const words = Object.entries(faults).filter(([, value]) => value !== undefined && value !== null).map(([name, value]) => {
-    const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    return `${option} ${Array.isArray(value) ? [...new Set(value)].join("-") : String(value)}`;
-  });
+  const words = Object.entries(faults).filter(([, value]) => value !== undefined && value !== null).map(
+    ([name, value]) => {
+      const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      const unit = UNITS[name] === undefined ? "" : ` ${UNITS[name]}`;
+      return `${option} ${Array.isArray(value) ? [...new Set(value)].join("-") : String(value)}${unit}`;
+    },
+  );
   return words.join(", ") || "no faults";
 }
+
+/** Units of the faults that have one. */
+const UNITS: Readonly<Record<string, string>> = {
+  delay: "ms",
+  join: "ms",
+  rate: "bytes/s",
+  lose: "%",
+  repeat: "%",
+  reorder: "%",
+};
 
 /** Bytes that `recv` quotes at most. */
 const MOST_SHOWN = 80;

@@ -104,9 +104,14 @@ export class App {
     if (choice === undefined) return this.move(0);
     const { flow, row } = choice;
     const unit = flow.units[flow.unitAt(row.at) + by];
-    this.choose(this.way, unit === undefined ? by * Infinity : flow.datagrams
-      ? flow.rows.findIndex(({ datagram }) => datagram === unit.number)
-      : flow.rowAt(unit.start));
+    this.choose(
+      this.way,
+      unit === undefined
+        ? by * Infinity
+        : flow.datagrams
+        ? flow.rows.findIndex(({ datagram }) => datagram === unit.number)
+        : flow.rowAt(unit.start),
+    );
   }
 
   /** Chooses the other direction, at the same time. */

@@ -42,7 +42,11 @@ export class Detail {
   #nothing(): Content[] {
     return [
       make("h2", {}, "No piece yet"),
-      make("p", {}, "A piece is what one write passes on. Here you see its bytes, and what each way of reading makes of it."),
+      make(
+        "p",
+        {},
+        "A piece is what one write passes on. Here you see its bytes, and what each way of reading makes of it.",
+      ),
     ];
   }
 

@@ -16,16 +16,65 @@ interface Field {
 }
 
 const FIELDS: readonly Field[] = [
-  { name: "cut", label: "cut", unit: "bytes", usual: "1-7", for: "streams", help: "Split writes into pieces of so many bytes" },
+  {
+    name: "cut",
+    label: "cut",
+    unit: "bytes",
+    usual: "1-7",
+    for: "streams",
+    help: "Split writes into pieces of so many bytes",
+  },
   { name: "delay", label: "delay", unit: "ms", usual: "2-20", for: "both", help: "Wait before each write or datagram" },
-  { name: "join", label: "join", unit: "ms", usual: "100", for: "streams", help: "Pass on in one write what arrives within this time" },
-  { name: "rate", label: "rate", unit: "bytes/s", usual: "200", for: "streams", help: "Pass on so many bytes a second" },
-  { name: "stopAfter", label: "stop after", unit: "bytes", usual: "100", for: "streams", help: "Stop reading, and keep the connection open" },
-  { name: "resetAt", label: "reset at", unit: "byte", usual: "7", for: "streams", help: "Reset the connection after so many bytes" },
-  { name: "resetIn", label: "reset in", unit: "", usual: "1", for: "streams", help: "Reset the connection inside a part of a message" },
+  {
+    name: "join",
+    label: "join",
+    unit: "ms",
+    usual: "100",
+    for: "streams",
+    help: "Pass on in one write what arrives within this time",
+  },
+  {
+    name: "rate",
+    label: "rate",
+    unit: "bytes/s",
+    usual: "200",
+    for: "streams",
+    help: "Pass on so many bytes a second",
+  },
+  {
+    name: "stopAfter",
+    label: "stop after",
+    unit: "bytes",
+    usual: "100",
+    for: "streams",
+    help: "Stop reading, and keep the connection open",
+  },
+  {
+    name: "resetAt",
+    label: "reset at",
+    unit: "byte",
+    usual: "7",
+    for: "streams",
+    help: "Reset the connection after so many bytes",
+  },
+  {
+    name: "resetIn",
+    label: "reset in",
+    unit: "",
+    usual: "1",
+    for: "streams",
+    help: "Reset the connection inside a part of a message",
+  },
   { name: "lose", label: "lose", unit: "%", usual: "10", for: "datagrams", help: "Lose datagrams" },
   { name: "repeat", label: "repeat", unit: "%", usual: "10", for: "datagrams", help: "Send datagrams twice" },
-  { name: "reorder", label: "reorder", unit: "%", usual: "10", for: "datagrams", help: "Send datagrams after the next one" },
+  {
+    name: "reorder",
+    label: "reorder",
+    unit: "%",
+    usual: "10",
+    for: "datagrams",
+    help: "Send datagrams after the next one",
+  },
 ];
 
 /** A fault's row of the form. */
@@ -46,7 +95,9 @@ export class FaultForm {
   readonly #direction: HTMLSelectElement = make(
     "select",
     { id: "fault-direction" },
-    ...["both", "up", "down"].map((way) => make("option", { value: way }, way === "both" ? "both ways" : `only ${way}`)),
+    ...["both", "up", "down"].map((way) =>
+      make("option", { value: way }, way === "both" ? "both ways" : `only ${way}`)
+    ),
   );
   #shown = "";
 
@@ -84,9 +135,11 @@ export class FaultForm {
       else if (document.activeElement !== value) value.value = "";
     }
     this.#direction.value = String(faults.direction ?? "both");
-    this.#note(`seed ${state?.seed ?? session.header.seed}${
-      state === undefined ? "" : " · a switch applies from the next byte on, and is recorded"
-    }`);
+    this.#note(
+      `seed ${state?.seed ?? session.header.seed}${
+        state === undefined ? "" : " · a switch applies from the next byte on, and is recorded"
+      }`,
+    );
   }
 
   /** Puts the focus on the first fault. */
@@ -110,11 +163,15 @@ export class FaultForm {
           spellcheck: "false",
           disabled: fixed,
         }),
-        unit: field.name === "resetIn" ? make("span", { class: "unit" }, "message") : make("span", { class: "unit" }, field.unit),
+        unit: field.name === "resetIn"
+          ? make("span", { class: "unit" }, "message")
+          : make("span", { class: "unit" }, field.unit),
       };
       this.#lines.push(line);
       list.append(line.switch, line.label, line.value, line.unit);
-      if (field.name === "resetIn") list.append(make("span"), make("span", { class: "unit" }, "in its"), this.#part, make("span"));
+      if (field.name === "resetIn") {
+        list.append(make("span"), make("span", { class: "unit" }, "in its"), this.#part, make("span"));
+      }
     }
     this.#part.disabled = this.#direction.disabled = fixed;
     list.append(make("span"), make("label", { for: "fault-direction" }, "applies"), this.#direction, make("span"));
@@ -130,7 +187,9 @@ export class FaultForm {
     }
     fill(this.#part, ...names.map((name) => make("option", { value: name }, name)));
     const line = this.#lines.find(({ field }) => field.name === "resetIn");
-    if (line !== undefined) line.switch.disabled = line.value.disabled = names.length === 0 || this.#app.state === undefined;
+    if (line !== undefined) {
+      line.switch.disabled = line.value.disabled = names.length === 0 || this.#app.state === undefined;
+    }
   }
 
   #change(target: HTMLElement): void {
@@ -139,7 +198,10 @@ export class FaultForm {
     if (line !== undefined && target === line.switch && line.switch.checked && line.value.value.trim() === "") {
       line.value.value = line.field.usual;
     }
-    if (target === this.#part && !this.#lines.some(({ field, switch: { checked } }) => field.name === "resetIn" && checked)) return;
+    if (
+      target === this.#part &&
+      !this.#lines.some(({ field, switch: { checked } }) => field.name === "resetIn" && checked)
+    ) return;
     this.#apply();
   }
 

@@ -36,7 +36,10 @@ export function bindKeys(bindings: readonly Binding[]): void {
 
 /** Fills the list of all keys. */
 export function listKeys(list: HTMLElement, bindings: readonly Binding[]): void {
-  fill(list, ...bindings.flatMap(({ keys, shown = keys, does }) => [make("dt", {}, ...caps(shown)), make("dd", {}, does)]));
+  fill(
+    list,
+    ...bindings.flatMap(({ keys, shown = keys, does }) => [make("dt", {}, ...caps(shown)), make("dd", {}, does)]),
+  );
 }
 
 /** The keys of a binding as key caps. */

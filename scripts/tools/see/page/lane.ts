@@ -1,7 +1,7 @@
 import type { Direction } from "../../../../lib/record/event.ts";
 import type { Flow, Row } from "../../../../lib/record/session.ts";
 import type { App } from "./app.ts";
-import { fill, bold, make, setText } from "./dom.ts";
+import { bold, fill, make, setText } from "./dom.ts";
 import { endsOf, formatCount, formatDelta, formatHex, formatTime, glyphOf, hostOf } from "./format.ts";
 import { fillPart, inkOn, prepare, type Theme } from "./theme.ts";
 
@@ -130,7 +130,15 @@ export class Lane {
     const units = (count: number) => `${flow.unit}${count === 1 ? "" : "s"}`;
     const figure = (count: number) => bold(formatCount(count));
     if (flow.datagrams) {
-      fill(words, figure(messages), ` ${units(messages)}, `, figure(pieces), " passed on: ", figure(tally.lost), " lost, ");
+      fill(
+        words,
+        figure(messages),
+        ` ${units(messages)}, `,
+        figure(pieces),
+        " passed on: ",
+        figure(tally.lost),
+        " lost, ",
+      );
       words.append(figure(tally.repeated), " repeated, ", figure(tally.reordered), " reordered");
     } else {
       fill(words, figure(messages), ` ${units(messages)} in `, figure(pieces), ` piece${pieces === 1 ? "" : "s"}: `);
@@ -393,7 +401,9 @@ class Drawing {
           if (at === part?.start) context.fillRect(Math.round(x), y, 1, height);
           context.globalAlpha = 1;
         }
-        if (scale < LEGIBLE && labels && right - x > 30) this.#drawLabel(part?.name, role, at, next, x, right, y, height);
+        if (scale < LEGIBLE && labels && right - x > 30) {
+          this.#drawLabel(part?.name, role, at, next, x, right, y, height);
+        }
       }
       if (scale >= LEGIBLE) this.#drawCharacters(at, next, role, y, height);
       at = next;
@@ -405,7 +415,13 @@ class Drawing {
     context.strokeRect(Math.round(x) + 0.5, y + 0.5, Math.max(1, Math.round(right - x) - 1), height - 1);
   }
 
-  #drawCharacters(from: number, to: number, role: "header" | "payload" | "delimiter" | undefined, y: number, height: number) {
+  #drawCharacters(
+    from: number,
+    to: number,
+    role: "header" | "payload" | "delimiter" | undefined,
+    y: number,
+    height: number,
+  ) {
     const context = this.#context;
     const { scale } = this.#frame;
     const bytes = this.#flow.slice(from, to);

@@ -98,7 +98,9 @@ function setState(state: State): void {
     if (service !== null && service !== state.service) {
       notify(`This scene is for ${service}: type  deno task see "${location.search}"`, true);
     } else {
-      return void control({ do: "faults", faults: asked }).catch((error) => notify(error.message, true)).then(() => app.changed());
+      return void control({ do: "faults", faults: asked }).catch((error) => notify(error.message, true)).then(() =>
+        app.changed()
+      );
     }
   }
   history.replaceState(null, "", sceneOf(state));
@@ -113,7 +115,8 @@ function drawBar(): void {
   const missed = session === undefined || session.missed === 0 ? "" : `, ${formatCount(session.missed)} events missed`;
   const paused = state?.paused ?? false;
   const name = recorded !== undefined ? "recorded" : connected === "broken" ? "stopped" : paused ? "paused" : "live";
-  const words = { recorded: "a recording", stopped: "no connection to the proxy", paused: "paused", live: "live" }[name];
+  const words =
+    { recorded: "a recording", stopped: "no connection to the proxy", paused: "paused", live: "live" }[name];
   setText(status, words + missed);
   status.dataset.state = name;
   setText(find("pause"), paused ? "Resume" : "Pause");
@@ -183,7 +186,12 @@ function setTable(): void {
 }
 
 const BINDINGS: readonly Binding[] = [
-  { keys: "ArrowLeft ArrowRight", shown: "← →", does: "piece before, after", run: (key) => app.move(key === "ArrowLeft" ? -1 : 1) },
+  {
+    keys: "ArrowLeft ArrowRight",
+    shown: "← →",
+    does: "piece before, after",
+    run: (key) => app.move(key === "ArrowLeft" ? -1 : 1),
+  },
   {
     keys: "Shift+ArrowLeft Shift+ArrowRight",
     shown: "shift ← →",
@@ -205,7 +213,12 @@ const BINDINGS: readonly Binding[] = [
     run: (key) => app.moveConnection(key === "ArrowUp" ? -1 : 1),
   },
   { keys: "d", does: "the other direction", run: () => app.turn() },
-  { keys: "+ = -", shown: "+ −", does: "wider or narrower bytes", run: (key) => lane().zoomBy(key === "-" ? 1 / 1.4 : 1.4) },
+  {
+    keys: "+ = -",
+    shown: "+ −",
+    does: "wider or narrower bytes",
+    run: (key) => lane().zoomBy(key === "-" ? 1 / 1.4 : 1.4),
+  },
   { keys: "0", does: "width of bytes by itself", run: () => lanes.forEach((each) => each.zoomToFit()) },
   {
     keys: "h",
@@ -232,7 +245,12 @@ const BINDINGS: readonly Binding[] = [
   { keys: "e", does: "run the exchange", live: true, run: () => ask({ do: "exchange" }) },
   { keys: "f", does: "switch faults", live: true, run: () => faults.focus() },
   { keys: "r", does: "reset this connection", live: true, run: reset },
-  { keys: "[ ]", does: "end the client’s side, the server’s", live: true, run: (key) => end(key === "[" ? "up" : "down") },
+  {
+    keys: "[ ]",
+    does: "end the client’s side, the server’s",
+    live: true,
+    run: (key) => end(key === "[" ? "up" : "down"),
+  },
   { keys: "s", does: "save the recording", live: true, run: save },
   { keys: "c", does: "copy the scene", live: true, run: () => void copy() },
   { keys: "?", does: "this list", run: () => find<HTMLDialogElement>("keys").showModal() },
@@ -279,10 +297,12 @@ if (recorded === undefined) {
   });
 } else {
   const { header, events, problem } = parseRecording(recorded);
-  begin(header);
   app.following = false;
-  add(events);
-  app.chooseConnection(app.session!.connections.keys().next().value ?? 0);
+  if (header !== undefined) {
+    const session = begin(header);
+    add(events);
+    app.chooseConnection(session.connections.keys().next().value ?? 0);
+  }
   if (problem !== undefined) notify(problem, true);
 }
 app.changed();

@@ -16,7 +16,10 @@ export function sceneOf({ service, faults, seed }: Pick<State, "service" | "faul
     const bounds = [value].flat().map((bound) => typeof bound === "number" ? String(bound / scale) : String(bound));
     return [name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), [...new Set(bounds)].join("-")];
   });
-  const query = new URLSearchParams([...service === undefined ? [] : [["service", service]], ...entries, ["seed", String(seed)]]);
+  const query = new URLSearchParams([...service === undefined ? [] : [["service", service]], ...entries, [
+    "seed",
+    String(seed),
+  ]]);
   return `?${query}`;
 }
 

@@ -49,7 +49,9 @@ export class Live {
       return;
     }
     if (this.#stream !== undefined) return;
-    const stream = new EventSource(this.#after === undefined ? "events" : `events?after=${encodeURIComponent(this.#after)}`);
+    const stream = new EventSource(
+      this.#after === undefined ? "events" : `events?after=${encodeURIComponent(this.#after)}`,
+    );
     this.#stream = stream;
     stream.onopen = () => this.#listener.status("open");
     stream.onerror = () => this.#listener.status("broken");
