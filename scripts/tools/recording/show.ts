@@ -1,6 +1,6 @@
 import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import { escapeBytes, escapeText, plural } from "../../../lib/log/mod.ts";
-import { type Connection, type Flow, formatFaults, type Message, type Row } from "../../../lib/record/session.ts";
+import { type Connection, type Flow, formatFaults, type Message } from "../../../lib/record/session.ts";
 import type { Loaded } from "./files.ts";
 
 /** The number of bytes of a message or a piece that are shown. */
