@@ -13,8 +13,8 @@ export interface ReplayOptions {
   /** The server. */
   to: ReplayTarget;
   /**
-   * Whether to leave out the times between events. What a client sent after the server had sent so many bytes is still sent
-   * only after as many have arrived.
+   * Whether to leave out the times between events, but for short pauses between connections. What a client sent after the
+   * server had sent so many bytes is still sent only after as many have arrived.
    *
    * @default {false}
    */
@@ -58,6 +58,11 @@ export interface ReplayedConnection {
 }
 
 const DEFAULT_TIMEOUT = 10_000;
+/**
+ * The longest pause before another connection goes on, as fast as it may be, in milliseconds: a server may read connections
+ * in another order than their bytes arrived.
+ */
+const SETTLE = 20;
 /** The number of bytes of a difference that are kept. */
 const KEPT = 32;
 const MAX_DATAGRAM = 65_536;
@@ -100,7 +105,9 @@ export async function replay(events: readonly RecordedEvent[], options: ReplayOp
   const first = steps[0]?.t ?? 0;
   try {
     for (const [index, step] of steps.entries()) {
-      if (!asFast && step.k !== "expect") await sleep(began + (step.t - first) / 1000 - performance.now(), signal);
+      const previous = steps[index - 1] ?? step;
+      if (!asFast) await sleep(began + (step.t - first) / 1000 - performance.now(), signal);
+      else if (previous.c !== step.c) await sleep(Math.min((step.t - previous.t) / 1000, SETTLE), signal);
       signal?.throwIfAborted();
       let peer = peers.get(step.c);
       if (peer === undefined) {
