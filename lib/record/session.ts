@@ -1,5 +1,6 @@
 import type { FramingError } from "../framing/errors.ts";
-import { type FrameLayout, layoutOf } from "../framing/layout.ts";
+import type { FrameLayout } from "../framing/layout.ts";
+import { layoutOf } from "../framing/layout_of.ts";
 import { type FramePart, FrameScanner } from "../framing/scanner.ts";
 import { decodeBytes, escapeText } from "../log/escape.ts";
 import { plural } from "../log/plural.ts";

@@ -1,7 +1,7 @@
 import type { Direction } from "../../../../lib/record/event.ts";
 import type { Flow, Row } from "../../../../lib/record/session.ts";
 import type { App } from "./app.ts";
-import { bold, fill, make, setText } from "./dom.ts";
+import { bold, fill, make } from "./dom.ts";
 import { endsOf, formatCount, formatDelta, formatHex, formatTime, glyphOf, hostOf } from "./format.ts";
 import { fillPart, inkOn, prepare, type Theme } from "./theme.ts";
 
