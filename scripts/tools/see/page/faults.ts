@@ -168,12 +168,12 @@ export class FaultForm {
       };
       this.#lines.push(line);
       if (field.name === "resetIn") {
-        list.append(line.switch, line.label, this.#part, make("span"));
+        list.append(line.switch, line.label, this.#part);
         list.append(make("span"), make("span", { class: "unit" }, "of message"), line.value, make("span"));
       } else list.append(line.switch, line.label, line.value, line.unit);
     }
     this.#part.disabled = this.#direction.disabled = fixed;
-    list.append(make("span"), make("label", { for: "fault-direction" }, "applies"), this.#direction, make("span"));
+    list.append(make("span"), make("label", { for: "fault-direction" }, "applies"), this.#direction);
   }
 
   /** Offers the parts that messages of the framing have. */

@@ -95,7 +95,7 @@ export class Lane {
     if (flow === undefined || flow.empty) {
       context.font = `13px ${theme.sans}`;
       context.fillStyle = theme.colours.soft;
-      context.fillText(flow === undefined ? "" : "nothing yet", GUTTER, MEANT + MEANT_HEIGHT / 2);
+      context.fillText("no bytes yet", 12, 16);
       return;
     }
     this.#place(flow, width, height);
