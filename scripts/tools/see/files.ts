@@ -1,3 +1,7 @@
+import { css, html, pageModules, sessionPage } from "./page.ts";
+
+export { sessionPage };
+
 /** A file of the page. */
 export interface PageFile {
   readonly type: string;
@@ -6,10 +10,10 @@ export interface PageFile {
 
 /** The files of the page by their paths; the page itself has none. */
 export const FILES: ReadonlyMap<string, PageFile> = new Map([
-  ["", { type: "text/html", text: "<!doctype html><title>Wirebench</title><p>See the wire" }],
+  ["", { type: "text/html", text: html }],
+  ["style.css", { type: "text/css", text: css }],
+  ...Array.from(
+    pageModules(),
+    ([name, text]): [string, PageFile] => [`app/${name}`, { type: "text/javascript", text }],
+  ),
 ]);
-
-/** Makes one page of a recording, which needs no server. */
-export function sessionPage(recording: string): string {
-  return recording;
-}

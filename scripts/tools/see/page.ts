@@ -2,9 +2,20 @@
 
 import { createHash } from "node:crypto";
 import { stripTypeScriptTypes } from "node:module";
+import conversion from "../../../lib/framing/_conversion.ts" with { type: "text" };
+import decoder from "../../../lib/framing/_decoder.ts" with { type: "text" };
+import delimitedDecoder from "../../../lib/framing/_delimited_decoder.ts" with { type: "text" };
 import describe from "../../../lib/framing/_describe.ts" with { type: "text" };
+import digits from "../../../lib/framing/_digits.ts" with { type: "text" };
+import frameDecoder from "../../../lib/framing/_frame_decoder.ts" with { type: "text" };
+import frameReaders from "../../../lib/framing/_frame_readers.ts" with { type: "text" };
+import growingBuffer from "../../../lib/framing/_growing_buffer.ts" with { type: "text" };
+import options from "../../../lib/framing/_options.ts" with { type: "text" };
+import slab from "../../../lib/framing/_slab.ts" with { type: "text" };
 import errors from "../../../lib/framing/errors.ts" with { type: "text" };
+import framing from "../../../lib/framing/framing.ts" with { type: "text" };
 import layout from "../../../lib/framing/layout.ts" with { type: "text" };
+import layoutOf from "../../../lib/framing/layout_of.ts" with { type: "text" };
 import scanner from "../../../lib/framing/scanner.ts" with { type: "text" };
 import escape from "../../../lib/log/escape.ts" with { type: "text" };
 import plural from "../../../lib/log/plural.ts" with { type: "text" };
@@ -30,9 +41,20 @@ import markup from "./page/index.html" with { type: "text" };
 
 /** The modules of the page by name: its own, and those of the library that they import. */
 const SOURCES: Readonly<Record<string, string>> = {
+  "_conversion": conversion,
+  "_decoder": decoder,
+  "_delimited_decoder": delimitedDecoder,
   "_describe": describe,
+  "_digits": digits,
+  "_frame_decoder": frameDecoder,
+  "_frame_readers": frameReaders,
+  "_growing_buffer": growingBuffer,
+  "_options": options,
+  "_slab": slab,
   errors,
+  framing,
   layout,
+  "layout_of": layoutOf,
   scanner,
   escape,
   plural,
@@ -66,10 +88,15 @@ export const html: string = markup;
 /** The style sheet of the page. */
 export { css };
 
-/** The modules of the page by file name, as `main.js`. They import each other as `./NAME.js`. */
-export const modules: ReadonlyMap<string, string> = new Map(
-  Object.entries(SOURCES).map(([name, source]) => [`${name}.js`, moduleOf(source, (name) => `./${name}.js`)]),
-);
+/** Strips the types of the page's modules. Returns them by file name, as `main.js`; they import each other as `./NAME.js`. */
+export function pageModules(): Map<string, string> {
+  return new Map(
+    Object.entries(SOURCES).map(([name, source]) => [
+      `${name}.js`,
+      stripTypeScriptTypes(source).replace(IMPORT, (_, names, imported) => `import ${names} from "./${imported}.js";`),
+    ]),
+  );
+}
 
 /**
  * Makes a page of one file that shows a recording, and works from disk.
@@ -78,16 +105,11 @@ export const modules: ReadonlyMap<string, string> = new Map(
  * @returns The page. Its content security policy allows its own scripts, and no connection at all.
  */
 export function sessionPage(recording: string): string {
-  // A module in a data URL cannot import relative to itself; an import map gives each a name instead.
-  const imports = Object.entries(SOURCES).map(([name, source]) => {
-    const code = moduleOf(source, (name) => `see/${name}`);
-    return [`see/${name}`, `data:text/javascript;base64,${new TextEncoder().encode(code).toBase64()}`];
-  });
-  const map = JSON.stringify({ imports: Object.fromEntries(imports) });
-  const start = 'import "see/main";';
+  const script = `const modules = {};
+${scriptOf("main")}`;
   const policy = [
     "default-src 'none'",
-    `script-src ${hashOf(map)} ${hashOf(start)} 'strict-dynamic'`,
+    `script-src ${hashOf(script)}`,
     `style-src ${hashOf(css)}`,
     "img-src data:",
     "base-uri 'none'",
@@ -103,19 +125,29 @@ export function sessionPage(recording: string): string {
     [
       SCRIPT,
       `<script id="recording" type="application/jsonl">${lines}</script>
-    <script type="importmap">${map}</script>
-    <script type="module">${start}</script>`,
+    <script type="module">${script}</script>`,
     ],
   ];
   return parts.reduce((page, [placeholder, text]) => page.replace(placeholder, () => text), html);
 }
 
-/** Strips the types of a module, and changes the specifiers of what it imports. */
-function moduleOf(source: string, specifier: (name: string) => string): string {
-  return stripTypeScriptTypes(source).replace(
-    /(?<=^(?:import|export|\}).* from )"\.[^"]*?([^/"]+)\.ts"/gm,
-    (_, name) => JSON.stringify(specifier(name)),
-  );
+/** An import of values: their names, and that of the module. */
+const IMPORT = /^import (\{[^}]*\w[^}]*\}) from "\.[^"]*?([^/"]+)\.ts";$/gm;
+
+/** An exported function, class or constant: its name. */
+const EXPORT = /^export +(?:async )?(?:function\*?|class|const) +(\w+)/gm;
+
+/** Joins a module and those that it imports in one script, which a content security policy can name by its hash. */
+function scriptOf(name: string, done: Set<string> = new Set()): string {
+  done.add(name);
+  let imports = "";
+  const body = stripTypeScriptTypes(SOURCES[name]!).replace(IMPORT, (_, names: string, imported: string) => {
+    if (!done.has(imported)) imports += scriptOf(imported, done);
+    return `const ${names.replaceAll(" as ", ": ")} = modules["${imported}"];`;
+  });
+  const exported = Array.from(body.matchAll(EXPORT), ([, name]) => name);
+  const code = `${body.replace(/^export (?!\{)/gm, "")}\nreturn { ${exported.join(", ")} };`;
+  return `${imports}modules["${name}"] = (() => {\n${code}\n})();\n`;
 }
 
 /** The hash by which a content security policy allows an inline script or style. */

@@ -1,4 +1,4 @@
-import type { Connection } from "../../../../lib/record/session.ts";
+import type { Connection, Flow } from "../../../../lib/record/session.ts";
 import type { App } from "./app.ts";
 import { fill, make, setText } from "./dom.ts";
 import { formatSize } from "./format.ts";
@@ -52,7 +52,7 @@ export class ConnectionList {
     const isFault = closed !== undefined && closed.reason.includes("reset");
     const words = closed === undefined ? "open" : isFault ? `✕ ${closed.reason}` : closed.reason;
     if (end.textContent !== words) fill(end, make("span", { class: isFault ? "fault" : "" }, words));
-    const flow = ({ passed, start, tally }: typeof up, pieces: number) => `${formatSize(passed - start)} in ${pieces}`;
-    setText(counts, `↑ ${flow(up, up.tally().pieces)}   ↓ ${flow(down, down.tally().pieces)}`);
+    const amount = (flow: Flow) => `${formatSize(Math.max(0, flow.passed - flow.start))} in ${flow.tally().pieces}`;
+    setText(counts, `↑ ${amount(up)}\u2002 ↓ ${amount(down)}`);
   }
 }

@@ -40,13 +40,19 @@ export class Detail {
   }
 
   #nothing(): Content[] {
+    const terms = [
+      ["meant", "the messages, as the sender encoded them: header and payload."],
+      ["sent", "the same bytes, as the sender wrote them."],
+      [
+        "below",
+        "a row for each piece that the proxy passed on, in order of time. A reader takes what has come, not a message.",
+      ],
+    ];
     return [
-      make("h2", {}, "No piece yet"),
-      make(
-        "p",
-        {},
-        "A piece is what one write passes on. Here you see its bytes, and what each way of reading makes of it.",
-      ),
+      make("h2", {}, "How to read it"),
+      make("p", {}, "Bytes lie from left to right, in each direction on an axis of its own."),
+      make("ol", {}, ...terms.map(([term, text]) => make("li", {}, make("b", {}, term!), `: ${text}`))),
+      make("p", {}, "Choose a piece to see its bytes, and what two programs make of it."),
     ];
   }
 
@@ -73,7 +79,10 @@ export class Detail {
       facts(
         ["bytes", row.n === 0 ? "none" : `${row.n === 1 ? last : `${row.at} to ${last}`} (${row.n})`],
         flow.parts.length > 0 && !flow.datagrams && row.n > 0 && ["in", placesOf(flow, row)],
-        ["went", formatTime(row.t) + (read === undefined ? "" : `, ${formatTime(row.t - read.t)} after it came`)],
+        [
+          "passed",
+          `at ${formatTime(row.t)}${read === undefined ? "" : `, ${formatTime(row.t - read.t)} after it came`}`,
+        ],
       ),
       ...this.#readers(flow, row),
       ...messageOf(flow, message),

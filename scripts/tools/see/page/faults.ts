@@ -1,4 +1,5 @@
-import { layoutOf, partsOf } from "../../../../lib/framing/layout.ts";
+import { partsOf } from "../../../../lib/framing/layout.ts";
+import { layoutOf } from "../../../../lib/framing/layout_of.ts";
 import type { App } from "./app.ts";
 import { fill, find, make } from "./dom.ts";
 
@@ -163,18 +164,16 @@ export class FaultForm {
           spellcheck: "false",
           disabled: fixed,
         }),
-        unit: field.name === "resetIn"
-          ? make("span", { class: "unit" }, "message")
-          : make("span", { class: "unit" }, field.unit),
+        unit: make("span", { class: "unit" }, field.unit),
       };
       this.#lines.push(line);
-      list.append(line.switch, line.label, line.value, line.unit);
       if (field.name === "resetIn") {
-        list.append(make("span"), make("span", { class: "unit" }, "in its"), this.#part, make("span"));
-      }
+        list.append(line.switch, line.label, this.#part);
+        list.append(make("span"), make("span", { class: "unit" }, "of message"), line.value, make("span"));
+      } else list.append(line.switch, line.label, line.value, line.unit);
     }
     this.#part.disabled = this.#direction.disabled = fixed;
-    list.append(make("span"), make("label", { for: "fault-direction" }, "applies"), this.#direction, make("span"));
+    list.append(make("span"), make("label", { for: "fault-direction" }, "applies"), this.#direction);
   }
 
   /** Offers the parts that messages of the framing have. */

@@ -1,5 +1,5 @@
 import type { App } from "./app.ts";
-import { fill, find, make, setText } from "./dom.ts";
+import { fill, find, make } from "./dom.ts";
 
 /** Framings without arguments. */
 const NAMES = ["header", "lines", "netstring", "length1", "length2", "length4", "length8", "length2le", "length4le"];

@@ -1,7 +1,7 @@
 import type { Direction } from "../../../../lib/record/event.ts";
 import type { Flow, Row } from "../../../../lib/record/session.ts";
 import type { App } from "./app.ts";
-import { bold, fill, make, setText } from "./dom.ts";
+import { bold, fill, make } from "./dom.ts";
 import { endsOf, formatCount, formatDelta, formatHex, formatTime, glyphOf, hostOf } from "./format.ts";
 import { fillPart, inkOn, prepare, type Theme } from "./theme.ts";
 
@@ -95,7 +95,7 @@ export class Lane {
     if (flow === undefined || flow.empty) {
       context.font = `13px ${theme.sans}`;
       context.fillStyle = theme.colours.soft;
-      context.fillText(flow === undefined ? "" : "nothing yet", GUTTER, MEANT + MEANT_HEIGHT / 2);
+      context.fillText("no bytes yet", 12, 16);
       return;
     }
     this.#place(flow, width, height);

@@ -260,13 +260,11 @@ const bindings = BINDINGS.filter((binding) => recorded === undefined || !binding
 bindKeys(bindings);
 listKeys(find("keys").querySelector("dl")!, bindings);
 const HINTS: [shown: string, does: string][] = [
-  ...recorded === undefined ? [["space", "pause"], ["b p m", "step"]] as [string, string][] : [],
+  ...recorded === undefined ? [["space", "pause"], ["p", "next piece"]] as [string, string][] : [],
   ["← →", "piece"],
   ["shift ← →", "message"],
   ["↑ ↓", "connection"],
   ["d", "direction"],
-  ["+ −", "zoom"],
-  ["t", "table"],
   ["?", "all keys"],
 ];
 fill(find("hints"), ...HINTS.map(([shown, does]) => make("span", {}, ...caps(shown), ` ${does}`)));

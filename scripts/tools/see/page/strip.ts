@@ -17,8 +17,8 @@ const WIDTH = 4;
 export class Strip {
   readonly #app: App;
   readonly #canvas: HTMLCanvasElement;
-  #from = 0;
-  #to = 1;
+  #scale = new TimeScale(0);
+  #shown: Connection | undefined;
 
   /** Finds its canvas on the page. */
   constructor(app: App, canvas: HTMLCanvasElement) {
@@ -48,43 +48,47 @@ export class Strip {
     context.fillStyle = colours.line;
     context.fillRect(GUTTER, AXIS, width - GUTTER - MARGIN, 1);
     if (connection === undefined) return;
-    this.#from = connection.opened;
-    const end = connection.closed?.t ?? Math.max(lastTime(connection.up), lastTime(connection.down));
-    this.#to = Math.max(this.#from + 1000, end);
+    if (this.#shown !== connection) this.#scale = new TimeScale(connection.opened);
+    this.#shown = connection;
+    this.#scale.add(connection);
+    this.#scale.fit(GUTTER, width - MARGIN - WIDTH);
     this.#drawTimes(context, theme, width, height);
-    this.#drawFlow(context, theme, connection.up, width);
-    this.#drawFlow(context, theme, connection.down, width);
-    this.#drawClose(context, theme, connection, width);
-  }
-
-  #x(t: number, width: number): number {
-    return GUTTER + (t - this.#from) / (this.#to - this.#from) * (width - GUTTER - MARGIN - WIDTH);
+    this.#drawFlow(context, theme, connection.up);
+    this.#drawFlow(context, theme, connection.down);
+    this.#drawClose(context, theme, connection);
   }
 
   #drawTimes(context: CanvasRenderingContext2D, { colours, sans }: Theme, width: number, height: number): void {
-    const step = niceStep((this.#to - this.#from) / Math.max(2, (width - GUTTER) / 100));
-    context.textAlign = "center";
     context.font = `11px ${sans}`;
-    for (let t = 0; t <= this.#to - this.#from; t += step) {
-      const x = Math.round(this.#x(this.#from + t, width));
+    let edge = 0;
+    for (const { x, t, gap, isStart } of this.#scale.ticks()) {
+      if (gap > 0) {
+        // A break in the axis: nothing happened here.
+        context.fillStyle = colours.raised;
+        context.fillRect(x - GAP + 9, AXIS - 2, GAP - 16, 5);
+        context.fillStyle = colours.strong;
+        for (const edge of [x - GAP + 8, x - 8]) context.fillRect(edge, AXIS - 5, 1.5, 11);
+      }
       context.fillStyle = colours.line;
-      context.fillRect(x, 6, 1, height - 24);
-      context.fillStyle = colours.soft;
-      context.fillText(t === 0 ? formatTime(this.#from) : `+${formatTime(t).replace(/\.0+ /, " ")}`, x, height - 9);
+      context.fillRect(Math.round(x), 6, 1, height - 24);
+      const text = isStart ? formatTime(t) : `+${formatTime(t).replace(/\.0+ /, " ")}`;
+      const length = context.measureText(text).width;
+      const left = Math.max(4, Math.min(width - length - 4, x - length / 2));
+      if (left < edge) continue;
+      context.fillStyle = isStart ? colours.text : colours.soft;
+      context.fillText(text, left, height - 9);
+      edge = left + length + 10;
     }
-    context.textAlign = "left";
   }
 
   /** Draws a bar for each place of its width, for all pieces there. */
-  #drawFlow(context: CanvasRenderingContext2D, theme: Theme, flow: Flow, width: number): void {
+  #drawFlow(context: CanvasRenderingContext2D, theme: Theme, flow: Flow): void {
     const { colours } = theme;
     const chosen = this.#app.way === flow.way ? this.#app.choice?.row : undefined;
     const logOfMost = Math.log2(2 + most(flow));
     for (let index = 0; index < flow.rows.length;) {
-      const place = Math.floor((this.#x(flow.rows[index]!.t, width) - GUTTER) / (WIDTH + 1));
-      const x = GUTTER + place * (WIDTH + 1);
-      const until = this.#from +
-        ((place + 1) * (WIDTH + 1)) / (width - GUTTER - MARGIN - WIDTH) * (this.#to - this.#from);
+      const x = this.#scale.x(flow.rows[index]!.t);
+      const until = this.#scale.t(x + WIDTH + 1);
       const next = Math.max(index + 1, firstAfter(flow.rows, until, index));
       let bytes = 0;
       let mark: Row | undefined;
@@ -127,9 +131,9 @@ export class Strip {
     drawCross(context, colours.fault, x + 2, y);
   }
 
-  #drawClose(context: CanvasRenderingContext2D, { colours }: Theme, { closed }: Connection, width: number): void {
+  #drawClose(context: CanvasRenderingContext2D, { colours }: Theme, { closed }: Connection): void {
     if (closed === undefined) return;
-    const x = this.#x(closed.t, width) + WIDTH + 4;
+    const x = this.#scale.x(closed.t) + WIDTH + 4;
     context.fillStyle = colours.soft;
     context.fillRect(x, AXIS - BAR, 1, 2 * BAR);
   }
@@ -137,14 +141,108 @@ export class Strip {
   #choose(x: number, way: Direction): void {
     const connection = this.#app.current;
     if (connection === undefined) return;
-    const width = this.#canvas.clientWidth;
-    const t = this.#from + (x - GUTTER) / (width - GUTTER - MARGIN - WIDTH) * (this.#to - this.#from);
+    const t = this.#scale.t(x);
     const { rows } = connection[way];
     if (rows.length === 0) return;
     const after = Math.min(rows.length - 1, firstAfter(rows, t, 0));
     const before = Math.max(0, after - 1);
     this.#app.choose(way, t - rows[before]!.t < rows[after]!.t - t ? before : after);
   }
+}
+
+/** A time in which something happened every now and then, in microseconds. */
+interface Period {
+  start: number;
+  end: number;
+  /** Where it is drawn. */
+  left: number;
+  right: number;
+}
+
+/** Time as it is drawn: times in which nothing happened are left out. */
+class TimeScale {
+  readonly #periods: Period[];
+  readonly #added = { up: 0, down: 0 };
+
+  /** Starts at a time in microseconds. */
+  constructor(start: number) {
+    this.#periods = [{ start, end: start, left: 0, right: 1 }];
+  }
+
+  /** Adds what has happened since the last call. */
+  add({ up, down, closed }: Connection): void {
+    const added = this.#added;
+    while (added.up < up.rows.length || added.down < down.rows.length) {
+      const [one, other] = [up.rows[added.up]?.t ?? Infinity, down.rows[added.down]?.t ?? Infinity];
+      if (one <= other) added.up++;
+      else added.down++;
+      this.#extend(Math.min(one, other));
+    }
+    if (closed !== undefined) this.#extend(closed.t);
+  }
+
+  #extend(t: number): void {
+    const last = this.#periods.at(-1)!;
+    if (t - last.end < IDLE) last.end = Math.max(last.end, t);
+    else this.#periods.push({ start: t, end: t, left: 0, right: 1 });
+  }
+
+  /** Places all periods between two positions. */
+  fit(left: number, right: number): void {
+    const periods = this.#periods;
+    if ((periods.length - 1) * GAP > (right - left) / 2) {
+      // Too many breaks: draw all time.
+      periods.splice(0, periods.length, { ...periods[0]!, end: periods.at(-1)!.end });
+    }
+    const active = periods.reduce((sum, { start, end }) => sum + Math.max(SHORTEST, end - start), 0);
+    const scale = (right - left - (periods.length - 1) * GAP) / active;
+    let x = left;
+    for (const period of periods) {
+      period.left = x;
+      period.right = x + Math.max(SHORTEST, period.end - period.start) * scale;
+      x = period.right + GAP;
+    }
+  }
+
+  /** The position of a time. */
+  x(t: number): number {
+    const period = this.#periods.findLast(({ start }) => start <= t) ?? this.#periods[0]!;
+    return Math.min(period.right, period.left + Math.max(0, t - period.start) * rateOf(period));
+  }
+
+  /** The time at a position. */
+  t(x: number): number {
+    const period = this.#periods.findLast(({ left }) => left <= x) ?? this.#periods[0]!;
+    return period.start + (x - period.left) / rateOf(period);
+  }
+
+  /** Positions to mark: the start of each period with the time before it in which nothing happened, and times since then. */
+  *ticks(): Generator<{ x: number; t: number; gap: number; isStart: boolean }> {
+    let before: Period | undefined;
+    for (const period of this.#periods) {
+      const { start, left, right } = period;
+      yield { x: left, t: start, gap: before === undefined ? 0 : start - before.end, isStart: true };
+      const rate = rateOf(period);
+      const step = niceStep(TICK / rate);
+      for (let t = step; left + t * rate < right - 20; t += step) {
+        yield { x: left + t * rate, t, gap: 0, isStart: false };
+      }
+      before = period;
+    }
+  }
+}
+
+/** Nothing happens for so long that it is left out, in microseconds. */
+const IDLE = 400_000;
+/** Width of what is left out, and the least distance of two times in one period. */
+const GAP = 44;
+const TICK = 90;
+/** The shortest period, in microseconds. */
+const SHORTEST = 15_000;
+
+/** Pixels of a microsecond. */
+function rateOf({ start, end, left, right }: Period): number {
+  return (right - left) / Math.max(SHORTEST, end - start);
 }
 
 /** Draws a cross, the sign of a fault. */
@@ -157,10 +255,6 @@ export function drawCross(context: CanvasRenderingContext2D, colour: string, x: 
     context.lineTo(x + 4.5, y + 4.5 * sign);
   }
   context.stroke();
-}
-
-function lastTime(flow: Flow): number {
-  return Math.max(flow.rows.at(-1)?.t ?? 0, flow.reads.at(-1)?.t ?? 0);
 }
 
 /** The length of the longest of the newest pieces. */

@@ -80,7 +80,7 @@ export function fillPart(
     context.lineTo(line - y - height, y + height);
   }
   context.strokeStyle = colours.hatch;
-  context.lineWidth = 1;
+  context.lineWidth = 1.3;
   context.stroke();
   context.restore();
 }
