@@ -9,7 +9,7 @@ import { endpoint, type Program, runTask, type TaskRun } from "../../lib/launch/
 import { task } from "../../lib/launch/task.ts";
 import { parseFraming } from "../../lib/framing/mod.ts";
 import { dissectorOf } from "./recording/dissector.ts";
-import { loadRecording, type Loaded, textOf, writeOutput } from "./recording/files.ts";
+import { type Loaded, loadRecording, textOf, writeOutput } from "./recording/files.ts";
 import { replayRecording } from "./recording/replay.ts";
 import { show } from "./recording/show.ts";
 import { captureOf } from "./recording/capture.ts";
@@ -27,7 +27,10 @@ const framing: Option<string | undefined> = {
 };
 
 const options = {
-  output: optional({ ...text("FILE", "pcapng, page, test, dissector: write to this file, not to standard output", ""), short: "o" }),
+  output: optional({
+    ...text("FILE", "pcapng, page, test, dissector: write to this file, not to standard output", ""),
+    short: "o",
+  }),
   framing,
   to: endpoint("replay: the server, as tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH"),
   asFast: flag("replay: leave out the times between events; answers are still awaited"),
@@ -57,7 +60,7 @@ async function main(run: TaskRun<typeof options>): Promise<void> {
   const { values, operands: [command = "", ...names] } = run;
   if (command === "dissector") return await writeOutput([await dissectorOf(names, values.framing)], values.output);
   if (!Object.hasOwn(ACTIONS, command)) {
-    throw new UsageError(`Expected ${[...Object.keys(ACTIONS), "dissector"].join(", ")}, got "${command}"`);
+    throw new UsageError(`Expected ${Object.keys(ACTIONS).join(", ")} or dissector, got "${command}"`);
   }
   const [file, more] = names;
   if (file === undefined) throw new UsageError(`${command} needs a FILE: a recording such as recordings/a.jsonl, or -`);
@@ -87,7 +90,10 @@ if (import.meta.main) {
         most: Infinity,
       },
       options,
-      example: ["The messages of a chat in Wireshark", "deno task recording pcapng recordings/a.jsonl -o recordings/a.pcapng"],
+      example: [
+        "The messages of a chat in Wireshark",
+        "deno task recording pcapng recordings/a.jsonl -o recordings/a.pcapng",
+      ],
     },
     "warning",
     main,

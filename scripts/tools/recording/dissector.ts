@@ -24,7 +24,9 @@ export async function dissectorOf(names: string[], framing: string | undefined):
   if (session.framing === undefined) {
     throw new UsageError(`The recording ${name} names no framing: choose one with --framing`);
   }
-  const ports = [header.listen, header.to].map(parseEndpoint).flatMap((end) => end.transport === "tcp" ? [end.port] : []);
+  const ports = [header.listen, header.to].map(parseEndpoint).flatMap((end) =>
+    end.transport === "tcp" ? [end.port] : []
+  );
   return dissector([{ name: session.framing, layout: layoutOf(session.framing)! }], ports);
 }
 

@@ -1,7 +1,7 @@
 import { CommandError, explainError, Stdin, writeStdout } from "../../../lib/cli/mod.ts";
 import { encodeText } from "../../../lib/framing/mod.ts";
 import { escapeText } from "../../../lib/log/mod.ts";
-import { type Recording, type RecordingHeader, readRecording } from "../../../lib/record/mod.ts";
+import { readRecording, type Recording, type RecordingHeader } from "../../../lib/record/mod.ts";
 import { Session } from "../../../lib/record/session.ts";
 import { StatusLine } from "../../shared/status_line.ts";
 
@@ -28,10 +28,8 @@ const REPORT_EVERY = 500;
  */
 export async function loadRecording(file: string, framing: string | undefined): Promise<Loaded> {
   const name = file === "-" ? "standard input" : file;
-  using source = file === "-" ? new Stdin() : undefined;
   const progress = new Progress(`Reading ${name}`);
-  const chunks = source === undefined ? (await open(file)).readable : source.chunks();
-  const { header, events, problem } = await readRecording(progress.counting(chunks));
+  const { header, events, problem } = await read(file, (chunks) => readRecording(progress.counting(chunks)));
   if (header === undefined) throw new CommandError(`${name} is not a recording: ${problem}`);
   if (problem !== undefined) console.error(`recording: ${escapeText(`${name}: ${problem}`)}`);
   const session = new Session(header, framing);
@@ -46,12 +44,20 @@ export function textOf({ header, events, session }: Loaded): string {
   return [first, ...events].map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
-async function open(path: string): Promise<Deno.FsFile> {
+/** Reads a file or standard input. An error of the file system is the user's. */
+async function read<Result>(
+  path: string,
+  use: (chunks: AsyncIterable<Uint8Array>) => Promise<Result>,
+): Promise<Result> {
+  if (path === "-") {
+    using stdin = new Stdin();
+    return await use(stdin.chunks());
+  }
   try {
-    return await Deno.open(path);
+    return await use((await Deno.open(path)).readable);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new CommandError(`There is no recording ${path}`);
     if (error instanceof Deno.errors.NotCapable) throw error;
+    if (error instanceof Deno.errors.NotFound) throw new CommandError(`There is no recording ${path}`);
     throw new CommandError(`Cannot read ${path}: ${explainError(error)}`);
   }
 }

@@ -3,7 +3,12 @@ import { CommandError, UsageError } from "../../../lib/cli/mod.ts";
 import type { Attempt } from "../../../lib/launch/mod.ts";
 import { escapeBytes, plural } from "../../../lib/log/mod.ts";
 import { formatEndpoint } from "../../../lib/net/endpoint.ts";
-import { replay, type ReplayDifference, type ReplayedConnection, type ReplayOptions } from "../../../lib/record/replay.ts";
+import {
+  replay,
+  type ReplayDifference,
+  type ReplayedConnection,
+  type ReplayOptions,
+} from "../../../lib/record/replay.ts";
 import { StatusLine } from "../../shared/status_line.ts";
 import type { Loaded } from "./files.ts";
 
@@ -21,7 +26,9 @@ export async function replayRecording(
   const udp = header.listen.startsWith("udp:");
   const address = formatEndpoint(to);
   if (udp !== (to.transport === "udp")) {
-    throw new UsageError(`--to: expected ${udp ? "udp://HOST:PORT" : "tcp://HOST:PORT or unix:/PATH"}, got "${address}"`);
+    throw new UsageError(
+      `--to: expected ${udp ? "udp://HOST:PORT" : "tcp://HOST:PORT or unix:/PATH"}, got "${address}"`,
+    );
   }
   const missing = events.findIndex(({ k }) => k === "skip");
   if (missing === 0) throw new CommandError(`${recording.name} has no beginning: events are missing before the first`);
@@ -50,7 +57,8 @@ export async function replayRecording(
   }
   const different = connections.filter(({ difference }) => difference !== undefined).length;
   if (different > 0) {
-    throw new CommandError(`${different} of ${plural(connections.length, "connection")} differ from the recording`);
+    const verb = different === 1 ? "differs" : "differ";
+    throw new CommandError(`${different} of ${plural(connections.length, "connection")} ${verb} from the recording`);
   }
 
   function describe({ at, datagram, expected, received, instead }: ReplayDifference, connection: number): string {

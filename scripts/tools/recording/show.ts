@@ -1,6 +1,6 @@
 import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import { escapeBytes, escapeText, plural } from "../../../lib/log/mod.ts";
-import { type Connection, type Flow, formatFaults, type Message } from "../../../lib/record/session.ts";
+import { type Connection, type Flow, formatFaults, type Message, type Row } from "../../../lib/record/session.ts";
 import type { Loaded } from "./files.ts";
 
 /** The number of bytes of a message or a piece that are shown. */
@@ -18,15 +18,17 @@ type Paint = (text: string) => string;
  */
 export function* show({ name, header, events, session }: Loaded, colors: boolean): Generator<string> {
   const paint = (color: Paint, text: string) => colors ? color(text) : text;
-  const { listen, to, service, began, seed } = header;
-  const between = `${listen} to ${to}${service === undefined ? "" : `, ${service}`}`;
-  yield `${paint(bold, escapeText(name))}: ${escapeText(between)}\n`;
-  yield `  ${escapeText(`${began}, ${time(session.duration).trim()} s; framing ${session.framing ?? "none"}`)}; seed ${seed}; `;
-  yield `${escapeText(formatFaults(header.faults))}\n`;
+  const { listen, to, service, began, seed, faults } = header;
+  const program = service === undefined ? "" : ` (${service})`;
+  yield `${paint(bold, escapeText(name))}\n`;
+  yield `  ${escapeText(`${listen} to ${to}${program}, framing ${session.framing ?? "none"}`)}\n`;
+  yield `  ${escapeText(`${began}, ${time(session.duration).trim()} s; seed ${seed}; ${formatFaults(faults)}`)}\n`;
   for (const event of events) {
-    if (event.k === "set") yield `  ${time(event.t)}  ${escapeText(`faults from now on: ${formatFaults(event.faults)}`)}\n`;
+    if (event.k === "set") {
+      yield `  ${time(event.t)}  ${escapeText(`faults from now on: ${formatFaults(event.faults)}`)}\n`;
+    }
     if (event.k === "pause" || event.k === "resume") yield `  ${time(event.t)}  ${event.k}d\n`;
-    if (event.k === "skip") yield `  ${paint(red, `${plural(event.n, "event")} missing`)}\n`;
+    if (event.k === "skip") yield `  ${paint(red, `${plural(event.n, "event")} missing here`)}\n`;
   }
   for (const connection of session.connections.values()) yield* showConnection(connection, paint);
 }
@@ -47,11 +49,22 @@ function* showConnection(
       yield `${start}${paint(row.kind === "from" ? dim : row.kind === "end" ? bold : red, words)}\n`;
       continue;
     }
-    const color = /: (whole|datagram)/.test(words) ? green : /, (all|start|then)|s \d+ (and|to)/.test(words) ? cyan : yellow;
-    yield `${start}${paint(color, words.padEnd(WORDS))}  ${paint(dim, quoted(flow, row.at, row.at + row.n))}\n`;
-    for (const message of flow.holds(row).completed) yield `${" ".repeat(start.length)}${messageLine(flow, message, paint)}\n`;
+    yield `${start}${paint(colorOf(flow, row), words.padEnd(WORDS))}  ${
+      paint(dim, quoted(flow, row.at, row.at + row.n))
+    }\n`;
+    for (const message of flow.holds(row).completed) {
+      yield `${" ".repeat(start.length)}${messageLine(flow, message, paint)}\n`;
+    }
   }
   for (const flow of [up, down]) yield summary(flow, paint);
+}
+
+/** Green for a whole message, yellow for a part of one, cyan for parts of several. */
+function colorOf(flow: Flow, { at, n }: Row): Paint {
+  const [first, last] = [flow.unitAt(at), flow.unitAt(at + n - 1)];
+  if (first !== last) return cyan;
+  const unit = flow.units[first];
+  return unit?.start === at && unit.end === at + n ? green : yellow;
 }
 
 function messageLine(flow: Flow, message: Message, paint: (color: Paint, text: string) => string): string {
@@ -72,11 +85,17 @@ function summary(flow: Flow, paint: (color: Paint, text: string) => string): str
     ? [[lost, "lost"], [repeated, "repeated"], [reordered, "reordered"]] as const
     : [[whole, "whole"], [part, "a part of one"], [several, "of several"]] as const;
   const counts = kinds.filter(([count]) => count > 0).map(([count, kind]) => `${count} ${kind}`).join(", ");
-  const tally = `${plural(messages, flow.unit)} in ${plural(pieces, "piece")}${counts === "" ? "" : `: ${counts}`}`;
-  const wrong = flow.failure === undefined
-    ? ""
-    : `  ${paint(red, escapeText(`${flow.way}: does not fit the framing from byte ${flow.misfit} on: ${flow.failure.message}`))}\n`;
-  return `  ${flow.way}: ${tally}, ${plural(flow.passed, "byte")}\n${wrong}`;
+  const sent = flow.unit === "message"
+    ? `${plural(messages, "message")}, sent in ${plural(flow.reads.length, "write")}`
+    : plural(messages, flow.unit);
+  const tally = `${sent}, passed on in ${plural(pieces, "piece")}${counts === "" ? "" : `: ${counts}`}`;
+  const wrong = flow.failure === undefined ? "" : `  ${
+    paint(
+      red,
+      escapeText(`${flow.way}: does not fit the framing from byte ${flow.misfit} on: ${flow.failure.message}`),
+    )
+  }\n`;
+  return `  ${flow.way}: ${tally}; ${plural(flow.passed, "byte")}\n${wrong}`;
 }
 
 function quoted(flow: Flow, start: number, end: number): string {

@@ -59,7 +59,9 @@ function decoderTest({ number }: Connection, flow: Flow, framing: string | undef
   const chunks = pieces.map(({ at, n }) => flow.slice(at, at + n));
   if (chunks.some((chunk, index) => chunk.length !== pieces[index]!.n)) return undefined;
   const { messages, error } = decodeChunks(parseFraming(framing), chunks);
-  const name = `connection ${number} ${flow.way}: ${plural(messages.length, "message")} in ${plural(chunks.length, "piece")}`;
+  const name = `connection ${number} ${flow.way}: ${plural(messages.length, "message")} in ${
+    plural(chunks.length, "piece")
+  }`;
   const list = (items: readonly Uint8Array[]) => items.map((item) => `    ${literal(item)},\n`).join("");
   return `Deno.test(${literal(name)}, () => {
   // The pieces exactly as they were passed on. Put a framing of your own in place of parseFraming() to test it.
