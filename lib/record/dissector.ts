@@ -28,7 +28,7 @@ export interface DissectorFraming {
  */
 export function dissector(framings: readonly DissectorFraming[], ports: readonly number[] = []): string {
   const calls = framings.map(({ name, layout }, index) => {
-    const args = [dissectorName(name), `Wirebench ${name}`, tableOf(layout), index === 0 ? ports : []];
+    const args = [dissectorName(name), binary(`Wirebench ${name}`), tableOf(layout), index === 0 ? ports : []];
     return `dissector(${args.map(toLua).join(", ")})\n`;
   });
   return `${PREAMBLE}\n${calls.join("")}`;
@@ -99,7 +99,12 @@ function toLua(value: LuaValue): string {
   return `{ ${Object.entries(value).map(([name, each]) => `${name} = ${toLua(each)}`).join(", ")} }`;
 }
 
-/** Quotes a text; quotes, backslashes and characters other than printable ASCII become the byte of their value. */
+/** A text in which each character stands for a byte of the given text in UTF-8, as strings are in Lua. */
+function binary(text: string): string {
+  return String.fromCharCode(...new TextEncoder().encode(text));
+}
+
+/** Quotes a binary text; quotes, backslashes and bytes other than printable ASCII become escapes. */
 function luaString(text: string): string {
   return `"${text.replace(/[^ !#-[\]-~]/g, (character) => `\\${String(character.charCodeAt(0)).padStart(3, "0")}`)}"`;
 }

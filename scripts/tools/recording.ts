@@ -28,7 +28,7 @@ const framing: Option<string | undefined> = {
 
 const options = {
   output: optional({
-    ...text("FILE", "pcapng, page, test, dissector: write to this file, not to standard output", ""),
+    ...text("FILE", "Write to this file, not to standard output; replay has none", ""),
     short: "o",
   }),
   framing,
@@ -37,35 +37,38 @@ const options = {
   timeout: seconds("replay: the longest wait for an answer", 10_000),
 };
 
-/** What a command does with a recording. */
-type Action = (recording: Loaded, run: TaskRun<typeof options>) => Promise<void>;
+/** What a command makes of a recording, in chunks. */
+type Conversion = (recording: Loaded, toTerminal: boolean) => Iterable<string | Uint8Array> | Promise<string[]>;
 
-const ACTIONS: Record<string, Action> = {
-  show: (recording) => writeOutput(show(recording, Deno.stdout.isTerminal() && !Deno.noColor), undefined),
-  pcapng: (recording, { values }) => writeOutput(captureOf(recording), values.output),
-  async page(recording, { values }) {
+const CONVERSIONS: Record<string, Conversion> = {
+  show: (recording, toTerminal) => show(recording, toTerminal && !Deno.noColor),
+  pcapng: captureOf,
+  async page(recording) {
     // Loaded here, since no other command needs it.
     const { sessionPage } = await import("./see/page.ts");
-    await writeOutput([sessionPage(textOf(recording))], values.output);
+    return [sessionPage(textOf(recording))];
   },
-  replay: (recording, { values, requests, attempt }) => {
-    const { to, asFast, timeout } = values;
-    if (to === undefined) throw new UsageError("--to is needed: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH");
-    return replayRecording(recording, { to, asFast, timeout, signal: requests.stop }, attempt);
-  },
-  test: (recording, { values }) => writeOutput([testOf(recording)], values.output),
+  test: (recording) => [testOf(recording)],
 };
+const COMMANDS = [...Object.keys(CONVERSIONS), "replay", "dissector"];
 
-async function main(run: TaskRun<typeof options>): Promise<void> {
-  const { values, operands: [command = "", ...names] } = run;
-  if (command === "dissector") return await writeOutput([await dissectorOf(names, values.framing)], values.output);
-  if (!Object.hasOwn(ACTIONS, command)) {
-    throw new UsageError(`Expected ${Object.keys(ACTIONS).join(", ")} or dissector, got "${command}"`);
-  }
+async function main({ values, operands, requests: { stop }, attempt }: TaskRun<typeof options>): Promise<void> {
+  const { output, framing, to, asFast, timeout } = values;
+  const [command = "", ...names] = operands;
+  if (!COMMANDS.includes(command)) throw new UsageError(`Expected one of ${COMMANDS.join(", ")}, got "${command}"`);
+  if (command === "dissector") return await writeOutput([await dissectorOf(names, framing, stop)], output, stop);
   const [file, more] = names;
   if (file === undefined) throw new UsageError(`${command} needs a FILE: a recording such as recordings/a.jsonl, or -`);
   if (more !== undefined) throw new UsageError(`Unexpected argument "${more}": expected one FILE`);
-  await ACTIONS[command]!(await loadRecording(file, values.framing), run);
+  if (command === "replay" && to === undefined) {
+    throw new UsageError("--to is needed: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH");
+  }
+  const recording = await loadRecording(file, framing, stop);
+  if (command === "replay") {
+    return await replayRecording(recording, { to: to!, asFast, timeout, signal: stop }, attempt);
+  }
+  const chunks = await CONVERSIONS[command]!(recording, output === undefined && Deno.stdout.isTerminal());
+  await writeOutput(chunks, output, stop);
 }
 
 if (import.meta.main) {

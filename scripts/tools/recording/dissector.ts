@@ -13,14 +13,19 @@ const NAMES = ["header", "lines", "netstring", ...[1, 2, 4, 8].map((bytes) => `l
  *
  * @param names Framings, or one recording.
  * @param framing The framing by name, in place of the recording's own.
+ * @param signal Stops reading the recording when it aborts.
  */
-export async function dissectorOf(names: string[], framing: string | undefined): Promise<string> {
+export async function dissectorOf(
+  names: string[],
+  framing: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
   const [file] = names;
   if (names.length !== 1 || file === undefined || layoutOf(file) !== undefined) {
     const all = names.length > 0 ? names : framing === undefined ? NAMES : [framing];
     return dissector(all.map((name) => ({ name, layout: parseFraming(name).layout })));
   }
-  const { header, session, name } = await loadRecording(file, framing);
+  const { header, session, name } = await loadRecording(file, framing, signal);
   if (session.framing === undefined) {
     throw new UsageError(`The recording ${name} names no framing: choose one with --framing`);
   }

@@ -25,10 +25,11 @@ const REPORT_EVERY = 500;
  *
  * @param file The path, or `-` for standard input.
  * @param framing The framing by name, in place of the recording's own.
+ * @param signal Stops reading when it aborts.
  */
-export async function loadRecording(file: string, framing: string | undefined): Promise<Loaded> {
+export async function loadRecording(file: string, framing: string | undefined, signal: AbortSignal): Promise<Loaded> {
   const name = file === "-" ? "standard input" : file;
-  const progress = new Progress(`Reading ${name}`);
+  const progress = new Progress(`Reading ${name}`, signal);
   const { header, events, problem } = await read(file, (chunks) => readRecording(progress.counting(chunks)));
   if (header === undefined) throw new CommandError(`${name} is not a recording: ${problem}`);
   if (problem !== undefined) console.error(`recording: ${escapeText(`${name}: ${problem}`)}`);
@@ -56,7 +57,7 @@ async function read<Result>(
   try {
     return await use((await Deno.open(path)).readable);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
+    if (error instanceof Deno.errors.NotCapable || error instanceof CommandError) throw error;
     if (error instanceof Deno.errors.NotFound) throw new CommandError(`There is no recording ${path}`);
     throw new CommandError(`Cannot read ${path}: ${explainError(error)}`);
   }
@@ -67,12 +68,17 @@ async function read<Result>(
  *
  * @param chunks Texts, or bytes, which no terminal gets.
  * @param path The file, which is replaced.
+ * @param signal Stops writing when it aborts.
  */
-export async function writeOutput(chunks: Iterable<string | Uint8Array>, path: string | undefined): Promise<void> {
+export async function writeOutput(
+  chunks: Iterable<string | Uint8Array>,
+  path: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
   const file = path === undefined || path === "-" ? undefined : await create(path);
   const writer = file?.writable.getWriter();
   const write = (bytes: Uint8Array<ArrayBuffer>) => writer === undefined ? writeStdout(bytes) : writer.write(bytes);
-  const progress = new Progress(`Writing ${path ?? "to standard output"}`);
+  const progress = new Progress(`Writing ${path ?? "to standard output"}`, signal);
   const batch = new Uint8Array(BATCH_SIZE);
   let size = 0;
   for (const chunk of chunks) {
@@ -111,15 +117,19 @@ async function create(path: string): Promise<Deno.FsFile> {
 /** The number of bytes so far, on standard error if that is a terminal. */
 class Progress {
   readonly #words: string;
+  readonly #signal: AbortSignal;
   readonly #line = Deno.stderr.isTerminal() ? new StatusLine() : undefined;
   #last = performance.now();
   #bytes = 0;
 
-  constructor(words: string) {
+  constructor(words: string, signal: AbortSignal) {
     this.#words = words;
+    this.#signal = signal;
   }
 
+  /** Counts bytes. Throws a `CommandError` once the signal is aborted. */
   async add(bytes: number): Promise<void> {
+    if (this.#signal.aborted) throw new CommandError("Interrupted");
     this.#bytes += bytes;
     if (this.#line === undefined || performance.now() - this.#last < REPORT_EVERY) return;
     this.#last = performance.now();

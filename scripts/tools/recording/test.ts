@@ -6,17 +6,17 @@ import type { Connection, Flow } from "../../../lib/record/session.ts";
 import type { Loaded } from "./files.ts";
 
 /** The functions that start the services whose answers depend on nothing but the requests. */
-const SERVERS: Record<string, string> = {
-  echo: "serveEcho",
-  uppercase: "serveUppercase",
-  sixteen: "serveSixteen",
-  delimited: "serveDelimited",
-  tagged: "serveTagged",
-  exchange: "serveExchange",
-  lines: "serveLines",
-  objects: "serveObjects",
-  chat: "serveChat",
-};
+const SERVERS: ReadonlyMap<string, string> = new Map([
+  ["echo", "serveEcho"],
+  ["uppercase", "serveUppercase"],
+  ["sixteen", "serveSixteen"],
+  ["delimited", "serveDelimited"],
+  ["tagged", "serveTagged"],
+  ["exchange", "serveExchange"],
+  ["lines", "serveLines"],
+  ["objects", "serveObjects"],
+  ["chat", "serveChat"],
+]);
 
 /** Kinds of events that a replay needs, in each direction. */
 const REPLAYED = { up: ["in", "out", "end", "fault"], down: ["in", "end"] } as const;
@@ -29,7 +29,7 @@ export function testOf({ name, header, events, session }: Loaded): string {
   const decoders = [...session.connections.values()].flatMap((connection) =>
     (["up", "down"] as const).map((way) => decoderTest(connection, connection[way], session.framing))
   ).filter((test) => test !== undefined);
-  const serve = header.service === undefined ? undefined : SERVERS[header.service];
+  const serve = SERVERS.get(header.service ?? "");
   const imports = [
     'import { assertEquals } from "@std/assert";',
     ...(serve === undefined ? [] : [`import { ${serve} } from "@wirebench/wirebench/${header.service}";`]),
