@@ -32,6 +32,7 @@ import { proxyDatagrams } from "./_datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions, type Faults, framingName, plainFaults } from "./_faults.ts";
 import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
 import type { Controls, ProxyConfig, ProxyReport } from "./_proxy.ts";
+import { recordTo } from "./_record.ts";
 import { proxyStreams } from "./_streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./_faults.ts";
