@@ -213,9 +213,15 @@ export class Flow {
     const index = lastIndex(this.#segments, ({ at }) => at <= start);
     const segment = this.#segments[index];
     if (segment === undefined) return this.#data.subarray(0, 0);
-    const from = segment.offset + start - segment.at;
-    const most = this.#segments[index + 1]?.offset ?? this.#stored;
-    return this.#data.subarray(Math.min(from, most), Math.max(from, Math.min(from + end - start, most)));
+    const last = this.#segments[index + 1]?.offset ?? this.#stored;
+    const from = Math.min(last, segment.offset + start - segment.at);
+    return this.#data.subarray(from, Math.min(last, from + end - start));
+  }
+
+  /** The first offset from `offset` on whose byte is known; `Infinity` if there is none. */
+  knownFrom(offset: number): number {
+    if (this.slice(offset, offset + 1).length > 0) return offset;
+    return this.#segments.find(({ at }) => at > offset)?.at ?? Infinity;
   }
 
   /** The index of the part with the byte at an offset, or -1. */
@@ -251,7 +257,7 @@ export class Flow {
     if (row.kind !== "piece") return this.#describeMark(row);
     if (this.datagrams) {
       const order = row.order === "again" ? " again" : row.order === "late" ? ", after a later one" : "";
-      return `${row.n}: datagram ${row.datagram}${order}`;
+      return `${row.n === 0 ? "empty" : `${row.n}:`} datagram ${row.datagram}${order}`;
     }
     const words = this.#relation(row.at, row.at + row.n);
     return words === "" ? String(row.n) : `${row.n}: ${words}`;
