@@ -14,12 +14,12 @@ export interface RecordingFileOptions {
 }
 
 const DEFAULT_MAX_SIZE = 1024 ** 3;
-/** The number of characters that are written at once. */
+/** The number of bytes that are written at once. */
 const BATCH_SIZE = 256 * 1024;
 /** The pause after a batch, as a multiple of the time that the batch took: traffic comes first. */
 const PAUSES = 15;
-
-const encoder = new TextEncoder();
+/** The shortest pause in milliseconds: a busy proxy makes few, large writes. */
+const MIN_PAUSE = 10;
 
 /**
  * Writes a recording to a file as it happens, whole lines only. If the traffic leaves too little time, or the disk is too
@@ -43,8 +43,7 @@ export async function recordToFile(
   let size = 0;
 
   /** Writes lines, unless that makes the file too large. */
-  async function write(lines: string): Promise<boolean> {
-    const bytes = encoder.encode(lines);
+  async function write(bytes: Uint8Array): Promise<boolean> {
     if (size + bytes.length > maxSize) return false;
     await writeAll(file, bytes);
     size += bytes.length;
@@ -54,15 +53,14 @@ export async function recordToFile(
   async function writeEvents(): Promise<void> {
     while (recorder.header === undefined && !ending.signal.aborted) await cursor.wait(ending.signal);
     if (recorder.header === undefined) return;
-    await write(`${JSON.stringify(recorder.header)}\n`);
+    await write(new TextEncoder().encode(`${JSON.stringify(recorder.header)}\n`));
     for (;;) {
       await cursor.wait(ending.signal);
       const began = performance.now();
-      const lines = cursor.read(BATCH_SIZE);
+      const lines = cursor.readBytes(BATCH_SIZE);
       if (lines.length === 0) return;
-      const text = `${lines.join("\n")}\n`;
-      const pause = (performance.now() - began) * PAUSES;
-      if (!await write(text)) {
+      const pause = Math.max(MIN_PAUSE, (performance.now() - began) * PAUSES);
+      if (!await write(lines)) {
         return log?.warn("The recording {path} is full at {size} bytes", { path, size });
       }
       if (!ending.signal.aborted) await pauseFor(pause, ending.signal);

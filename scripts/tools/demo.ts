@@ -52,7 +52,7 @@ async function main(values: Values<typeof options>, operands: string[], signal: 
 /** Runs an exchange with each of its servers. */
 async function runExchange(exchange: Exchange, style: Style, signal: AbortSignal): Promise<Outcome> {
   console.log(`${style.colors ? bold(exchange.service) : exchange.service}: ${exchange.shows}`);
-  const transcript = new Transcript(exchange.splitter, style);
+  const transcript = new Transcript(exchange.framing, style);
   const began = performance.now();
   let fault: string | undefined;
   try {

@@ -11,7 +11,7 @@ import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
-import { recordTo } from "../../services/proxy/options.ts";
+import { recordTo } from "../../services/proxy/_record.ts";
 import { serveProxy } from "../../services/proxy/server.ts";
 import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { servePage } from "./see/http.ts";
@@ -35,18 +35,6 @@ const DEFAULT_FAULTS = {
   TCP: { cut: [1, 7], delay: [2, 20] },
   UDP: { delay: [2, 20], repeat: 30, reorder: 30 },
 } as const;
-
-// TODO: take them from the exchanges.
-const FRAMINGS: Record<string, string> = {
-  sixteen: "fixed:16",
-  fixed: "fixed:24",
-  delimited: "lines",
-  lines: "lines",
-  tagged: "tagged:A=4,B=16,C=300",
-  clock: "header",
-  objects: "header",
-  chat: "header",
-};
 
 /** Options without which a client does not fit its server, or does not start. */
 const CLIENT_OPTIONS: Record<string, string> = { chat: " --name ann", fixed: " --length 24" };
@@ -77,7 +65,7 @@ function planOf(all: Values<typeof options>, operand: string | undefined): Plan 
       `Unknown service "${service}": expected one of ${EXCHANGES.map(({ service }) => service).join(", ")}`,
     );
   }
-  const { framing = FRAMINGS[service], seed, ...faults } = chosen;
+  const { framing = exchange.framing, seed, ...faults } = chosen;
   const none = Object.keys(faults).length === 0;
   return { exchange, values: { ...(none ? DEFAULT_FAULTS[exchange.transport] : faults), ...given({ framing, seed }) } };
 }

@@ -18,13 +18,13 @@ import type { Direction } from "../../lib/record/event.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
 import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
-import { checkFaults, describeFaults, type FaultOptions, type Faults, plainFaults } from "./_faults.ts";
-import { faultOptions, MAX_SEED, recordTo, seed } from "./options.ts";
+import { checkFaults, describeFaults, type FaultOptions, type Faults, framingName, plainFaults } from "./_faults.ts";
+import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
 import type { Controls, ProxyConfig, ProxyReport } from "./_proxy.ts";
+import { recordTo } from "./_record.ts";
 import { proxyStreams } from "./_streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./_faults.ts";
-export type { Field, FieldFraming, Layout } from "./_fields.ts";
 export type { ProxyReport, ProxyTap, StepUnit };
 
 /** Options of {@linkcode serveProxy}. */
@@ -66,7 +66,8 @@ export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends Asyn
   readonly report: Readonly<ProxyReport>;
   /**
    * Replaces the faults, for all connections and from the next byte or datagram on. Offsets and messages count from there;
-   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned.
+   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned. Without a `framing`,
+   * the present one stays.
    *
    * @param faults The faults to inject; none with an empty object.
    * @throws {TypeError} If the framing is malformed.
@@ -185,7 +186,7 @@ export async function serveProxy<const Listen extends string | Endpoint>(
     listen: formatEndpoint(proxy.addr),
     to: formatEndpoint(to),
     seed,
-    framing: faults.framing?.text,
+    framing: framingName(faults.framing),
     faults: plainFaults(faults),
   });
   log.info(`Listening at {address}, forwarding to {to}; seed {seed}; ${describeFaults(faults)}`, {
@@ -219,7 +220,8 @@ export async function serveProxy<const Listen extends string | Endpoint>(
       return config.isPaused;
     },
     setFaults(faults) {
-      config.faults = checkFaults(faults, listen.transport === "udp");
+      const framing = faults.framing ?? config.faults.framing;
+      config.faults = checkFaults({ ...faults, framing }, listen.transport === "udp");
       tap?.switched?.(plainFaults(config.faults));
       wake();
       log.info(`Faults from now on: ${describeFaults(config.faults)}`);
@@ -317,8 +319,7 @@ async function checkGrants(endpoints: Endpoint[]): Promise<void> {
 const options = {
   listen: endpoint("Where to listen: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH; port 0 takes a free one"),
   to: endpoint("Where to forward to, in the same form"),
-  ...faultOptions,
-  seed,
+  ...FAULT_OPTIONS,
   record: optional(text("FILE", "Record what passes in a file, such as recordings/a.jsonl", "")),
   maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
 };

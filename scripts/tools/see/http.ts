@@ -1,5 +1,5 @@
 import { after } from "../../../lib/net/timer.ts";
-import { FILES } from "./files.ts";
+import { css, html, pageModules } from "./page.ts";
 import type { View } from "./view.ts";
 
 /** A page that is served. Disposing of it ends all its connections. */
@@ -35,6 +35,13 @@ const HEADERS = {
   // A compressed stream would hold an event back until others fill a block.
   "cache-control": "no-store, no-transform",
 };
+
+/** The files of the page by their paths; that of the page itself is empty. */
+const FILES: ReadonlyMap<string, { type: string; text: string }> = new Map([
+  ["", { type: "text/html", text: html }],
+  ["style.css", { type: "text/css", text: css }],
+  ...Array.from(pageModules(), ([name, text]) => [`app/${name}`, { type: "text/javascript", text }] as const),
+]);
 
 /**
  * Serves the page on loopback. A page of another site that finds the port reaches it under another name (421), does not

@@ -1,20 +1,19 @@
 import { type Option, optional, parseCommandLine, UsageError, type Values } from "../../../lib/cli/mod.ts";
-import { faultOptions, seed } from "../../../services/proxy/options.ts";
+import { FAULT_OPTIONS } from "../../../services/proxy/_options.ts";
 import type { FaultOptions } from "../../../services/proxy/server.ts";
 
-/** Options of a scene: those of the proxy's faults, with the framing as a checked name, and the seed. */
+/** Options of a scene: those of the proxy's faults, with the framing as a checked name. */
 export const SCENE_OPTIONS = {
-  ...faultOptions,
-  direction: optional(faultOptions.direction),
+  ...FAULT_OPTIONS,
+  direction: optional(FAULT_OPTIONS.direction),
   framing: {
-    ...faultOptions.framing,
-    help: faultOptions.framing.help.replace(", for --reset-in", ""),
+    ...FAULT_OPTIONS.framing,
+    help: FAULT_OPTIONS.framing.help.replace(", for --reset-in", ""),
     parse(name: string) {
-      faultOptions.framing.parse!(name);
+      FAULT_OPTIONS.framing.parse!(name);
       return name;
     },
   } as Option<string | undefined>,
-  seed: { ...seed, help: seed.help.replace(", which is logged", "") },
 };
 
 /** Values of the options of a scene, each `undefined` unless it is given. */

@@ -2,7 +2,7 @@ import { UsageError } from "../../../lib/cli/mod.ts";
 import type { Recorder } from "../../../lib/record/recorder.ts";
 import type { FaultOptions, ProxyServer } from "../../../services/proxy/server.ts";
 import { Feed } from "./feed.ts";
-import { sessionPage } from "./files.ts";
+import { sessionPage } from "./page.ts";
 import type { Control, State } from "./protocol.ts";
 import { faultsOf, parseValues } from "./scene.ts";
 
