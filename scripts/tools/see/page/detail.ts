@@ -154,7 +154,7 @@ function cellsOf(flow: Flow, start: number, bytes: Uint8Array): HTMLElement[] {
     const at = start + position;
     while (index >= 0 && at >= (flow.parts[index]?.end ?? Infinity)) index++;
     const part = index < 0 || at >= flow.misfit && !flow.datagrams ? undefined : flow.parts[index];
-    const message = part !== undefined && flow.messages[part.message - 1];
+    const message = part !== undefined && flow.message(part.message);
     const first = message && message.start === at;
     return make(
       "span",

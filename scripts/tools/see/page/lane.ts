@@ -649,7 +649,7 @@ class Drawing {
     const context = this.#context;
     const flow = this.#flow;
     const { colours, sans } = this.#theme;
-    const message = row.kind === "lost" ? flow.messages[(row.datagram ?? 0) - 1] : undefined;
+    const message = row.kind === "lost" ? flow.message(row.datagram ?? 0) : undefined;
     const x = this.#x(row.at);
     const right = message === undefined ? x + 11 : Math.max(x + 11, this.#x(message.end ?? row.at));
     const harm = row.kind === "reset" || row.kind === "lost" || row.kind === "stop";
