@@ -119,6 +119,7 @@ function drawBar(): void {
   const missed = session === undefined || session.missed === 0 ? "" : `, ${formatCount(session.missed)} events missed`;
   const paused = state?.paused ?? false;
   const name = recorded !== undefined ? "recorded" : connected === "broken" ? "stopped" : paused ? "paused" : "live";
+  const older = app.isTrimmed ? ", older pieces left out" : "";
   const words =
     { recorded: "a recording", stopped: "no connection to the proxy", paused: "paused", live: "live" }[name];
   setText(status, words + missed + older);
