@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { FrameScanner, parseFraming, partsOf } from "../../lib/framing/mod.ts";
+import { delimited, FrameScanner, parseFraming, partsOf } from "../../lib/framing/mod.ts";
 import { dissector, dissectorName } from "../../lib/record/dissector.ts";
 import type { RecordedEvent } from "../../lib/record/mod.ts";
 import { temporaryFolder } from "../harness.ts";
@@ -122,5 +122,22 @@ Deno.test({
       assertEquals(row?.[1], `connection ${index} up, piece: bytes ${at - 1} to ${at}`, `${name} ${stream}`);
       assert(scanner.failure !== undefined, name);
     }
+  },
+});
+
+Deno.test({
+  name: `a dissector runs nothing of the name of its framing${why}`,
+  ignore: !hasTshark,
+  fn() {
+    using folder = temporaryFolder();
+    const delimiter = '"}, {}) os.exit(7) --\n]] os.exit(7)\\';
+    const framing = { name: `delimited:${delimiter}`, layout: delimited(delimiter).layout! };
+    const capture = `${folder.path}/capture.pcapng`;
+    writeCapture(capture, HEADER, singleBytes(1, latin1(`Hey${delimiter}`)));
+    const script = `${folder.path}/dissector.lua`;
+    Deno.writeTextFileSync(script, dissector([framing], [9001]));
+    const args = ["-X", `lua_script:${script}`, "-d", `tcp.port==${TARGET_PORT + 1},${dissectorName(framing.name)}`];
+    const rows = fieldsOf(capture, [`${dissectorName(framing.name)}.payload`], dissectorName(framing.name), ...args);
+    assertEquals(rows.at(-1), [latin1("Hey").toHex()]);
   },
 });

@@ -417,6 +417,56 @@ Deno.test("recording uses what is whole of a recording that is cut off, and says
   assertMatch(stdout, /connection 1 from 127\.0\.0\.1:50001, 0\.000 to open at the end\n/);
 });
 
+Deno.test("recording: whatever a recording holds stays data in what is made of it", async () => {
+  using project = new Project();
+  const evil = '\x1b[2J"`${Deno.exit(7)}`\n*/}); os.exit(7) --<script>';
+  const header = {
+    listen: "tcp://127.0.0.1:9000",
+    service: evil,
+    framing: `delimited:${evil}`,
+    began: evil,
+    faults: { [evil]: evil },
+  };
+  const [c, w] = [1, "up"] as const;
+  project.write("recordings/a.jsonl", header, [
+    { t: 0, k: "open", c, peer: evil, source: evil },
+    { t: 1, k: "in", c, w, at: 0, d: btoa(evil + evil) },
+    { t: 2, k: "out", c, w, at: 0, n: 2 * evil.length },
+    { t: 3, k: "fault", c, w, at: 0, kind: "reset", where: evil },
+    { t: 4, k: "set", faults: { [evil]: evil } },
+    { t: 5, k: "close", c, reason: evil },
+  ]);
+  const made = await Promise.all(
+    ["show", "test", "dissector", "pcapng", "page"].map((command) =>
+      project.run([command, "recordings/a.jsonl", ...command === "pcapng" ? ["-o", "recordings/a.pcapng"] : []])
+    ),
+  );
+  for (const { code, stdout, stderr } of made) {
+    assertEquals([code, stderr], [0, ""]);
+    assert(!stdout.includes("\x1b"));
+  }
+  const [show, test, , , page] = made.map(({ stdout }) => stdout);
+  assert(!show!.split("\n").some((line) => line.startsWith("*/")));
+  assert(!page!.includes("--<script>"));
+  Deno.writeTextFileSync(project.path("evil_test.ts"), test!);
+  const args = ["test", "-q", "--no-lock", "--no-prompt", "--no-check", "evil_test.ts", "--filter", "up:"];
+  const ran = await new Deno.Command(Deno.execPath(), { args, cwd: project.path("."), env: { NO_COLOR: "1" } })
+    .output();
+  assertMatch(textOf(ran.stdout), /connection 1 up: 2 messages in 1 piece \.\.\. ok/, textOf(ran.stderr));
+});
+
+Deno.test("recording says that a framing does not exist, and goes on without", async () => {
+  using project = new Project();
+  project.write("recordings/a.jsonl", { framing: "mine" }, []);
+  const { code, stdout, stderr } = await project.run(["show", "recordings/a.jsonl"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /framing none\n/);
+  assertMatch(
+    stderr,
+    /^recording: recordings\/a\.jsonl names a framing that does not exist, .*got "mine"; see --framing\n$/,
+  );
+});
+
 Deno.test("recording fails in one line that names what is wrong", async () => {
   using project = new Project();
   project.write("recordings/a.jsonl", {}, []);

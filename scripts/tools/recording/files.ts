@@ -32,11 +32,26 @@ export async function loadRecording(file: string, framing: string | undefined, s
   const progress = new Progress(`Reading ${name}`, signal);
   const { header, events, problem } = await read(file, (chunks) => readRecording(progress.counting(chunks)));
   if (header === undefined) throw new CommandError(`${name} is not a recording: ${problem}`);
-  if (problem !== undefined) console.error(`recording: ${escapeText(`${name}: ${problem}`)}`);
-  const session = new Session(header, framing);
+  if (problem !== undefined) warn(`${name}: ${problem}`);
+  const session = sessionOf(header, framing, name);
   for (const event of events) session.add(event);
   await progress.end();
   return { name, header, events, session };
+}
+
+function sessionOf(header: RecordingHeader, framing: string | undefined, name: string): Session {
+  try {
+    return new Session(header, framing);
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError) || framing !== undefined) throw error;
+    warn(`${name} names a framing that does not exist, so it has no messages: ${error.message}; see --framing`);
+    return new Session(header, "");
+  }
+}
+
+/** Writes a line to standard error. */
+export function warn(text: string): void {
+  console.error(`recording: ${escapeText(text)}`);
 }
 
 /** The text of a recording, of what is whole, with the framing that was chosen. */

@@ -10,7 +10,7 @@ import {
   type ReplayOptions,
 } from "../../../lib/record/replay.ts";
 import { StatusLine } from "../../shared/status_line.ts";
-import type { Loaded } from "./files.ts";
+import { type Loaded, warn } from "./files.ts";
 
 /** How often to show the progress, in milliseconds. */
 const REPORT_EVERY = 500;
@@ -32,7 +32,7 @@ export async function replayRecording(
   }
   const missing = events.findIndex(({ k }) => k === "skip");
   if (missing === 0) throw new CommandError(`${recording.name} has no beginning: events are missing before the first`);
-  if (missing > 0) console.error(`recording: events are missing after the first ${missing}, which are replayed`);
+  if (missing > 0) warn(`events are missing after the first ${missing}, which are replayed`);
   attempt.address = address;
   const line = new StatusLine();
   let last = performance.now();
