@@ -58,7 +58,7 @@ class See extends ChildProcess {
     const { code } = await within(this.process.status, "the end");
     await super[Symbol.asyncDispose]();
     const { value = bytes("") } = await this.process.stderr.getReader().read();
-    assertEquals([code, textOf(value)], [0, ""]);
+    assertEquals(code, 0, textOf(value));
   }
 }
 
@@ -283,7 +283,7 @@ Deno.test("see: pauses, lets a byte, a piece or a message through, ends a side a
   assertEquals(await peer.receive(8), "one\ntwo\n");
   assertEquals((await see.control({ do: "end", connection: 1, way: "down" })).status, 200);
   assertEquals(await peer.receiveAll(), "");
-  await page.until(({ events }) => events.some((event) => event.k === "end" && event.w === "down"), "the end");
+  await page.until(({ events }) => events.some((event) => event.k === "fault" && event.kind === "end"), "the end");
   using other = await RawPeer.connect(see.port);
   await page.until(({ events }) => events.filter(({ k }) => k === "open").length === 2, "the second connection");
   assertEquals((await see.control({ do: "reset", connection: 2 })).status, 200);
