@@ -262,8 +262,11 @@ export class Flow {
     this.rows.splice(0, rows);
     this.rows.forEach((row, index) => (row as { index: number }).index = index);
     this.start = this.rows.reduce((least, { at }) => Math.min(least, at), this.passed);
-    const ended = ({ end }: { end: number | undefined }) => end !== undefined && end <= this.start;
-    this.reads.splice(0, lastIndex(this.reads, ended) + 1);
+    this.#passed.clear();
+    for (const { datagram } of this.rows) if (datagram !== undefined) this.#passed.add(datagram);
+    const fits = this.start < this.misfit;
+    const ended = ({ end }: { end: number | undefined }) => !fits || end !== undefined && end <= this.start;
+    this.reads.splice(0, lastIndex(this.reads, ({ end }) => end <= this.start) + 1);
     this.messages.splice(0, lastIndex(this.messages, ended) + 1);
     const parts = this.messages[0]?.first ?? this.parts.length;
     this.parts.splice(0, parts);

@@ -126,6 +126,7 @@ export class App {
   /** Chooses the newest row, and those to come. */
   follow(): void {
     this.following = true;
+    this.#follow();
     this.changed();
   }
 
