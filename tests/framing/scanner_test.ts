@@ -219,8 +219,13 @@ Deno.test("every name of a framing is parsed, and encodes what its decoder decod
       ["fixed:1e3", "expected fixed:LENGTH"],
       ["tagged:AB=1", "expected tagged:TYPE=LENGTH"],
       ["tagged:A=1,", "expected tagged:TYPE=LENGTH"],
+      ["tagged:A=1,A=2", "expected tagged:TYPE=LENGTH"],
+      ["tagged:\\x=1", "expected tagged:TYPE=LENGTH"],
       ["delimited:", "expected delimited:TEXT"],
+      ["delimited:\\x0g", "expected delimited:TEXT"],
+      ["delimited:\\", "expected delimited:TEXT"],
       ["field:offset=1", "expected field:bytes=BYTES"],
+      ["field:bytes=3,bytes=4", "expected field:bytes=BYTES"],
       ["field:bytes=3,size=4", "expected field:bytes=BYTES"],
     ]
   ) {
