@@ -202,6 +202,8 @@ class Streams extends Connection {
   /** Whether the proxy connected to the target, as far as is known. */
   readonly #isReached: boolean;
   readonly #stopped = { up: false, down: false };
+  /** Why the proxy will reset the connection. */
+  #cause: string | undefined;
 
   constructor(capture: Capture, number: number, header: RecordingHeader, opened: OpenEvent | undefined) {
     super(capture, number, header, opened);
@@ -235,7 +237,8 @@ class Streams extends Connection {
 
   override fault({ t, w, at, kind, where }: FaultEvent): void {
     if (kind === "reset") {
-      this.#reset(t, `reset at byte ${at} ${w}${where === undefined ? "" : `, ${where}`}`);
+      // The proxy resets a moment later, when it closes the connection.
+      this.#cause = `reset at byte ${at} ${w}${where === undefined ? "" : `, ${where}`}`;
     } else if (kind === "end") {
       this.#finish(leaves[w], t, w, false);
     } else if (kind === "stop") {
@@ -245,7 +248,11 @@ class Streams extends Connection {
   }
 
   override close({ t, reason }: CloseEvent): void {
-    this.#reset(t, `closed: ${reason}`);
+    for (const [on, way] of [[CLIENT, "down"], [TARGET, "up"]] as const) {
+      const { opened, ended } = this.#tcp[on];
+      if (!opened || (ended.up && ended.down)) continue;
+      this.#segment(on, t, way, RST | ACK, NOTHING, 0, false, this.#cause ?? `closed: ${reason}`);
+    }
   }
 
   #setWindow(t: number, way: Direction, window: number, comment: string): void {
@@ -294,16 +301,6 @@ class Streams extends Connection {
     this.#tcp[on].ended[way] = true;
     this.#segment(on, t, way, FIN | ACK, NOTHING, 1, inbound, "");
     this.#segment(on, t, opposite[way], ACK, NOTHING, 0, !inbound, "");
-  }
-
-  /** Resets both connections, unless both directions have ended. */
-  #reset(t: number, comment: string): void {
-    for (const [on, way] of [[CLIENT, "down"], [TARGET, "up"]] as const) {
-      const { opened, ended } = this.#tcp[on];
-      if (!opened || (ended.up && ended.down)) continue;
-      ended.up = ended.down = true;
-      this.#segment(on, t, way, RST | ACK, NOTHING, 0, false, comment);
-    }
   }
 
   /** Adds a segment that takes `length` sequence numbers. */

@@ -256,6 +256,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `recording pcapng: a fault of the proxy is a comment where it struck${why}`,
+  ignore: !hasTshark,
+  async fn() {
+    using project = new Project();
+    await using echo = serveEcho({ port: 0 });
+    const to = `tcp://127.0.0.1:${echo.addr.port}`;
+    const faults = { framing: "header", resetIn: "payload", message: 2, direction: "up" } as const;
+    await recordTo(project.path("recordings/a.jsonl"), { to, ...faults, seed: 7 }, async (port) => {
+      using peer = await RawPeer.connect(port);
+      await peer.send(headed("one") + headed("two"));
+      await peer.receiveAll();
+    });
+    assertEquals((await project.run(["pcapng", "recordings/a.jsonl", "-o", "recordings/a.pcapng"])).code, 0);
+    const capture = project.path("recordings/a.pcapng");
+    assertEquals(complaints(capture), []);
+    const resets = fieldsOf(capture, ["frame.interface_name", "frame.comment"], "tcp.flags.reset == 1");
+    assertEquals(resets.map(([side]) => side), ["client", "target"]);
+    for (const [, comment] of resets) assertMatch(comment!, /^reset at byte 2\d up, .*payload.*2/);
+  },
+});
+
 Deno.test("recording dissector writes every framing, some by name, and those of a recording", async () => {
   using project = new Project();
   const dissectors = ({ stdout }: Output) =>
