@@ -51,14 +51,17 @@ export function layoutOf(name: string, options: FramingOptions = {}): FrameLayou
   return layout;
 }
 
+const FIELD_OPTION = /^(bytes|endian|offset|adjustment|strip)=(varint|big|little|-?\d+)$/;
+
 function parseField(options: FramingOptions, argument: string): FrameLayout | undefined {
-  const entries = argument.split(",").map((entry) => {
-    const [, key, value] = /^(bytes|endian|offset|adjustment|strip)=(varint|big|little|-?\d+)$/.exec(entry) ?? [];
-    return [key, /\d$/.test(value ?? "") ? Number(value) : value] as const;
-  });
-  const field = new Map(entries);
-  if (field.has(undefined) || !field.has("bytes") || field.size < entries.length) return undefined;
-  return lengthLayout({ ...options, ...Object.fromEntries(entries) } as unknown as LengthFieldOptions);
+  const entries = argument.split(",");
+  if (!entries.every((entry) => FIELD_OPTION.test(entry))) return undefined;
+  const field = Object.fromEntries(entries.map((entry) => {
+    const [name, value] = entry.split("=") as [string, string];
+    return [name, /\d/.test(value) ? Number(value) : value];
+  }));
+  if (Object.keys(field).length < entries.length || field["bytes"] === undefined) return undefined;
+  return lengthLayout({ ...options, ...field } as unknown as LengthFieldOptions);
 }
 
 function parseTypes(_options: FramingOptions, argument: string): FrameLayout | undefined {
