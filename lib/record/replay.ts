@@ -20,7 +20,8 @@ export interface ReplayOptions {
    */
   asFast?: boolean | undefined;
   /**
-   * The longest wait for bytes that the server sent in the recording, in milliseconds.
+   * The longest wait for a connection, for bytes that the server sent in the recording, and for the server to read, in
+   * milliseconds.
    *
    * @default {10000}
    */
@@ -76,6 +77,7 @@ const MAX_DATAGRAM = 65_536;
  * @returns Each connection, in the order of their beginnings.
  * @throws {Deno.errors.ConnectionRefused} If no server listens there.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
+ * @throws {DOMException} With the name `TimeoutError`, if connecting takes too long.
  * @throws The signal's reason, if it was aborted.
  *
  * @example
@@ -216,7 +218,9 @@ abstract class Peer implements ReplayedConnection {
     const { to } = options;
     if (to.transport === "udp") return new DatagramPeer(to, connection, answers, options);
     if (to.transport === "unix") return new StreamPeer(await Deno.connect(to), connection, answers, options);
-    const socket = await Deno.connect({ hostname: to.hostname, port: to.port });
+    const { timeout = DEFAULT_TIMEOUT, signal } = options;
+    const signals = [AbortSignal.timeout(timeout), ...(signal === undefined ? [] : [signal])];
+    const socket = await Deno.connect({ hostname: to.hostname, port: to.port, signal: AbortSignal.any(signals) });
     socket.setNoDelay(true);
     return new StreamPeer(socket, connection, answers, options);
   }
@@ -226,8 +230,7 @@ abstract class Peer implements ReplayedConnection {
     if (this.#closed) return;
     switch (step.k) {
       case "send":
-        this.sent += step.bytes.length;
-        return await this.send(step.bytes);
+        return await this.#send(step.bytes);
       case "end":
         return await this.end();
       case "expect":
@@ -250,20 +253,40 @@ abstract class Peer implements ReplayedConnection {
     this.#wake();
   }
 
+  /** Sends bytes. If the server does not read them in time, the connection is closed. */
+  async #send(bytes: Uint8Array): Promise<void> {
+    let isSent = false;
+    const sending = this.send(bytes).finally(() => {
+      isSent = true;
+      this.#wake();
+    });
+    await this.#until(() => isSent);
+    if (isSent) this.sent += bytes.length;
+    else await this.#fail(`a server that read nothing for ${this.#timeout / 1000} s`);
+    await sending;
+  }
+
   /** Waits until the condition holds. If it does not in time, or before the server's end, the connection is closed. */
   async #expect(holds: () => boolean): Promise<void> {
+    await this.#until(() => holds() || this.ended);
+    if (!holds()) await this.#fail(`nothing within ${this.#timeout / 1000} s`);
+  }
+
+  /** Waits until the condition holds, the time is over, or the signal aborts. */
+  async #until(holds: () => boolean): Promise<void> {
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
       this.#wake();
     }, this.#timeout);
-    const isAborted = () => this.#signal?.aborted ?? false;
-    while (!holds() && !isLate && !this.ended && !isAborted()) {
+    while (!holds() && !isLate && !this.#signal?.aborted) {
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
     clearTimeout(timer);
-    if (holds() || isAborted()) return;
-    this.difference ??= this.missing(`nothing within ${this.#timeout / 1000} s`);
+  }
+
+  async #fail(late: string): Promise<void> {
+    this.difference ??= this.missing(late);
     await this.close();
   }
 

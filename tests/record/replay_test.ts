@@ -114,6 +114,17 @@ Deno.test("a replay waits for an answer before it sends what came after it, and 
   assertEquals([connection.sent, words(connection)], [1, "0: A, got nothing within 0.05 s"]);
 });
 
+Deno.test("a replay gives up on a server that does not read", async () => {
+  await using server = fakeServer((_peer, held) => held);
+  const long = new Uint8Array(32 * 1024 * 1024);
+  const connection = await replayTo(server.port, [
+    { t: 0, k: "in", c: 1, w: "up", at: 0, d: long.toBase64() },
+    { t: 1, k: "out", c: 1, w: "up", at: 0, n: long.length },
+    { t: 2, k: "in", c: 1, w: "down", at: 0, d: btoa("A") },
+  ], { timeout: 100 });
+  assertEquals([connection.sent, words(connection)], [0, "0: A, got a server that read nothing for 0.1 s"]);
+});
+
 Deno.test("a replay says that the server reset the connection", async () => {
   // Deno's own sockets cannot reset.
   const server = net.createServer((socket) => socket.once("data", () => socket.resetAndDestroy()));

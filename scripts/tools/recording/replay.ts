@@ -46,6 +46,9 @@ export async function replayRecording(
     connections = await replay(events, { ...options, onProgress });
   } catch (error) {
     if (signal?.aborted) throw new CommandError("Interrupted");
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      throw new CommandError(`${address} did not answer in time: check --to`);
+    }
     if (!(error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.NotFound)) throw error;
     throw new CommandError(`Nobody listens at ${address}: start the server, or check --to`);
   } finally {
