@@ -147,8 +147,9 @@ export class Flow {
       bytes = bytes.subarray(this.end - at);
       at = this.end;
     }
-    if (at > this.end || this.#segments.length === 0) this.#segments.push({ at, offset: this.#stored });
-    if (at > this.end || this.start > 0) this.misfit = Math.min(this.misfit, this.end);
+    const isFirst = this.#segments.length === 0;
+    if (at > this.end || isFirst) this.#segments.push({ at, offset: this.#stored });
+    if (at > this.end || isFirst && at > 0) this.misfit = Math.min(this.misfit, this.end);
     this.#store(bytes);
     this.end = at + bytes.length;
     this.reads.push({ number: datagram, t, start: at, end: this.end });
@@ -198,7 +199,7 @@ export class Flow {
     const [first] = this.#segments;
     if (!this.datagrams && first !== undefined) {
       const end = this.#segments[1]?.offset ?? this.#stored;
-      if (this.start > 0) this.misfit = this.start;
+      if (first.at > 0) this.misfit = this.start;
       else this.#scan(this.#data.subarray(0, end));
       if (this.#segments.length > 1) this.misfit = Math.min(this.misfit, first.at + end);
       if (this.ended !== undefined) this.#endScan();
@@ -213,9 +214,15 @@ export class Flow {
     const index = lastIndex(this.#segments, ({ at }) => at <= start);
     const segment = this.#segments[index];
     if (segment === undefined) return this.#data.subarray(0, 0);
-    const from = segment.offset + start - segment.at;
-    const most = this.#segments[index + 1]?.offset ?? this.#stored;
-    return this.#data.subarray(Math.min(from, most), Math.max(from, Math.min(from + end - start, most)));
+    const last = this.#segments[index + 1]?.offset ?? this.#stored;
+    const from = Math.min(last, segment.offset + start - segment.at);
+    return this.#data.subarray(from, Math.min(last, from + end - start));
+  }
+
+  /** The first offset from `offset` on whose byte is known; `Infinity` if there is none. */
+  knownFrom(offset: number): number {
+    if (this.slice(offset, offset + 1).length > 0) return offset;
+    return this.#segments.find(({ at }) => at > offset)?.at ?? Infinity;
   }
 
   /** The index of the part with the byte at an offset, or -1. */
@@ -240,9 +247,51 @@ export class Flow {
     return index;
   }
 
+  /** The message or datagram of a number; `undefined` if it is not known. */
+  message(number: number): Message | undefined {
+    return this.messages[number - (this.messages[0]?.number ?? 1)];
+  }
+
+  /**
+   * Forgets the oldest rows, and what lies wholly before the others. Counts stay; a change of the framing finds no messages.
+   *
+   * @param rows The number of rows.
+   */
+  forget(rows: number): void {
+    if (rows === 0) return;
+    this.rows.splice(0, rows);
+    this.rows.forEach((row, index) => (row as { index: number }).index = index);
+    this.start = this.rows.reduce((least, { at }) => Math.min(least, at), this.passed);
+    this.#passed.clear();
+    for (const { datagram } of this.rows) if (datagram !== undefined) this.#passed.add(datagram);
+    const fits = this.start < this.misfit;
+    const ended = ({ end }: { end: number | undefined }) => !fits || end !== undefined && end <= this.start;
+    this.reads.splice(0, lastIndex(this.reads, ({ end }) => end <= this.start) + 1);
+    this.messages.splice(0, lastIndex(this.messages, ended) + 1);
+    const parts = this.messages[0]?.first ?? this.parts.length;
+    this.parts.splice(0, parts);
+    for (const message of this.messages) (message as { first: number }).first -= parts;
+    const start = Math.min(this.start, this.messages[0]?.start ?? this.start);
+    const index = Math.max(0, lastIndex(this.#segments, ({ at }) => at <= start));
+    const segment = this.#segments[index];
+    if (segment === undefined) return;
+    const at = Math.max(segment.at, start);
+    const dropped = segment.offset + at - segment.at;
+    this.#data = this.#data.slice(dropped, this.#stored);
+    this.#stored -= dropped;
+    this.#segments.splice(0, index + 1, { at, offset: 0 });
+    for (const segment of this.#segments.slice(1)) segment.offset -= dropped;
+  }
+
+  /** Bytes of memory, about. */
+  get weight(): number {
+    return this.#data.length + BYTES_PER_ITEM * (this.rows.length + this.reads.length + this.parts.length);
+  }
+
   /** Counts messages and pieces. */
   tally(): Readonly<Tally> {
-    this.#tally.messages = this.units.length - (this.units.at(-1)?.end === undefined && this.units.length > 0 ? 1 : 0);
+    const last = this.units.at(-1);
+    this.#tally.messages = last === undefined ? 0 : last.end === undefined ? last.number - 1 : last.number;
     return this.#tally;
   }
 
@@ -251,7 +300,7 @@ export class Flow {
     if (row.kind !== "piece") return this.#describeMark(row);
     if (this.datagrams) {
       const order = row.order === "again" ? " again" : row.order === "late" ? ", after a later one" : "";
-      return `${row.n}: datagram ${row.datagram}${order}`;
+      return `${row.n === 0 ? "empty" : `${row.n}:`} datagram ${row.datagram}${order}`;
     }
     const words = this.#relation(row.at, row.at + row.n);
     return words === "" ? String(row.n) : `${row.n}: ${words}`;
@@ -519,6 +568,30 @@ export class Session {
     }
   }
 
+  /**
+   * Keeps the memory bounded: forgets the oldest closed connections, then the older half of each direction.
+   *
+   * @param most The most memory to use, in bytes.
+   * @returns Whether anything was forgotten.
+   */
+  trim(most: number): boolean {
+    let weight = 0;
+    for (const connection of this.connections.values()) weight += weightOf(connection);
+    if (weight <= most) return false;
+    for (const [number, connection] of this.connections) {
+      if (weight <= most / 2) return true;
+      if (connection.closed === undefined || this.connections.size === 1) continue;
+      this.connections.delete(number);
+      weight -= weightOf(connection);
+    }
+    if (weight <= most / 2) return true;
+    for (const { up, down } of this.connections.values()) {
+      up.forget(up.rows.length >> 1);
+      down.forget(down.rows.length >> 1);
+    }
+    return true;
+  }
+
   /** Adds the next event of the recording. */
   add(event: RecordedEvent): void {
     this.events++;
@@ -592,6 +665,9 @@ export function formatFaults(faults: Readonly<Record<string, unknown>>): string 
   return words.join(", ") || "no faults";
 }
 
+/** Bytes of memory that a row takes, or a part, or a read. */
+const BYTES_PER_ITEM = 120;
+
 /** Units of the faults that have one. */
 const UNITS: Readonly<Record<string, string>> = {
   delay: "ms",
@@ -615,6 +691,10 @@ const NO_TALLY: Tally = {
   repeated: 0,
   reordered: 0,
 };
+
+function weightOf({ up, down }: Connection): number {
+  return up.weight + down.weight + 20 * BYTES_PER_ITEM;
+}
 
 function decodeBase64(text: string): Uint8Array {
   const binary = atob(text);

@@ -28,6 +28,8 @@ export class App {
   absolute = false;
   /** Whether a table takes the place of the drawing. */
   table = false;
+  /** Whether the oldest pieces were forgotten. */
+  isTrimmed = false;
   /** Called before each frame that shows a change. */
   readonly views: (() => void)[] = [];
   /** Called with what a screen reader should say. */
@@ -124,7 +126,18 @@ export class App {
   /** Chooses the newest row, and those to come. */
   follow(): void {
     this.following = true;
+    this.#follow();
     this.changed();
+  }
+
+  /** The session has forgotten its oldest pieces. */
+  trimmed(): void {
+    this.isTrimmed = true;
+    const { current } = this;
+    if (current === undefined) this.following = true;
+    else {for (const way of ["up", "down"] as const) {
+        this.rows[way] = Math.min(this.rows[way], current[way].rows.length - 1);
+      }}
   }
 
   /** The message of the chosen piece's last byte. */
@@ -132,7 +145,9 @@ export class App {
     const { choice } = this;
     if (choice === undefined) return undefined;
     const { flow, row } = choice;
-    return flow.messages[flow.datagrams ? (row.datagram ?? 0) - 1 : flow.unitAt(row.at + Math.max(0, row.n - 1))];
+    return flow.datagrams
+      ? flow.message(row.datagram ?? 0)
+      : flow.messages[flow.unitAt(row.at + Math.max(0, row.n - 1))];
   }
 
   #follow(): void {

@@ -1,7 +1,7 @@
 import type { Connection, Flow } from "../../../../lib/record/session.ts";
 import type { App } from "./app.ts";
 import { fill, make, setText } from "./dom.ts";
-import { formatSize } from "./format.ts";
+import { formatCount, formatSize } from "./format.ts";
 
 /** Connections listed at most: the newest ones. */
 const MOST = 200;
@@ -52,7 +52,8 @@ export class ConnectionList {
     const isFault = closed !== undefined && closed.reason.includes("reset");
     const words = closed === undefined ? "open" : isFault ? `✕ ${closed.reason}` : closed.reason;
     if (end.textContent !== words) fill(end, make("span", { class: isFault ? "fault" : "" }, words));
-    const amount = (flow: Flow) => `${formatSize(Math.max(0, flow.passed - flow.start))} in ${flow.tally().pieces}`;
+    const amount = (flow: Flow) =>
+      `${formatSize(Math.max(0, flow.passed - flow.start))} in ${formatCount(flow.tally().pieces)}`;
     setText(counts, `↑ ${amount(up)}\u2002 ↓ ${amount(down)}`);
   }
 }

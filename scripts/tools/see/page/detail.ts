@@ -110,7 +110,15 @@ export class Detail {
       { class: `claim ${whole ? "right" : "wrong"}` },
       make("h3", {}, "A program that takes one recv() for a message now has"),
       make("p", { class: "quote" }, flow.recv(row)),
-      make("p", { class: "verdict" }, whole ? `this time it is a whole ${flow.unit}` : `not a ${flow.unit}`),
+      make(
+        "p",
+        { class: "verdict" },
+        flow.unit === "write"
+          ? whole ? "this time it is all of one write" : "not what was written at once"
+          : whole
+          ? "this time it is a whole message"
+          : "not a message",
+      ),
     );
     const completed = holding.completed.map(({ number }) => number);
     const decoder = make(
@@ -146,7 +154,7 @@ function cellsOf(flow: Flow, start: number, bytes: Uint8Array): HTMLElement[] {
     const at = start + position;
     while (index >= 0 && at >= (flow.parts[index]?.end ?? Infinity)) index++;
     const part = index < 0 || at >= flow.misfit && !flow.datagrams ? undefined : flow.parts[index];
-    const message = part !== undefined && flow.messages[part.message - 1];
+    const message = part !== undefined && flow.message(part.message);
     const first = message && message.start === at;
     return make(
       "span",

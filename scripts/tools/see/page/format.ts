@@ -30,7 +30,7 @@ export function formatHex(byte: number): string {
   return byte.toString(16).padStart(2, "0");
 }
 
-const GLYPHS: Readonly<Record<number, string>> = { 0x20: "␣", 0x0a: "␊", 0x0d: "␍", 0x09: "␉", 0x00: "␀" };
+const GLYPHS: Readonly<Record<number, string>> = { 0x20: "␣", 0x0a: "\\n", 0x0d: "\\r", 0x09: "\\t", 0x00: "\\0" };
 
 /** The character that shows a byte, or `undefined` if only its number does. */
 export function glyphOf(byte: number): string | undefined {

@@ -125,6 +125,9 @@ export class Lane {
     const title = this.#section.querySelector("h2")!;
     fill(title, `${from} → ${to}`, client !== "" && make("code", {}, ends));
     const words = this.#section.querySelector(".tally")!;
+    const failure = this.#section.querySelector<HTMLElement>(".failure")!;
+    failure.hidden = flow?.failure === undefined;
+    failure.textContent = `✕ ${flow?.failure?.message}`;
     if (flow === undefined || tally === undefined || flow.empty) return fill(words);
     const { messages, pieces, whole, part, several } = tally;
     const units = (count: number) => `${flow.unit}${count === 1 ? "" : "s"}`;
@@ -317,7 +320,8 @@ class Drawing {
     context.font = `11.5px ${this.#theme.sans}`;
     context.fillStyle = colours.soft;
     context.textAlign = "right";
-    context.fillText("meant", GUTTER - 10, MEANT + MEANT_HEIGHT / 2);
+    const what = { message: "meant", write: "bytes", datagram: "datagrams" }[this.#flow.unit];
+    context.fillText(what, GUTTER - 10, MEANT + MEANT_HEIGHT / 2);
     context.fillText("sent", GUTTER - 10, SENT + SENT_HEIGHT / 2);
     context.textAlign = "left";
     this.#clip(() => {
@@ -424,6 +428,8 @@ class Drawing {
   ) {
     const context = this.#context;
     const { scale } = this.#frame;
+    from = this.#flow.knownFrom(from);
+    if (from >= to) return;
     const bytes = this.#flow.slice(from, to);
     const { colours, mono } = this.#theme;
     context.textAlign = "center";
@@ -434,7 +440,7 @@ class Drawing {
       const byte = bytes[index]!;
       const glyph = this.#app.hex ? undefined : glyphOf(byte);
       const x = this.#x(from + index + 0.5);
-      context.font = glyph === undefined ? small : large;
+      context.font = glyph?.length === 1 ? large : small;
       if (role === "header") {
         // Text on hatching needs a ground.
         context.fillStyle = colours.header;
@@ -446,6 +452,7 @@ class Drawing {
     }
     context.globalAlpha = 1;
     context.textAlign = "left";
+    if (from + bytes.length < to) this.#drawCharacters(from + bytes.length, to, role, y, height);
   }
 
   /** Names a part whose bytes are too narrow for characters, or quotes the beginning of its text. */
@@ -491,9 +498,8 @@ class Drawing {
       const start = Math.max(GUTTER, this.#x(flow.misfit));
       context.fillStyle = colours.fault;
       context.fillRect(start, MEANT + MEANT_HEIGHT - 2, Math.max(4, Math.min(x, width) - start), 2);
-      const words = flow.failure?.message ?? "earlier bytes are missing";
       context.font = `600 11.5px ${sans}`;
-      context.fillText(`✕ ${words}`, start + 2, LABEL);
+      context.fillText(flow.failure === undefined ? "✕ bytes are missing" : "✕ does not fit", start + 2, LABEL);
     }
     if (x > width - 8 || x < GUTTER) return;
     context.fillStyle = colours.soft;
@@ -600,6 +606,10 @@ class Drawing {
       if (row.kind !== "piece") return this.#drawMark(row, y);
       const [x, right] = [this.#x(row.at), Math.max(this.#x(row.at) + 1.5, this.#x(row.at + row.n))];
       this.#drawBytes(row.at, row.at + row.n, y + 2, ROW - 4, false);
+      if (row.n === 0) {
+        context.fillStyle = colours.ink;
+        context.fillRect(x, y + 2, 1.5, ROW - 4);
+      }
       if (row.index === chosen && active) {
         context.strokeStyle = colours.focus;
         context.lineWidth = 2.5;
@@ -639,7 +649,7 @@ class Drawing {
     const context = this.#context;
     const flow = this.#flow;
     const { colours, sans } = this.#theme;
-    const message = row.kind === "lost" ? flow.messages[(row.datagram ?? 0) - 1] : undefined;
+    const message = row.kind === "lost" ? flow.message(row.datagram ?? 0) : undefined;
     const x = this.#x(row.at);
     const right = message === undefined ? x + 11 : Math.max(x + 11, this.#x(message.end ?? row.at));
     const harm = row.kind === "reset" || row.kind === "lost" || row.kind === "stop";

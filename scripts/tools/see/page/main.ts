@@ -1,6 +1,6 @@
 import type { Direction, RecordedEvent, RecordingHeader } from "../../../../lib/record/event.ts";
 import { parseRecording } from "../../../../lib/record/parse.ts";
-import { Session } from "../../../../lib/record/session.ts";
+import { type Flow, Session } from "../../../../lib/record/session.ts";
 import type { Control, State } from "../protocol.ts";
 import { App } from "./app.ts";
 import { ConnectionList } from "./connections.ts";
@@ -16,6 +16,9 @@ import { Live } from "./source.ts";
 import { Strip } from "./strip.ts";
 import { Table } from "./table.ts";
 import { readTheme } from "./theme.ts";
+
+/** Memory that a live session takes at most, in bytes. */
+const MOST_MEMORY = 256 * 1024 * 1024;
 
 const app = new App();
 const lanes = [new Lane(app, "up"), new Lane(app, "down")];
@@ -63,6 +66,7 @@ function add(events: readonly RecordedEvent[]): void {
   const { session } = app;
   if (session === undefined) return;
   for (const event of events) session.add(event);
+  if (live !== undefined && session.trim(MOST_MEMORY)) app.trimmed();
   app.changed();
 }
 
@@ -115,9 +119,10 @@ function drawBar(): void {
   const missed = session === undefined || session.missed === 0 ? "" : `, ${formatCount(session.missed)} events missed`;
   const paused = state?.paused ?? false;
   const name = recorded !== undefined ? "recorded" : connected === "broken" ? "stopped" : paused ? "paused" : "live";
+  const older = app.isTrimmed ? ", older pieces left out" : "";
   const words =
     { recorded: "a recording", stopped: "no connection to the proxy", paused: "paused", live: "live" }[name];
-  setText(status, words + missed);
+  setText(status, words + missed + older);
   status.dataset.state = name;
   setText(find("pause"), paused ? "Resume" : "Pause");
   const exchange = find<HTMLButtonElement>("exchange");
@@ -144,12 +149,20 @@ function drawBar(): void {
 }
 
 function step(unit: "byte" | "piece" | "message"): void {
-  const { current, way, state } = app;
+  const { current, state } = app;
   if (current === undefined || live === undefined) return;
+  // Where nothing waits, the other direction may go on.
+  const other = app.way === "up" ? "down" : "up";
+  const way = isWaiting(current[app.way]) || !isWaiting(current[other]) ? app.way : other;
   const asked = { do: "step", connection: current.number, way, unit } as const;
   if (state?.paused) ask(asked);
   else control({ do: "pause" }).then(() => control(asked)).catch((error) => notify(error.message, true));
   app.follow();
+}
+
+/** Whether the proxy holds bytes of a direction back, or datagrams. */
+function isWaiting({ end, passed, datagrams }: Flow): boolean {
+  return datagrams || end > passed;
 }
 
 function togglePause(): void {

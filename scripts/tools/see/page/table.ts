@@ -69,7 +69,7 @@ export class Table {
             "tr",
             {},
             ...["Piece", "When", "At byte", "What", "One recv()", "A decoder holds"].map((name) =>
-              make("th", { scope: "col" }, name)
+              make("th", { scope: "col", class: ["Piece", "When", "At byte"].includes(name) && "number" }, name)
             ),
           ),
         ),
