@@ -51,8 +51,8 @@ interface Plan {
 
 function planOf(all: Values<typeof options>, operand: string | undefined): Plan {
   const { listen, to } = all;
-  const scene = operand !== undefined && isScene(operand) ? parseScene(operand) : { service: operand, values: {} };
-  const chosen = { ...given(scene.values), ...given(all) };
+  const scene = operand !== undefined && isScene(operand) ? parseScene(operand) : { service: operand, values: undefined };
+  const chosen = { ...given(scene.values ?? {}), ...given(all) };
   if (to !== undefined) {
     if (scene.service !== undefined) throw new UsageError(`Expected a service or --to, got ${scene.service} and --to`);
     if (listen === undefined) throw new UsageError("--listen is needed with --to: tcp://127.0.0.1:0 takes a free port");
@@ -66,8 +66,10 @@ function planOf(all: Values<typeof options>, operand: string | undefined): Plan 
     );
   }
   const { framing = exchange.framing, seed, ...faults } = chosen;
-  const none = Object.keys(faults).length === 0;
-  return { exchange, values: { ...(none ? DEFAULT_FAULTS[exchange.transport] : faults), ...given({ framing, seed }) } };
+  // A scene without faults has none.
+  const isDefault = scene.values === undefined && Object.keys(faults).length === 0;
+  const shown = isDefault ? DEFAULT_FAULTS[exchange.transport] : faults;
+  return { exchange, values: { ...shown, ...given({ framing, seed }) } };
 }
 
 async function main(

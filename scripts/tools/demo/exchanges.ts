@@ -26,7 +26,7 @@ export interface Exchange {
   framing?: string;
   /** The arguments of each server to run; one server without arguments by default. */
   servers?: string[][];
-  /** Whether to show figures only, without a relay between the clients and the server. */
+  /** Whether to show figures only, without a proxy between the clients and the server. */
   figures?: boolean;
   /** Runs the clients. Throws if anything is wrong. */
   run(stage: Stage): Promise<unknown>;

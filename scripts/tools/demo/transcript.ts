@@ -2,7 +2,7 @@ import { blue, dim, green, yellow } from "@std/fmt/colors";
 import { concat } from "@std/bytes/concat";
 import { type FramePart, FrameScanner, parseFraming } from "../../../lib/framing/mod.ts";
 import { escapeBytes } from "../../../lib/log/mod.ts";
-import type { Direction } from "./relay.ts";
+import type { Direction, ProxyTap } from "../../../lib/record/mod.ts";
 
 /** How many bytes of a message are shown. */
 const SHOWN_BYTES = 64;
@@ -45,8 +45,16 @@ export class Transcript {
     this.#style = style;
   }
 
-  /** Adds a chunk or datagram. */
-  add(peer: string, direction: Direction, chunk: Uint8Array): void {
+  /** The tap of a proxy, which shows what the proxy receives. */
+  tap(): ProxyTap {
+    const peers: string[] = [];
+    return {
+      opened: (connection, peer) => void (peers[connection] = peer),
+      received: (connection, way, _at, bytes) => this.#add(peers[connection]!, way, bytes.slice()),
+    };
+  }
+
+  #add(peer: string, direction: Direction, chunk: Uint8Array): void {
     this.bytes += chunk.length;
     if (this.#framing === undefined) return this.#show(peer, direction, [{ role: "payload", bytes: chunk }]);
     const key = `${peer} ${direction}`;
@@ -76,7 +84,7 @@ export class Transcript {
     const { bytes, colors } = this.#style;
     const paint = (color: (text: string) => string, text: string) => colors && text !== "" ? color(text) : text;
     const client = this.#nameOf(peer);
-    const who = direction === "to server" ? `${client} -> Server` : `Server -> ${client}`;
+    const who = direction === "up" ? `${client} -> Server` : `Server -> ${client}`;
     const payload = parts.find(({ role }) => role === "payload")!;
     console.log(`  ${paint(blue, who.padEnd(18))}  ${shown(payload.bytes, escapeBytes)}`);
     if (!bytes) return;
