@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseRecording, type RecordedEvent, Recorder, type RecordingHeader } from "../../lib/record/mod.ts";
 import type { TcpServer } from "../../lib/net/mod.ts";
+import { upTo } from "../../scripts/tools/recording/files.ts";
 import { serveChat } from "../../services/chat/server.ts";
 import { serveEcho } from "../../services/echo/server.ts";
 import { serveProxy, type ServeProxyOptions } from "../../services/proxy/server.ts";
@@ -487,6 +488,19 @@ Deno.test("recording says that a framing does not exist, and goes on without", a
     stderr,
     /^recording: recordings\/a\.jsonl names a framing that does not exist, .*got "mine"; see --framing\n$/,
   );
+});
+
+Deno.test("recording reads no more of a recording than it has memory for", async () => {
+  let closed = false;
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) yield await Promise.resolve(new Uint8Array(30));
+    } finally {
+      closed = true;
+    }
+  }
+  assertEquals((await Array.fromAsync(upTo(100, endless()))).map(({ length }) => length), [30, 30, 30, 10]);
+  assert(closed);
 });
 
 Deno.test("recording fails in one line that names what is wrong", async () => {

@@ -17,6 +17,8 @@ export interface Loaded {
 
 /** The number of bytes of a batch of output. */
 const BATCH_SIZE = 1024 * 1024;
+/** The number of bytes of a recording that are read. Its events may take seven times as much memory. */
+const MAX_SIZE = 256 * 1024 * 1024;
 /** How often to show the progress, in milliseconds. */
 const REPORT_EVERY = 500;
 
@@ -30,9 +32,13 @@ const REPORT_EVERY = 500;
 export async function loadRecording(file: string, framing: string | undefined, signal: AbortSignal): Promise<Loaded> {
   const name = file === "-" ? "standard input" : file;
   const progress = new Progress(`Reading ${name}`, signal);
-  const { header, events, problem } = await read(file, (chunks) => readRecording(progress.counting(chunks)));
+  const { header, events, problem } = await read(
+    file,
+    (chunks) => readRecording(progress.counting(upTo(MAX_SIZE, chunks))),
+  );
   if (header === undefined) throw new CommandError(`${name} is not a recording: ${problem}`);
-  if (problem !== undefined) warn(`${name}: ${problem}`);
+  if (progress.bytes >= MAX_SIZE) warn(`${name}: only the first ${MAX_SIZE / 2 ** 20} MiB are used`);
+  else if (problem !== undefined) warn(`${name}: ${problem}`);
   const session = sessionOf(header, framing, name);
   for (const event of events) session.add(event);
   await progress.end();
@@ -58,6 +64,15 @@ export function warn(text: string): void {
 export function textOf({ header, events, session }: Loaded): string {
   const first = { ...header, framing: session.framing };
   return [first, ...events].map((line) => `${JSON.stringify(line)}\n`).join("");
+}
+
+/** The first bytes of a stream. */
+export async function* upTo(most: number, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk.subarray(0, most);
+    most -= chunk.length;
+    if (most <= 0) return;
+  }
 }
 
 /** Reads a file or standard input. An error of the file system is the user's. */
@@ -129,13 +144,14 @@ async function create(path: string): Promise<Deno.FsFile> {
   }
 }
 
-/** The number of bytes so far, on standard error if that is a terminal. */
+/** Shows the number of bytes on standard error, if that is a terminal. */
 class Progress {
   readonly #words: string;
   readonly #signal: AbortSignal;
   readonly #line = Deno.stderr.isTerminal() ? new StatusLine() : undefined;
   #last = performance.now();
-  #bytes = 0;
+  /** Number of bytes so far. */
+  bytes = 0;
 
   constructor(words: string, signal: AbortSignal) {
     this.#words = words;
@@ -145,10 +161,10 @@ class Progress {
   /** Counts bytes. Throws a `CommandError` once the signal is aborted. */
   async add(bytes: number): Promise<void> {
     if (this.#signal.aborted) throw new CommandError("Interrupted");
-    this.#bytes += bytes;
+    this.bytes += bytes;
     if (this.#line === undefined || performance.now() - this.#last < REPORT_EVERY) return;
     this.#last = performance.now();
-    await this.#line.show(`${this.#words}: ${(this.#bytes / 1e6).toFixed(1)} MB`);
+    await this.#line.show(`${this.#words}: ${(this.bytes / 1e6).toFixed(1)} MB`);
   }
 
   async *counting(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
