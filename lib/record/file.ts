@@ -19,7 +19,7 @@ const DEFAULT_MAX_SIZE = 1024 ** 3;
 /** The number of bytes that are written at once. */
 const BATCH_SIZE = 256 * 1024;
 /** The pause after a batch, as a multiple of the time that the batch took: traffic comes first. */
-const PAUSES = 15;
+const PAUSES = 30;
 /** The shortest pause in milliseconds: a busy proxy makes few, large writes. */
 const MIN_PAUSE = 10;
 
