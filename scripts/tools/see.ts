@@ -72,6 +72,11 @@ function planOf(all: Values<typeof options>, operand: string | undefined): Plan 
   return { exchange, values: { ...shown, ...given({ framing, seed }) } };
 }
 
+/** Throws an error about the addresses or the faults as wrong usage. */
+function asUsage(error: unknown): never {
+  throw error instanceof RangeError || error instanceof TypeError ? new UsageError(error.message) : error;
+}
+
 async function main(
   all: Values<typeof options>,
   operand: string | undefined,
@@ -92,7 +97,7 @@ async function main(
   const recorder = new Recorder({ service, framing });
   const faults = faultsOf(values);
   Object.assign(attempt, { listens: true, address: formatEndpoint(listen), option: "--listen" });
-  await using proxy = await serveProxy({ listen, to, ...faults, seed, tap: recorder });
+  await using proxy = await serveProxy({ listen, to, ...faults, seed, tap: recorder }).catch(asUsage);
   const { addr } = proxy;
   const view = new View({
     proxy,
