@@ -90,6 +90,8 @@ export class Flow {
   readonly reads: Read[] = [];
   /** Pieces and marks in order of time. */
   readonly rows: Row[] = [];
+  /** The pieces alone. */
+  readonly pieces: Row[] = [];
   /** The parts of the messages, in order. */
   readonly parts: FramePart[] = [];
   /** The messages, in order; none without a framing. */
@@ -168,6 +170,7 @@ export class Flow {
     }
     const row: Row = { index: this.rows.length, kind: "piece", piece: ++this.#tally.pieces, t, at, n, datagram, order };
     this.rows.push(row);
+    this.pieces.push(row);
     this.passed = Math.max(this.passed, at + n);
     this.end = Math.max(this.end, this.passed);
     this.#count(row, 1);
@@ -240,11 +243,10 @@ export class Flow {
     return lastIndex(this.rows, (row) => row.t <= t);
   }
 
-  /** The index of the row that first passed on the byte at an offset of a stream, or -1. */
+  /** The index of the row that passed on the byte at an offset of a stream, or -1. */
   rowAt(offset: number): number {
-    let index = lastIndex(this.rows, (row) => row.at <= offset);
-    while (index >= 0 && this.rows[index]!.at + this.rows[index]!.n <= offset) index--;
-    return index;
+    const piece = this.pieces[lastIndex(this.pieces, ({ at }) => at <= offset)];
+    return piece === undefined || offset >= piece.at + piece.n ? -1 : piece.index;
   }
 
   /** The message or datagram of a number; `undefined` if it is not known. */
@@ -259,9 +261,10 @@ export class Flow {
    */
   forget(rows: number): void {
     if (rows === 0) return;
+    this.pieces.splice(0, lastIndex(this.pieces, ({ index }) => index < rows) + 1);
     this.rows.splice(0, rows);
     this.rows.forEach((row, index) => (row as { index: number }).index = index);
-    this.start = this.rows.reduce((least, { at }) => Math.min(least, at), this.passed);
+    this.start = this.pieces.reduce((least, { at }) => Math.min(least, at), this.passed);
     this.#passed.clear();
     for (const { datagram } of this.rows) if (datagram !== undefined) this.#passed.add(datagram);
     const fits = this.start < this.misfit;

@@ -51,7 +51,9 @@ interface Plan {
 
 function planOf(all: Values<typeof options>, operand: string | undefined): Plan {
   const { listen, to } = all;
-  const scene = operand !== undefined && isScene(operand) ? parseScene(operand) : { service: operand, values: undefined };
+  const scene = operand !== undefined && isScene(operand)
+    ? parseScene(operand)
+    : { service: operand, values: undefined };
   const chosen = { ...given(scene.values ?? {}), ...given(all) };
   if (to !== undefined) {
     if (scene.service !== undefined) throw new UsageError(`Expected a service or --to, got ${scene.service} and --to`);

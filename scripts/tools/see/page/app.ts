@@ -164,10 +164,12 @@ export class App {
     }
     const connection = this.current;
     if (connection === undefined) return;
-    const { up, down } = connection;
-    this.rows.up = up.rows.length - 1;
-    this.rows.down = down.rows.length - 1;
-    this.way = (down.rows.at(-1)?.t ?? -1) > (up.rows.at(-1)?.t ?? -1) ? "down" : "up";
+    // Marks are seen below the newest piece, which has more to tell.
+    const newest = (flow: Flow) => flow.pieces.at(-1) ?? flow.rows.at(-1);
+    const [up, down] = [newest(connection.up), newest(connection.down)];
+    this.rows.up = up?.index ?? -1;
+    this.rows.down = down?.index ?? -1;
+    this.way = (down?.t ?? -1) > (up?.t ?? -1) ? "down" : "up";
   }
 
   #sayChoice(): void {

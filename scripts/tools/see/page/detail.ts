@@ -193,15 +193,14 @@ function messageOf(flow: Flow, message: Message | undefined): Content[] {
     lengths.push(`${formatCount(length)} ${part.name}`);
     if (part.role === "payload") payload.push(flow.slice(part.start, part.start + Math.min(length, 200)));
   }
-  const pieces = flow.rowAt(known - 1) - flow.rowAt(start) + 1;
-  const last = flow.rows[flow.rowAt(known - 1)];
+  const [first, last] = [flow.rows[flow.rowAt(start)], flow.rows[flow.rowAt(known - 1)]];
   const text = new TextDecoder().decode(payload[0] ?? new Uint8Array());
   return [
     make("h2", {}, `Message ${number}`),
     text !== "" && make("p", { class: "claim quote" }, text),
     facts(
       ["bytes", `${start} to ${known - 1} (${lengths.join(" + ")})`],
-      flow.passed >= known && ["in", plural(pieces, "piece")],
+      first !== undefined && last !== undefined && ["in", plural(last.piece - first.piece + 1, "piece")],
       [
         "whole",
         end === undefined || flow.passed < known || last === undefined ? "not yet" : `at ${formatTime(last.t)}`,

@@ -12,7 +12,7 @@ const MARGIN = 168;
 const ROW = 20;
 /** Heights from the top: numbers of bytes, numbers of messages, the messages, what the sender wrote. */
 const RULER = 10;
-const LABEL = 27;
+const LABEL = 26;
 const MEANT = 36;
 const MEANT_HEIGHT = 22;
 const SENT = 62;
@@ -39,7 +39,7 @@ export class Lane {
   #left = 0;
   #scale = WIDE;
   #hovered = -1;
-  #shown: { flow: Flow | undefined; row: number } = { flow: undefined, row: -1 };
+  #shown: { flow: Flow | undefined; row: number; rows: number } = { flow: undefined, row: -1, rows: 0 };
   #tally = "";
 
   /** Finds its elements on the page. */
@@ -89,8 +89,11 @@ export class Lane {
     const length = ROWS + (rows.length + 1) * ROW + 8;
     this.#canvas.style.marginBottom = `${-height}px`;
     this.#spacer.style.height = `${Math.max(length, height)}px`;
-    if (this.#shown.flow !== flow || this.#shown.row !== chosen) this.#reveal(chosen, rows.length, height);
-    this.#shown = { flow, row: chosen };
+    const shown = this.#shown;
+    if (shown.flow !== flow || shown.row !== chosen || shown.rows !== rows.length && this.#app.following) {
+      this.#reveal(chosen, rows.length, height);
+    }
+    this.#shown = { flow, row: chosen, rows: rows.length };
     const context = prepare(this.#canvas, width, height);
     if (flow === undefined || flow.empty) {
       context.font = `13px ${theme.sans}`;
@@ -164,8 +167,8 @@ export class Lane {
       return;
     }
     const top = this.#scroll.scrollTop / ROW;
-    const [row, next] = [flow.rows[Math.floor(top)], flow.rows[Math.floor(top) + 1]];
-    const at = row === undefined ? flow.end : row.at + ((next?.at ?? flow.end) - row.at) * (top % 1);
+    const [row, next] = [offsetOf(flow, Math.floor(top)), offsetOf(flow, Math.floor(top) + 1)];
+    const at = row + (next - row) * (top % 1);
     const left = at - 3 + this.#shift;
     this.#left = Math.max(flow.start, Math.min(left, flow.end - visible * 0.8));
     this.#shift += this.#left - left;
@@ -177,9 +180,8 @@ export class Lane {
     const visible = height - ROWS - ROW - 8;
     const top = this.#scroll.scrollTop;
     const y = row * ROW;
-    const last = this.#app.following || row === rows - 1;
-    if (y < top + ROW) this.#scroll.scrollTop = Math.max(0, y - ROW);
-    else if (last) this.#scroll.scrollTop = Math.max(0, y + ROW - visible);
+    if (this.#app.following) this.#scroll.scrollTop = Math.max(0, rows * ROW - visible);
+    else if (y < top + ROW) this.#scroll.scrollTop = Math.max(0, y - ROW);
     else if (y + 2 * ROW > top + visible) this.#scroll.scrollTop = y + 2 * ROW - visible;
     else return;
     this.#shift = 0;
@@ -554,8 +556,8 @@ class Drawing {
     const context = this.#context;
     const [x, right] = [this.#x(row.at), this.#x(row.at + row.n)];
     context.fillStyle = this.#theme.colours.focus;
-    for (const edge of [x, right]) context.fillRect(Math.round(edge) - 0.5, MEANT - 3, 1.5, ROWS - MEANT - 3);
-    context.fillRect(x, MEANT - 5, Math.max(1.5, right - x + 1), 2);
+    for (const edge of [x, right]) context.fillRect(Math.round(edge) - 0.5, MEANT - 2, 1.5, ROWS - MEANT - 4);
+    context.fillRect(x, MEANT - 2, Math.max(1.5, right - x + 1), 2);
   }
 
   #drawRows(): void {
@@ -628,7 +630,8 @@ class Drawing {
     context.fillStyle = bold ? colours.text : colours.soft;
     const length = context.measureText(text).width;
     const after = Math.max(right, GUTTER) + 7;
-    const at = after + length < width - 4 ? after : x - length - 7 > GUTTER ? x - length - 7 : width - length - 10;
+    const before = Math.min(x, width) - length - 7;
+    const at = after + length < width - 4 ? after : before > GUTTER ? before : width - length - 10;
     if (at !== after && at > x) {
       context.globalAlpha = 0.85;
       context.fillStyle = colours.ground;
@@ -650,7 +653,7 @@ class Drawing {
     const flow = this.#flow;
     const { colours, sans } = this.#theme;
     const message = row.kind === "lost" ? flow.message(row.datagram ?? 0) : undefined;
-    const x = this.#x(row.at);
+    const x = Math.max(GUTTER, Math.min(this.#frame.width - 16, this.#x(row.at)));
     const right = message === undefined ? x + 11 : Math.max(x + 11, this.#x(message.end ?? row.at));
     const harm = row.kind === "reset" || row.kind === "lost" || row.kind === "stop";
     context.strokeStyle = context.fillStyle = harm ? colours.fault : colours.text;
@@ -710,6 +713,15 @@ class Drawing {
       context.fillText(text, right + 7 < room ? right + 7 : Math.max(x + 6, GUTTER + 6), y + ROW / 2 + 0.5);
     });
   }
+}
+
+/** The offset at which a row is in the stream: that of its first byte, or for a mark what was passed on before it. */
+function offsetOf({ rows, end }: Flow, index: number): number {
+  const row = rows[index];
+  if (row === undefined) return end;
+  if (row.kind === "piece") return row.at;
+  const before = rows[index - 1];
+  return before?.kind === "piece" ? before.at + before.n : Math.min(row.at, rows[index + 1]?.at ?? end);
 }
 
 /** The next 1, 2 or 5 times a power of ten. */

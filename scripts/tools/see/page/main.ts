@@ -124,12 +124,14 @@ function drawBar(): void {
     { recorded: "a recording", stopped: "no connection to the proxy", paused: "paused", live: "live" }[name];
   setText(status, words + missed + older);
   status.dataset.state = name;
+  const isOver = session === undefined || session.connections.values().every(({ closed }) => closed !== undefined);
+  find("follow").hidden = app.following || isOver || recorded !== undefined;
   setText(find("pause"), paused ? "Resume" : "Pause");
   const exchange = find<HTMLButtonElement>("exchange");
   exchange.hidden = state?.exchange !== true;
   exchange.disabled = state?.running === true;
   setText(exchange, state?.running ? "Running ..." : "Run the exchange");
-  for (const id of ["controls", "acts", "save", "copy"]) find(id).hidden = recorded !== undefined;
+  for (const id of ["controls", "acts", "save", "save-page", "copy"]) find(id).hidden = recorded !== undefined;
   const closed = app.current === undefined || app.current.closed !== undefined;
   for (const id of ["reset", "end-up", "end-down"]) find<HTMLButtonElement>(id).disabled = closed;
   for (const way of ["up", "down"]) find(`lane-${way}`).hidden = app.table;
@@ -177,8 +179,8 @@ function reset(): void {
   if (app.current !== undefined) ask({ do: "reset", connection: app.connection });
 }
 
-function save(): void {
-  make("a", { href: "recording", download: true }).click();
+function save(href: "recording" | "session.html"): void {
+  make("a", { href, download: true }).click();
 }
 
 async function copy(): Promise<void> {
@@ -264,7 +266,8 @@ const BINDINGS: readonly Binding[] = [
     live: true,
     run: (key) => end(key === "[" ? "up" : "down"),
   },
-  { keys: "s", does: "save the recording", live: true, run: save },
+  { keys: "s", does: "save the recording", live: true, run: () => save("recording") },
+  { keys: "S", shown: "shift s", does: "save it as one page", live: true, run: () => save("session.html") },
   { keys: "c", does: "copy the scene", live: true, run: () => void copy() },
   { keys: "?", does: "this list", run: () => find<HTMLDialogElement>("keys").showModal() },
 ];
@@ -288,7 +291,9 @@ const CLICKS: Record<string, () => void> = {
   "step-piece": () => step("piece"),
   "step-message": () => step("message"),
   exchange: () => ask({ do: "exchange" }),
-  save,
+  save: () => save("recording"),
+  "save-page": () => save("session.html"),
+  follow: () => app.follow(),
   copy: () => void copy(),
   help: () => find<HTMLDialogElement>("keys").showModal(),
   reset,
