@@ -108,32 +108,32 @@ export function partsOf(framing: FrameLayout | Framing<unknown, never>): LayoutP
     case undefined:
       return [{ name: "message", role: "payload" }];
     case "decimal":
-      return [{ name: "header", role: "header", length: HEADER_LENGTH }, { name: "payload", role: "payload" }];
+      return [header(HEADER_LENGTH), PAYLOAD];
     case "length": {
       const { bytes, offset, strip = 0 } = layout;
-      const length = bytes === "varint" ? undefined : Math.max(offset + bytes, strip);
-      return [{ name: "header", role: "header", length }, { name: "payload", role: "payload" }];
+      return [header(bytes === "varint" ? undefined : Math.max(offset + bytes, strip)), PAYLOAD];
     }
     case "netstring":
-      return [
-        { name: "header", role: "header" },
-        { name: "colon", role: "delimiter", length: 1 },
-        { name: "payload", role: "payload" },
-        { name: "comma", role: "delimiter", length: 1 },
-      ];
+      return [header(), delimiter("colon", 1), PAYLOAD, delimiter("comma", 1)];
     case "fixed":
-      return [{ name: "payload", role: "payload", length: layout.length }];
+      return [{ ...PAYLOAD, length: layout.length }];
     case "tagged":
-      return [{ name: "type", role: "header", length: 1 }, { name: "payload", role: "payload" }];
+      return [{ name: "type", role: "header", length: 1 }, PAYLOAD];
     case "delimited":
       return layout.optional === undefined
-        ? [{ name: "payload", role: "payload" }, {
-          name: "delimiter",
-          role: "delimiter",
-          length: layout.delimiter.length,
-        }]
-        : [{ name: "line", role: "payload" }, { name: "newline", role: "delimiter" }];
+        ? [PAYLOAD, delimiter("delimiter", layout.delimiter.length)]
+        : [{ name: "line", role: "payload" }, delimiter("newline")];
   }
+}
+
+const PAYLOAD: LayoutPart = { name: "payload", role: "payload" };
+
+function header(length?: number): LayoutPart {
+  return { name: "header", role: "header", length };
+}
+
+function delimiter(name: string, length?: number): LayoutPart {
+  return { name, role: "delimiter", length };
 }
 
 /** Maximum payload length that ten digits can express. */
