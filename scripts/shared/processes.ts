@@ -24,6 +24,8 @@ export interface RunOptions {
   wrapper?: string[];
   /** Makes a server log warnings only, for tests in which each message would be a line. */
   quiet?: boolean;
+  /** How long to wait for what a client does, in milliseconds; 20 seconds by default. */
+  timeout?: number;
   /** The standard streams; each is piped by default. */
   streams?: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
 }
@@ -179,10 +181,12 @@ export class ClientProcess extends ChildProcess {
   stderr = "";
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #done: Promise<unknown>;
+  readonly #timeout: number | undefined;
   #waiting: (() => void)[] = [];
 
   constructor(service: string, options: RunOptions) {
     super(command(service, "client", options, []).spawn());
+    this.#timeout = options.timeout;
     this.#input = this.process.stdin.getWriter();
     const collect = (stream: ReadableStream<Uint8Array<ArrayBuffer>>, add: (text: string) => void) =>
       stream.pipeThrough(new TextDecoderStream()).pipeTo(
@@ -213,13 +217,14 @@ export class ClientProcess extends ChildProcess {
   async shows(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.stdout)) {
       const more = new Promise<void>((resolve) => this.#waiting.push(resolve));
-      await within(more, () => `${pattern} in "${this.stdout}", "${this.stderr}"`);
+      await within(more, () => `${pattern} in "${this.stdout}", "${this.stderr}"`, this.#timeout);
     }
   }
 
   /** Waits for its end. */
   async result(): Promise<ClientResult> {
-    const { code } = await within(this.process.status, () => `the client's end: "${this.stdout}", "${this.stderr}"`);
+    const what = () => `the client's end: "${this.stdout}", "${this.stderr}"`;
+    const { code } = await within(this.process.status, what, this.#timeout);
     await this.#done;
     await this.endInput();
     return { code, stdout: this.stdout, stderr: this.stderr };

@@ -1,4 +1,7 @@
-import { type FramePart, type Framing, parseFraming, partsOf } from "../../lib/framing/mod.ts";
+import type { Framing } from "../../lib/framing/framing.ts";
+import { partsOf } from "../../lib/framing/layout.ts";
+import { parseFraming } from "../../lib/framing/named.ts";
+import type { FramePart } from "../../lib/framing/scanner.ts";
 import { mulberry32, type Random, seedOf } from "./random.ts";
 
 /** One number, or the bounds of a number drawn at random each time, both included. */

@@ -1,4 +1,6 @@
-import { type FramePart, FrameScanner, type Framing, type FramingError } from "../../lib/framing/mod.ts";
+import type { FramingError } from "../../lib/framing/errors.ts";
+import type { Framing } from "../../lib/framing/framing.ts";
+import { type FramePart, FrameScanner } from "../../lib/framing/scanner.ts";
 
 /** The number of bytes scanned at once, to bound the parts found. */
 const SLICE = 4096;

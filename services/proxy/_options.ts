@@ -9,7 +9,7 @@ import {
   secondsRange,
   text,
 } from "../../lib/cli/mod.ts";
-import { FRAMING_NAMES, type NamedFraming, parseFraming } from "../../lib/framing/mod.ts";
+import { FRAMING_NAMES, type NamedFraming, parseFraming } from "../../lib/framing/named.ts";
 
 /** The largest seed: 32 bits. */
 export const MAX_SEED = 2 ** 32 - 1;

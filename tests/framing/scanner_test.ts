@@ -149,10 +149,10 @@ for (const [name, framing] of FRAMINGS) {
           const from = whole ? own[0]! : own.find(({ role }) => role === "payload")!;
           const to = own.findLast(({ role }) => role === "payload")!;
           assertEquals(stream.slice(from.start, to.end), new Uint8Array(message));
-          for (const { length, start, end } of own) assert(length === undefined || length === end! - start);
-          // All parts have a known length but those that a delimiter or a bit ends.
-          const unknown = own.filter(({ length }) => length === undefined).map(({ name }) => name);
-          assert(unknown.length === 0 || ["line", "header"].includes(unknown.join()) || layout.kind === "delimited");
+          for (const { role, length, start, end } of own) {
+            if (length !== undefined) assertEquals(length, end! - start);
+            else assertEquals(role, layout.kind === "delimited" ? "payload" : "header");
+          }
         });
       }),
       { numRuns: 300 },
@@ -219,8 +219,13 @@ Deno.test("every name of a framing is parsed, and encodes what its decoder decod
       ["fixed:1e3", "expected fixed:LENGTH"],
       ["tagged:AB=1", "expected tagged:TYPE=LENGTH"],
       ["tagged:A=1,", "expected tagged:TYPE=LENGTH"],
+      ["tagged:A=1,A=2", "expected tagged:TYPE=LENGTH"],
+      ["tagged:\\x=1", "expected tagged:TYPE=LENGTH"],
       ["delimited:", "expected delimited:TEXT"],
+      ["delimited:\\x0g", "expected delimited:TEXT"],
+      ["delimited:\\", "expected delimited:TEXT"],
       ["field:offset=1", "expected field:bytes=BYTES"],
+      ["field:bytes=3,bytes=4", "expected field:bytes=BYTES"],
       ["field:bytes=3,size=4", "expected field:bytes=BYTES"],
     ]
   ) {

@@ -1,0 +1,40 @@
+import { TextLineStream } from "@std/streams/text-line-stream";
+import { CommandError } from "../../../lib/cli/mod.ts";
+import { command } from "../../shared/processes.ts";
+import { within } from "../../shared/within.ts";
+
+/** The server of a service, a process in its own sandbox. Disposing of it stops it. */
+export interface Service extends AsyncDisposable {
+  readonly port: number;
+  /** Rejects when the server ends by itself. */
+  readonly failed: Promise<never>;
+}
+
+/** Starts the server of a service on a free port, and waits until it listens. */
+export async function startService(service: string, args: string[]): Promise<Service> {
+  const streams = { stdin: "null", stdout: "null" } as const;
+  const process = command(service, "server", { args, streams }, ["--port", "0", "--log", "json"]).spawn();
+  const listening = Promise.withResolvers<number>();
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {});
+  const ended = (async () => {
+    let last = "";
+    for await (const line of process.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
+      last = line;
+      const address = /^\{.*"message":"Listening at [^"]*:(\d+)"/.exec(line)?.[1];
+      if (address !== undefined) listening.resolve(Number(address));
+    }
+    const { code } = await process.status;
+    const error = new CommandError(`The server of ${service} ended with exit code ${code}: ${last}`);
+    listening.reject(error);
+    failed.reject(error);
+  })();
+  return {
+    port: await within(listening.promise, `${service} to listen`),
+    failed: failed.promise,
+    async [Symbol.asyncDispose]() {
+      process.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
