@@ -187,7 +187,8 @@ export class Page {
 
   /** Evaluates an expression in the page; the value of a promise is awaited. */
   async evaluate<Value = Json>(expression: string): Promise<Value> {
-    const parameters = { expression, awaitPromise: true, returnByValue: true, userGesture: true };
+    const policy = { allowUnsafeEvalBlockedByCSP: false };
+    const parameters = { expression, awaitPromise: true, returnByValue: true, userGesture: true, ...policy };
     const { result, exceptionDetails } = await this.send("Runtime.evaluate", parameters);
     if (exceptionDetails === undefined) return result.value;
     throw new Error(`${expression}: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`);

@@ -51,7 +51,9 @@ interface Plan {
 
 function planOf(all: Values<typeof options>, operand: string | undefined): Plan {
   const { listen, to } = all;
-  const scene = operand !== undefined && isScene(operand) ? parseScene(operand) : { service: operand, values: undefined };
+  const scene = operand !== undefined && isScene(operand)
+    ? parseScene(operand)
+    : { service: operand, values: undefined };
   const chosen = { ...given(scene.values ?? {}), ...given(all) };
   if (to !== undefined) {
     if (scene.service !== undefined) throw new UsageError(`Expected a service or --to, got ${scene.service} and --to`);
@@ -70,6 +72,11 @@ function planOf(all: Values<typeof options>, operand: string | undefined): Plan 
   const isDefault = scene.values === undefined && Object.keys(faults).length === 0;
   const shown = isDefault ? DEFAULT_FAULTS[exchange.transport] : faults;
   return { exchange, values: { ...shown, ...given({ framing, seed }) } };
+}
+
+/** Throws an error about the addresses or the faults as wrong usage. */
+function asUsage(error: unknown): never {
+  throw error instanceof RangeError || error instanceof TypeError ? new UsageError(error.message) : error;
 }
 
 async function main(
@@ -92,7 +99,7 @@ async function main(
   const recorder = new Recorder({ service, framing });
   const faults = faultsOf(values);
   Object.assign(attempt, { listens: true, address: formatEndpoint(listen), option: "--listen" });
-  await using proxy = await serveProxy({ listen, to, ...faults, seed, tap: recorder });
+  await using proxy = await serveProxy({ listen, to, ...faults, seed, tap: recorder }).catch(asUsage);
   const { addr } = proxy;
   const view = new View({
     proxy,

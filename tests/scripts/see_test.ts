@@ -1,125 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { RecordedEvent } from "../../lib/record/event.ts";
-import { ChildProcess } from "../../scripts/shared/child_process.ts";
 import { EXCHANGES } from "../../scripts/tools/demo/exchanges.ts";
-import type { Control, State } from "../../scripts/tools/see/protocol.ts";
-import { bytes, ClientProcess, fakeServer, RawPeer, runClient, textOf, within } from "../harness.ts";
-
-const cwd = new URL("../..", import.meta.url);
-
-function command(...args: string[]): Deno.Command {
-  const flags = ["run", "-q", "--no-prompt", "-P=see", "scripts/tools/see.ts"];
-  return new Deno.Command(Deno.execPath(), { args: [...flags, ...args], cwd, stdout: "piped", stderr: "piped" });
-}
-
-/** Runs the command to its end. */
-async function run(...args: string[]): Promise<{ code: number; stderr: string }> {
-  const { code, stderr } = await command(...args).output();
-  return { code, stderr: textOf(stderr) };
-}
-
-/** A running `deno task see`. Disposing of it stops it, and throws unless it ends well. */
-class See extends ChildProcess {
-  /** The address of the page. */
-  url = "";
-  /** The line below it. */
-  client = "";
-
-  static async start(...args: string[]): Promise<See> {
-    const see = new See(command(...args).spawn());
-    see.url = /^See it at (.+)$/.exec(await within(see.line(), "the address") ?? "")?.[1] ?? "";
-    see.client = await within(see.line(), "the command of a client") ?? "";
-    if (see.client === "") throw new Error(textOf((await see.process.stderr.getReader().read()).value ?? bytes("")));
-    return see;
-  }
-
-  /** The port of the page. */
-  get pagePort(): number {
-    return Number(new URL(this.url).port);
-  }
-
-  /** The port of the proxy. */
-  get port(): number {
-    return Number(/(?:--port |:)(\d+)/.exec(this.client)?.[1]);
-  }
-
-  /** Asks for something as the page does. */
-  async control(control: Control | Record<string, unknown>): Promise<{ status: number; error?: string }> {
-    const response = await fetch(`${this.url}control`, {
-      method: "POST",
-      headers: { origin: new URL(this.url).origin, "content-type": "application/json" },
-      body: JSON.stringify(control),
-    });
-    return { status: response.status, ...await response.json() };
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    this.signal("SIGTERM");
-    const { code } = await within(this.process.status, "the end");
-    await super[Symbol.asyncDispose]();
-    const { value = bytes("") } = await this.process.stderr.getReader().read();
-    assertEquals(code, 0, textOf(value));
-  }
-}
-
-/** The stream of events of a page, without a browser. */
-class Events implements AsyncDisposable {
-  readonly events: RecordedEvent[] = [];
-  /** The id of the last batch. */
-  id = "";
-  state: State | undefined;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #reading: Promise<void>;
-  #waiting: (() => void)[] = [];
-
-  private constructor(reader: ReadableStreamDefaultReader<Uint8Array>) {
-    this.#reader = reader;
-    this.#reading = this.#read();
-  }
-
-  static async open(see: See, after = ""): Promise<Events> {
-    const response = await fetch(`${see.url}events`, { headers: after === "" ? {} : { "last-event-id": after } });
-    assertEquals(response.headers.get("content-type"), "text/event-stream");
-    return new Events(response.body!.getReader());
-  }
-
-  /** Waits until the events or the state are as wanted. */
-  async until(condition: (stream: Events) => boolean, what: string): Promise<void> {
-    while (!condition(this)) {
-      const more = new Promise<void>((resolve) => this.#waiting.push(resolve));
-      await within(more, () => `${what}: ${JSON.stringify(this.events.slice(-20))}, ${JSON.stringify(this.state)}`);
-    }
-  }
-
-  /** The bytes that were recorded or passed on in a direction. */
-  total(kind: "in" | "out", way: "up" | "down"): number {
-    return this.events.reduce((sum, event) => {
-      if (event.k !== kind || event.w !== way) return sum;
-      return sum + (event.k === "in" ? atob(event.d).length : event.n);
-    }, 0);
-  }
-
-  async #read(): Promise<void> {
-    const decoder = new TextDecoder();
-    let text = "";
-    for (let result; !(result = await this.#reader.read()).done;) {
-      text += decoder.decode(result.value, { stream: true });
-      for (let end; (end = text.indexOf("\n\n")) >= 0; text = text.slice(end + 2)) {
-        const [first, second] = text.slice(0, end).split("\n");
-        const data = JSON.parse(second!.slice("data: ".length));
-        if (first === "event: state") this.state = data;
-        else this.events.push(...data);
-        if (first!.startsWith("id: ")) this.id = first!.slice("id: ".length);
-      }
-      for (const resolve of this.#waiting.splice(0)) resolve();
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reader.cancel();
-    await this.#reading;
-  }
-}
+import { fakeServer, RawPeer, runClient, textOf, within } from "../harness.ts";
+import { Events, runSee, See } from "./_see.ts";
 
 /** Sends a request as it is, and returns the status. */
 async function status(port: number, head: string, body = ""): Promise<number> {
@@ -342,4 +224,77 @@ Deno.test("see: traffic does not wait for 20 pages, nor for one that stalls, whi
     text += textOf(buffer.subarray(0, count!));
   }
   assertMatch(text, /\{"k":"skip","n":\d+\}/);
+});
+
+Deno.test("see: takes a scene from the address of a page, or two programs of the user", async () => {
+  await using scene = await See.start(
+    "http://127.0.0.1:1/0/?service=fixed&delay=0.001&stop-after=100&seed=7#x",
+    "--cut",
+    "9",
+  );
+  assertMatch(scene.client, /^deno task fixed:client --port \d+ --length 24$/);
+  await using page = await Events.open(scene);
+  await page.until(({ state }) => state !== undefined, "the state");
+  const { faults, seed, service, header } = page.state!;
+  assertEquals(faults, { delay: [1, 1], stopAfter: [100, 100], cut: [9, 9], framing: "fixed:24" });
+  assertEquals([seed, service, header.framing], [7, "fixed", "fixed:24"]);
+
+  await using plain = await See.start("?service=chat");
+  await using shown = await Events.open(plain);
+  await shown.until(({ state }) => state !== undefined, "the state");
+  assertEquals(shown.state!.faults, { framing: "header" });
+
+  await using target = fakeServer(async (peer) => {
+    await peer.send("hello\n");
+    await peer.receiveAll();
+  });
+  const to = `tcp://127.0.0.1:${target.port}`;
+  await using own = await See.start("--listen", "tcp://127.0.0.1:0", "--to", to, "--framing", "lines");
+  assertMatch(own.client, /^Connect to tcp:\/\/127\.0\.0\.1:\d+$/);
+  await using client = await RawPeer.connect(own.port);
+  assertEquals(await client.receive(6), "hello\n");
+  await using events = await Events.open(own);
+  await events.until((page) => page.total("out", "down") === 6, "the line");
+  assertEquals([events.state!.header.framing, events.state!.exchange, events.state!.command], [
+    "lines",
+    false,
+    undefined,
+  ]);
+  assertEquals((await own.control({ do: "exchange" })).error, "There is no exchange to run");
+});
+
+Deno.test("see: says in one line what is wrong with its arguments", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using _listener = listener;
+  const { port } = listener.addr;
+  const at = ["--listen", "tcp://127.0.0.1:0"];
+  const wrong: [args: string[], code: number, stderr: RegExp][] = [
+    [["nothing"], 2, /^see: Unknown service "nothing": expected one of echo, /],
+    [["?service=../chat"], 2, /^see: Unknown service "..\/chat"/],
+    [["?service=chat&record=x"], 2, /^see: Unknown fault "record"; see deno task see --help$/],
+    [["?service=chat&cut=0"], 2, /^see: --cut: expected N or N-M, integers of 1 or more, got "0"/],
+    [["chat", "--lose", "10"], 2, /^see: Cannot use lose here: it is for datagrams/],
+    [["chat", "--framing", "x"], 2, /^see: --framing: /],
+    [["chat", ...at, "--to", "tcp://127.0.0.1:1"], 2, /^see: Expected a service or --to, got chat and --to/],
+    [["--to", "tcp://127.0.0.1:1"], 2, /^see: --listen is needed with --to/],
+    [[...at, "--to", "udp://127.0.0.1:1"], 2, /^see: Cannot forward tcp to udp/],
+    [["chat", "--page-port", String(port)], 1, /^see: 127.0.0.1:\d+ is in use: .* or choose another --page-port/],
+    [["chat", "--listen", `tcp://127.0.0.1:${port}`], 1, /^see: tcp:\/\/127.0.0.1:\d+ is in use: .* another --listen/],
+    [
+      ["chat", "--listen", "tcp://0.0.0.0:0"],
+      1,
+      /^see: The sandbox of see does not allow .*: deno run -P=see --allow-net/,
+    ],
+    [
+      ["chat", "--record", "/x.jsonl"],
+      1,
+      /^see: The sandbox of see does not allow \/x.jsonl.*deno run -P=see --allow-write/,
+    ],
+  ];
+  await Promise.all(wrong.map(async ([args, expected, pattern]) => {
+    const { code, stderr } = await runSee(...args);
+    assertEquals(code, expected, stderr);
+    assertMatch(stderr.trim(), pattern);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+  }));
 });

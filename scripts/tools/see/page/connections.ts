@@ -49,6 +49,7 @@ export class ConnectionList {
     const [name, address, end, counts] = button.children as unknown as [Element, Element, Element, Element];
     setText(name, String(number));
     setText(address, peer.replace(/^.*(?=:\d+$)/, ""));
+    if (closed !== undefined) item.dataset.closed = closed.reason;
     const isFault = closed !== undefined && closed.reason.includes("reset");
     const words = closed === undefined ? "open" : isFault ? `✕ ${closed.reason}` : closed.reason;
     if (end.textContent !== words) fill(end, make("span", { class: isFault ? "fault" : "" }, words));

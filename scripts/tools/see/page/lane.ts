@@ -12,7 +12,7 @@ const MARGIN = 168;
 const ROW = 20;
 /** Heights from the top: numbers of bytes, numbers of messages, the messages, what the sender wrote. */
 const RULER = 10;
-const LABEL = 27;
+const LABEL = 26;
 const MEANT = 36;
 const MEANT_HEIGHT = 22;
 const SENT = 62;
@@ -556,8 +556,8 @@ class Drawing {
     const context = this.#context;
     const [x, right] = [this.#x(row.at), this.#x(row.at + row.n)];
     context.fillStyle = this.#theme.colours.focus;
-    for (const edge of [x, right]) context.fillRect(Math.round(edge) - 0.5, MEANT - 3, 1.5, ROWS - MEANT - 3);
-    context.fillRect(x, MEANT - 5, Math.max(1.5, right - x + 1), 2);
+    for (const edge of [x, right]) context.fillRect(Math.round(edge) - 0.5, MEANT - 2, 1.5, ROWS - MEANT - 4);
+    context.fillRect(x, MEANT - 2, Math.max(1.5, right - x + 1), 2);
   }
 
   #drawRows(): void {

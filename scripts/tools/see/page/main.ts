@@ -124,7 +124,8 @@ function drawBar(): void {
     { recorded: "a recording", stopped: "no connection to the proxy", paused: "paused", live: "live" }[name];
   setText(status, words + missed + older);
   status.dataset.state = name;
-  find("follow").hidden = app.following || recorded !== undefined || app.current === undefined;
+  const isOver = session === undefined || session.connections.values().every(({ closed }) => closed !== undefined);
+  find("follow").hidden = app.following || isOver || recorded !== undefined;
   setText(find("pause"), paused ? "Resume" : "Pause");
   const exchange = find<HTMLButtonElement>("exchange");
   exchange.hidden = state?.exchange !== true;
