@@ -39,7 +39,7 @@ export class Lane {
   #left = 0;
   #scale = WIDE;
   #hovered = -1;
-  #shown: { flow: Flow | undefined; row: number; rows: number } = { flow: undefined, row: -1, rows: 0 };
+  #shown: { flow: Flow | undefined; row: number; length: number } = { flow: undefined, row: -1, length: 0 };
   #tally = "";
 
   /** Finds its elements on the page. */
@@ -90,10 +90,10 @@ export class Lane {
     this.#canvas.style.marginBottom = `${-height}px`;
     this.#spacer.style.height = `${Math.max(length, height)}px`;
     const shown = this.#shown;
-    if (shown.flow !== flow || shown.row !== chosen || shown.rows !== rows.length && this.#app.following) {
+    if (shown.flow !== flow || shown.row !== chosen || shown.length !== length + height && this.#app.following) {
       this.#reveal(chosen, rows.length, height);
     }
-    this.#shown = { flow, row: chosen, rows: rows.length };
+    this.#shown = { flow, row: chosen, length: length + height };
     const context = prepare(this.#canvas, width, height);
     if (flow === undefined || flow.empty) {
       context.font = `13px ${theme.sans}`;
@@ -131,7 +131,7 @@ export class Lane {
     const failure = this.#section.querySelector<HTMLElement>(".failure")!;
     failure.hidden = flow?.failure === undefined;
     failure.textContent = `✕ ${flow?.failure?.message}`;
-    if (flow === undefined || tally === undefined || flow.empty) return fill(words);
+    if (flow === undefined || tally === undefined || flow.end === flow.start && !flow.datagrams) return fill(words);
     const { messages, pieces, whole, part, several } = tally;
     const units = (count: number) => `${flow.unit}${count === 1 ? "" : "s"}`;
     const figure = (count: number) => bold(formatCount(count));
