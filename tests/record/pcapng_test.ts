@@ -151,6 +151,8 @@ testCapture("datagrams are in the capture whole, with what happened to them", (p
     { t: 7, k: "out", c, w, at: 65_510, i: 3, n: 0 },
     { t: 8, k: "out", c, w, at: 65_510, i: 3, n: 0 },
     { t: 9, k: "out", c, w, at: 65_507, i: 2, n: 3 },
+    { t: 10, k: "in", c, w: "down", at: 0, i: 1, d: large.toBase64() },
+    { t: 11, k: "out", c, w: "down", at: 0, i: 1, n: 65_507 },
   ]);
   assertEquals(complaints(path), []);
   const rows = fieldsOf(path, ["frame.interface_name", "udp.length", "udp.payload", "frame.comment"]);
@@ -161,6 +163,8 @@ testCapture("datagrams are in the capture whole, with what happened to them", (p
     ["target", "8", "", "connection 1 up, piece: datagram 3"],
     ["target", "8", "", "connection 1 up, piece: datagram 3"],
     ["target", "11", "74776f", "connection 1 up, piece: datagram 2"],
+    ["target", "65515", large.subarray(0, 4).toHex(), "connection 1 down, read: datagram 1"],
+    ["client", "65515", large.subarray(0, 4).toHex(), "connection 1 down, piece: datagram 1"],
   ]);
 });
 
