@@ -31,8 +31,10 @@ const CLIENT = 0;
 const TARGET = 1;
 type Interface = typeof CLIENT | typeof TARGET;
 
-/** Ports for clients that have none, those of Unix sockets. */
+/** Ports for Unix sockets: of clients, from the first on; of the proxy; and of the target. */
 const FIRST_PORT = 1024;
+const LISTEN_PORT = 65_535;
+const TARGET_PORT = 65_534;
 /** Spreads the numbers of connections over the initial sequence numbers, so that a reused port is seen as reused. */
 const SEQUENCE_STEP = 0x9e3779b1;
 const NOTHING = new Uint8Array();
@@ -177,12 +179,15 @@ abstract class Connection {
 
   constructor(capture: Capture, number: number, header: RecordingHeader, opened: OpenEvent | undefined) {
     this.capture = capture;
-    const port = FIRST_PORT + number % (65_535 - FIRST_PORT);
-    const between = (client: string | undefined, server: string) => {
-      const [up, down] = sameVersion(packetAddress(client ?? "", port), packetAddress(server));
+    const port = FIRST_PORT + number % (TARGET_PORT - FIRST_PORT);
+    const between = (client: string | undefined, server: string, serverPort: number) => {
+      const [up, down] = sameVersion(packetAddress(client ?? "", port), packetAddress(server, serverPort));
       return { up, down };
     };
-    this.ends = { [CLIENT]: between(opened?.peer, header.listen), [TARGET]: between(opened?.source, header.to) };
+    this.ends = {
+      [CLIENT]: between(opened?.peer, header.listen, LISTEN_PORT),
+      [TARGET]: between(opened?.source, header.to, TARGET_PORT),
+    };
   }
 
   abstract open(t: number): void;
