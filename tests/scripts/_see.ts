@@ -6,9 +6,12 @@ import { bytes, textOf, within } from "../harness.ts";
 
 const cwd = new URL("../..", import.meta.url);
 
+/** The command with its permission set, and with flags of Deno among the arguments, which begin with `--allow-`. */
 function command(...args: string[]): Deno.Command {
-  const flags = ["run", "-q", "--no-prompt", "-P=see", "scripts/tools/see.ts"];
-  return new Deno.Command(Deno.execPath(), { args: [...flags, ...args], cwd, stdout: "piped", stderr: "piped" });
+  const isFlag = (argument: string) => argument.startsWith("--allow-");
+  const flags = ["run", "-q", "--no-prompt", "-P=see", ...args.filter(isFlag), "scripts/tools/see.ts"];
+  const rest = args.filter((argument) => !isFlag(argument));
+  return new Deno.Command(Deno.execPath(), { args: [...flags, ...rest], cwd, stdout: "piped", stderr: "piped" });
 }
 
 /** Runs `deno task see` to its end. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXCHANGES } from "../../scripts/tools/demo/exchanges.ts";
-import { fakeServer, RawPeer, runClient, textOf, within } from "../harness.ts";
+import { parseRecording } from "../../lib/record/parse.ts";
+import { fakeServer, RawPeer, runClient, temporaryFolder, textOf, within } from "../harness.ts";
 import { Events, runSee, See } from "./_see.ts";
 
 /** Sends a request as it is, and returns the status. */
@@ -297,4 +298,20 @@ Deno.test("see: says in one line what is wrong with its arguments", async () => 
     assertMatch(stderr.trim(), pattern);
     assertEquals(stderr.trim().split("\n").length, 1, stderr);
   }));
+});
+
+Deno.test("see: --record writes what the pages show, and ends the file with it", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/new/a.jsonl`;
+  let shown: unknown[];
+  {
+    await using see = await See.start("echo", "--cut", "5", "--record", path, `--allow-write=${folder.path}`);
+    await using page = await Events.open(see);
+    await runClient("echo", ["--port", String(see.port)]);
+    await page.until(({ events }) => events.some(({ k }) => k === "close"), "the close");
+    shown = page.events;
+  }
+  const { header, events, problem } = parseRecording(Deno.readTextFileSync(path));
+  assertEquals([problem, header?.service], [undefined, "echo"]);
+  assertEquals(events, shown);
 });
