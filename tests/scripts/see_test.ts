@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXCHANGES } from "../../scripts/tools/demo/exchanges.ts";
 import { parseRecording } from "../../lib/record/parse.ts";
-import { fakeServer, RawPeer, runClient, temporaryFolder, textOf, within } from "../harness.ts";
+import { fakeServer, hasProgram, RawPeer, runClient, temporaryFolder, textOf, within } from "../harness.ts";
 import { Events, runSee, See } from "./_see.ts";
 
 /** Sends a request as it is, and returns the status. */
@@ -314,4 +314,26 @@ Deno.test("see: --record writes what the pages show, and ends the file with it",
   const { header, events, problem } = parseRecording(Deno.readTextFileSync(path));
   assertEquals([problem, header?.service], [undefined, "echo"]);
   assertEquals(events, shown);
+});
+
+const hasPgrep = hasProgram("pgrep", "-V");
+
+Deno.test({
+  name: "see: ends when its service ends, and as asked if a signal ends both" +
+    (hasPgrep ? "" : " (ignored: no pgrep here)"),
+  ignore: !hasPgrep,
+  async fn() {
+    for (const [asked, expected] of [[true, 0], [false, 1]] as const) {
+      await using see = await See.start("chat");
+      // A client that waits for a message must not delay the end.
+      assertEquals((await see.control({ do: "exchange" })).status, 200);
+      const { stdout } = await new Deno.Command("pgrep", { args: ["-P", String(see.pid), "-f", "server.ts"] }).output();
+      // As Ctrl-C does: the service first.
+      Deno.kill(Number(textOf(stdout)), "SIGINT");
+      if (asked) see.signal("SIGINT");
+      const { code } = await within(see.process.status, "the end");
+      assertEquals([asked, code], [asked, expected]);
+      see.code = expected;
+    }
+  },
 });
