@@ -299,8 +299,12 @@ export class DatagramFaults {
 /** The faults as plain data, for a recording. */
 export function plainFaults(options: Faults): Record<string, unknown> {
   const names = [...Object.keys(MINIMUM), ...DATAGRAM_OPTIONS, "resetIn", "direction"] as (keyof Faults)[];
-  const entries = names.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined);
+  const entries = names.map((name) => [name, plainRange(options[name])]).filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(entries), framing: framingName(options.framing) };
+}
+
+function plainRange(value: unknown): unknown {
+  return Array.isArray(value) && value[0] === value[1] ? value[0] : value;
 }
 
 /** Describes the faults in words, for the log. */

@@ -98,10 +98,14 @@ function setState(state: State): void {
   if (scene !== undefined) {
     const asked = scene;
     scene = undefined;
-    const service = new URLSearchParams(location.search).get("service");
+    const query = new URLSearchParams(location.search);
+    const [service, seed] = [query.get("service"), query.get("seed")];
     if (service !== null && service !== state.service) {
-      notify(`This scene is for ${service}: type  deno task see "${location.search}"`, true);
+      notify(`This scene is for ${service}. Type: deno task see "${location.search}"`, true);
     } else {
+      if (seed !== null && seed !== String(state.seed)) {
+        notify(`The seed stays ${state.seed}. For that of the scene, type: deno task see "${location.search}"`);
+      }
       return void control({ do: "faults", faults: asked }).catch((error) => notify(error.message, true)).then(() =>
         app.changed()
       );
