@@ -14,7 +14,9 @@ export interface Service extends AsyncDisposable {
 /** Starts the server of a service on a free port, and waits until it listens. */
 export async function startService(service: string, args: string[]): Promise<Service> {
   const streams = { stdin: "null", stdout: "null" } as const;
-  const child = new ChildProcess(command(service, "server", { args, streams }, ["--port", "0", "--log", "json"]).spawn());
+  const child = new ChildProcess(
+    command(service, "server", { args, streams }, ["--port", "0", "--log", "json"]).spawn(),
+  );
   const { process } = child;
   const listening = Promise.withResolvers<number>();
   const failed = Promise.withResolvers<never>();
