@@ -233,6 +233,12 @@ export class Flow {
     return within(this.parts, offset);
   }
 
+  /** The index of the first part that ends after an offset, or the number of parts. */
+  partFrom(offset: number): number {
+    const index = lastIndex(this.parts, ({ start }) => start <= offset);
+    return index >= 0 && offset < (this.parts[index]!.end ?? Infinity) ? index : index + 1;
+  }
+
   /** The index of the unit with the byte at an offset, or -1. */
   unitAt(offset: number): number {
     return offset >= this.misfit && this.unit === "message" ? -1 : within(this.units, offset);

@@ -9,6 +9,7 @@ import { optional, port, type StopRequests, text, UsageError, type Values } from
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
+import { sleep } from "../../lib/net/timer.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
 import { recordTo } from "../../services/proxy/_record.ts";
@@ -41,6 +42,9 @@ const CLIENT_OPTIONS: Record<string, string> = { chat: " --name ann", fixed: " -
 
 /** How long the clients of an exchange wait, in milliseconds: a person may pause the proxy. The server waits forever. */
 const PATIENCE = 3_600_000;
+
+/** Time in which a signal that has ended the service reaches this program, in milliseconds. */
+const SIGNAL_DELAY = 100;
 
 /** What to show. */
 interface Plan {
@@ -120,8 +124,12 @@ async function main(
   await using page = servePage(all.pagePort, view);
   console.log(`See it at ${page.url}`);
   console.log(view.state.command ?? `Connect to ${formatEndpoint(addr)}`);
-  const stopped = new Promise<void>((resolve) => stop.addEventListener("abort", () => resolve()));
-  if (!stop.aborted) await Promise.race([stopped, server?.failed ?? stopped]);
+  const stopped = sleep(Infinity, stop);
+  await Promise.race([stopped, server?.failed ?? stopped]).catch(async (error) => {
+    // Ctrl-C ends the server too.
+    await sleep(SIGNAL_DELAY, stop);
+    if (!stop.aborted) throw error;
+  });
   await proxy.shutdown();
   await view.finished();
 }

@@ -59,9 +59,11 @@ export class Detail {
   #pieceOf({ way, flow, row }: Choice, message: Message | undefined): Content[] {
     const [from, to] = endsOf(way);
     if (row.kind !== "piece") {
+      const lost = row.kind === "lost" ? message : undefined;
       return [
         make("h2", {}, `${from} → ${to}`),
         make("p", { class: "headline" }, flow.describe(row)),
+        lost !== undefined && this.#cells(flow, lost.start, lost.end! - lost.start),
         facts(["at byte", formatCount(row.at)], ["when", formatTime(row.t)]),
         ...row.kind === "lost" ? [] : this.#readers(flow, row),
         ...messageOf(flow, message),
