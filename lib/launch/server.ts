@@ -61,6 +61,10 @@ const WORKERS_HELP = "Serve with so many threads, for more cores than one (Linux
 const BACKLOG_HELP = "Most connections that the system keeps until they are accepted";
 const MESSAGE_HELP = "Longest message accepted";
 const IDLE_HELP = "Close a connection after so long without a message, 0 for never";
+const TIMEOUT_HELP = "Longest time for a message to arrive, and for the first to begin, 0 for no limit";
+const MESSAGE_TIMEOUTS = `${DEFAULT_DEADLINES.messageTimeout / 1000} and ${
+  DEFAULT_DEADLINES.firstMessageTimeout / 1000
+}`;
 /** Default of a limit that does not hold for loopback addresses, as the help shows it. */
 const STRANGERS = "any number from this machine, 100 from elsewhere";
 
@@ -84,6 +88,9 @@ function tcpOptions(
     maxConnections: passedOn(integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 })),
     maxPerAddress: passedOn(integer("N", "Most of them from one address", 0, { least: 1, shown: STRANGERS })),
     ...(idleTimeout === false ? {} : { idleTimeout: passedOn(seconds(IDLE_HELP, idleTimeout, { zero: Infinity })) }),
+    messageTimeout: passedOn(
+      seconds(TIMEOUT_HELP, DEFAULT_DEADLINES.messageTimeout, { zero: Infinity, shown: MESSAGE_TIMEOUTS }),
+    ),
     ...(workers === undefined ? {} : { workers: integer("N", WORKERS_HELP, 1, { least: 1, most: 64 }) }),
     ...(messages ? { maxMessage: passedOn(integer("BYTES", MESSAGE_HELP, DEFAULT_MAX_LENGTH, { least: 1 })) } : {}),
   };
@@ -137,6 +144,7 @@ export function runTcpServer<Table extends Options = Record<never, Option<never>
       path: unix || undefined,
       tls,
       maxConnectionsPerAddress: maxPerAddress,
+      firstMessageTimeout: rest.messageTimeout,
     });
     if (workers === 1) return await serve(all, requests);
     return await serveWorkers({ ...all, workers, called: "workers", start: startThread(command.workers!) });

@@ -222,8 +222,9 @@ class Session implements Controls {
 
   endSide(way: Direction): void {
     const lane = this.#lane(way);
-    const into = way === "up" ? this.#target : this.#client;
-    if (lane.isEnded || into === undefined) return;
+    const target = this.#connected();
+    const into = way === "up" ? target : this.#client;
+    if (lane.isEnded) return;
     const { log, tap } = this.#config;
     log.info("{peer}: ended at byte {at} {way}", { peer: this.#peer, at: lane.at, way });
     tap?.fault?.(this.#number, way, lane.at, "end");
@@ -234,11 +235,20 @@ class Session implements Controls {
 
   reset(): void {
     const { log, tap, report } = this.#config;
+    this.#connected();
     if (this.#resetting) return;
     report.faults.reset++;
     log.info("{peer}: reset at byte {up} up, {down} down", { peer: this.#peer, up: this.#up.at, down: this.#down.at });
     tap?.fault?.(this.#number, "up", this.#up.at, "reset");
     void this.#resetLater();
+  }
+
+  /** The target's side. */
+  #connected(): PullSocket {
+    if (this.#target === undefined) {
+      throw new RangeError(`Connection ${this.#number} has no connection to the target yet`);
+    }
+    return this.#target;
   }
 
   /** Forwards in both directions until both have ended or the session is aborted. */
@@ -422,8 +432,8 @@ class Session implements Controls {
   async #inject({ kind, at, where }: Fault, lane: Lane): Promise<boolean> {
     const { log, report, tap } = this.#config;
     const { way } = lane;
-    const facts = { peer: this.#peer, at: lane.at, way };
-    tap?.fault?.(this.#number, way, lane.at, kind, where);
+    const facts = { peer: this.#peer, at, way };
+    tap?.fault?.(this.#number, way, at, kind, where);
     if (kind === "reset") {
       report.faults.reset++;
       log.info(`{peer}: reset at byte {at} {way}${where === undefined ? "" : ` (${where})`}`, facts);

@@ -169,16 +169,17 @@ export interface StageOptions {
   clientArgs?: string[];
   /** Flags for Deno that replace the clients' permission set. */
   permissions?: string[];
+  /** How long to wait for what a client does, in milliseconds; 20 seconds by default. */
+  timeout?: number;
   print?: (text: string) => void;
 }
 
 /** Makes the stage of an exchange with a running server. */
 export function stageAt(
   service: string,
-  { port, args, clientArgs = [], permissions, print = () => {} }: StageOptions,
+  { port, args, clientArgs = [], print = () => {}, ...options }: StageOptions,
 ): Stage {
   const at = ["--port", String(port), ...clientArgs];
-  const options = permissions === undefined ? {} : { permissions };
   return {
     port,
     args,
