@@ -7,6 +7,7 @@
 
 export type {
   CloseEvent,
+  ConnectionFields,
   Direction,
   EndEvent,
   FaultEvent,
@@ -20,6 +21,7 @@ export type {
   SetEvent,
   SkipEvent,
   StepEvent,
+  StreamFields,
 } from "./event.ts";
 export { dissector, type DissectorFraming, dissectorName } from "./dissector.ts";
 export { type RecordingFileOptions, recordToFile } from "./file.ts";

@@ -43,6 +43,7 @@ export class Chromium implements AsyncDisposable {
   readonly #socket: WebSocket;
   readonly #answers = new Map<number, PromiseWithResolvers<Json>>();
   readonly #pages = new Map<string, Page>();
+  readonly #events = new Set<(method: string, params: Json) => void>();
   #calls = 0;
 
   private constructor(process: Deno.ChildProcess, logged: Promise<unknown>, socket: WebSocket) {
@@ -130,8 +131,21 @@ export class Chromium implements AsyncDisposable {
     return await within(answer.promise, `Chromium's answer to ${method}`).finally(() => this.#answers.delete(id));
   }
 
+  /** Waits for the next event of the browser, rather than of a page, that fulfills a condition. */
+  async event(method: string, condition: (params: Json) => boolean): Promise<void> {
+    const happened = Promise.withResolvers<void>();
+    const take = (name: string, params: Json) => {
+      if (name === method && condition(params)) happened.resolve();
+    };
+    this.#events.add(take);
+    await within(happened.promise, method).finally(() => this.#events.delete(take));
+  }
+
   #receive({ id, method, params, result, error, sessionId = "" }: Message): void {
-    if (id === undefined) return this.#pages.get(sessionId)?.receive(method!, params);
+    if (id === undefined) {
+      for (const take of this.#events) take(method!, params);
+      return this.#pages.get(sessionId)?.receive(method!, params);
+    }
     const answer = this.#answers.get(id);
     if (error === undefined) answer?.resolve(result);
     else answer?.reject(new Error(error.message));

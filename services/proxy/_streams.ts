@@ -432,8 +432,8 @@ class Session implements Controls {
   async #inject({ kind, at, where }: Fault, lane: Lane): Promise<boolean> {
     const { log, report, tap } = this.#config;
     const { way } = lane;
-    const facts = { peer: this.#peer, at: lane.at, way };
-    tap?.fault?.(this.#number, way, lane.at, kind, where);
+    const facts = { peer: this.#peer, at, way };
+    tap?.fault?.(this.#number, way, at, kind, where);
     if (kind === "reset") {
       report.faults.reset++;
       log.info(`{peer}: reset at byte {at} {way}${where === undefined ? "" : ` (${where})`}`, facts);
