@@ -79,7 +79,11 @@ function planOf(all: Values<typeof options>, operand: string | undefined): Plan 
 }
 
 /** The command of a client of the proxy, and the exchange with it. */
-function clientsOf({ service, run }: Exchange, port: number, args: string[]): Pick<ViewOptions, "command" | "exchange"> {
+function clientsOf(
+  { service, run }: Exchange,
+  port: number,
+  args: string[],
+): Pick<ViewOptions, "command" | "exchange"> {
   const clientArgs = ["--timeout", String(PATIENCE / 1000)];
   return {
     command: `deno task ${service}:client --port ${port}${CLIENT_OPTIONS[service] ?? ""}`,
