@@ -1,7 +1,7 @@
 import { Chromium, findChromium } from "../scripts/shared/chromium.ts";
 import { temporaryFolder } from "./harness.ts";
 
-export type { Look, Page } from "../scripts/shared/chromium.ts";
+export type { Chromium, Look, Page } from "../scripts/shared/chromium.ts";
 
 const chromium = findChromium();
 

@@ -16,7 +16,6 @@ const TCP = 6;
 const UDP = 17;
 const TTL = 64;
 const DO_NOT_FRAGMENT = 0x4000;
-const ANY_PORT = 65_535;
 
 /** An address as packets have it. */
 export interface PacketAddress {
@@ -32,7 +31,7 @@ export interface PacketAddress {
  * @param text `HOST:PORT`, with or without `tcp://` or `udp://` before it; or any other text, for a Unix socket.
  * @param port The port for a socket that has none.
  */
-export function packetAddress(text: string, port = ANY_PORT): PacketAddress {
+export function packetAddress(text: string, port: number): PacketAddress {
   const [, bracketed, host, digits] = /^(?:\w+:\/\/)?(?:\[([\da-f:.]+)\]|([^:/\s]+)):(\d+)$/i.exec(text) ?? [];
   if (digits === undefined) return { ip: Uint8Array.of(127, 0, 0, 1), port };
   return { ip: bracketed === undefined ? ipv4(host!) : ipv6(bracketed), port: Number(digits) % 65_536 };

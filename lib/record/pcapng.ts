@@ -31,11 +31,16 @@ const CLIENT = 0;
 const TARGET = 1;
 type Interface = typeof CLIENT | typeof TARGET;
 
-/** Ports for clients that have none, those of Unix sockets. */
+/** Ports for Unix sockets: of clients, from the first on; of the proxy; and of the target. */
 const FIRST_PORT = 1024;
+const LISTEN_PORT = 65_535;
+const TARGET_PORT = 65_534;
 /** Spreads the numbers of connections over the initial sequence numbers, so that a reused port is seen as reused. */
 const SEQUENCE_STEP = 0x9e3779b1;
 const NOTHING = new Uint8Array();
+/** The interface on which a direction's bytes arrive at the proxy, and that on which they leave it. */
+const arrives = { up: CLIENT, down: TARGET } as const;
+const leaves = { up: TARGET, down: CLIENT } as const;
 const opposite = { up: "down", down: "up" } as const;
 
 /** Says what an event is, for the comment of its packet. */
@@ -143,10 +148,11 @@ class Capture {
     }
   }
 
-  /** Adds a packet of an interface, of which `missing` bytes at the end were not recorded. */
-  packet(on: Interface, t: number, packet: Uint8Array, inbound: boolean, comment: string, missing: number): void {
+  /** Adds a packet in a direction, of which `missing` bytes at the end were not recorded. */
+  packet(on: Interface, t: number, way: Direction, packet: Uint8Array, comment: string, missing: number): void {
     const comments = [...this.#notes.splice(0), ...(comment === "" ? [] : [comment])];
     const time = this.#began + BigInt(Math.round(t * 1000));
+    const inbound = arrives[way] === on;
     this.blocks.push(enhancedPacket(on, time, packet, packet.length + missing, inbound, comments.join("\n")));
   }
 
@@ -173,12 +179,15 @@ abstract class Connection {
 
   constructor(capture: Capture, number: number, header: RecordingHeader, opened: OpenEvent | undefined) {
     this.capture = capture;
-    const port = FIRST_PORT + number % (65_535 - FIRST_PORT);
-    const between = (client: string | undefined, server: string) => {
-      const [up, down] = sameVersion(packetAddress(client ?? "", port), packetAddress(server));
+    const port = FIRST_PORT + number % (TARGET_PORT - FIRST_PORT);
+    const between = (client: string | undefined, server: string, serverPort: number) => {
+      const [up, down] = sameVersion(packetAddress(client ?? "", port), packetAddress(server, serverPort));
       return { up, down };
     };
-    this.ends = { [CLIENT]: between(opened?.peer, header.listen), [TARGET]: between(opened?.source, header.to) };
+    this.ends = {
+      [CLIENT]: between(opened?.peer, header.listen, LISTEN_PORT),
+      [TARGET]: between(opened?.source, header.to, TARGET_PORT),
+    };
   }
 
   abstract open(t: number): void;
@@ -189,9 +198,14 @@ abstract class Connection {
   abstract close(event: CloseEvent): void;
 }
 
-/** The interface on which a direction's bytes arrive, and that on which they leave. */
-const arrives = { up: CLIENT, down: TARGET } as const;
-const leaves = { up: TARGET, down: CLIENT } as const;
+/** What a segment has besides its place in the stream. */
+interface SegmentFields {
+  payload: Uint8Array;
+  /** Number of bytes after the payload that were not recorded. */
+  missing: number;
+  comment: string;
+  window: number;
+}
 
 /** The two TCP connections of a forwarded stream. */
 class Streams extends Connection {
@@ -216,23 +230,22 @@ class Streams extends Connection {
     if (this.#isReached) this.#connect(TARGET, t);
   }
 
-  override in(event: InEvent, comment: string): void {
-    const bytes = Uint8Array.fromBase64(event.d);
-    this.#received[event.w].push(event.at, bytes);
-    if (this.#stopped[event.w]) this.#setWindow(event.t, event.w, MAX_WINDOW, "");
-    this.#send(arrives[event.w], event.t, event.w, event.at, bytes, bytes.length, true, comment);
+  override in({ t, w, at, d }: InEvent, comment: string): void {
+    const bytes = Uint8Array.fromBase64(d);
+    this.#received[w].push(at, bytes);
+    if (this.#stopped[w]) this.#setWindow(t, w, MAX_WINDOW, "");
+    this.#send(arrives[w], t, w, at, bytes, bytes.length, comment);
   }
 
-  override out(event: OutEvent, comment: string): void {
-    const bytes = this.#received[event.w].take(event.at, event.n);
-    this.#send(leaves[event.w], event.t, event.w, event.at, bytes, event.n, false, comment);
-    if (this.#ends[event.w] === event.at + event.n) this.#finish(leaves[event.w], event.t, event.w, false);
+  override out({ t, w, at, n }: OutEvent, comment: string): void {
+    this.#send(leaves[w], t, w, at, this.#received[w].take(at, n), n, comment);
+    if (this.#ends[w] === at + n) this.#finish(leaves[w], t, w);
   }
 
   override end({ t, w, at }: EndEvent): void {
     this.#ends[w] = at;
-    this.#finish(arrives[w], t, w, true);
-    if (this.#tcp[leaves[w]].forwarded(w) === at) this.#finish(leaves[w], t, w, false);
+    this.#finish(arrives[w], t, w);
+    if (this.#tcp[leaves[w]].forwarded(w) === at) this.#finish(leaves[w], t, w);
   }
 
   override fault({ t, w, at, kind, where }: FaultEvent): void {
@@ -240,7 +253,7 @@ class Streams extends Connection {
       // The proxy resets a moment later, when it closes the connection.
       this.#cause = `reset at byte ${at} ${w}${where === undefined ? "" : `, ${where}`}`;
     } else if (kind === "end") {
-      this.#finish(leaves[w], t, w, false);
+      this.#finish(leaves[w], t, w);
     } else if (kind === "stop") {
       // A window of zero is how a sender learns that nobody reads.
       this.#setWindow(t, w, 0, `stopped reading at byte ${at} ${w}`);
@@ -248,25 +261,24 @@ class Streams extends Connection {
   }
 
   override close({ t, reason }: CloseEvent): void {
-    for (const [on, way] of [[CLIENT, "down"], [TARGET, "up"]] as const) {
-      const { opened, ended } = this.#tcp[on];
+    for (const way of ["down", "up"] as const) {
+      const { opened, ended } = this.#tcp[leaves[way]];
       if (!opened || (ended.up && ended.down)) continue;
-      this.#segment(on, t, way, RST | ACK, NOTHING, 0, false, this.#cause ?? `closed: ${reason}`);
+      this.#segment(leaves[way], t, way, RST | ACK, { comment: this.#cause ?? `closed: ${reason}` });
     }
   }
 
   #setWindow(t: number, way: Direction, window: number, comment: string): void {
     this.#stopped[way] = window === 0;
-    this.#segment(arrives[way], t, opposite[way], ACK, NOTHING, 0, false, comment, window);
+    this.#segment(arrives[way], t, opposite[way], ACK, { window, comment });
   }
 
   #connect(on: Interface, t: number): void {
     if (this.#tcp[on].opened) return;
     this.#tcp[on].opened = true;
-    const fromClient = on === CLIENT;
-    this.#segment(on, t, "up", SYN, NOTHING, 1, fromClient, "");
-    this.#segment(on, t, "down", SYN | ACK, NOTHING, 1, !fromClient, "");
-    this.#segment(on, t, "up", ACK, NOTHING, 0, fromClient, "");
+    this.#segment(on, t, "up", SYN);
+    this.#segment(on, t, "down", SYN | ACK);
+    this.#segment(on, t, "up", ACK);
   }
 
   /**
@@ -280,7 +292,6 @@ class Streams extends Connection {
     at: number,
     bytes: Uint8Array,
     length: number,
-    inbound: boolean,
     comment: string,
   ): void {
     const tcp = this.#tcp[on];
@@ -289,38 +300,28 @@ class Streams extends Connection {
     const end = Math.min(length, bytes.length + MAX_SEGMENT);
     for (let from = 0; from < end; from += MAX_SEGMENT) {
       const size = Math.min(MAX_SEGMENT, end - from);
-      if (tcp.inFlight(way) + size >= MAX_WINDOW) this.#segment(on, t, opposite[way], ACK, NOTHING, 0, !inbound, "");
-      const part = bytes.subarray(from, from + size);
-      this.#segment(on, t, way, PSH | ACK, part, size, inbound, from === 0 ? comment : "");
+      if (tcp.inFlight(way) + size >= MAX_WINDOW) this.#segment(on, t, opposite[way], ACK);
+      const payload = bytes.subarray(from, from + size);
+      const missing = size - payload.length;
+      this.#segment(on, t, way, PSH | ACK, { payload, missing, comment: from === 0 ? comment : "" });
     }
   }
 
   /** Ends one direction of a TCP connection. */
-  #finish(on: Interface, t: number, way: Direction, inbound: boolean): void {
+  #finish(on: Interface, t: number, way: Direction): void {
     if (!this.#tcp[on].opened || this.#tcp[on].ended[way]) return;
     this.#tcp[on].ended[way] = true;
-    this.#segment(on, t, way, FIN | ACK, NOTHING, 1, inbound, "");
-    this.#segment(on, t, opposite[way], ACK, NOTHING, 0, !inbound, "");
+    this.#segment(on, t, way, FIN | ACK);
+    this.#segment(on, t, opposite[way], ACK);
   }
 
-  /** Adds a segment that takes `length` sequence numbers. */
-  #segment(
-    on: Interface,
-    t: number,
-    way: Direction,
-    flags: number,
-    payload: Uint8Array,
-    length: number,
-    inbound: boolean,
-    comment: string,
-    window: number = MAX_WINDOW,
-  ): void {
+  #segment(on: Interface, t: number, way: Direction, flags: number, fields: Partial<SegmentFields> = {}): void {
+    const { payload = NOTHING, missing = 0, comment = "", window = MAX_WINDOW } = fields;
     const { [way]: from, [opposite[way]]: to } = this.ends[on];
-    const { seq, ack } = this.#tcp[on].advance(way, length);
-    const acknowledges = (flags & ACK) !== 0;
-    const size = (flags & PSH) === 0 ? 0 : length;
-    const packet = tcpPacket(from, to, { seq, ack: acknowledges ? ack : 0, flags, window }, payload, size);
-    this.capture.packet(on, t, packet, inbound, comment, size - payload.length);
+    const length = payload.length + missing;
+    const { seq, ack } = this.#tcp[on].advance(way, (flags & (SYN | FIN)) === 0 ? length : 1);
+    const segment = { seq, ack: (flags & ACK) === 0 ? 0 : ack, flags, window };
+    this.capture.packet(on, t, way, tcpPacket(from, to, segment, payload, length), comment, missing);
   }
 }
 
@@ -368,12 +369,12 @@ class Datagrams extends Connection {
   override in({ t, w, i = 0, d }: InEvent, comment: string): void {
     const bytes = Uint8Array.fromBase64(d);
     this.#received[w].set(i, bytes);
-    this.#datagram(arrives[w], t, w, bytes, bytes.length, true, comment);
+    this.#datagram(arrives[w], t, w, bytes, bytes.length, comment);
   }
 
   override out({ t, w, i = 0, n }: OutEvent, comment: string): void {
-    const bytes = this.#received[w].get(i) ?? NOTHING;
-    this.#datagram(leaves[w], t, w, bytes, Math.min(n, MAX_SEGMENT), false, comment);
+    const bytes = this.#received[w].get(i);
+    this.#datagram(leaves[w], t, w, bytes ?? NOTHING, bytes?.length ?? Math.min(n, MAX_SEGMENT), comment);
   }
 
   override open(): void {}
@@ -384,18 +385,9 @@ class Datagrams extends Connection {
 
   override close(): void {}
 
-  #datagram(
-    on: Interface,
-    t: number,
-    way: Direction,
-    bytes: Uint8Array,
-    length: number,
-    inbound: boolean,
-    comment: string,
-  ): void {
+  #datagram(on: Interface, t: number, way: Direction, bytes: Uint8Array, length: number, comment: string): void {
     const { [way]: from, [opposite[way]]: to } = this.ends[on];
-    const packet = udpPacket(from, to, bytes, length);
-    this.capture.packet(on, t, packet, inbound, comment, length - bytes.length);
+    this.capture.packet(on, t, way, udpPacket(from, to, bytes, length), comment, length - bytes.length);
   }
 }
 

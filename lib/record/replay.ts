@@ -14,7 +14,8 @@ export interface ReplayOptions {
   to: ReplayTarget;
   /**
    * Whether to leave out the times between events, but for short pauses between connections. What a client sent after the
-   * server had sent so many bytes is still sent only after as many have arrived.
+   * server had sent so many bytes is still sent only after as many have arrived. Where one connection affects another without
+   * an answer, as joining a chat does, the recorded times keep the order better.
    *
    * @default {false}
    */

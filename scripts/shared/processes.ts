@@ -183,6 +183,7 @@ export class ClientProcess extends ChildProcess {
   readonly #done: Promise<unknown>;
   readonly #timeout: number | undefined;
   #waiting: (() => void)[] = [];
+  #ended = false;
 
   constructor(service: string, options: RunOptions) {
     super(command(service, "client", options, []).spawn());
@@ -193,14 +194,17 @@ export class ClientProcess extends ChildProcess {
         new WritableStream({
           write: (chunk) => {
             add(chunk);
-            for (const resolve of this.#waiting.splice(0)) resolve();
+            this.#wake();
           },
         }),
       );
     this.#done = Promise.all([
       collect(this.process.stdout, (chunk) => this.stdout += chunk),
       collect(this.process.stderr, (chunk) => this.stderr += chunk),
-    ]);
+    ]).then(() => {
+      this.#ended = true;
+      this.#wake();
+    });
   }
 
   /** Writes to its standard input. */
@@ -216,6 +220,7 @@ export class ClientProcess extends ChildProcess {
   /** Waits until its standard output matches. */
   async shows(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.stdout)) {
+      if (this.#ended) throw new Error(`the client ended without ${pattern}: "${this.stdout}", "${this.stderr}"`);
       const more = new Promise<void>((resolve) => this.#waiting.push(resolve));
       await within(more, () => `${pattern} in "${this.stdout}", "${this.stderr}"`, this.#timeout);
     }
@@ -228,6 +233,10 @@ export class ClientProcess extends ChildProcess {
     await this.#done;
     await this.endInput();
     return { code, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

@@ -11,7 +11,7 @@ class Events {
   readonly #passed = { up: 0, down: 0 };
   t = 0;
 
-  constructor(connection: number, peer: string, source: string) {
+  constructor(connection: number, peer: string, source: string | undefined) {
     this.#c = connection;
     this.list.push({ t: this.t++, k: "open", c: connection, peer, source });
   }
@@ -96,6 +96,7 @@ testCapture(
       ["tcp://127.0.0.1:9000", "tcp://127.0.0.1:9001", "127.0.0.1", "127.0.0.1", "9000", "9001"],
       ["tcp://[::1]:9000", "tcp://localhost:9001", "::1", "127.0.0.1", "9000", "9001"],
       ["unix:/tmp/a.sock", "tcp://example.com:80", "127.0.0.1", "192.0.2.1", "65535", "80"],
+      ["unix:/tmp/a.sock", "unix:/tmp/b.sock", "127.0.0.1", "127.0.0.1", "65535", "65534"],
     ] as const;
     for (const [listen, to, clientSide, targetSide, clientPort, targetPort] of cases) {
       const peer = listen.startsWith("unix")
@@ -103,7 +104,8 @@ testCapture(
         : listen.includes("[")
         ? "[::1]:50001"
         : "127.0.0.1:50001";
-      const events = new Events(1, peer, "127.0.0.1:50002").read("up", bytes("Hey")).pass("up", 3);
+      const source = to.startsWith("unix") ? undefined : "127.0.0.1:50002";
+      const events = new Events(1, peer, source).read("up", bytes("Hey")).pass("up", 3);
       writeCapture(path, { ...HEADER, listen, to }, events.list);
       assertEquals(complaints(path), []);
       const fields = ["ip.dst", "ipv6.dst", "tcp.dstport"];
@@ -151,6 +153,8 @@ testCapture("datagrams are in the capture whole, with what happened to them", (p
     { t: 7, k: "out", c, w, at: 65_510, i: 3, n: 0 },
     { t: 8, k: "out", c, w, at: 65_510, i: 3, n: 0 },
     { t: 9, k: "out", c, w, at: 65_507, i: 2, n: 3 },
+    { t: 10, k: "in", c, w: "down", at: 0, i: 1, d: large.toBase64() },
+    { t: 11, k: "out", c, w: "down", at: 0, i: 1, n: 65_507 },
   ]);
   assertEquals(complaints(path), []);
   const rows = fieldsOf(path, ["frame.interface_name", "udp.length", "udp.payload", "frame.comment"]);
@@ -161,6 +165,8 @@ testCapture("datagrams are in the capture whole, with what happened to them", (p
     ["target", "8", "", "connection 1 up, piece: datagram 3"],
     ["target", "8", "", "connection 1 up, piece: datagram 3"],
     ["target", "11", "74776f", "connection 1 up, piece: datagram 2"],
+    ["target", "65515", large.subarray(0, 4).toHex(), "connection 1 down, read: datagram 1"],
+    ["client", "65515", large.subarray(0, 4).toHex(), "connection 1 down, piece: datagram 1"],
   ]);
 });
 

@@ -2,13 +2,16 @@ import { assertEquals } from "@std/assert";
 import type { RecordedEvent } from "../../lib/record/event.ts";
 import { ChildProcess } from "../../scripts/shared/child_process.ts";
 import type { Control, State } from "../../scripts/tools/see/protocol.ts";
-import { bytes, textOf, within } from "../harness.ts";
+import { textOf, within } from "../harness.ts";
 
 const cwd = new URL("../..", import.meta.url);
 
+/** The command with its permission set, and with flags of Deno among the arguments, which begin with `--allow-`. */
 function command(...args: string[]): Deno.Command {
-  const flags = ["run", "-q", "--no-prompt", "-P=see", "scripts/tools/see.ts"];
-  return new Deno.Command(Deno.execPath(), { args: [...flags, ...args], cwd, stdout: "piped", stderr: "piped" });
+  const isFlag = (argument: string) => argument.startsWith("--allow-");
+  const flags = ["run", "-q", "--no-prompt", "-P=see", ...args.filter(isFlag), "scripts/tools/see.ts"];
+  const rest = args.filter((argument) => !isFlag(argument));
+  return new Deno.Command(Deno.execPath(), { args: [...flags, ...rest], cwd, stdout: "piped", stderr: "piped" });
 }
 
 /** Runs `deno task see` to its end. */
@@ -23,12 +26,15 @@ export class See extends ChildProcess {
   url = "";
   /** The line below it. */
   client = "";
+  /** The exit code that is expected. */
+  code = 0;
+  readonly #stderr: Promise<string> = new Response(this.process.stderr).text();
 
   static async start(...args: string[]): Promise<See> {
     const see = new See(command(...args).spawn());
     see.url = /^See it at (.+)$/.exec(await within(see.line(), "the address") ?? "")?.[1] ?? "";
     see.client = await within(see.line(), "the command of a client") ?? "";
-    if (see.client === "") throw new Error(textOf((await see.process.stderr.getReader().read()).value ?? bytes("")));
+    if (see.client === "") throw new Error(await see.#stderr);
     return see;
   }
 
@@ -56,8 +62,7 @@ export class See extends ChildProcess {
     this.signal("SIGTERM");
     const { code } = await within(this.process.status, "the end");
     await super[Symbol.asyncDispose]();
-    const { value = bytes("") } = await this.process.stderr.getReader().read();
-    assertEquals(code, 0, textOf(value));
+    assertEquals(code, this.code, await this.#stderr);
   }
 }
 

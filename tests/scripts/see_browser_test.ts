@@ -1,11 +1,22 @@
 import { assert, assertEquals } from "@std/assert";
 import { parseRecording } from "../../lib/record/parse.ts";
-import { browserTest } from "../browser.ts";
-import { fakeServer, headed, RawPeer, temporaryFolder, until } from "../harness.ts";
+import { browserTest, type Chromium, type Page } from "../browser.ts";
+import { bytes, fakeServer, headed, RawPeer, ServerProcess, temporaryFolder, textOf } from "../harness.ts";
 import { Events, See } from "./_see.ts";
 
 const shows = (selector: string, text: string) =>
   `document.querySelector(${JSON.stringify(selector)}).textContent.includes(${JSON.stringify(text)})`;
+
+/** Saves the recording by its key, and returns it once the browser has written all of the file. */
+async function save(browser: Chromium, page: Page, name: string): Promise<string> {
+  using folder = temporaryFolder();
+  const downloaded = browser.event("Browser.downloadProgress", ({ state }) => state === "completed");
+  const options = { behavior: "allow", downloadPath: folder.path, eventsEnabled: true };
+  await browser.send("Browser.setDownloadBehavior", options);
+  await page.press("s");
+  await downloaded;
+  return Deno.readTextFileSync(`${folder.path}/${name}`);
+}
 
 browserTest(
   "see in Chromium: a message cut in its header, a switched fault, a step, and the recording saved",
@@ -55,23 +66,7 @@ browserTest(
     }
     await page.until(shows("#detail", "Piece"));
 
-    using folder = temporaryFolder();
-    await browser.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder.path });
-    await page.click("#save");
-    const path = `${folder.path}/wirebench-chat.jsonl`;
-    // Chromium makes the file before it has all of it.
-    const recording = () => {
-      try {
-        return parseRecording(Deno.readTextFileSync(path));
-      } catch {
-        return { header: undefined, events: [], problem: "no file" };
-      }
-    };
-    await until(
-      () => recording().events.length === events.events.length,
-      () => `the recording, got ${recording().problem}`,
-    );
-    const { header, events: saved, problem } = recording();
+    const { header, events: saved, problem } = parseRecording(await save(browser, page, "wirebench-chat.jsonl"));
     assertEquals([problem, header?.service, header?.framing, header?.seed], [undefined, "chat", "header", 7]);
     assertEquals(saved, events.events);
     for (const kind of ["open", "in", "out", "end", "close", "set", "pause", "step"]) {
@@ -238,3 +233,30 @@ browserTest(
     assertEquals(page.console, []);
   },
 );
+
+browserTest("see in Chromium: the service answers the same to what the page has saved", async (browser) => {
+  await using see = await See.start("objects");
+  await using events = await Events.open(see);
+  const page = await browser.open(see.url);
+  await page.until("!document.querySelector('#exchange').hidden");
+  await page.press("e");
+  await events.until(({ state }) => state?.outcome === "right", "the exchange");
+  await page.until(shows("#status", "live"));
+  const recording = await save(browser, page, "wirebench-objects.jsonl");
+  for (const [format, expected] of [["pickle", 0], ["json", 1]] as const) {
+    await using server = await ServerProcess.start("objects", { args: ["--format", format] });
+    const to = `tcp://127.0.0.1:${server.port}`;
+    const replay = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "-P=recording", "scripts/tools/recording.ts", "replay", "-", "--to", to],
+      cwd: new URL("../..", import.meta.url),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const stdin = replay.stdin.getWriter();
+    await stdin.write(bytes(recording));
+    await stdin.close();
+    const { code, stdout, stderr } = await replay.output();
+    assertEquals(code, expected, textOf(stdout) + textOf(stderr));
+  }
+});

@@ -128,7 +128,7 @@ pageTest(
   recordingOf("3         ann", 5).slice(0, -20),
   async (page) => {
     await page.until(
-      "document.querySelector('#notice').textContent.includes('is cut off; the 6 events before it are whole')",
+      "document.querySelector('#notice').textContent.includes('is cut off; whole events before it: 6')",
     );
     await page.until(shows("5 of 10 header bytes of message 1"));
   },

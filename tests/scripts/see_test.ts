@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXCHANGES } from "../../scripts/tools/demo/exchanges.ts";
-import { fakeServer, RawPeer, runClient, textOf, within } from "../harness.ts";
+import { parseRecording } from "../../lib/record/parse.ts";
+import { fakeServer, hasProgram, RawPeer, runClient, temporaryFolder, textOf, within } from "../harness.ts";
 import { Events, runSee, See } from "./_see.ts";
 
 /** Sends a request as it is, and returns the status. */
@@ -297,4 +298,42 @@ Deno.test("see: says in one line what is wrong with its arguments", async () => 
     assertMatch(stderr.trim(), pattern);
     assertEquals(stderr.trim().split("\n").length, 1, stderr);
   }));
+});
+
+Deno.test("see: --record writes what the pages show, and ends the file with it", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/new/a.jsonl`;
+  let shown: unknown[];
+  {
+    await using see = await See.start("echo", "--cut", "5", "--record", path, `--allow-write=${folder.path}`);
+    await using page = await Events.open(see);
+    await runClient("echo", ["--port", String(see.port)]);
+    await page.until(({ events }) => events.some(({ k }) => k === "close"), "the close");
+    shown = page.events;
+  }
+  const { header, events, problem } = parseRecording(Deno.readTextFileSync(path));
+  assertEquals([problem, header?.service], [undefined, "echo"]);
+  assertEquals(events, shown);
+});
+
+const hasPgrep = hasProgram("pgrep", "-V");
+
+Deno.test({
+  name: "see: ends when its service ends, and as asked if a signal ends both" +
+    (hasPgrep ? "" : " (ignored: no pgrep here)"),
+  ignore: !hasPgrep,
+  async fn() {
+    for (const [asked, expected] of [[true, 0], [false, 1]] as const) {
+      await using see = await See.start("chat");
+      // A client that waits for a message must not delay the end.
+      assertEquals((await see.control({ do: "exchange" })).status, 200);
+      const { stdout } = await new Deno.Command("pgrep", { args: ["-P", String(see.pid), "-f", "server.ts"] }).output();
+      // As Ctrl-C does: the service first.
+      Deno.kill(Number(textOf(stdout)), "SIGINT");
+      if (asked) see.signal("SIGINT");
+      const { code } = await within(see.process.status, "the end");
+      assertEquals([asked, code], [asked, expected]);
+      see.code = expected;
+    }
+  },
 });

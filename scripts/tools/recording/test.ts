@@ -42,7 +42,7 @@ export function testOf({ name, header, events, session }: Loaded): string {
     ...(decoders.length === 0 ? [] : [HELPERS]),
     ...decoders,
     `${eventsOf(events)}\n`,
-    replayTest(header.to, serve),
+    replayTest(header.to, serve, session.connections.size > 1),
   ].join("\n");
 }
 
@@ -51,6 +51,8 @@ function bytes(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 `;
+
+const ORDER = "  // At the recorded times, since a server may read several connections in any order.\n";
 
 /** A test of the decoder, unless the direction has no bytes or no framing, or its beginning is missing. */
 function decoderTest({ number }: Connection, flow: Flow, framing: string | undefined): string | undefined {
@@ -84,7 +86,7 @@ function eventsOf(events: readonly RecordedEvent[]): string {
   return `const events: RecordedEvent[] = [\n${lines.join("")}];\n`;
 }
 
-function replayTest(to: string, serve: string | undefined): string {
+function replayTest(to: string, serve: string | undefined, several: boolean): string {
   const endpoint = parseEndpoint(to);
   const target = endpoint.transport === "unix"
     ? `{ transport: "unix", path: ${literal(endpoint.path)} }`
@@ -95,7 +97,7 @@ function replayTest(to: string, serve: string | undefined): string {
     ? "  // Start your server here, or before the test.\n"
     : `  await using server = ${serve}({ port: 0 });\n`;
   return `Deno.test("the server answers as recorded", async () => {
-${server}  const connections = await replay(events, { to: ${target}, asFast: true });
+${server}${several ? ORDER : ""}  const connections = await replay(events, { to: ${target}, asFast: ${!several} });
   assertEquals(connections.filter(({ difference }) => difference !== undefined), []);
 });
 `;

@@ -1,5 +1,6 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { CommandError } from "../../../lib/cli/mod.ts";
+import { ChildProcess } from "../../shared/child_process.ts";
 import { command } from "../../shared/processes.ts";
 import { within } from "../../shared/within.ts";
 
@@ -13,19 +14,23 @@ export interface Service extends AsyncDisposable {
 /** Starts the server of a service on a free port, and waits until it listens. */
 export async function startService(service: string, args: string[]): Promise<Service> {
   const streams = { stdin: "null", stdout: "null" } as const;
-  const process = command(service, "server", { args, streams }, ["--port", "0", "--log", "json"]).spawn();
+  const child = new ChildProcess(
+    command(service, "server", { args, streams }, ["--port", "0", "--log", "json"]).spawn(),
+  );
+  const { process } = child;
   const listening = Promise.withResolvers<number>();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   const ended = (async () => {
-    let last = "";
+    let problem = "";
     for await (const line of process.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
-      last = line;
+      // An error that ends it is the only line that is not a record of the log.
+      if (!line.startsWith("{")) problem = `: ${line}`;
       const address = /^\{.*"message":"Listening at [^"]*:(\d+)"/.exec(line)?.[1];
       if (address !== undefined) listening.resolve(Number(address));
     }
     const { code } = await process.status;
-    const error = new CommandError(`The server of ${service} ended with exit code ${code}: ${last}`);
+    const error = new CommandError(`The server of ${service} ended with exit code ${code}${problem}`);
     listening.reject(error);
     failed.reject(error);
   })();
@@ -33,7 +38,7 @@ export async function startService(service: string, args: string[]): Promise<Ser
     port: await within(listening.promise, `${service} to listen`),
     failed: failed.promise,
     async [Symbol.asyncDispose]() {
-      process.kill("SIGTERM");
+      child.signal("SIGTERM");
       await ended;
     },
   };

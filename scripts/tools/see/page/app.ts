@@ -71,7 +71,7 @@ export class App {
     if (connection === undefined) return;
     this.connection = number;
     this.rows.up = this.rows.down = -1;
-    if (connection[this.way].empty) this.way = this.way === "up" ? "down" : "up";
+    if (connection[this.way].pieces.length === 0) this.way = this.way === "up" ? "down" : "up";
     if (!this.following) this.rows[this.way] = connection[this.way].rows.length > 0 ? 0 : -1;
     this.say(`Connection ${number}, ${connection.peer}`);
     this.changed();

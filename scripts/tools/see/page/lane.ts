@@ -1,3 +1,4 @@
+import type { FramePart } from "../../../../lib/framing/scanner.ts";
 import type { Direction } from "../../../../lib/record/event.ts";
 import type { Flow, Row } from "../../../../lib/record/session.ts";
 import type { App } from "./app.ts";
@@ -39,7 +40,7 @@ export class Lane {
   #left = 0;
   #scale = WIDE;
   #hovered = -1;
-  #shown: { flow: Flow | undefined; row: number; rows: number } = { flow: undefined, row: -1, rows: 0 };
+  #shown: { flow: Flow | undefined; row: number; length: number } = { flow: undefined, row: -1, length: 0 };
   #tally = "";
 
   /** Finds its elements on the page. */
@@ -52,7 +53,7 @@ export class Lane {
     this.#spacer = this.#section.querySelector(".spacer")!;
     this.#scroll.addEventListener("scroll", () => app.changed(), { passive: true });
     this.#scroll.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    this.#canvas.addEventListener("pointerdown", ({ offsetY }) => app.choose(way, this.#rowAt(offsetY)));
+    this.#canvas.addEventListener("pointerdown", ({ offsetX, offsetY }) => this.#choose(offsetX, offsetY));
     this.#canvas.addEventListener("pointermove", ({ offsetY }) => this.#hover(this.#rowAt(offsetY)));
     this.#canvas.addEventListener("pointerleave", () => this.#hover(-1));
     new ResizeObserver(() => app.changed()).observe(this.#scroll);
@@ -90,10 +91,10 @@ export class Lane {
     this.#canvas.style.marginBottom = `${-height}px`;
     this.#spacer.style.height = `${Math.max(length, height)}px`;
     const shown = this.#shown;
-    if (shown.flow !== flow || shown.row !== chosen || shown.rows !== rows.length && this.#app.following) {
+    if (shown.flow !== flow || shown.row !== chosen || shown.length !== length + height && this.#app.following) {
       this.#reveal(chosen, rows.length, height);
     }
-    this.#shown = { flow, row: chosen, rows: rows.length };
+    this.#shown = { flow, row: chosen, length: length + height };
     const context = prepare(this.#canvas, width, height);
     if (flow === undefined || flow.empty) {
       context.font = `13px ${theme.sans}`;
@@ -131,7 +132,7 @@ export class Lane {
     const failure = this.#section.querySelector<HTMLElement>(".failure")!;
     failure.hidden = flow?.failure === undefined;
     failure.textContent = `✕ ${flow?.failure?.message}`;
-    if (flow === undefined || tally === undefined || flow.empty) return fill(words);
+    if (flow === undefined || tally === undefined || flow.reads.length + tally.pieces === 0) return fill(words);
     const { messages, pieces, whole, part, several } = tally;
     const units = (count: number) => `${flow.unit}${count === 1 ? "" : "s"}`;
     const figure = (count: number) => bold(formatCount(count));
@@ -171,7 +172,7 @@ export class Lane {
     const at = row + (next - row) * (top % 1);
     const left = at - 3 + this.#shift;
     this.#left = Math.max(flow.start, Math.min(left, flow.end - visible * 0.8));
-    this.#shift += this.#left - left;
+    if (this.#shift !== 0) this.#shift += this.#left - left;
   }
 
   /** Scrolls so that a row is visible. */
@@ -185,6 +186,19 @@ export class Lane {
     else if (y + 2 * ROW > top + visible) this.#scroll.scrollTop = y + 2 * ROW - visible;
     else return;
     this.#shift = 0;
+  }
+
+  /** Chooses the row at a point, or above the rows the piece with the byte there. */
+  #choose(x: number, y: number): void {
+    const flow = this.#app.current?.[this.way];
+    if (flow === undefined) return;
+    const offset = Math.floor(this.#left + (x - GUTTER) / this.#scale);
+    const row = y >= ROWS
+      ? this.#rowAt(y)
+      : flow.datagrams
+      ? flow.rows.findIndex(({ at, n }) => at <= offset && offset < at + n)
+      : flow.rowAt(offset);
+    if (row >= 0) this.#app.choose(this.way, row);
   }
 
   #rowAt(y: number): number {
@@ -336,7 +350,7 @@ class Drawing {
   #drawRuler(): void {
     const context = this.#context;
     const { scale, left, width } = this.#frame;
-    const step = niceStep(64 / scale);
+    const step = niceStep((24 + 7 * formatCount(this.#flow.end).length) / scale);
     context.font = `11px ${this.#theme.sans}`;
     context.textAlign = "center";
     for (let at = Math.ceil(left / step) * step; at <= Math.min(this.#right, this.#flow.end); at += step) {
@@ -389,7 +403,7 @@ class Drawing {
     if (start >= end) return;
     let at = start;
     let edge = -Infinity;
-    for (let index = Math.max(0, flow.partAt(start)); at < end; index++) {
+    for (let index = flow.partFrom(start); at < end; index++) {
       const part = flow.parts[index];
       const fits = part !== undefined && (part.start < flow.misfit || flow.datagrams);
       const next = !fits ? end : Math.min(end, part.start > at ? part.start : part.end ?? end);
@@ -399,7 +413,8 @@ class Drawing {
       const [x, right] = [this.#x(at), this.#x(next)];
       // Parts narrower than a pixel are not told apart.
       if (right - edge >= 0.5) {
-        fillPart(context, this.#theme, role, x, y, Math.max(right - x, 0.5), height);
+        if (role === undefined) this.#drawKnown(at, next, y, height);
+        else fillPart(context, this.#theme, role, x, y, Math.max(right - x, 0.5), height);
         edge = right;
         if (right - x > 4) {
           context.fillStyle = colours.ink;
@@ -421,13 +436,25 @@ class Drawing {
     context.strokeRect(Math.round(x) + 0.5, y + 0.5, Math.max(1, Math.round(right - x) - 1), height - 1);
   }
 
+  /** Fills where bytes are in no message, and leaves out those that are missing. */
+  #drawKnown(from: number, to: number, y: number, height: number): void {
+    const flow = this.#flow;
+    for (let at = flow.knownFrom(from); at < to;) {
+      const end = at + flow.slice(at, to).length;
+      const x = this.#x(at);
+      fillPart(this.#context, this.#theme, undefined, x, y, Math.max(this.#x(end) - x, 0.5), height);
+      at = flow.knownFrom(end);
+    }
+  }
+
+  /** Draws each byte as a character, or as two digits. */
   #drawCharacters(
     from: number,
     to: number,
-    role: "header" | "payload" | "delimiter" | undefined,
+    role: FramePart["role"] | undefined,
     y: number,
     height: number,
-  ) {
+  ): void {
     const context = this.#context;
     const { scale } = this.#frame;
     from = this.#flow.knownFrom(from);
@@ -460,7 +487,7 @@ class Drawing {
   /** Names a part whose bytes are too narrow for characters, or quotes the beginning of its text. */
   #drawLabel(
     name: string | undefined,
-    role: "header" | "payload" | "delimiter" | undefined,
+    role: FramePart["role"] | undefined,
     from: number,
     to: number,
     x: number,

@@ -98,10 +98,14 @@ function setState(state: State): void {
   if (scene !== undefined) {
     const asked = scene;
     scene = undefined;
-    const service = new URLSearchParams(location.search).get("service");
+    const query = new URLSearchParams(location.search);
+    const [service, seed] = [query.get("service"), query.get("seed")];
     if (service !== null && service !== state.service) {
-      notify(`This scene is for ${service}: type  deno task see "${location.search}"`, true);
+      notify(`This scene is for ${service}. Type: deno task see "${location.search}"`, true);
     } else {
+      if (seed !== null && seed !== String(state.seed)) {
+        notify(`The seed stays ${state.seed}. For that of the scene, type: deno task see "${location.search}"`);
+      }
       return void control({ do: "faults", faults: asked }).catch((error) => notify(error.message, true)).then(() =>
         app.changed()
       );
@@ -131,7 +135,11 @@ function drawBar(): void {
   exchange.hidden = state?.exchange !== true;
   exchange.disabled = state?.running === true;
   setText(exchange, state?.running ? "Running ..." : "Run the exchange");
-  for (const id of ["controls", "acts", "save", "save-page", "copy"]) find(id).hidden = recorded !== undefined;
+  const datagrams = session?.datagrams === true;
+  for (const id of ["controls", "save", "save-page", "copy"]) find(id).hidden = recorded !== undefined;
+  // A datagram is passed on whole, and has no connection to end.
+  find("acts").hidden = recorded !== undefined || datagrams;
+  for (const id of ["step-byte", "step-message"]) find<HTMLButtonElement>(id).disabled = datagrams;
   const closed = app.current === undefined || app.current.closed !== undefined;
   for (const id of ["reset", "end-up", "end-down"]) find<HTMLButtonElement>(id).disabled = closed;
   for (const way of ["up", "down"]) find(`lane-${way}`).hidden = app.table;

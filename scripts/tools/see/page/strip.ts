@@ -172,6 +172,9 @@ class TimeScale {
   /** Adds what has happened since the last call. */
   add({ up, down, closed }: Connection): void {
     const added = this.#added;
+    // The session may have forgotten its oldest rows.
+    added.up = Math.min(added.up, up.rows.length);
+    added.down = Math.min(added.down, down.rows.length);
     while (added.up < up.rows.length || added.down < down.rows.length) {
       const [one, other] = [up.rows[added.up]?.t ?? Infinity, down.rows[added.down]?.t ?? Infinity];
       if (one <= other) added.up++;
