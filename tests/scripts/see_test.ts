@@ -332,8 +332,15 @@ Deno.test({
       Deno.kill(Number(textOf(stdout)), "SIGINT");
       if (asked) see.signal("SIGINT");
       const { code } = await within(see.process.status, "the end");
-      assertEquals([asked, code], [asked, expected]);
-      see.code = expected;
+      see.code = code;
+      assertEquals([asked, code], [asked, expected], await see.stderr);
     }
   },
+});
+
+Deno.test("see: ends at a signal while a client of its exchange waits", async () => {
+  await using see = await See.start("uppercase", "--lose", "100");
+  await using page = await Events.open(see);
+  assertEquals((await see.control({ do: "exchange" })).status, 200);
+  await page.until(({ events }) => events.some((event) => event.k === "fault" && event.kind === "lost"), "the loss");
 });

@@ -130,6 +130,7 @@ export const EXCHANGES: Exchange[] = [
       // Members do not learn who has joined, so ann repeats her message until ben receives it.
       const heard = new AbortController();
       const hearing = ben.shows(/^ann > hello\?\n/).finally(() => heard.abort());
+      hearing.catch(() => {}); // It is awaited below, unless ann fails first.
       while (!heard.signal.aborted) {
         await ann.type("hello?\n");
         await sleep(200, heard.signal);
@@ -171,6 +172,8 @@ export interface StageOptions {
   permissions?: string[];
   /** How long to wait for what a client does, in milliseconds; 20 seconds by default. */
   timeout?: number;
+  /** Ends the clients when it aborts. */
+  signal?: AbortSignal;
   print?: (text: string) => void;
 }
 
