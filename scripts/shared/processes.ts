@@ -26,6 +26,8 @@ export interface RunOptions {
   quiet?: boolean;
   /** How long to wait for what a client does, in milliseconds; 20 seconds by default. */
   timeout?: number;
+  /** Ends the process when it aborts. */
+  signal?: AbortSignal;
   /** The standard streams; each is piped by default. */
   streams?: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
 }
@@ -39,12 +41,12 @@ export function grantsOf(service: string, side: string): string[] {
 
 /** The command that runs one side of a service. */
 export function command(service: string, side: "server" | "client", options: RunOptions, more: string[]): Deno.Command {
-  const { args = [], permissions = grantsOf(service, side), wrapper = [], streams } = options;
+  const { args = [], permissions = grantsOf(service, side), wrapper = [], streams, signal } = options;
   const file = `services/${service.replaceAll("-", "_")}/${side}.ts`;
   const deno = [Deno.execPath(), "run", "-q", "--no-prompt", ...permissions, file, ...more, ...args];
   const [program, ...rest] = [...wrapper, ...deno];
   const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-  return new Deno.Command(program!, { args: rest, cwd: root, ...piped, ...streams });
+  return new Deno.Command(program!, { args: rest, cwd: root, ...piped, ...streams, ...(signal && { signal }) });
 }
 
 /** A record of a server's log, from `--log json`. */

@@ -83,11 +83,12 @@ function clientsOf(
   { service, run }: Exchange,
   port: number,
   args: string[],
+  signal: AbortSignal,
 ): Pick<ViewOptions, "command" | "exchange"> {
   const clientArgs = ["--timeout", String(PATIENCE / 1000)];
   return {
     command: `deno task ${service}:client --port ${port}${CLIENT_OPTIONS[service] ?? ""}`,
-    exchange: () => run(stageAt(service, { port, args, clientArgs, timeout: PATIENCE })),
+    exchange: () => run(stageAt(service, { port, args, clientArgs, timeout: PATIENCE, signal })),
   };
 }
 
@@ -118,21 +119,26 @@ async function main(
   Object.assign(attempt, { listens: true, address: formatEndpoint(listen), option: "--listen" });
   await using proxy = await serveProxy({ listen, to, ...faults, seed, tap: recorder }).catch(asUsage);
   const { addr } = proxy;
-  const clients = exchange !== undefined && "port" in addr ? clientsOf(exchange, addr.port, args) : {};
+  const ended = new AbortController();
+  const clients = exchange !== undefined && "port" in addr ? clientsOf(exchange, addr.port, args, ended.signal) : {};
   const view = new View({ proxy, recorder, faults, framing, service, ...clients });
   Object.assign(attempt, { address: `127.0.0.1:${all.pagePort}`, option: "--page-port" });
   await using _file = all.record === undefined ? undefined : await recordTo(all.record, recorder, new Log("See"));
   await using page = servePage(all.pagePort, view);
   console.log(`See it at ${page.url}`);
   console.log(view.state.command ?? `Connect to ${formatEndpoint(addr)}`);
-  const stopped = sleep(Infinity, stop);
-  await Promise.race([stopped, server?.failed ?? stopped]).catch(async (error) => {
+  try {
+    const stopped = sleep(Infinity, stop);
+    await Promise.race([stopped, server?.failed ?? stopped]);
+  } catch (error) {
     // Ctrl-C ends the server too.
     await sleep(SIGNAL_DELAY, stop);
     if (!stop.aborted) throw error;
-  });
-  await proxy.shutdown();
-  await view.finished();
+  } finally {
+    ended.abort();
+    await proxy.shutdown();
+    await view.finished();
+  }
 }
 
 if (import.meta.main) {

@@ -337,3 +337,10 @@ Deno.test({
     }
   },
 });
+
+Deno.test("see: ends at a signal while a client of its exchange waits", async () => {
+  await using see = await See.start("uppercase", "--lose", "100");
+  await using page = await Events.open(see);
+  assertEquals((await see.control({ do: "exchange" })).status, 200);
+  await page.until(({ events }) => events.some((event) => event.k === "fault" && event.kind === "lost"), "the loss");
+});

@@ -172,6 +172,8 @@ export interface StageOptions {
   permissions?: string[];
   /** How long to wait for what a client does, in milliseconds; 20 seconds by default. */
   timeout?: number;
+  /** Ends the clients when it aborts. */
+  signal?: AbortSignal;
   print?: (text: string) => void;
 }
 
