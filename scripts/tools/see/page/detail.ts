@@ -105,7 +105,7 @@ export class Detail {
     ];
   }
 
-  /** What two programs make of the piece: one that takes a read for a message, and one that decodes. */
+  /** Compares two programs: the first takes each read for a message, the second decodes. */
   #readers(flow: Flow, row: Row): Content[] {
     if (flow.datagrams) {
       return [

@@ -30,7 +30,7 @@ const connections = new ConnectionList(app, find("connections"));
 const framing = new FramingChoice(app, notify);
 const faults = new FaultForm(app, (faults) => control({ do: "faults", faults }));
 
-/** The recording in the page, if it is one that works without a server. */
+/** The recording in a page of one file; such a page has no server. */
 const recorded = document.getElementById("recording")?.textContent;
 let live: Live | undefined;
 let connected: "open" | "broken" | "closed" = "closed";
