@@ -33,8 +33,11 @@ export interface Script extends Omit<Case<never>, "run"> {
   readonly ends?: boolean;
   /** What must come back. */
   readonly answers: Data;
-  /** Whether the server then ends the connection: by refusing what came, it may also reset it. */
-  readonly then: "ends" | "refuses" | "stays";
+  /**
+   * What the server then does: it ends the connection; it refuses what came, for which it may also reset the connection;
+   * it waits for more; or it may do anything, as long as it serves others.
+   */
+  readonly then: "ends" | "refuses" | "stays" | "survives";
 }
 
 /** A protocol over a byte stream. */
