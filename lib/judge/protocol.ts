@@ -71,6 +71,8 @@ export interface StreamProtocol<Message = any> extends Described {
   readonly scripts: readonly Script[];
   /** Whether the server ends the conversation. */
   readonly ends: boolean;
+  /** How much later than others the server may notice that a client has left, in milliseconds. */
+  readonly lag: number;
   /** Number of connections that a conversation takes. */
   readonly seats: number;
   /** The start of a message, after which a client falls silent. */

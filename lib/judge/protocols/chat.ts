@@ -41,6 +41,7 @@ export function chat(): StreamProtocol<string> {
     ends: false,
     answer: (message) => message,
     seats: 2,
+    lag: 0,
     halfway: "12",
     converse,
     scripts: [],
