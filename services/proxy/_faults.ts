@@ -275,6 +275,13 @@ export class DatagramFaults {
   }
 }
 
+/** The faults as plain data, for a recording. */
+export function plainFaults(options: Faults): Record<string, unknown> {
+  const names = [...Object.keys(MINIMUM), ...DATAGRAM_OPTIONS, "resetIn", "direction"] as (keyof Faults)[];
+  const entries = names.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(entries), framing: options.framing?.text };
+}
+
 /** Describes the faults in words, for the log. */
 export function describeFaults(options: Faults): string {
   const { cut, delay, rate, join, stopAfter, resetAt, framing, resetIn, message = 1, direction = "both" } = options;

@@ -1,0 +1,81 @@
+import { concat } from "@std/bytes/concat";
+import type { Framing } from "../framing/framing.ts";
+import type { Manner } from "./manner.ts";
+import type { Peer } from "./peer.ts";
+import type { StreamProtocol } from "./protocol.ts";
+import type { Connector } from "./stage.ts";
+
+/** A protocol in which the client speaks first, and the server answers; the rest has defaults. */
+export type Answering<Message> =
+  & Pick<StreamProtocol<Message>, "name" | "port" | "framing" | "messages" | "answer">
+  & Partial<StreamProtocol<Message>>;
+
+/**
+ * Describes a protocol in which the client speaks first and the server answers.
+ *
+ * @param description What is not the default.
+ * @returns The protocol.
+ */
+export function answering<Message>(description: Answering<Message>): StreamProtocol<Message> {
+  const protocol: StreamProtocol<Message> = {
+    transport: "tcp",
+    shows: "",
+    clients: [],
+    greeting: [],
+    answers: "each",
+    scripts: [],
+    cases: [],
+    seats: 1,
+    halfway: halfOf(description.framing.encode(description.messages[0]!)),
+    converse: (stage, manner, messages) => converse({ ...protocol, ...(messages && { messages }) }, stage, manner),
+    ...description,
+  };
+  return protocol;
+}
+
+/** Sends the messages of a correct client, and expects all answers and the end. */
+async function converse<Message>(
+  { framing, messages, answers, answer }: StreamProtocol<Message>,
+  stage: Connector,
+  manner: Manner,
+): Promise<void> {
+  using peer = await stage.connect();
+  const encode = (messages: readonly Message[]) => messages.map((message) => framing.encode(message));
+  if (answers === "end") {
+    await send(peer, encode(messages), manner);
+    peer.finish();
+    await peer.expect(framing.encode(answer(join(encode(messages)) as Message)));
+    return await peer.expectEnd();
+  }
+  const rounds = manner.together ? [messages] : messages.map((message) => [message]);
+  for (const sent of rounds) {
+    await Promise.all([send(peer, encode(sent), manner), peer.expect(join(encode(sent.map(answer))))]);
+  }
+  if (answers === "each") peer.finish();
+  await peer.expectEnd();
+}
+
+function halfOf(message: Uint8Array): Uint8Array {
+  return message.subarray(0, Math.ceil(message.length / 2));
+}
+
+async function send(peer: Peer, messages: Uint8Array[], manner: Manner): Promise<void> {
+  let end = 0;
+  await manner.send(peer, join(messages), messages.map(({ length }) => end += length));
+}
+
+/** Joins chunks into one array. */
+export function join(chunks: Uint8Array[]): Uint8Array {
+  return chunks.length === 1 ? chunks[0]! : concat(chunks);
+}
+
+/** The framing of a stream without messages: every chunk is one. */
+export const chunks: Framing<Uint8Array> = {
+  encode: (message) => new Uint8Array(message),
+  decoder: () => ({
+    pending: false,
+    failure: undefined,
+    push: (chunk) => chunk.length === 0 ? [] : [new Uint8Array(chunk)],
+    end: () => [],
+  }),
+};

@@ -1,0 +1,328 @@
+// What a network and a stranger may do to a server of any protocol over a byte stream.
+
+import { plural } from "../../log/mod.ts";
+import { join } from "../answering.ts";
+import { type Case, Wrong } from "../case.ts";
+import { acrossMessages, byteByByte, inOneWrite, inTurns } from "../manner.ts";
+import { pause } from "../patience.ts";
+import type { Peer } from "../peer.ts";
+import type { Script, StreamProtocol } from "../protocol.ts";
+import type { ServerStage } from "../stage.ts";
+
+type ServerCase = Case<ServerStage>;
+
+/** How many clients are connected at once. */
+const CROWD = 100;
+/** How many bytes a client sends at most without reading the answers: more than the buffers of a system hold. */
+const UNREAD = 16 * 1024 * 1024;
+/** How long a write must be blocked for the buffers to be full, as a share of the patience. */
+const FULL = 0.1;
+/** How long other clients wait while one is silent, as a share of the patience. */
+const HELD_UP = 0.4;
+
+/** All cases for servers of a protocol, in the order in which they find causes. */
+export function streamCases(protocol: StreamProtocol): ServerCase[] {
+  const { answers, messages, long, greeting } = protocol;
+  const speaks = messages.length > 0;
+  return [
+    exchange(protocol),
+    silentClient(protocol),
+    ...(speaks ? [byteByByteCase(protocol)] : []),
+    ...(speaks && answers !== "first" ? [oneWrite(protocol), readsAcrossMessages(protocol)] : []),
+    ...(answers === "each" ? [halfClose(protocol)] : []),
+    ...(long === undefined ? [] : [longMessage(protocol)]),
+    ...(long === undefined || answers !== "each" ? [] : [slowReader(protocol)]),
+    ...protocol.scripts.map((script) => scripted(protocol, script)),
+    ...protocol.cases,
+    ...(speaks ? [stalledClient(protocol), resetInside(protocol)] : []),
+    ...(greeting.length > 0 ? [resetAtGreeting(protocol)] : []),
+    crowd(protocol),
+    comeAndGo(protocol),
+    again(protocol),
+  ];
+}
+
+function exchange({ converse }: StreamProtocol): ServerCase {
+  return {
+    name: "exchange",
+    level: "must",
+    sends: "The messages of a correct client, each in one write, each after the answer to the one before.",
+    right: "Answers each message exactly, and closes when the conversation is over.",
+    mistake: "The program does not speak the protocol",
+    alone: true,
+    run: (stage) => converse(stage, inTurns),
+  };
+}
+
+function byteByByteCase({ converse }: StreamProtocol): ServerCase {
+  return {
+    name: "byte-by-byte",
+    level: "must",
+    sends: "The same messages, each byte in a write of its own.",
+    right: "Reads on until a message is complete.",
+    mistake: "A program that takes one recv for one message does this",
+    run: (stage) => converse(stage, byteByByte),
+  };
+}
+
+function oneWrite({ converse }: StreamProtocol): ServerCase {
+  return {
+    name: "one-write",
+    level: "must",
+    sends: "All messages in one write.",
+    right: "Answers each of them.",
+    mistake: "A program that takes one recv for one message drops or joins the others",
+    run: (stage) => converse(stage, inOneWrite),
+  };
+}
+
+function readsAcrossMessages({ converse }: StreamProtocol): ServerCase {
+  return {
+    name: "across-messages",
+    level: "must",
+    sends: "Writes that each hold the end of one message and the start of the next.",
+    right: "Keeps the start until the rest comes.",
+    mistake: "A program that drops what it has read beyond a message, or takes one recv for one message, does this",
+    run: (stage) => converse(stage, acrossMessages),
+  };
+}
+
+function halfClose({ framing, messages, long, answer }: StreamProtocol): ServerCase {
+  return {
+    name: "half-close",
+    level: "must",
+    sends: "All messages, then the end of the client's side, before an answer is read.",
+    right: "Answers all of them, then ends its side.",
+    mistake: "A loop that stops at the first recv, or a program that closes at the client's end, does this",
+    async run(stage) {
+      const sent = long === undefined ? messages : [...messages, long];
+      using peer = await stage.connect();
+      await peer.send(join(sent.map((message) => framing.encode(message))));
+      peer.finish();
+      await pause(50);
+      await peer.expect(join(sent.map((message) => framing.encode(answer(message)))));
+      await peer.expectEnd();
+    },
+  };
+}
+
+function longMessage(protocol: StreamProtocol): ServerCase {
+  const { long, messages } = protocol;
+  return {
+    name: "long-message",
+    level: "must",
+    sends: `A message of ${plural(protocol.framing.encode(long).length, "byte")}.`,
+    right: "Reads all of it and answers all of it.",
+    mistake: "A program that takes one recv, such as recv(1024), for a whole message does this",
+    run: (stage) => protocol.converse(stage, inTurns, [long, ...messages]),
+  };
+}
+
+function slowReader({ framing, long, answer }: StreamProtocol): ServerCase {
+  return {
+    name: "slow-reader",
+    level: "must",
+    sends: "Messages until the buffers are full, without reading; then reads all answers.",
+    right: "Waits until it can send, and sends every byte.",
+    mistake: "A send without a loop loses what the buffer did not take; sendall does not",
+    alone: true,
+    async run(stage) {
+      using peer = await stage.connect();
+      const message = framing.encode(long);
+      const answered = framing.encode(answer(long));
+      await peer.sendUntilFull(message, UNREAD, stage.patience.share(FULL));
+      const reading = async () => {
+        for (let at = 0; at < peer.sent; at += message.length) await peer.expect(answered);
+      };
+      await reading();
+      peer.finish();
+      await peer.expectEnd();
+    },
+  };
+}
+
+function scripted({ converse }: StreamProtocol, { chunks, ends = false, answers, then, ...words }: Script): ServerCase {
+  return {
+    ...words,
+    async run(stage) {
+      {
+        using peer = await stage.connect();
+        await peer.sendApart(chunks);
+        if (ends) peer.finish();
+        await peer.expect(answers);
+        if (then !== "stays") await peer.expectEnd(then === "refuses");
+      }
+      if (then === "refuses") await stillServes(stage, converse, "afterwards");
+    },
+  };
+}
+
+function silentClient(protocol: StreamProtocol): ServerCase {
+  return {
+    name: "silent-client",
+    level: "must",
+    sends: "Nothing on one connection, while another client talks.",
+    right: "Serves the other one meanwhile.",
+    mistake: "A program that serves one client after another, or waits for one client in recv, holds up all others",
+    alone: true,
+    run: (stage) => beside(stage, protocol, "a silent client was connected", () => stage.connect()),
+  };
+}
+
+function stalledClient(protocol: StreamProtocol): ServerCase {
+  return {
+    name: "stalled-client",
+    level: "must",
+    sends: "Half of a message on one connection, and then nothing, while another client talks.",
+    right: "Serves the other one meanwhile.",
+    mistake: "A program that reads a whole message from one client before it looks at the others does this",
+    alone: true,
+    run: (stage) =>
+      beside(stage, protocol, "a client was silent after half of a message", async () => {
+        const peer = await stage.connect();
+        await peer.sendApart([protocol.halfway]);
+        return peer;
+      }),
+  };
+}
+
+/** Checks twice that other clients are served while one is there. Only if its leaving helps does it hold them up. */
+async function beside(
+  stage: ServerStage,
+  { converse }: StreamProtocol,
+  what: string,
+  connect: () => Promise<Peer>,
+): Promise<void> {
+  const brief = stage.patience.share(HELD_UP);
+  for (let attempt = 1;; attempt++) {
+    using peer = await connect();
+    const others = converse(stage.patient(2), inTurns).then(() => undefined, (error) => error);
+    if (await brief.allows(others)) {
+      const error = await others;
+      if (error === undefined) return;
+      throw error;
+    }
+    peer.close();
+    const error = await others;
+    if (error !== undefined) throw error;
+    if (attempt === 1) continue;
+    throw new Wrong(`While ${what}, another one got no answer for ${brief.seconds}; when the first left, it got one`);
+  }
+}
+
+function resetInside({ converse, halfway }: StreamProtocol): ServerCase {
+  return {
+    name: "reset-inside-a-message",
+    level: "must",
+    sends: "Half of a message, and a reset; and a reset without a message.",
+    right: "Drops that connection, and serves others.",
+    mistake: "A program that does not expect recv to fail does this",
+    alone: true,
+    async run(stage) {
+      for (const bytes of ["", halfway]) {
+        const peer = await stage.connect();
+        await peer.sendApart([bytes]);
+        await peer.reset();
+      }
+      await stillServes(stage, converse, "after a client had reset its connection inside a message");
+    },
+  };
+}
+
+function resetAtGreeting({ converse }: StreamProtocol): ServerCase {
+  return {
+    name: "reset-while-sending",
+    level: "must",
+    sends: "A reset at once, and a reset after the first bytes of the server.",
+    right: "Drops that connection, and serves others.",
+    mistake: "A program that does not expect send to fail does this",
+    alone: true,
+    async run(stage) {
+      const first = await stage.connect();
+      await first.reset();
+      const second = await stage.connect();
+      await second.read();
+      await second.reset();
+      await stillServes(stage, converse, "after a client had reset its connection");
+    },
+  };
+}
+
+function crowd({ converse, seats }: StreamProtocol): ServerCase {
+  return {
+    name: "hundred-connections",
+    level: "must",
+    sends: `Messages on ${CROWD} connections that are open at once.`,
+    right: "Serves all of them.",
+    mistake: "A program that serves few clients at once leaves the others waiting",
+    alone: true,
+    async run(stage) {
+      const peers: Peer[] = [];
+      try {
+        await connectMany(stage, (peer) => void peers.push(peer));
+        await Promise.all(Array.from({ length: Math.floor(CROWD / seats) }, (_, at) => {
+          const seated = peers.slice(at * seats, (at + 1) * seats);
+          const connect = () => Promise.resolve(seated.pop()!);
+          return converse({ connect, patience: stage.patience }, inTurns);
+        }));
+      } finally {
+        for (const peer of peers) peer.close();
+      }
+    },
+  };
+}
+
+function comeAndGo({ converse }: StreamProtocol): ServerCase {
+  return {
+    name: "connect-and-leave",
+    level: "must",
+    sends: `Nothing, on ${CROWD} connections that are closed at once, every other one by a reset.`,
+    right: "Goes on serving.",
+    mistake: "A program that expects every client to send something, or every accept to succeed, does this",
+    alone: true,
+    async run(stage) {
+      await connectMany(stage, (peer, number) => number % 2 === 0 ? peer.close() : peer.reset());
+      await stillServes(stage, converse, `after ${CROWD} clients had come and gone`);
+    },
+  };
+}
+
+function again({ converse }: StreamProtocol): ServerCase {
+  return {
+    name: "again",
+    level: "must",
+    sends: "The first exchange once more, after all other cases.",
+    right: "Answers as before.",
+    mistake: "Something that clients left behind hinders the program",
+    alone: true,
+    run: (stage) => converse(stage, inTurns),
+  };
+}
+
+/**
+ * Connects often, with a pause after each connection: a client whom a short backlog has no room for tries again after a
+ * second.
+ */
+async function connectMany(stage: ServerStage, then: (peer: Peer, number: number) => unknown): Promise<void> {
+  let between = 2;
+  for (let number = 0; number < CROWD; number++) {
+    const began = performance.now();
+    await then(await stage.connect(), number);
+    if (performance.now() - began > 500) between *= 2;
+    await pause(between);
+  }
+}
+
+/** Checks that another client is still served. */
+export async function stillServes(
+  stage: ServerStage,
+  converse: StreamProtocol["converse"],
+  when: string,
+): Promise<void> {
+  try {
+    await converse(stage, inTurns);
+  } catch (error) {
+    if (error instanceof Wrong) throw new Wrong(`Another client is not served ${when}: ${error.evidence}`);
+    throw error;
+  }
+}

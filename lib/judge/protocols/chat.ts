@@ -1,0 +1,150 @@
+import { concat } from "@std/bytes/concat";
+import { decimalHeader, encodeText, type Framing, text } from "../../framing/mod.ts";
+import { Wrong } from "../case.ts";
+import { inTurns, type Manner } from "../manner.ts";
+import { pause } from "../patience.ts";
+import { type Peer, quote } from "../peer.ts";
+import type { StreamProtocol } from "../protocol.ts";
+import type { Connector } from "../stage.ts";
+
+const framing: Framing<string> = text(decimalHeader());
+const HEADER = 10;
+/** When members that meet call each other again, in milliseconds; each time twice as long. */
+const CALL_AGAIN = 50;
+/** The longest message that the judge reads, in bytes. */
+const LONGEST = 1024 * 1024;
+/** The start of texts by which members find out who has joined. */
+const CALL = "is anybody here? ";
+
+/**
+ * A client sends its name, then each message. The server sends each message to every other client: the sender's name and
+ * the text, in one write. Closing leaves.
+ */
+export function chat(): StreamProtocol<string> {
+  return {
+    name: "chat",
+    transport: "tcp",
+    shows: "many clients, every message sent on to all the others",
+    port: 1234,
+    framing,
+    framed: "header",
+    greeting: [],
+    messages: ["hello", "", "Grüße aus Köln, 😀"],
+    long: "long ".repeat(2000),
+    answers: "never",
+    answer: (message) => message,
+    seats: 2,
+    halfway: "12",
+    converse,
+    scripts: [],
+    cases: [],
+    clients: [],
+  };
+}
+
+let joined = 0;
+
+/** Two members meet; each hears what the other says, and nothing else. */
+async function converse(
+  stage: Connector,
+  manner: Manner,
+  messages: readonly string[] = chat().messages,
+): Promise<void> {
+  using ann = await Member.join(stage, "ann", manner);
+  using ben = await Member.join(stage, "ben", manner);
+  await meet(ann, ben);
+  for (const [speaker, listener] of [[ann, ben], [ben, ann]] as const) {
+    const rounds = manner.together ? [messages] : messages.map((message) => [message]);
+    for (const said of rounds) {
+      await Promise.all([speaker.says(said, manner), listener.hears(speaker, said)]);
+    }
+  }
+}
+
+/** Lets members call until each has heard the other, since the server does not tell who has joined. */
+export async function meet(ann: Member, ben: Member): Promise<void> {
+  let met = false;
+  const hearing = Promise.all([ann.hearsCall(ben), ben.hearsCall(ann)]).finally(() => met = true);
+  const calls = async () => {
+    for (let wait = CALL_AGAIN; !met; wait *= 2) {
+      await Promise.all([ann.says([CALL + ann.name]), ben.says([CALL + ben.name])]);
+      await Promise.race([hearing, pause(wait)]);
+    }
+  };
+  await Promise.all([hearing, calls()]);
+}
+
+/** A member of the chat. */
+export class Member implements Disposable {
+  readonly name: string;
+  readonly peer: Peer;
+
+  private constructor(name: string, peer: Peer) {
+    this.name = name;
+    this.peer = peer;
+  }
+
+  /** Connects, and sends a name that no other member has. */
+  static async join(stage: Connector, name: string, manner: Manner = inTurns): Promise<Member> {
+    const unique = `${name} ${++joined}`;
+    const member = new Member(unique, await stage.connect(unique));
+    await member.says([unique], manner);
+    return member;
+  }
+
+  /** Sends texts. */
+  async says(texts: readonly string[], manner: Manner = inTurns): Promise<void> {
+    const messages = texts.map((text) => framing.encode(text));
+    let end = 0;
+    await manner.send(this.peer, concat(messages), messages.map(({ length }) => end += length));
+  }
+
+  /** Expects texts of another member, in order. Skips calls, and what strangers say. */
+  async hears(speaker: Member, texts: readonly string[]): Promise<void> {
+    for (const text of texts) {
+      const got = await this.#next(speaker, false);
+      if (got !== text) {
+        const [expected, received] = [text, got].map((text) => quote(encodeText(text)));
+        throw this.peer.wrong(`you sent me another text of ${speaker.name}: expected ${expected}, got ${received}`);
+      }
+    }
+  }
+
+  /** Waits until it hears another member call. */
+  async hearsCall(speaker: Member): Promise<void> {
+    await this.#next(speaker, true);
+  }
+
+  close(): void {
+    this.peer.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #next(speaker: Member, call: boolean): Promise<string> {
+    for (;;) {
+      const name = await this.#message();
+      const text = await this.#message();
+      if (name === this.name) throw this.peer.wrong(`you sent me my own message ${quote(encodeText(text))}`);
+      if (name === speaker.name && text.startsWith(CALL) === call) return text;
+    }
+  }
+
+  /** Reads one message. */
+  async #message(): Promise<string> {
+    const header = await this.peer.receive(HEADER);
+    const digits = new TextDecoder().decode(header);
+    if (!/^\d{1,10} *$/.test(digits)) {
+      throw this.peer.wrong(`expected a header of digits and spaces from you, got ${quote(header)}`);
+    }
+    if (Number(digits) > LONGEST) throw this.peer.wrong(`you announced a message of ${digits.trim()} bytes`);
+    const payload = await this.peer.receive(Number(digits));
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
+    } catch {
+      throw new Wrong(`You sent bytes that are not UTF-8: ${quote(payload)}`);
+    }
+  }
+}
