@@ -1,0 +1,220 @@
+import { escapeBytes, plural } from "../log/mod.ts";
+import { join } from "./answering.ts";
+import { Wrong } from "./case.ts";
+import type { ClientSide } from "./client_side.ts";
+import { inTurns, type Manner } from "./manner.ts";
+import { Patience, pause } from "./patience.ts";
+import type { Peer } from "./peer.ts";
+import type { Program } from "./program.ts";
+import type { StreamProtocol } from "./protocol.ts";
+
+/** How long a client says nothing before it is taken to wait for an answer, in milliseconds. */
+const QUIET = 200;
+/** How many messages of a client without end are answered before the server ends the conversation. */
+const ROUNDS = 3;
+/** How long a client waits for nothing before it gives up, at least, in milliseconds. */
+const WAITED = 800;
+
+/** How the judge's server treats a client. What is not given is as a correct server on a good network does it. */
+export interface Treatment {
+  /** How the answers are cut into writes. */
+  readonly manner?: Manner;
+  /** The wait before each answer, in milliseconds. */
+  readonly delay?: number;
+  /**
+   * Does something else in place of the first answer, and whether the conversation goes on then.
+   *
+   * @param answer The bytes of the answer.
+   * @param last The offset of the last message in them.
+   */
+  readonly instead?: (peer: Peer, answer: Uint8Array, last: number, conversation: Conversation) => Promise<boolean | void>;
+}
+
+/** The conversation is over before its time. */
+class Over extends Error {}
+
+/** One connection of a client with the judge's server. */
+export class Conversation {
+  readonly peer: Peer;
+  readonly program: Program;
+  readonly side: ClientSide;
+  readonly patience: Patience;
+  readonly treatment: Treatment;
+  /** The texts of the messages that were sent whole. */
+  readonly delivered: string[] = [];
+  /** Whether the client left only after it had waited for more. */
+  gaveUp = false;
+  /** Whether the client showed a message only after its user had typed something. */
+  nudged = false;
+  readonly #protocol: StreamProtocol;
+  #instead: Treatment["instead"];
+  #last = 0;
+
+  /** Makes the judge's server for a connection. */
+  constructor(
+    { peer, program, protocol, side, patience, treatment }: {
+      peer: Peer;
+      program: Program;
+      protocol: StreamProtocol;
+      side: ClientSide;
+      patience: Patience;
+      treatment: Treatment;
+    },
+  ) {
+    this.peer = peer;
+    this.program = program;
+    this.side = side;
+    this.patience = patience;
+    this.treatment = treatment;
+    this.#protocol = protocol;
+    this.#instead = treatment.instead;
+  }
+
+  /** Whether messages are sent together, and not one by one. */
+  get together(): boolean {
+    return this.treatment.manner?.together ?? false;
+  }
+
+  /**
+   * Plays the server to the end of the conversation.
+   *
+   * @throws {Wrong} If the client says anything that is no message of the protocol.
+   */
+  async play(): Promise<void> {
+    try {
+      await (this.side.serve?.(this) ?? this.#serve());
+      this.peer.finish();
+    } catch (error) {
+      if (!(error instanceof Over)) throw error;
+    }
+  }
+
+  /** Reads until the client ends its side; what it sends no longer matters. */
+  async drain(): Promise<void> {
+    try {
+      while (await this.peer.read() !== null) { /* until the end */ }
+    } catch (error) {
+      if (!(error instanceof Wrong)) throw error; // It goes on, as its process tells.
+    }
+  }
+
+  /** The client's messages, as they come: all that have come in one read; together, all until it waits. */
+  async *messages(): AsyncGenerator<unknown[], void, void> {
+    const { framing } = this.#protocol;
+    const decoder = framing.decoder();
+    const { peer } = this;
+    let before = 0;
+    for (;;) {
+      this.#last = performance.now();
+      const chunk = await this.#read(decoder.pending);
+      if (chunk === null) break;
+      const messages = decoder.push(chunk);
+      while (this.together) {
+        const more = await this.#readSoon();
+        if (more === undefined || more === null) break;
+        messages.push(...decoder.push(more));
+      }
+      if (decoder.failure !== undefined) this.#refuse(decoder.failure, before);
+      before = peer.received;
+      if (messages.length > 0) yield messages;
+    }
+    // A client that waited and then left has given up.
+    this.gaveUp = performance.now() - this.#last > WAITED;
+    const rest = decoder.end();
+    if (decoder.failure !== undefined) this.#refuse(decoder.failure, before);
+    if (rest.length > 0) yield rest;
+  }
+
+  /** Sends messages: their bytes, or what the case sends in their place. */
+  async send(messages: readonly unknown[]): Promise<void> {
+    const { manner = inTurns, delay = 0 } = this.treatment;
+    const { framing } = this.#protocol;
+    const encoded = messages.map((message) => framing.encode(message));
+    let end = 0;
+    const ends = encoded.map(({ length }) => end += length);
+    const bytes = join(encoded);
+    if (this.#instead !== undefined) {
+      const instead = this.#instead;
+      this.#instead = undefined;
+      if (!await instead(this.peer, bytes, ends.at(-2) ?? 0, this)) throw new Over();
+      return;
+    }
+    if (delay > 0) await pause(delay);
+    await manner.send(this.peer, bytes, ends);
+    this.delivered.push(...messages.map(textOf));
+  }
+
+  /** Answers as the protocol says. */
+  async #serve(): Promise<void> {
+    const { greeting, answers, answer, framing } = this.#protocol;
+    const { peer } = this;
+    if (greeting.length > 0) await this.send(greeting);
+    if (answers === "never") return;
+    let rounds = 0;
+    const all: Uint8Array[] = [];
+    for await (const messages of this.messages()) {
+      rounds += messages.length;
+      if (answers === "end") {
+        all.push(...messages.map((message) => framing.encode(message)));
+        continue;
+      }
+      await this.send(messages.map(answer));
+      if (answers === "first" || (!this.side.ends && this.side.input.length === 0 && rounds >= ROUNDS)) return;
+    }
+    if (rounds === 0 && answers !== "end") {
+      throw new Wrong(`You connected and closed without sending anything`, {
+        mistake: "What is written to a file object stays in its buffer until it is flushed",
+      });
+    }
+    if (answers === "end") {
+      if (this.gaveUp) {
+        throw new Wrong(`You sent ${plural(peer.received, "byte")} and did not end your side, but waited`, {
+          mistake: "The other side reads to the end, which only shutdown(SHUT_WR) sends while you wait for the answer",
+        });
+      }
+      await this.send([answer(join(all))]);
+    }
+  }
+
+  /** Reads what the client says next. */
+  async #read(pending: boolean): Promise<Uint8Array | null> {
+    try {
+      const chunk = await this.peer.read();
+      if (chunk === null && pending) this.#last = -Infinity;
+      return chunk;
+    } catch (error) {
+      if (!(error instanceof Wrong) || !pending) throw error;
+      throw new Wrong(`You sent ${this.peer.heard} and then waited`, { mistake: this.side.unfinished });
+    }
+  }
+
+  /** Reads what comes soon; `undefined` if nothing does. */
+  async #readSoon(): Promise<Uint8Array | null | undefined> {
+    try {
+      return await this.peer.read(new Patience(QUIET));
+    } catch (error) {
+      if (error instanceof Wrong) return undefined;
+      throw error;
+    }
+  }
+
+  #refuse(failure: Error, before: number): never {
+    const where = before === 0 ? "" : ` after the first ${before}`;
+    throw new Wrong(`You sent ${this.peer.heard}. That is no message${where}: ${failure.message}`, {
+      mistake: this.side.unfinished,
+    });
+  }
+}
+
+/** The text of a message, as a client prints it. */
+export function textOf(message: unknown): string {
+  if (typeof message === "string") return message;
+  if (message instanceof Uint8Array) return new TextDecoder().decode(message);
+  return textOf((message as { body: Uint8Array }).body);
+}
+
+/** Shows the end of what a program has written. */
+export function excerpt(text: string, most = 60): string {
+  const shown = escapeBytes(new TextEncoder().encode(text)).replaceAll('"', '\\"');
+  return shown.length <= most ? `"${shown}"` : `"...${shown.slice(-most)}"`;
+}
