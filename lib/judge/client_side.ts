@@ -16,7 +16,7 @@ export interface ClientSide {
   /** Texts that it prints for an answer, if they are not the answer itself. */
   readonly prints?: readonly string[];
   /** An answer, or a message of the server, whose text steers a terminal. */
-  readonly escape?: Data;
+  readonly escape?: Data | undefined;
   /** A message that is not UTF-8. */
   readonly notUtf8?: Data;
   /** A message that no client accepts. */

@@ -196,10 +196,10 @@ export class Run {
     this.ended();
     const { stage: { side }, control, again } = this.#of;
     if (again || this.#code !== 0 || !side.ends) return;
-    const known = new Set([...words(control?.output.text ?? ""), ...words((control?.#texts ?? []).join(" "))]);
+    const known = control === undefined ? [] : words([control.output.text, ...control.#texts].join(" "));
     const said = [...words(this.output.text), ...words(this.#of.program.errors.text)];
     // Any word that it does not say otherwise may tell of the failure.
-    if (said.some((word) => !known.has(word) && ![...known].some((other) => other.startsWith(word)))) return;
+    if (said.some((word) => !known.some((other) => other.startsWith(word)))) return;
     if (this.#silent) throw this.wrong(`you ended with exit code 0 and said nothing`, { level: "should" });
     throw this.wrong(`${this.#printed}, as if it were all`);
   }
@@ -229,12 +229,14 @@ export class Run {
   }
 
   get #texts(): string[] {
-    return this.#of.stage.side.prints?.slice() ?? this.#of.delivered.map((text) => text.trim()).filter((text) => text !== "");
+    return this.#of.stage.side.prints?.slice() ??
+      this.#of.delivered.map((text) => text.trim()).filter((text) => text !== "");
   }
 
   get #inParts(): boolean {
     const { stage: { protocol } } = this.#of;
-    return protocol.framed === undefined && protocol.answers !== "never" && this.output.showsInParts(this.#texts.join(""));
+    return protocol.framed === undefined && protocol.answers !== "never" &&
+      this.output.showsInParts(this.#texts.join(""));
   }
 
   get #code(): number | undefined {

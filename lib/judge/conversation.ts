@@ -1,5 +1,5 @@
 import { escapeBytes, plural } from "../log/mod.ts";
-import { join } from "./answering.ts";
+import { join } from "./stream.ts";
 import { Wrong } from "./case.ts";
 import type { ClientSide } from "./client_side.ts";
 import { inTurns, type Manner } from "./manner.ts";
@@ -15,19 +15,23 @@ const ROUNDS = 3;
 /** How long a client waits for nothing before it gives up, at least, in milliseconds. */
 const WAITED = 800;
 
+/** What a correct server would send now. */
+export interface Answer {
+  readonly bytes: Uint8Array;
+  /** All but the second half of the last message. */
+  readonly half: Uint8Array;
+  /** The texts of its messages. */
+  readonly texts: readonly string[];
+}
+
 /** How the judge's server treats a client. What is not given is as a correct server on a good network does it. */
 export interface Treatment {
   /** How the answers are cut into writes. */
   readonly manner?: Manner;
   /** The wait before each answer, in milliseconds. */
   readonly delay?: number;
-  /**
-   * Does something else in place of the first answer, and whether the conversation goes on then.
-   *
-   * @param answer The bytes of the answer.
-   * @param last The offset of the last message in them.
-   */
-  readonly instead?: (peer: Peer, answer: Uint8Array, last: number, conversation: Conversation) => Promise<boolean | void>;
+  /** Does something else in place of the first answer, with which the conversation is over. */
+  readonly instead?: (peer: Peer, answer: Answer, conversation: Conversation) => unknown;
 }
 
 /** The conversation is over before its time. */
@@ -47,7 +51,6 @@ export class Conversation {
   /** Whether the client showed a message only after its user had typed something. */
   nudged = false;
   readonly #protocol: StreamProtocol;
-  #instead: Treatment["instead"];
   #last = 0;
 
   /** Makes the judge's server for a connection. */
@@ -67,7 +70,6 @@ export class Conversation {
     this.patience = patience;
     this.treatment = treatment;
     this.#protocol = protocol;
-    this.#instead = treatment.instead;
   }
 
   /** Whether messages are sent together, and not one by one. */
@@ -127,17 +129,16 @@ export class Conversation {
 
   /** Sends messages: their bytes, or what the case sends in their place. */
   async send(messages: readonly unknown[]): Promise<void> {
-    const { manner = inTurns, delay = 0 } = this.treatment;
+    const { manner = inTurns, delay = 0, instead } = this.treatment;
     const { framing } = this.#protocol;
     const encoded = messages.map((message) => framing.encode(message));
     let end = 0;
     const ends = encoded.map(({ length }) => end += length);
     const bytes = join(encoded);
-    if (this.#instead !== undefined) {
-      const instead = this.#instead;
-      this.#instead = undefined;
-      if (!await instead(this.peer, bytes, ends.at(-2) ?? 0, this)) throw new Over();
-      return;
+    if (instead !== undefined) {
+      const middle = Math.ceil(((ends.at(-2) ?? 0) + end) / 2);
+      await instead(this.peer, { bytes, half: bytes.subarray(0, middle), texts: messages.map(textOf) }, this);
+      throw new Over();
     }
     if (delay > 0) await pause(delay);
     await manner.send(this.peer, bytes, ends);

@@ -59,7 +59,9 @@ export class Peer implements Disposable {
     this.#name = name;
     this.#accepted = accepted;
     [this.#to, this.#from] = accepted ? ["down", "up"] : ["up", "down"];
-    const address = accepted ? `${socket.remoteAddress}:${socket.remotePort}` : `${socket.localAddress}:${socket.localPort}`;
+    const address = accepted
+      ? `${socket.remoteAddress}:${socket.remotePort}`
+      : `${socket.localAddress}:${socket.localPort}`;
     this.#tapped = tap?.opened(address);
     socket.setNoDelay(true);
     socket.on("error", () => this.#ended("reset"));
@@ -117,7 +119,7 @@ export class Peer implements Disposable {
    */
   async send(bytes: Uint8Array | string): Promise<void> {
     const data = bytesOf(bytes);
-    for (let at = 0; at < data.length && !this.#gone; at += WRITE) {
+    for (let at = 0; at < data.length && !this.isGone; at += WRITE) {
       await this.#patience.limit(
         this.#write(data.subarray(at, at + WRITE)),
         () => this.wrong(`you read no more for ${this.#patience.seconds}`),
@@ -139,7 +141,7 @@ export class Peer implements Disposable {
 
   /** Sends bytes until the program reads no more for a while, or until `most` bytes are sent. */
   async sendUntilFull(chunk: Uint8Array, most: number, patience: Patience): Promise<void> {
-    while (this.sent < most && !this.#gone && await patience.allows(this.#write(chunk))) { /* until it blocks */ }
+    while (this.sent < most && !this.isGone && await patience.allows(this.#write(chunk))) { /* until it blocks */ }
   }
 
   /** Ends the judge's side. */
@@ -147,7 +149,7 @@ export class Peer implements Disposable {
     if (this.#ownEnd !== "") return;
     this.#ownEnd = "ended my side";
     this.#tapped?.ended(this.#to);
-    if (!this.#gone) this.#socket.end();
+    if (!this.isGone) this.#socket.end();
   }
 
   /** Resets the connection. */
@@ -195,6 +197,11 @@ export class Peer implements Disposable {
     return chunk;
   }
 
+  /** Puts bytes back, to be read again next. */
+  unread(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#rest = this.#rest === undefined ? bytes : concat([bytes, this.#rest]);
+  }
+
   /** Reads exactly so many bytes. */
   async receive(length: number): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
@@ -202,7 +209,7 @@ export class Peer implements Disposable {
       const chunk = await this.read();
       if (chunk === null) throw this.wrong(this.#ending(length - missing, length));
       const taken = chunk.subarray(0, missing);
-      if (chunk.length > missing) this.#rest = chunk.subarray(missing);
+      this.unread(chunk.subarray(missing));
       missing -= taken.length;
       chunks.push(taken);
     }
@@ -224,7 +231,7 @@ export class Peer implements Disposable {
             `got ${quote(chunk.subarray(wrong))}`,
         );
       }
-      if (got.length < chunk.length) this.#rest = chunk.subarray(got.length);
+      this.unread(chunk.subarray(got.length));
       at += got.length;
     }
   }
@@ -245,11 +252,12 @@ export class Peer implements Disposable {
     }
   }
 
-  /** Reads to the end, whatever comes, and returns the bytes. */
-  async readAll(): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
-    for (let chunk; (chunk = await this.read()) !== null;) chunks.push(chunk);
-    return concat(chunks);
+  /** Reads and drops what comes, and tells whether the program ends or resets the connection in time. */
+  async endsWithin(patience: Patience): Promise<boolean> {
+    const draining = async () => {
+      while (await this.read(patience) !== null) { /* dropped */ }
+    };
+    return await draining().then(() => true, () => false);
   }
 
   /** Makes the complaint: what the judge did, and then what the program did. */
@@ -284,7 +292,8 @@ export class Peer implements Disposable {
     return `you ${act} after ${got} of ${expected} bytes, ${this.#received.quoted}`;
   }
 
-  get #gone(): boolean {
+  /** Whether the connection is closed or reset, as far as sending has shown. */
+  get isGone(): boolean {
     return this.#end === "reset" || this.#socket.destroyed;
   }
 

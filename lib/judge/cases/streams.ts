@@ -1,7 +1,7 @@
 // What a network and a stranger may do to a server of any protocol over a byte stream.
 
 import { plural } from "../../log/mod.ts";
-import { join } from "../answering.ts";
+import { join } from "../stream.ts";
 import { type Case, Wrong } from "../case.ts";
 import { acrossMessages, byteByByte, inOneWrite, inTurns } from "../manner.ts";
 import { pause } from "../patience.ts";
@@ -44,7 +44,7 @@ export function streamCases(protocol: StreamProtocol): ServerCase[] {
 
 function exchange({ converse }: StreamProtocol): ServerCase {
   return {
-    name: "exchange",
+    name: "plain",
     level: "must",
     sends: "The messages of a correct client, each in one write, each after the answer to the one before.",
     right: "Answers each message exactly, and closes when the conversation is over.",
@@ -67,7 +67,7 @@ function byteByByteCase({ converse }: StreamProtocol): ServerCase {
 
 function oneWrite({ converse }: StreamProtocol): ServerCase {
   return {
-    name: "one-write",
+    name: "two-at-once",
     level: "must",
     sends: "All messages in one write.",
     right: "Answers each of them.",
@@ -120,7 +120,7 @@ function longMessage(protocol: StreamProtocol): ServerCase {
 
 function slowReader({ framing, long, answer }: StreamProtocol): ServerCase {
   return {
-    name: "slow-reader",
+    name: "without-reading",
     level: "must",
     sends: "Messages until the buffers are full, without reading; then reads all answers.",
     right: "Waits until it can send, and sends every byte.",
@@ -149,17 +149,17 @@ function scripted({ converse }: StreamProtocol, { chunks, ends = false, answers,
         using peer = await stage.connect();
         await peer.sendApart(chunks);
         if (ends) peer.finish();
-        await peer.expect(answers);
-        if (then !== "stays") await peer.expectEnd(then === "refuses");
+        if (then !== "survives") await peer.expect(answers);
+        if (then === "ends" || then === "refuses") await peer.expectEnd(then === "refuses");
       }
-      if (then === "refuses") await stillServes(stage, converse, "afterwards");
+      if (then !== "ends") await stillServes(stage, converse, "afterwards");
     },
   };
 }
 
 function silentClient(protocol: StreamProtocol): ServerCase {
   return {
-    name: "silent-client",
+    name: "silent-beside",
     level: "must",
     sends: "Nothing on one connection, while another client talks.",
     right: "Serves the other one meanwhile.",
@@ -171,7 +171,7 @@ function silentClient(protocol: StreamProtocol): ServerCase {
 
 function stalledClient(protocol: StreamProtocol): ServerCase {
   return {
-    name: "stalled-client",
+    name: "stalled-beside",
     level: "must",
     sends: "Half of a message on one connection, and then nothing, while another client talks.",
     right: "Serves the other one meanwhile.",
@@ -212,7 +212,7 @@ async function beside(
 
 function resetInside({ converse, halfway }: StreamProtocol): ServerCase {
   return {
-    name: "reset-inside-a-message",
+    name: "reset",
     level: "must",
     sends: "Half of a message, and a reset; and a reset without a message.",
     right: "Drops that connection, and serves others.",
@@ -231,7 +231,7 @@ function resetInside({ converse, halfway }: StreamProtocol): ServerCase {
 
 function resetAtGreeting({ converse }: StreamProtocol): ServerCase {
   return {
-    name: "reset-while-sending",
+    name: "reset",
     level: "must",
     sends: "A reset at once, and a reset after the first bytes of the server.",
     right: "Drops that connection, and serves others.",
@@ -250,7 +250,7 @@ function resetAtGreeting({ converse }: StreamProtocol): ServerCase {
 
 function crowd({ converse, seats }: StreamProtocol): ServerCase {
   return {
-    name: "hundred-connections",
+    name: "hundred",
     level: "must",
     sends: `Messages on ${CROWD} connections that are open at once.`,
     right: "Serves all of them.",
@@ -274,7 +274,7 @@ function crowd({ converse, seats }: StreamProtocol): ServerCase {
 
 function comeAndGo({ converse }: StreamProtocol): ServerCase {
   return {
-    name: "connect-and-leave",
+    name: "come-and-go",
     level: "must",
     sends: `Nothing, on ${CROWD} connections that are closed at once, every other one by a reset.`,
     right: "Goes on serving.",

@@ -5,28 +5,30 @@ import type { Peer } from "./peer.ts";
 import type { StreamProtocol } from "./protocol.ts";
 import type { Connector } from "./stage.ts";
 
-/** A protocol in which the client speaks first, and the server answers; the rest has defaults. */
-export type Answering<Message> =
-  & Pick<StreamProtocol<Message>, "name" | "port" | "framing" | "messages" | "answer">
+/** A description of a protocol over a byte stream, without what has a default. */
+export type StreamDescription<Message> =
+  & Pick<StreamProtocol<Message>, "name" | "port" | "framing">
   & Partial<StreamProtocol<Message>>;
 
 /**
- * Describes a protocol in which the client speaks first and the server answers.
+ * Describes a protocol over a byte stream. By default the client speaks first, and each message is answered with itself.
  *
- * @param description What is not the default.
+ * @param description What differs from the default.
  * @returns The protocol.
  */
-export function answering<Message>(description: Answering<Message>): StreamProtocol<Message> {
+export function stream<Message>(description: StreamDescription<Message>): StreamProtocol<Message> {
   const protocol: StreamProtocol<Message> = {
     transport: "tcp",
     shows: "",
     clients: [],
     greeting: [],
+    messages: [],
     answers: "each",
+    answer: (message) => message,
     scripts: [],
     cases: [],
     seats: 1,
-    halfway: halfOf(description.framing.encode(description.messages[0]!)),
+    halfway: halfOf(description.messages?.map((message) => description.framing.encode(message))[0]),
     converse: (stage, manner, messages) => converse({ ...protocol, ...(messages && { messages }) }, stage, manner),
     ...description,
   };
@@ -55,7 +57,7 @@ async function converse<Message>(
   await peer.expectEnd();
 }
 
-function halfOf(message: Uint8Array): Uint8Array {
+function halfOf(message: Uint8Array = new Uint8Array()): Uint8Array {
   return message.subarray(0, Math.ceil(message.length / 2));
 }
 
