@@ -1,5 +1,5 @@
 import { createServer, type Socket } from "node:net";
-import { NobodyThere, Unjudged, Wrong } from "./case.ts";
+import { type Level, NobodyThere, Unjudged, Wrong } from "./case.ts";
 import type { ClientSide } from "./client_side.ts";
 import { Conversation, excerpt, type Treatment } from "./conversation.ts";
 import type { Patience } from "./patience.ts";
@@ -66,6 +66,7 @@ export class ClientStage {
     let problem: Wrong | undefined;
     const connected = Promise.withResolvers<void>();
     const over = Promise.withResolvers<void>();
+    const drained = Promise.withResolvers<void>();
     await using listener = await Listener.open(hostname, this.port, (socket) => {
       const peer = new Peer(socket, { patience, tap, accepted: true });
       const conversation = new Conversation({
@@ -78,11 +79,13 @@ export class ClientStage {
       });
       conversations.push(conversation);
       connected.resolve();
-      conversation.play().then(over.resolve, (error) => {
-        if (!(error instanceof Wrong)) return over.reject(error);
+      const complain = (error: unknown) => {
+        if (!(error instanceof Wrong)) throw error;
         problem ??= error;
-        over.resolve();
-      }).then(() => conversation.drain());
+      };
+      conversation.play().catch(complain).finally(over.resolve)
+        .then(() => conversation.drain()).catch(complain)
+        .then(drained.resolve, drained.reject);
     });
     await using program = this.#start(listener.port);
     try {
@@ -91,6 +94,7 @@ export class ClientStage {
       await Promise.race([program.exit, over.promise]);
       program.endInput();
       const ended = await patience.allows(program.exit);
+      if (ended) await patience.allows(drained.promise);
       const [first] = conversations;
       return new Run({
         did: first!.peer.did,
@@ -190,9 +194,10 @@ export class Run {
   /**
    * Requires that it has ended, and has not taken half of an answer for all of it.
    *
+   * @param level How bad it is if it has.
    * @throws {Wrong} If it still runs, or believes what it has got.
    */
-  failed(): void {
+  failed(level: Level = "must"): void {
     this.ended();
     const { stage: { side }, control, again } = this.#of;
     if (again || this.#code !== 0 || !side.ends) return;
@@ -200,8 +205,16 @@ export class Run {
     const said = [...words(this.output.text), ...words(this.#of.program.errors.text)];
     // Any word that it does not say otherwise may tell of the failure.
     if (said.some((word) => !known.some((other) => other.startsWith(word)))) return;
-    if (this.#silent) throw this.wrong(`you ended with exit code 0 and said nothing`, { level: "should" });
-    throw this.wrong(`${this.#printed}, as if it were all`);
+    if (this.#silent) {
+      throw this.wrong(`you ended with exit code 0 and said nothing`, {
+        level: "should",
+        mistake: "An answer that does not come is a failure, of which the user is told",
+      });
+    }
+    throw this.wrong(`${this.#printed}, as if it were all`, {
+      level,
+      mistake: "A client that does not look how much it has received takes half of an answer for all of it",
+    });
   }
 
   /**
@@ -220,12 +233,15 @@ export class Run {
   }
 
   #unlike(you: string): Wrong {
-    const { gaveUp, control } = this.#of;
-    return control === undefined && gaveUp
+    const { gaveUp, control, stage: { protocol: { answers } } } = this.#of;
+    if (control !== undefined || (!gaveUp && answers !== "end")) return this.wrong(you);
+    return gaveUp
       ? this.wrong(`you waited for more, and then ${this.#printed}`, {
         mistake: "A client that reads to the end without ending its own side (shutdown) makes each wait for the other",
       })
-      : this.wrong(you);
+      : this.wrong(you, {
+        mistake: "close() ends both directions of a connection; shutdown(SHUT_WR) ends only that to the other side",
+      });
   }
 
   get #texts(): string[] {

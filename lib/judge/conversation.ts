@@ -91,12 +91,27 @@ export class Conversation {
     }
   }
 
-  /** Reads until the client ends its side; what it sends no longer matters. */
+  /**
+   * Reads until the client ends its side.
+   *
+   * @throws {Wrong} If it says more than the protocol has for it.
+   */
   async drain(): Promise<void> {
+    const { answers, greeting, framing } = this.#protocol;
+    const { peer } = this;
     try {
-      while (await this.peer.read() !== null) { /* until the end */ }
+      while (await peer.read() !== null) { /* until the end */ }
     } catch (error) {
       if (!(error instanceof Wrong)) throw error; // It goes on, as its process tells.
+    }
+    const most = answers === "first"
+      ? framing.encode(this.#protocol.messages[0]).length
+      : greeting.length > 0
+      ? 0
+      : Infinity;
+    if (peer.received > most) {
+      const extra = plural(peer.received - most, "byte");
+      throw new Wrong(`You sent ${peer.heard}: ${extra} too many`, { mistake: this.side.unfinished });
     }
   }
 
