@@ -3,12 +3,17 @@ import { pause } from "./patience.ts";
 
 /** After this time a case that waits does not hold up the next one, in milliseconds. */
 const OVERLAP_AFTER = 300;
+/** The first case; all others need it. */
+const FIRST = "plain";
+/** The last case, which finds a program gone that passed the others. */
+const LAST = "again";
 
 /** What a run of cases needs to know. */
 export interface RunnerOptions<Stage> {
-  readonly stage: Stage;
-  /** Whether the program still is there; a program that is not cannot be judged further. */
-  readonly alive: () => Promise<boolean>;
+  /** Makes the stage of a case. */
+  readonly stage: (one: Case<Stage>) => Stage;
+  /** Whether the program is still there. */
+  readonly isAlive: () => Promise<boolean>;
   /** Called when a case begins. */
   readonly onCase?: ((name: string, number: number, count: number) => void) | undefined;
   /** Called with each finding, as soon as it is there. */
@@ -17,50 +22,65 @@ export interface RunnerOptions<Stage> {
   readonly signal?: AbortSignal | undefined;
 }
 
+type Outcome = Pick<Finding, "verdict" | "level" | "said">;
+
 /**
- * Runs cases in their order. A case that only waits overlaps with the next ones, unless one of them must be alone.
+ * Runs cases in their order. A case that only waits overlaps with the next ones, unless one of them must be alone. After a
+ * case that is not right, the program may be gone; the case is the cause.
  *
  * @returns The findings in the order of the cases.
  */
-export async function runCases<Stage>(
+export async function runCases<Stage extends { readonly connected: number }>(
   cases: readonly Case<Stage>[],
-  { stage, alive, onCase, onFinding, signal }: RunnerOptions<Stage>,
+  { stage: stageOf, isAlive, onCase, onFinding, signal }: RunnerOptions<Stage>,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   const running = new Set<Promise<void>>();
-  /** The last case that had begun when the program was found gone. */
-  let goneIn: string | undefined;
-  const add = (index: number, finding: Finding) => {
-    findings[index] = finding;
-    onFinding?.(finding);
-  };
-  const judgeOne = async (index: number) => {
-    const one = cases[index]!;
-    const began = performance.now();
-    let { verdict, level, said } = await outcome(one, stage);
-    if (goneIn === undefined && !await alive()) {
-      goneIn = one.name;
-      verdict = "wrong";
-      level = "must";
-      said = said === ""
-        ? `${one.sends} Since then nobody listens. A program that serves one client and exits, or that an ` +
-          "error ends, does this."
-        : `${said} And you are gone since then: nobody listens any more.`;
-    } else if (goneIn !== undefined) {
-      verdict = "not judged";
-      said = `You are gone since the case ${goneIn}.`;
+  const wrong = new Set<string>();
+  let last: string | undefined;
+  let gone: string | undefined;
+
+  const judgeOne = async (one: Case<Stage>): Promise<Outcome> => {
+    const stage = stageOf(one);
+    const result = await outcome(one, stage);
+    if (result.verdict === "right") {
+      last = one.name;
+      return result;
     }
-    add(index, { case: one.name, level, verdict, said, milliseconds: Math.round(performance.now() - began) });
+    if (gone !== undefined) return unjudged(one, `You are gone since the case ${gone}`);
+    if (await isAlive()) return result;
+    if (last === undefined && stage.connected === 0) throw new NobodyThere(result.said.slice(0, -1));
+    const isCause = stage.connected > 0 || last === undefined;
+    gone = isCause ? one.name : last;
+    if (!isCause) return unjudged(one, `You are gone since the case ${gone}`);
+    const evidence = result.verdict === "wrong" ? result.said : `${one.sends} ${one.mistake}.`;
+    return { verdict: "wrong", level: "must", said: `You are gone: nobody listens since this. ${evidence}` };
   };
+  const withoutRunning = (one: Case<Stage>): Outcome | undefined => {
+    if (signal?.aborted) return unjudged(one, "Interrupted");
+    if (gone !== undefined) {
+      if (one.name !== LAST || wrong.has(gone)) return unjudged(one, `You are gone since the case ${gone}`);
+      return {
+        verdict: "wrong",
+        level: one.level,
+        said: `After the case ${gone} nobody listens any more. ${one.mistake}.`,
+      };
+    }
+    const failed = [FIRST, ...one.needs ?? []].find((name) => name !== one.name && wrong.has(name));
+    return failed === undefined ? undefined : unjudged(one, `It needs what the case ${failed} is about`);
+  };
+  const run = async (index: number, one: Case<Stage>) => {
+    const began = performance.now();
+    const result = withoutRunning(one) ?? await judgeOne(one);
+    if (result.verdict === "wrong") wrong.add(one.name);
+    findings[index] = { case: one.name, ...result, milliseconds: Math.round(performance.now() - began) };
+    onFinding?.(findings[index]);
+  };
+
   for (const [index, one] of cases.entries()) {
     if (one.alone) await Promise.all(running);
-    if (goneIn !== undefined || signal?.aborted) {
-      const said = goneIn === undefined ? "Interrupted." : `You are gone since the case ${goneIn}.`;
-      add(index, { case: one.name, level: one.level, verdict: "not judged", said, milliseconds: 0 });
-      continue;
-    }
     onCase?.(one.name, index + 1, cases.length);
-    const judging = judgeOne(index).finally(() => running.delete(judging));
+    const judging = run(index, one).finally(() => running.delete(judging));
     running.add(judging);
     await (one.alone ? judging : Promise.race([judging, pause(OVERLAP_AFTER)]));
   }
@@ -68,20 +88,18 @@ export async function runCases<Stage>(
   return findings;
 }
 
-async function outcome<Stage>(one: Case<Stage>, stage: Stage): Promise<Pick<Finding, "verdict" | "level" | "said">> {
-  const { level } = one;
+async function outcome<Stage>(one: Case<Stage>, stage: Stage): Promise<Outcome> {
   try {
     await one.run(stage);
-    return { verdict: "right", level, said: "" };
+    return { verdict: "right", level: one.level, said: "" };
   } catch (error) {
-    if (error instanceof Wrong) {
-      const { evidence, mistake = one.mistake } = error;
-      return { verdict: "wrong", level: error.level ?? level, said: `${evidence}. ${mistake}.` };
-    }
-    if (error instanceof Unjudged && !(error instanceof NobodyThere)) {
-      return { verdict: "not judged", level, said: `${error.message}.` };
-    }
-    if (error instanceof NobodyThere) return { verdict: "not judged", level, said: `${error.message}.` };
-    throw error;
+    if (error instanceof Unjudged) return unjudged(one, error.message);
+    if (!(error instanceof Wrong)) throw error;
+    const { evidence, mistake = one.mistake, level = one.level } = error;
+    return { verdict: "wrong", level, said: `${evidence}. ${mistake}.` };
   }
+}
+
+function unjudged({ level }: Case<never>, why: string): Outcome {
+  return { verdict: "not judged", level, said: `${why}.` };
 }

@@ -15,6 +15,8 @@ export interface Case<Stage> {
   readonly right: string;
   /** The mistake that this case finds. */
   readonly mistake: string;
+  /** The cases that a program must pass before this one tells anything; `plain` always is one. */
+  readonly needs?: readonly string[] | undefined;
   /** Whether it disturbs other cases, so that it cannot run beside them. */
   readonly alone?: boolean | undefined;
   /**

@@ -1,5 +1,6 @@
 import { escapeBytes, plural } from "../log/mod.ts";
 import { join } from "./stream.ts";
+import { FramingError } from "../framing/mod.ts";
 import { Wrong } from "./case.ts";
 import type { ClientSide } from "./client_side.ts";
 import { inTurns, type Manner } from "./manner.ts";
@@ -137,8 +138,13 @@ export class Conversation {
     }
     // A client that waited and then left has given up.
     this.gaveUp = performance.now() - this.#last > WAITED;
-    const rest = decoder.end();
-    if (decoder.failure !== undefined) this.#refuse(decoder.failure, before);
+    let rest: unknown[];
+    try {
+      rest = decoder.end();
+    } catch (error) {
+      if (error instanceof FramingError) this.#refuse(error, before);
+      throw error;
+    }
     if (rest.length > 0) yield rest;
   }
 

@@ -1,4 +1,4 @@
-import { type Case, type Finding, NobodyThere } from "./case.ts";
+import { type Finding, NobodyThere } from "./case.ts";
 import { streamCases } from "./cases/streams.ts";
 import { Patience } from "./patience.ts";
 import type { Protocol } from "./protocol.ts";
@@ -36,18 +36,18 @@ export interface JudgeOptions {
 export async function judge(protocol: string | Protocol, options: JudgeOptions = {}): Promise<Finding[]> {
   const described = typeof protocol === "string" ? protocolOf(protocol, options.options) : protocol;
   if (described.transport === "udp") throw new Error("not yet");
-  const { hostname = "127.0.0.1", port = described.port, timeout = TIMEOUT } = options;
-  const stage = new ServerStage({ hostname, port, patience: new Patience(timeout), tap: options.tap });
-  const alive = async () => {
+  const { hostname = "127.0.0.1", port = described.port, timeout = TIMEOUT, only, tap } = options;
+  const patience = new Patience(timeout);
+  const stage = ({ name }: { name: string }) =>
+    new ServerStage({ hostname, port, patience, tap: tap && { opened: (peer) => tap.opened(`${name} ${peer}`) } });
+  const isAlive = async () => {
     try {
-      (await stage.connect()).close();
+      (await stage({ name: "alive" }).connect()).close();
       return true;
     } catch (error) {
       return !(error instanceof NobodyThere);
     }
   };
-  if (!await alive()) throw new NobodyThere(`nobody listens at ${hostname}:${port}`);
-  const cases: readonly Case<ServerStage>[] = streamCases(described);
-  const wanted = cases.filter(({ name }) => options.only === undefined || options.only.includes(name));
-  return await runCases(wanted, { stage, alive, ...options });
+  const cases = streamCases(described).filter(({ name }) => only === undefined || only.includes(name));
+  return await runCases(cases, { ...options, stage, isAlive });
 }

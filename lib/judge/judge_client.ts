@@ -34,5 +34,9 @@ export async function judgeClient(protocol: string | Protocol, options: JudgeCli
   const cases = clientCases(described, side);
   const wanted = cases.filter(({ name }) => options.only === undefined || options.only.includes(name))
     .map((one) => stage.port === 0 ? one : { ...one, alone: true });
-  return await runCases(wanted, { stage, alive: () => Promise.resolve(true), ...options });
+  return await runCases(wanted, {
+    ...options,
+    stage: () => stage,
+    isAlive: () => Promise.resolve(stage.connected > 0),
+  });
 }

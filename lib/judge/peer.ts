@@ -3,7 +3,7 @@
 import { connect as connectSocket, type Socket } from "node:net";
 import { concat } from "@std/bytes/concat";
 import { escapeBytes, plural } from "../log/mod.ts";
-import { NobodyThere, Wrong } from "./case.ts";
+import { NobodyThere, Wrong, type WrongOptions } from "./case.ts";
 import { type Patience, pause } from "./patience.ts";
 import type { Direction } from "../record/event.ts";
 import type { Tap, TappedConnection } from "./tap.ts";
@@ -14,6 +14,9 @@ const BETWEEN_WRITES = 20;
 const QUOTED = 40;
 /** The length of a write of a long message, in bytes. */
 const WRITE = 64 * 1024;
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const NO_NEWLINE = "A program that does not end its answer with a newline does this";
 
 /** Where and how a {@linkcode Peer} connects. */
 export interface PeerOptions {
@@ -37,7 +40,7 @@ export type PeerEnd = "closed" | "reset";
  */
 export class Peer implements Disposable {
   readonly #socket: Socket;
-  readonly #patience: Patience;
+  #patience: Patience;
   readonly #name: string | undefined;
   readonly #accepted: boolean;
   readonly #tapped: TappedConnection | undefined;
@@ -51,6 +54,8 @@ export class Peer implements Disposable {
   #end: PeerEnd | undefined;
   #rest: Uint8Array | undefined;
   #reading: Promise<Uint8Array | null> | undefined;
+  /** Whether disposing of it leaves the connection open. */
+  isKept = false;
 
   /** Takes over a connected socket, which must allow half-open connections. */
   constructor(socket: Socket, { patience, tap, name, accepted = false }: Omit<PeerOptions, "hostname" | "port">) {
@@ -90,6 +95,12 @@ export class Peer implements Disposable {
       throw new NobodyThere(`nobody listens at ${hostname}:${port}`, { cause: error });
     }
     return new Peer(socket, options);
+  }
+
+  /** Waits longer or shorter from now on. */
+  with(patience: Patience): this {
+    this.#patience = patience;
+    return this;
   }
 
   /** Number of bytes sent so far. */
@@ -172,16 +183,18 @@ export class Peer implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.close();
+    if (!this.isKept) this.close();
   }
 
   /**
    * Reads the next bytes that are there.
    *
    * @returns `null` if the program has ended or reset the connection.
+   * @param patience How long to wait.
+   * @param options The mistake, if it is another one than that of the case.
    * @throws {Wrong} If nothing comes in time.
    */
-  async read(patience: Patience = this.#patience): Promise<Uint8Array | null> {
+  async read(patience: Patience = this.#patience, options: WrongOptions = {}): Promise<Uint8Array | null> {
     if (this.#rest !== undefined) {
       const rest = this.#rest;
       this.#rest = undefined;
@@ -189,7 +202,7 @@ export class Peer implements Disposable {
     }
     // A read that was late is still under way at the next call.
     this.#reading ??= this.#next();
-    const chunk = await patience.limit(this.#reading, () => this.wrong(this.#silence(patience)));
+    const chunk = await patience.limit(this.#reading, () => this.wrong(this.#silence(patience), options));
     this.#reading = undefined;
     if (chunk === null) return null;
     this.#received.add(chunk);
@@ -220,8 +233,10 @@ export class Peer implements Disposable {
   async expect(bytes: Uint8Array | string): Promise<void> {
     const expected = bytesOf(bytes);
     for (let at = 0; at < expected.length;) {
-      const chunk = await this.read();
-      if (chunk === null) throw this.wrong(this.#ending(at, expected.length));
+      // Nothing else is as often forgotten.
+      const options = expected[at] === NEWLINE && at > 0 ? { mistake: NO_NEWLINE } : {};
+      const chunk = await this.read(this.#patience, options);
+      if (chunk === null) throw this.wrong(this.#ending(at, expected.length), options);
       const got = chunk.subarray(0, expected.length - at);
       const wrong = got.findIndex((byte, index) => byte !== expected[at + index]);
       if (wrong !== -1) {
@@ -229,6 +244,7 @@ export class Peer implements Disposable {
         throw this.wrong(
           `byte ${from + 1} of ${expected.length} you answered is wrong: expected ${quote(expected.subarray(from))}, ` +
             `got ${quote(chunk.subarray(wrong))}`,
+          expected[from] === NEWLINE && chunk[wrong] !== CARRIAGE_RETURN ? { mistake: NO_NEWLINE } : {},
         );
       }
       this.unread(chunk.subarray(got.length));
@@ -261,7 +277,7 @@ export class Peer implements Disposable {
   }
 
   /** Makes the complaint: what the judge did, and then what the program did. */
-  wrong(you: string, options: ConstructorParameters<typeof Wrong>[1] = {}): Wrong {
+  wrong(you: string, options: WrongOptions = {}): Wrong {
     return new Wrong(`${this.did}; ${you}`, options);
   }
 

@@ -72,6 +72,8 @@ export interface StreamProtocol<Message = any> extends Described {
   converse(stage: Connector, manner: Manner, messages?: readonly Message[]): Promise<void>;
   /** Legal but unusual, malformed and hostile streams. */
   readonly scripts: readonly Script[];
+  /** Whether the server ends the conversation. */
+  readonly ends: boolean;
   /** Number of connections that a conversation takes. */
   readonly seats: number;
   /** The start of a message, after which a client falls silent. */

@@ -1,6 +1,5 @@
 import type { Patience } from "./patience.ts";
-import { Peer } from "./peer.ts";
-import type { Tap } from "./tap.ts";
+import { Peer, type PeerOptions } from "./peer.ts";
 
 /** Where clients come from: usually new connections to the server that is judged. */
 export interface Connector {
@@ -14,34 +13,32 @@ export interface Connector {
   readonly patience: Patience;
 }
 
-/** Where a server that is judged listens, and how long to wait for it. */
+/** The server that is judged, for one case. */
 export class ServerStage implements Connector {
-  readonly hostname: string;
-  readonly port: number;
-  readonly patience: Patience;
-  /** Records the connections. */
-  readonly tap: Tap | undefined;
+  readonly #options: PeerOptions;
+  /** Number of connections made. */
+  connected = 0;
 
-  /** Describes where the server listens. */
-  constructor({ hostname, port, patience, tap }: {
-    hostname: string;
-    port: number;
-    patience: Patience;
-    tap?: Tap | undefined;
-  }) {
-    this.hostname = hostname;
-    this.port = port;
-    this.patience = patience;
-    this.tap = tap;
+  /** Describes where the server listens, and how long to wait for it. */
+  constructor(options: PeerOptions) {
+    this.#options = options;
   }
 
-  connect(name?: string): Promise<Peer> {
-    const { hostname, port, patience, tap } = this;
-    return Peer.connect({ hostname, port, patience, tap, name });
+  /** How long to wait for anything. */
+  get patience(): Patience {
+    return this.#options.patience;
+  }
+
+  /** Connects to the server. */
+  async connect(name?: string): Promise<Peer> {
+    const peer = await Peer.connect({ ...this.#options, name });
+    this.connected++;
+    return peer;
   }
 
   /** The same server with more patience. */
-  patient(factor: number): ServerStage {
-    return new ServerStage({ ...this, patience: this.patience.share(factor) });
+  patient(factor: number): Connector {
+    const patience = this.patience.share(factor);
+    return { patience, connect: (name) => this.connect(name).then((peer) => peer.with(patience)) };
   }
 }

@@ -28,6 +28,7 @@ export function stream<Message>(description: StreamDescription<Message>): Stream
     scripts: [],
     cases: [],
     seats: 1,
+    ends: description.answers === "first" || description.answers === "end",
     halfway: halfOf(description.messages?.map((message) => description.framing.encode(message))[0]),
     converse: (stage, manner, messages) => converse({ ...protocol, ...(messages && { messages }) }, stage, manner),
     ...description,
@@ -35,7 +36,7 @@ export function stream<Message>(description: StreamDescription<Message>): Stream
   return protocol;
 }
 
-/** Sends the messages of a correct client, and expects all answers and the end. */
+/** Sends the messages of a correct client, and expects all answers. */
 async function converse<Message>(
   { framing, messages, answers, answer }: StreamProtocol<Message>,
   stage: Connector,
@@ -46,15 +47,13 @@ async function converse<Message>(
   if (answers === "end") {
     await send(peer, encode(messages), manner);
     peer.finish();
-    await peer.expect(framing.encode(answer(join(encode(messages)) as Message)));
-    return await peer.expectEnd();
+    return await peer.expect(framing.encode(answer(join(encode(messages)) as Message)));
   }
   const rounds = manner.together ? [messages] : messages.map((message) => [message]);
   for (const sent of rounds) {
     await Promise.all([send(peer, encode(sent), manner), peer.expect(join(encode(sent.map(answer))))]);
   }
   if (answers === "each") peer.finish();
-  await peer.expectEnd();
 }
 
 function halfOf(message: Uint8Array = new Uint8Array()): Uint8Array {

@@ -3,7 +3,8 @@
 import { plural } from "../../log/mod.ts";
 import { type Case, Unjudged, Wrong } from "../case.ts";
 import type { ClientSide } from "../client_side.ts";
-import type { ClientStage, Run } from "../client_stage.ts";
+import { type Run, SPINS } from "../client_run.ts";
+import type { ClientStage } from "../client_stage.ts";
 import type { Treatment } from "../conversation.ts";
 import { acrossMessages, byteByByte, inOneWrite } from "../manner.ts";
 import type { StreamProtocol } from "../protocol.ts";
@@ -18,8 +19,6 @@ const HEARD = 0.2;
 const ENDLESS = 32 * 1024 * 1024;
 /** How long a write must be blocked for the client to read no more, as a share of the patience. */
 const FULL = 0.1;
-
-const SPINS = "A loop that does not look at an empty recv, which is the end, runs for ever";
 
 /** All cases for clients of a protocol, in the order in which they find causes. */
 export function clientCases(protocol: StreamProtocol, side: ClientSide): ClientCase[] {
@@ -41,7 +40,7 @@ export function clientCases(protocol: StreamProtocol, side: ClientSide): ClientC
     ...(side.escape === undefined ? [] : [escape(side.escape)]),
     ...(side.cases ?? []),
   ];
-  return [exchange(), ...cases.map(confirmed)];
+  return [plain(), ...cases.map(confirmed)];
 }
 
 /** Runs a case again if it was wrong without waiting long: a busy machine may have had a part in it. */
@@ -71,9 +70,9 @@ export async function play(stage: ClientStage, treatment: Treatment): Promise<Ru
   return await stage.play(treatment, control);
 }
 
-function exchange(): ClientCase {
+function plain(): ClientCase {
   return {
-    name: "exchange",
+    name: "plain",
     level: "must",
     sends: "The answers of a correct server, each in one write.",
     right: "Sends messages of the protocol, prints what it is answered, and ends with exit code 0.",

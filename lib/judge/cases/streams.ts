@@ -22,27 +22,32 @@ const HELD_UP = 0.4;
 
 /** All cases for servers of a protocol, in the order in which they find causes. */
 export function streamCases(protocol: StreamProtocol): ServerCase[] {
-  const { answers, messages, long, greeting } = protocol;
+  const { answers, messages, long, greeting, scripts, cases } = protocol;
   const speaks = messages.length > 0;
+  // Answers that are long enough to fill the buffers.
+  const fills = answers === "each" && protocol.framing.encode(protocol.answer(long ?? messages[0])).length >= 100;
   return [
-    exchange(protocol),
-    silentClient(protocol),
+    plain(protocol),
+    // What a server sends by itself takes the longest.
+    ...(greeting.length > 0 ? cases : []),
+    silentBeside(protocol),
     ...(speaks ? [byteByByteCase(protocol)] : []),
-    ...(speaks && answers !== "first" ? [oneWrite(protocol), readsAcrossMessages(protocol)] : []),
+    ...(speaks && answers !== "first" ? [twoAtOnce(protocol), readsAcrossMessages(protocol)] : []),
     ...(answers === "each" ? [halfClose(protocol)] : []),
+    ...(protocol.ends ? [end(protocol)] : []),
     ...(long === undefined ? [] : [longMessage(protocol)]),
-    ...(long === undefined || answers !== "each" ? [] : [slowReader(protocol)]),
-    ...protocol.scripts.map((script) => scripted(protocol, script)),
-    ...protocol.cases,
-    ...(speaks ? [stalledClient(protocol), resetInside(protocol)] : []),
+    ...(fills ? [withoutReading(protocol), neverReads(protocol)] : []),
+    ...scripts.map((script) => scripted(protocol, script)),
+    ...(greeting.length > 0 ? [] : cases),
+    ...(speaks ? [stalledBeside(protocol), resetInside(protocol)] : []),
     ...(greeting.length > 0 ? [resetAtGreeting(protocol)] : []),
-    crowd(protocol),
     comeAndGo(protocol),
+    hundred(protocol),
     again(protocol),
   ];
 }
 
-function exchange({ converse }: StreamProtocol): ServerCase {
+function plain({ converse }: StreamProtocol): ServerCase {
   return {
     name: "plain",
     level: "must",
@@ -65,7 +70,7 @@ function byteByByteCase({ converse }: StreamProtocol): ServerCase {
   };
 }
 
-function oneWrite({ converse }: StreamProtocol): ServerCase {
+function twoAtOnce({ converse }: StreamProtocol): ServerCase {
   return {
     name: "two-at-once",
     level: "must",
@@ -106,6 +111,26 @@ function halfClose({ framing, messages, long, answer }: StreamProtocol): ServerC
   };
 }
 
+function end({ converse }: StreamProtocol): ServerCase {
+  return {
+    name: "end",
+    level: "must",
+    sends: "The messages of a correct client.",
+    right: "Ends its side after the last byte, and closes.",
+    mistake: "A program that does not close the socket, or still holds a file made from it, does this",
+    async run(stage) {
+      const peer = await stage.connect();
+      peer.isKept = true;
+      try {
+        await converse({ connect: () => Promise.resolve(peer), patience: stage.patience }, inTurns);
+        await peer.expectEnd();
+      } finally {
+        peer.close();
+      }
+    },
+  };
+}
+
 function longMessage(protocol: StreamProtocol): ServerCase {
   const { long, messages } = protocol;
   return {
@@ -118,7 +143,7 @@ function longMessage(protocol: StreamProtocol): ServerCase {
   };
 }
 
-function slowReader({ framing, long, answer }: StreamProtocol): ServerCase {
+function withoutReading({ framing, long, messages, answer }: StreamProtocol): ServerCase {
   return {
     name: "without-reading",
     level: "must",
@@ -128,16 +153,33 @@ function slowReader({ framing, long, answer }: StreamProtocol): ServerCase {
     alone: true,
     async run(stage) {
       using peer = await stage.connect();
-      const message = framing.encode(long);
-      const answered = framing.encode(answer(long));
-      await peer.sendUntilFull(message, UNREAD, stage.patience.share(FULL));
-      const reading = async () => {
-        for (let at = 0; at < peer.sent; at += message.length) await peer.expect(answered);
-      };
-      await reading();
+      const message = long ?? messages[0];
+      const sent = framing.encode(message);
+      const answered = framing.encode(answer(message));
+      await peer.sendUntilFull(sent, UNREAD, stage.patience.share(FULL));
+      for (let at = 0; at < peer.sent; at += sent.length) await peer.expect(answered);
       peer.finish();
       await peer.expectEnd();
     },
+  };
+}
+
+function neverReads(protocol: StreamProtocol): ServerCase {
+  const { framing, long, messages } = protocol;
+  return {
+    name: "never-reads",
+    level: "must",
+    sends: "Messages until the buffers are full, without ever reading, while another client talks.",
+    right: "Serves the other one meanwhile.",
+    mistake: "A program that waits in send for one client holds up all others",
+    alone: true,
+    needs: ["silent-beside"],
+    run: (stage) =>
+      beside(stage, protocol, "a client did not read its answers", async () => {
+        const peer = await stage.connect();
+        await peer.sendUntilFull(framing.encode(long ?? messages[0]), UNREAD, stage.patience.share(FULL));
+        return peer;
+      }),
   };
 }
 
@@ -157,7 +199,7 @@ function scripted({ converse }: StreamProtocol, { chunks, ends = false, answers,
   };
 }
 
-function silentClient(protocol: StreamProtocol): ServerCase {
+function silentBeside(protocol: StreamProtocol): ServerCase {
   return {
     name: "silent-beside",
     level: "must",
@@ -169,7 +211,7 @@ function silentClient(protocol: StreamProtocol): ServerCase {
   };
 }
 
-function stalledClient(protocol: StreamProtocol): ServerCase {
+function stalledBeside(protocol: StreamProtocol): ServerCase {
   return {
     name: "stalled-beside",
     level: "must",
@@ -177,6 +219,7 @@ function stalledClient(protocol: StreamProtocol): ServerCase {
     right: "Serves the other one meanwhile.",
     mistake: "A program that reads a whole message from one client before it looks at the others does this",
     alone: true,
+    needs: ["silent-beside"],
     run: (stage) =>
       beside(stage, protocol, "a client was silent after half of a message", async () => {
         const peer = await stage.connect();
@@ -248,7 +291,7 @@ function resetAtGreeting({ converse }: StreamProtocol): ServerCase {
   };
 }
 
-function crowd({ converse, seats }: StreamProtocol): ServerCase {
+function hundred({ converse, seats }: StreamProtocol): ServerCase {
   return {
     name: "hundred",
     level: "must",
@@ -256,10 +299,14 @@ function crowd({ converse, seats }: StreamProtocol): ServerCase {
     right: "Serves all of them.",
     mistake: "A program that serves few clients at once leaves the others waiting",
     alone: true,
+    needs: ["silent-beside"],
     async run(stage) {
       const peers: Peer[] = [];
       try {
-        await connectMany(stage, (peer) => void peers.push(peer));
+        await connectMany(stage, (peer) => {
+          peer.isKept = true;
+          peers.push(peer);
+        });
         await Promise.all(Array.from({ length: Math.floor(CROWD / seats) }, (_, at) => {
           const seated = peers.slice(at * seats, (at + 1) * seats);
           const connect = () => Promise.resolve(seated.pop()!);
@@ -280,6 +327,7 @@ function comeAndGo({ converse }: StreamProtocol): ServerCase {
     right: "Goes on serving.",
     mistake: "A program that expects every client to send something, or every accept to succeed, does this",
     alone: true,
+    needs: ["silent-beside"],
     async run(stage) {
       await connectMany(stage, (peer, number) => number % 2 === 0 ? peer.close() : peer.reset());
       await stillServes(stage, converse, `after ${CROWD} clients had come and gone`);
@@ -292,8 +340,8 @@ function again({ converse }: StreamProtocol): ServerCase {
     name: "again",
     level: "must",
     sends: "The first exchange once more, after all other cases.",
-    right: "Answers as before.",
-    mistake: "Something that clients left behind hinders the program",
+    right: "Is still there, and answers as before.",
+    mistake: "A program that serves one client and exits, or that is hindered by what clients left behind, does this",
     alone: true,
     run: (stage) => converse(stage, inTurns),
   };

@@ -1,14 +1,14 @@
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText, type Framing, text } from "../../framing/mod.ts";
 import { type Case, Wrong } from "../case.ts";
-import { ENDLESS_HEADED, MALFORMED_HEADER, NOT_UTF8_HEADED } from "../client_parts.ts";
-import { type ClientStage, NAME } from "../client_stage.ts";
-import { type Conversation, excerpt } from "../conversation.ts";
+import { asItArrives, chatEscape, chatNotUtf8, pushToMember } from "../cases/chat_client.ts";
+import { ENDLESS_HEADED, MALFORMED_HEADER } from "../client_parts.ts";
+import { NAME } from "../client_stage.ts";
 import { inTurns, type Manner } from "../manner.ts";
 import { pause } from "../patience.ts";
-import { type Peer, quote } from "../peer.ts";
-import type { StreamProtocol } from "../protocol.ts";
-import type { Connector } from "../stage.ts";
+import { bytesOf, type Peer, quote } from "../peer.ts";
+import type { Data, StreamProtocol } from "../protocol.ts";
+import type { Connector, ServerStage } from "../stage.ts";
 
 const framing: Framing<string> = text(decimalHeader());
 const HEADER = 10;
@@ -16,6 +16,8 @@ const HEADER = 10;
 const CALL_AGAIN = 50;
 /** The longest message that the judge reads, in bytes. */
 const LONGEST = 1024 * 1024;
+/** How long a stranger waits for being refused, as a share of the patience. */
+const REFUSAL = 0.4;
 /** The start of texts by which members find out who has joined. */
 const CALL = "is anybody here? ";
 
@@ -32,23 +34,24 @@ export function chat(): StreamProtocol<string> {
     framing,
     framed: "header",
     greeting: [],
-    messages: ["hello", "", "Grüße aus Köln, 😀"],
-    long: "long ".repeat(2000),
+    messages: MESSAGES,
+    long: LONG,
     answers: "never",
+    ends: false,
     answer: (message) => message,
     seats: 2,
     halfway: "12",
     converse,
     scripts: [],
-    cases: [],
+    cases: CASES,
     clients: [],
     client: {
       input: [NAME],
       ends: false,
       knowsEnd: true,
       unfinished: "A header counts bytes, not characters: take the length of the encoded text, and pad it to ten bytes",
-      escape: concat([BOB, "\x1b[2J\x1b[31mHello!"].map((text) => framing.encode(text))),
-      notUtf8: concat([framing.encode(BOB), NOT_UTF8_HEADED]),
+      escape: chatEscape,
+      notUtf8: chatNotUtf8,
       malformed: MALFORMED_HEADER,
       endless: ENDLESS_HEADED,
       serve: pushToMember,
@@ -57,68 +60,16 @@ export function chat(): StreamProtocol<string> {
   };
 }
 
-/** Who speaks to a client that is judged. */
-const BOB = "bob";
-/** What such a client hears, and what its user types. */
-const HEARD = ["I was here first", "Can you hear me?"];
-const TYPED = ["hello", "grüße an alle", "and once more"];
-/** How long a client may take to show a message until its user types something, as a share of the patience. */
-const NUDGE_AFTER = 0.15;
-
-/** Plays the server of a member: its user and another member say something. */
-async function pushToMember(conversation: Conversation): Promise<void> {
-  const { program, patience, peer } = conversation;
-  const lines = TYPED.values();
-  const said: string[] = [];
-  const messages = conversation.messages();
-  const next = async () => {
-    while (said.length === 0) {
-      const { value, done } = await messages.next();
-      if (done) throw new Wrong(`You sent ${peer.heard}, and left the chat`);
-      said.push(...value as string[]);
-    }
-    return said.shift()!;
-  };
-  const type = async () => {
-    const { value: line } = lines.next();
-    if (line === undefined) return;
-    await program.type(line);
-    let got = await next();
-    // A client whose name is on its command line says the name that was typed.
-    if (got === NAME) got = await next();
-    if (got.trim() !== line) throw new Wrong(`I typed ${excerpt(line)}; you sent ${excerpt(got)} (${peer.heard})`);
-  };
-  const name = await next();
-  if (name.trim() === "") throw new Wrong("Your name is empty", { mistake: "A client joins with its name" });
-  await type();
-  const rounds = conversation.together ? [HEARD] : HEARD.map((text) => [text]);
-  for (const texts of rounds) {
-    await conversation.send(texts.flatMap((text) => [BOB, text]));
-    if (await program.shows(texts.at(-1)!, patience.share(NUDGE_AFTER)) || program.ended) continue;
-    await type();
-    conversation.nudged = await program.shows(texts.at(-1)!, patience.share(NUDGE_AFTER));
-  }
-}
-
-const asItArrives: Case<ClientStage> = {
-  name: "as-it-arrives",
-  level: "must",
-  sends: "What others say, while the user types nothing.",
-  right: "Prints it as soon as it has come.",
-  mistake: "A client that waits in input() looks at its socket only after Enter",
-  async run(stage) {
-    const run = await stage.control();
-    if (run.nudged) throw new Wrong("I sent you what others said; you printed it only after a line had been typed");
-  },
-};
-
+const MESSAGES = ["hello", "how are you?", "bye"];
+const LONG = "long ".repeat(2000);
+/** Number of members so far, for their names. */
 let joined = 0;
 
 /** Two members meet; each hears what the other says, and nothing else. */
 async function converse(
   stage: Connector,
   manner: Manner,
-  messages: readonly string[] = chat().messages,
+  messages: readonly string[] = MESSAGES,
 ): Promise<void> {
   using ann = await Member.join(stage, "ann", manner);
   using ben = await Member.join(stage, "ben", manner);
@@ -133,21 +84,15 @@ async function converse(
 
 /** Lets members call until each has heard the other, since the server does not tell who has joined. */
 export async function meet(ann: Member, ben: Member): Promise<void> {
-  let met = false;
-  const hearing = Promise.all([ann.hearsCall(ben), ben.hearsCall(ann)]).finally(() => met = true);
-  const calls = async () => {
-    for (let wait = CALL_AGAIN; !met; wait *= 2) {
-      await Promise.all([ann.says([CALL + ann.name]), ben.says([CALL + ben.name])]);
-      await Promise.race([hearing, pause(wait)]);
-    }
-  };
-  await Promise.all([hearing, calls()]);
+  await Promise.all([ann.hearsCallOf(ben), ben.hearsCallOf(ann)]);
 }
 
 /** A member of the chat. */
 export class Member implements Disposable {
   readonly name: string;
   readonly peer: Peer;
+  /** The messages of others that it skipped, except calls. */
+  readonly skipped: [name: string, text: string][] = [];
 
   private constructor(name: string, peer: Peer) {
     this.name = name;
@@ -180,6 +125,19 @@ export class Member implements Disposable {
     }
   }
 
+  /** Waits until it hears a member call, which repeats its calls; then it has joined. */
+  async hearsCallOf(speaker: Member): Promise<void> {
+    let met = false;
+    const hearing = this.hearsCall(speaker).finally(() => met = true);
+    const calls = async () => {
+      for (let wait = CALL_AGAIN; !met; wait *= 2) {
+        await speaker.says([CALL + speaker.name]);
+        await Promise.race([hearing, pause(wait)]);
+      }
+    };
+    await Promise.all([hearing, calls()]);
+  }
+
   /** Waits until it hears another member call. */
   async hearsCall(speaker: Member): Promise<void> {
     await this.#next(speaker, true);
@@ -190,7 +148,7 @@ export class Member implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.close();
+    this.peer[Symbol.dispose]();
   }
 
   async #next(speaker: Member, call: boolean): Promise<string> {
@@ -198,7 +156,9 @@ export class Member implements Disposable {
       const name = await this.#message();
       const text = await this.#message();
       if (name === this.name) throw this.peer.wrong(`you sent me my own message ${quote(encodeText(text))}`);
-      if (name === speaker.name && text.startsWith(CALL) === call) return text;
+      const isCall = text.startsWith(CALL);
+      if (name === speaker.name && isCall === call) return text;
+      if (name !== speaker.name && !isCall) this.skipped.push([name, text]);
     }
   }
 
@@ -218,3 +178,226 @@ export class Member implements Disposable {
     }
   }
 }
+
+/** Two members, who have met. */
+async function pair(stage: Connector): Promise<Disposable & { ann: Member; ben: Member }> {
+  const ann = await Member.join(stage, "ann");
+  const ben = await Member.join(stage, "ben");
+  await meet(ann, ben);
+  return { ann, ben, [Symbol.dispose]: () => [ann, ben].forEach((member) => member.close()) };
+}
+
+/** A member says something, and the other must hear it. */
+async function talk({ ann, ben }: { ann: Member; ben: Member }, text = "still here?"): Promise<void> {
+  for (const [speaker, listener] of [[ann, ben], [ben, ann]] as const) {
+    await speaker.says([text]);
+    await listener.hears(speaker, [text]);
+  }
+}
+
+/** A case in which a member says texts, and the other hears them. */
+function says(
+  words: Omit<Case<never>, "level" | "run">,
+  texts: readonly string[],
+  manner = inTurns,
+): Case<ServerStage> {
+  return { level: "must", ...words, run: (stage) => converse(stage, manner, texts) };
+}
+
+/** A case in which a stranger sends bytes that end its connection, and members notice nothing. */
+function refuses(
+  words: Omit<Case<never>, "run" | "right">,
+  openings: readonly (Data | (() => Data))[],
+  { ends = false } = {},
+): Case<ServerStage> {
+  return {
+    ...words,
+    right: "Ends that connection, and passes on nothing of it.",
+    alone: true,
+    async run(stage) {
+      using members = await pair(stage);
+      for (const opening of openings) {
+        const bytes = typeof opening === "function" ? opening() : opening;
+        using stranger = await stage.connect();
+        await stranger.sendApart([bytes]);
+        if (ends) stranger.finish();
+        const isRefused = await stranger.endsWithin(stage.patience.share(REFUSAL));
+        try {
+          await talk(members);
+        } catch (error) {
+          if (!(error instanceof Wrong)) throw error;
+          throw new Wrong(`${stranger.did}; then the members were not served: ${error.evidence}`, { level: "must" });
+        }
+        const [passedOn] = [...members.ann.skipped, ...members.ben.skipped];
+        if (passedOn !== undefined) {
+          const [name, text] = passedOn.map((part) => quote(encodeText(part)));
+          throw stranger.wrong(`you passed ${text} of ${name} on to the others`, { level: "must" });
+        }
+        if (!isRefused) throw stranger.wrong("you kept the connection open");
+      }
+    },
+  };
+}
+
+function headed(payload: Data): Uint8Array {
+  const bytes = bytesOf(payload);
+  return concat([encodeText(`${bytes.length}`.padEnd(HEADER)), bytes]);
+}
+
+function afterName(bytes: Data): () => Data {
+  return () => concat([headed(`eve ${++joined}`), bytesOf(bytes)]);
+}
+
+const CASES: readonly Case<ServerStage>[] = [
+  {
+    name: "one-write",
+    level: "must",
+    sends: "A short message, when nothing else is under way.",
+    right: "Sends its name and its text to the others in one write.",
+    mistake:
+      "A program that sends name and text apart does this: a client that expects both in one read loses its place",
+    alone: true,
+    async run(stage) {
+      using members = await pair(stage);
+      const { ann, ben } = members;
+      // Two writes may be read as one, so several are looked at.
+      for (let round = 1; round <= 5; round++) {
+        await talk(members);
+        await ann.says(["alone"]);
+        const first = await ben.peer.read();
+        const name = headed(ann.name);
+        if (first?.length === name.length) throw ben.peer.wrong("you sent me a name, and its text in another write");
+        ben.peer.unread(first ?? new Uint8Array());
+        await ben.hears(ann, ["alone"]);
+      }
+    },
+  },
+  says({
+    name: "empty",
+    sends: "An empty text between two others.",
+    right: "Passes it on: a length of 0 is legal.",
+    mistake: "A program that takes no bytes for the end of the stream does this",
+  }, ["before", "", "after"]),
+  says({
+    name: "not-ascii",
+    sends: "A text with letters that ASCII does not have.",
+    right: "Counts bytes, not characters, and passes on UTF-8.",
+    mistake: "A program that decodes ASCII, or whose headers count characters instead of bytes, does this",
+  }, ["Grüße aus Köln", "after"]),
+  says(
+    {
+      name: "character-cut",
+      sends: "A text, cut inside a character of several bytes.",
+      right: "Decodes a text when all of it is there.",
+      mistake: "A program that decodes what one recv brings does this",
+    },
+    ["Grüße 😀"],
+    { together: false, send: (peer, bytes) => peer.sendApart([bytes.subarray(0, -2), bytes.subarray(-2)]) },
+  ),
+  says({
+    name: "control",
+    sends: "A text with control characters.",
+    right: "Passes it on unchanged: clients escape what they show.",
+    mistake: "A program that changes texts does this",
+  }, ["\x1b[2J\x07\0\n", "after"]),
+  {
+    name: "leave",
+    level: "must",
+    sends: "Messages of two members, while others leave, by an end, by a reset, and inside a message.",
+    right: "Goes on serving those who stay.",
+    mistake:
+      "A program that does not expect send or recv to fail loses the sender, or everybody, when a member has left",
+    alone: true,
+    async run(stage) {
+      using members = await pair(stage);
+      for (let round = 0; round < 6; round++) {
+        const leaves = await Member.join(stage, "cleo");
+        await leaves.hearsCallOf(members.ann);
+        if (round % 3 === 2) await leaves.peer.sendApart(["12        inside"]);
+        if (round % 2 === 0) await leaves.peer.reset();
+        else leaves.close();
+        await talk(members);
+        await talk(members);
+      }
+    },
+  },
+  {
+    name: "never-reads",
+    level: "must",
+    sends: "12 MB of messages, which one of three members does not read.",
+    right: "Drops that member when its share of memory is used; the others notice nothing.",
+    mistake: "A program that waits in send for one member holds up all others",
+    alone: true,
+    needs: ["silent-beside"],
+    async run(stage) {
+      using members = await pair(stage);
+      const { ann, ben } = members;
+      using deaf = await Member.join(stage, "deaf");
+      await deaf.hearsCallOf(ann);
+      const texts = Array.from({ length: 4 }, () => LONG);
+      ben.peer.with(stage.patience.share(0.6));
+      for (let sent = 0; sent < 12e6; sent += texts.length * LONG.length) {
+        try {
+          await Promise.all([ann.says(texts), ben.hears(ann, texts)]);
+        } catch (error) {
+          if (!(error instanceof Wrong)) throw error;
+          deaf.close();
+          const heard = await ben.peer.with(stage.patience).read().catch(() => null);
+          const then = heard === null ? "nor when that one had left" : "until that one left";
+          const seconds = stage.patience.share(0.6).seconds;
+          throw new Wrong(
+            `While a member did not read, another one got nothing for ${seconds} after ${ben.peer.received} bytes, ${then}`,
+          );
+        }
+      }
+    },
+  },
+  refuses({
+    name: "wrong-header",
+    level: "must",
+    sends:
+      "Headers that are no length: letters, a negative number, nothing but spaces, in place of a name and after one.",
+    mistake: "A program that gives any header to int fails, or believes it",
+  }, ["abcdefghij", afterName("-5        "), "          ", afterName("GET / HTTP/1.1\r\n\r\n")]),
+  refuses({
+    name: "loose-header",
+    level: "should",
+    sends: "Headers that only int accepts: a sign, an underscore.",
+    mistake: "A program that gives any header to int accepts what others refuse",
+  }, [afterName("+5        hello"), afterName("1_0       hello, you")]),
+  refuses({
+    name: "too-long",
+    level: "should",
+    sends: "A header of ten gigabytes.",
+    mistake: "A program without a limit collects what any stranger sends, until its memory is full",
+  }, [afterName("9999999999 and so on")]),
+  refuses(
+    {
+      name: "cut-off",
+      level: "must",
+      sends: "A message that announces more than comes before the end.",
+      mistake: "A program that takes what it has for a message when the stream ends, or waits on, does this",
+    },
+    [afterName("12        hello")],
+    { ends: true },
+  ),
+  refuses({
+    name: "name",
+    level: "must",
+    sends: "Names that are empty, or hold control characters, and a text after each.",
+    mistake: "A program that takes any name lets a stranger speak as nobody, or steer the terminals of others",
+  }, [
+    concat([headed(""), headed("I have no name")]),
+    concat([headed("eve\x1b[2J"), headed("I clear your screen")]),
+    concat([headed("eve\nann"), headed("I am two lines")]),
+  ]),
+  refuses({
+    name: "not-utf8",
+    level: "must",
+    sends: "A name and a text that are not UTF-8.",
+    mistake: "A program that passes on any bytes breaks the clients that decode them",
+  }, [
+    concat([headed(Uint8Array.of(0xff, 0xfe)), headed("my name is no text")]),
+    afterName(headed(Uint8Array.of(0xc3, 0x28))),
+  ]),
+];

@@ -57,6 +57,7 @@ export function objects({ format: name }: { format: string }): StreamProtocol<Ui
     framed: "header",
     greeting: [format.payload],
     answers: "never",
+    ends: true,
     converse: (stage) => object(stage, name, format),
     clients: [{ args: name === "pickle" ? [] : ["--format", name], prints: format.prints }],
     client: {
@@ -90,5 +91,4 @@ async function object(stage: Connector, name: string, { decode, value }: Format)
     throw peer.wrong(`your object is no ${name}: ${error instanceof Error ? error.message : error}`);
   }
   if (!equal(got, value)) throw peer.wrong(`you sent another object: ${quote(payload)}`);
-  await peer.expectEnd();
 }

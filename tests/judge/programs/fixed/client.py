@@ -17,4 +17,4 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
             if not chunk:
                 raise EOFError(f"expected {LENGTH} bytes, got {len(answer)}")
             answer += chunk
-        print(answer.decode("ascii", "backslashreplace"))
+        print("Received", repr(answer))

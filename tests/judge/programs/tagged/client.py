@@ -22,4 +22,4 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
             kind = receive(stream, 1)
             if kind not in LENGTHS:
                 raise ValueError(f"unknown type {kind!r}")
-            print(kind.decode(), receive(stream, LENGTHS[kind]).decode("ascii", "backslashreplace"))
+            print(kind.decode(), repr(receive(stream, LENGTHS[kind])))

@@ -20,4 +20,4 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             if sender == server:
                 break
             print("unexpected host", sender)
-        print(answer.decode("ascii", "backslashreplace"))
+        print(repr(answer))
