@@ -1,6 +1,6 @@
 import { type Level, Wrong } from "./case.ts";
 import type { ClientSide } from "./client_side.ts";
-import { excerpt } from "./conversation.ts";
+import { type Conversation, excerpt } from "./conversation.ts";
 import type { Patience } from "./patience.ts";
 import type { Exit, Output, Program } from "./program.ts";
 
@@ -24,8 +24,10 @@ export interface RunResult {
   readonly problem?: Wrong | undefined;
   /** Whether it came again. */
   readonly again?: boolean;
-  /** Whether it left only after it had waited for more. */
-  readonly gaveUp?: boolean;
+  /** Whether it left only after it had waited for more, or said its first words only after a long wait. */
+  readonly gaveUp?: Conversation["gaveUp"];
+  /** Whether it sends messages before it has the answers to earlier ones. */
+  readonly isAhead?: boolean;
   /** Whether it showed a message only after its user had typed something. */
   readonly nudged?: boolean;
   /** Whether the messages are one stream, which may be printed as it comes. */
@@ -123,15 +125,23 @@ export class Run {
   }
 
   #unlike(you: string): Wrong {
-    const { gaveUp, control, endsRequest } = this.#of;
-    if (control !== undefined || (!gaveUp && !endsRequest)) return this.wrong(you);
-    return gaveUp
-      ? this.wrong(`you waited for more, and then ${this.#printed}`, {
-        mistake: "A client that reads to the end without ending its own side (shutdown) makes each wait for the other",
-      })
-      : this.wrong(you, {
-        mistake: "close() ends both directions of a connection; shutdown(SHUT_WR) ends only that to the other side",
-      });
+    const { control, gaveUp } = this.#of;
+    const mistake = control === undefined ? this.#mistake : undefined;
+    return this.wrong(gaveUp === "waited" ? `you waited for more, and then ${you}` : you, { mistake });
+  }
+
+  /** What a client probably does that fails with a correct server. */
+  get #mistake(): string | undefined {
+    const { gaveUp, isAhead, isStream, endsRequest, side } = this.#of;
+    if (gaveUp === "hesitated") return side.unfinished;
+    if (gaveUp === "waited" && isStream) {
+      return "A client that reads to the end without ending its own side (shutdown) makes each wait for the other";
+    }
+    if (isAhead) return "A client that drops what comes behind a message in the same recv does this";
+    if (endsRequest) {
+      return "close() ends both directions of a connection; shutdown(SHUT_WR) ends only that to the other side";
+    }
+    return undefined;
   }
 
   get #texts(): string[] {

@@ -96,7 +96,7 @@ export class ClientStage {
       const came = await patience.allows(Promise.race([connected.promise, program.exit]));
       if (conversations.length === 0) throw await this.#absent(program, came, listener.port);
       await Promise.race([program.exit, over.promise]);
-      program.endInput();
+      if (!treatment.keepsInput) program.endInput();
       const ended = await patience.allows(program.exit);
       if (ended) await patience.allows(drained.promise);
       const [first] = conversations;
@@ -111,6 +111,7 @@ export class ClientStage {
         problem,
         again: conversations.length > 1,
         gaveUp: first!.gaveUp,
+        isAhead: first!.isAhead,
         nudged: first!.nudged,
         isStream: protocol.framed === undefined && protocol.answers !== "never",
         mayLeave: protocol.greeting.length > 0,

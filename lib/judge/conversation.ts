@@ -29,6 +29,8 @@ export interface Answer {
 export interface Treatment {
   /** How the answers are cut into writes. */
   readonly manner?: Manner;
+  /** Whether the standard input of a client stays open, whose user may still type. */
+  readonly keepsInput?: boolean;
   /** The wait before each answer, in milliseconds. */
   readonly delay?: number;
   /** Does something else in place of the first answer, with which the conversation is over. */
@@ -47,12 +49,13 @@ export class Conversation {
   readonly treatment: Treatment;
   /** The texts of the messages that were sent whole. */
   readonly delivered: string[] = [];
-  /** Whether the client left only after it had waited for more. */
-  gaveUp = false;
+  /** Whether the client left only after it had waited for more, or said its first words only after a long wait. */
+  gaveUp: "" | "waited" | "hesitated" = "";
+  /** Whether the client sends messages before it has the answers to earlier ones. */
+  isAhead = false;
   /** Whether the client showed a message only after its user had typed something. */
   nudged = false;
   readonly #protocol: StreamProtocol;
-  #last = 0;
 
   /** Makes the judge's server for a connection. */
   constructor(
@@ -121,31 +124,28 @@ export class Conversation {
     const { framing } = this.#protocol;
     const decoder = framing.decoder();
     const { peer } = this;
-    let before = 0;
     for (;;) {
-      this.#last = performance.now();
+      const since = performance.now();
       const chunk = await this.#read(decoder.pending);
-      if (chunk === null) break;
-      const messages = decoder.push(chunk);
+      const hesitated = performance.now() - since > WAITED;
+      if (chunk === null) {
+        const rest = this.#decode(() => decoder.end());
+        // A client that waited and then left has given up.
+        if (hesitated) this.gaveUp = "waited";
+        if (hesitated && rest.length > 0) throw this.#unfinished();
+        if (rest.length > 0) yield rest;
+        return;
+      }
+      if (hesitated && peer.received === chunk.length) this.gaveUp = "hesitated";
+      const messages = this.#decode(() => decoder.push(chunk));
       while (this.together) {
         const more = await this.#readSoon();
         if (more === undefined || more === null) break;
-        messages.push(...decoder.push(more));
+        messages.push(...this.#decode(() => decoder.push(more)));
       }
-      if (decoder.failure !== undefined) this.#refuse(decoder.failure, before);
-      before = peer.received;
+      if (messages.length > 1) this.isAhead = true;
       if (messages.length > 0) yield messages;
     }
-    // A client that waited and then left has given up.
-    this.gaveUp = performance.now() - this.#last > WAITED;
-    let rest: unknown[];
-    try {
-      rest = decoder.end();
-    } catch (error) {
-      if (error instanceof FramingError) this.#refuse(error, before);
-      throw error;
-    }
-    if (rest.length > 0) yield rest;
   }
 
   /** Sends messages: their bytes, or what the case sends in their place. */
@@ -189,7 +189,7 @@ export class Conversation {
       });
     }
     if (answers === "end") {
-      if (this.gaveUp) {
+      if (this.gaveUp === "waited") {
         throw new Wrong(`You sent ${plural(peer.received, "byte")} and did not end your side, but waited`, {
           mistake: "The other side reads to the end, which only shutdown(SHUT_WR) sends while you wait for the answer",
         });
@@ -201,12 +201,9 @@ export class Conversation {
   /** Reads what the client says next. */
   async #read(pending: boolean): Promise<Uint8Array | null> {
     try {
-      const chunk = await this.peer.read();
-      if (chunk === null && pending) this.#last = -Infinity;
-      return chunk;
+      return await this.peer.read();
     } catch (error) {
-      if (!(error instanceof Wrong) || !pending) throw error;
-      throw new Wrong(`You sent ${this.peer.heard} and then waited`, { mistake: this.side.unfinished });
+      throw error instanceof Wrong && pending ? this.#unfinished() : error;
     }
   }
 
@@ -220,11 +217,19 @@ export class Conversation {
     }
   }
 
-  #refuse(failure: Error, before: number): never {
-    const where = before === 0 ? "" : ` after the first ${before}`;
-    throw new Wrong(`You sent ${this.peer.heard}. That is no message${where}: ${failure.message}`, {
-      mistake: this.side.unfinished,
-    });
+  /** Decodes what the client has said. */
+  #decode(decode: () => unknown[]): unknown[] {
+    try {
+      return decode();
+    } catch (error) {
+      if (!(error instanceof FramingError)) throw error;
+      const mistake = this.side.unfinished;
+      throw new Wrong(`You sent ${this.peer.heard}. That is no message of the protocol: ${error.message}`, { mistake });
+    }
+  }
+
+  #unfinished(): Wrong {
+    return new Wrong(`You sent ${this.peer.heard}, and then waited`, { mistake: this.side.unfinished });
   }
 }
 

@@ -25,6 +25,7 @@ export function clientCases(protocol: StreamProtocol, side: ClientSide): ClientC
   const { answers, greeting, framed } = protocol;
   const pushes = side.serve !== undefined;
   const cases = [
+    ...(side.cases ?? []),
     byteByByteCase(),
     ...(pushes || answers === "each" ? [oneWrite(), readsAcrossMessages()] : []),
     ...(answers !== "never" || greeting.length > 0 ? [silentServer()] : []),
@@ -38,7 +39,6 @@ export function clientCases(protocol: StreamProtocol, side: ClientSide): ClientC
     ...(side.endless === undefined ? [] : [endless(side.endless)]),
     ...(side.notUtf8 === undefined ? [] : [notUtf8(side.notUtf8)]),
     ...(side.escape === undefined ? [] : [escape(side.escape)]),
-    ...(side.cases ?? []),
   ];
   return [plain(), ...cases.map(confirmed)];
 }
@@ -144,7 +144,8 @@ function stalledServer(): ClientCase {
     sends: "Half of an answer, and then nothing: the connection stays open.",
     right: "Gives up after a while, with an error.",
     mistake: "A recv without a timeout waits for ever",
-    run: async (stage) => (await play(stage, { instead: (peer, { half }) => peer.send(half) })).failed(),
+    run: async (stage) =>
+      (await play(stage, { keepsInput: true, instead: (peer, { half }) => peer.send(half) })).failed(),
   };
 }
 
@@ -281,7 +282,9 @@ function notUtf8(bytes: Exclude<ClientSide["notUtf8"], undefined>): ClientCase {
       const run = await play(stage, {
         async instead(peer, { bytes: answer, texts }, { program, patience }) {
           await peer.sendApart([bytes, answer]);
-          heard = await program.shows(texts.at(-1)!, patience.share(HEARD)) || program.ended;
+          const hears = async () => await program.shows(texts.at(-1)!, patience.share(HEARD)) || program.ended;
+          // A client that looks at its socket only after Enter is not deaf.
+          heard = await hears() || (await program.type("Can you hear me?"), await hears());
           peer.finish();
         },
       });
