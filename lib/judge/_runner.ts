@@ -54,7 +54,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
     gone = isCause ? one.name : last;
     if (!isCause) return unjudged(one, `You are gone since the case ${gone}`);
     const evidence = result.verdict === "wrong" ? result.said : `${one.sends} ${one.mistake}.`;
-    return { verdict: "wrong", level: "must", said: `You are gone: nobody listens since this. ${evidence}` };
+    return { verdict: "wrong", level: "must", said: `You are gone since this: ${evidence}` };
   };
   const withoutRunning = (one: Case<Stage>): Outcome | undefined => {
     if (signal?.aborted) return unjudged(one, "Interrupted");

@@ -1,5 +1,7 @@
-import { type Finding, NobodyThere } from "./case.ts";
+import type { Finding } from "./case.ts";
+import { converse, datagramCases } from "./cases/datagrams.ts";
 import { streamCases } from "./cases/streams.ts";
+import { DatagramPeer, DatagramStage } from "./datagrams.ts";
 import { Patience } from "./patience.ts";
 import type { Protocol } from "./protocol.ts";
 import { protocolOf } from "./protocols/mod.ts";
@@ -35,19 +37,29 @@ export interface JudgeOptions {
 /** Judges a running server. */
 export async function judge(protocol: string | Protocol, options: JudgeOptions = {}): Promise<Finding[]> {
   const described = typeof protocol === "string" ? protocolOf(protocol, options.options) : protocol;
-  if (described.transport === "udp") throw new Error("not yet");
-  const { hostname = "127.0.0.1", port = described.port, timeout = TIMEOUT, only, tap } = options;
+  const { hostname = "127.0.0.1", port = described.port, timeout = TIMEOUT } = options;
   const patience = new Patience(timeout);
-  const stage = ({ name }: { name: string }) =>
-    new ServerStage({ hostname, port, patience, tap: tap && { opened: (peer) => tap.opened(`${name} ${peer}`) } });
-  const isAlive = async () => {
-    try {
-      (await stage({ name: "alive" }).connect()).close();
-      return true;
-    } catch (error) {
-      return !(error instanceof NobodyThere);
-    }
-  };
-  const cases = streamCases(described).filter(({ name }) => only === undefined || only.includes(name));
-  return await runCases(cases, { ...options, stage, isAlive });
+  const at = ({ name }: { name: string }, { tap } = options) => ({
+    hostname,
+    port,
+    patience,
+    tap: tap && { opened: (peer: string) => tap.opened(`${name} ${peer}`) },
+  });
+  if (described.transport === "udp") {
+    using first = new DatagramPeer(at({ name: "plain" }));
+    const stage = (one: { name: string }) => new DatagramStage(at(one), first);
+    const isAlive = () => succeeds(() => converse(first, described));
+    return await runCases(chosen(datagramCases(described), options), { ...options, stage, isAlive });
+  }
+  const stage = (one: { name: string }) => new ServerStage(at(one));
+  const isAlive = () => succeeds(async () => (await stage({ name: "alive" }).connect()).close());
+  return await runCases(chosen(streamCases(described), options), { ...options, stage, isAlive });
+}
+
+async function succeeds(act: () => Promise<void>): Promise<boolean> {
+  return await act().then(() => true, () => false);
+}
+
+function chosen<One extends { name: string }>(cases: readonly One[], { only }: JudgeOptions): One[] {
+  return cases.filter(({ name }) => only === undefined || only.includes(name));
 }

@@ -9,6 +9,8 @@ import { lines } from "./lines.ts";
 import { OBJECT_FORMATS, objects } from "./objects.ts";
 import { sixteen } from "./sixteen.ts";
 import { tagged } from "./tagged.ts";
+import { udpChat } from "./udp_chat.ts";
+import { uppercase } from "./uppercase.ts";
 
 /** The protocol of a program, and the options on which judge and program must agree. */
 interface Entry {
@@ -18,6 +20,11 @@ interface Entry {
 
 const ENTRIES: Readonly<Record<string, Entry>> = {
   echo: { make: echo },
+  uppercase: { make: uppercase },
+  "udp-chat": {
+    options: { reply: { help: "The program's answer to every turn; any if it is not given", default: "" } },
+    make: ({ reply }) => udpChat({ reply: reply! }),
+  },
   sixteen: { make: sixteen },
   fixed: {
     options: { length: { help: "Length of every message in bytes", default: "5000" } },
