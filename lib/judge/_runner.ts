@@ -17,7 +17,7 @@ export interface RunnerOptions<Stage> {
   /** Called when a case begins. */
   readonly onCase?: ((name: string, number: number, count: number) => void) | undefined;
   /** Called when all cases but those in the background are done. */
-  readonly onOthersDone: () => void;
+  readonly onOthersDone?: (() => void) | undefined;
   /** Called with each finding, as soon as it is there. */
   readonly onFinding?: ((finding: Finding) => void) | undefined;
   /** Stops the run; cases that have not begun are not judged. */
@@ -92,7 +92,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
     await (one.alone ? judging : Promise.race([judging, pause(OVERLAP_AFTER)]));
   }
   await Promise.all(running);
-  onOthersDone();
+  onOthersDone?.();
   await Promise.all(background);
   return findings;
 }

@@ -5,6 +5,7 @@ import { concat } from "@std/bytes/concat";
 import { escapeBytes, plural } from "../log/mod.ts";
 import { NobodyThere, Wrong, type WrongOptions } from "./case.ts";
 import { Patience, pause } from "./patience.ts";
+import type { Direction } from "../record/event.ts";
 import type { Tap, TappedConnection } from "./tap.ts";
 
 /** The pause between two writes that must not arrive in one read, in milliseconds. */
@@ -27,6 +28,8 @@ export interface PeerOptions {
   readonly tap?: Tap | undefined;
   /** Whom the judge plays, if it plays several. */
   readonly name?: string | undefined;
+  /** Whether the program has connected to the judge, and not the judge to it. */
+  readonly accepted?: boolean | undefined;
 }
 
 /** How the program ended its side of a connection. */
@@ -40,9 +43,13 @@ export class Peer implements Disposable {
   readonly #socket: Socket;
   #patience: Patience;
   readonly #name: string | undefined;
+  readonly #accepted: boolean;
   readonly #tapped: TappedConnection | undefined;
   readonly #sent = new Opening();
   readonly #received = new Opening();
+  /** The directions of what the judge sends, and of what it receives. */
+  readonly #to: Direction;
+  readonly #from: Direction;
   #writes = 0;
   #ownEnd: "" | "ended my side" | "reset the connection" | "closed" = "";
   #end: PeerEnd | undefined;
@@ -52,11 +59,16 @@ export class Peer implements Disposable {
   isKept = false;
 
   /** Takes over a connected socket, which must allow half-open connections. */
-  constructor(socket: Socket, { patience, tap, name }: Omit<PeerOptions, "hostname" | "port">) {
+  constructor(socket: Socket, { patience, tap, name, accepted = false }: Omit<PeerOptions, "hostname" | "port">) {
     this.#socket = socket;
     this.#patience = patience;
     this.#name = name;
-    this.#tapped = tap?.opened(`${socket.localAddress}:${socket.localPort}`);
+    this.#accepted = accepted;
+    [this.#to, this.#from] = accepted ? ["down", "up"] : ["up", "down"];
+    const address = accepted
+      ? `${socket.remoteAddress}:${socket.remotePort}`
+      : `${socket.localAddress}:${socket.localPort}`;
+    this.#tapped = tap?.opened(address);
     socket.setNoDelay(true);
     socket.on("error", () => this.#ended("reset"));
     socket.on("end", () => this.#ended("closed"));
@@ -102,6 +114,11 @@ export class Peer implements Disposable {
     return this.#received.length;
   }
 
+  /** What was received so far, in words. */
+  get heard(): string {
+    return this.received === 0 ? "nothing" : `${plural(this.received, "byte")}, ${this.#received.quoted}`;
+  }
+
   /** How the program ended its side, as far as the judge has read. */
   get end(): PeerEnd | undefined {
     return this.#rest === undefined ? this.#end : undefined;
@@ -143,7 +160,7 @@ export class Peer implements Disposable {
   finish(): void {
     if (this.#ownEnd !== "") return;
     this.#ownEnd = "ended my side";
-    this.#tapped?.ended("up");
+    this.#tapped?.ended(this.#to);
     if (!this.isGone) this.#socket.end();
   }
 
@@ -184,13 +201,13 @@ export class Peer implements Disposable {
       this.#rest = undefined;
       return rest;
     }
-    // A read that was too late is continued by the next one.
+    // A read that was late is still under way at the next call.
     this.#reading ??= this.#next();
     const chunk = await patience.limit(this.#reading, () => this.wrong(this.#silence(patience), options));
     this.#reading = undefined;
     if (chunk === null) return null;
     this.#received.add(chunk);
-    this.#tapped?.passed("down", chunk);
+    this.#tapped?.passed(this.#from, chunk);
     return chunk;
   }
 
@@ -279,7 +296,8 @@ export class Peer implements Disposable {
     const writes = this.#writes > 1 && this.#writes <= 1000 ? ` in ${this.#writes} writes` : "";
     const sent = length === 0 ? [] : [`sent ${plural(length, "byte")}${writes}, ${this.#sent.quoted}`];
     const acts = [...sent, ...(this.#ownEnd === "" ? [] : [this.#ownEnd])];
-    return `${who} ${acts.length === 0 ? "connected and sent nothing" : acts.join(" and ")}`;
+    const began = this.#accepted ? "accepted your connection" : "connected";
+    return `${who} ${acts.length === 0 ? `${began} and sent nothing` : acts.join(" and ")}`;
   }
 
   #tooMany(chunk: Uint8Array): Wrong {
@@ -311,13 +329,13 @@ export class Peer implements Disposable {
     if (this.#end !== undefined) return;
     this.#end = end;
     if (end === "reset") this.#tapped?.closed("reset");
-    else this.#tapped?.ended("down");
+    else this.#tapped?.ended(this.#from);
   }
 
   #write(data: Uint8Array): Promise<void> {
     this.#writes++;
     this.#sent.add(data);
-    this.#tapped?.passed("up", data);
+    this.#tapped?.passed(this.#to, data);
     // Resolves too if the connection fails: reading tells how.
     return new Promise((resolve) => this.#socket.write(data, () => resolve()));
   }

@@ -1,5 +1,6 @@
 import type { Framing } from "../framing/framing.ts";
 import type { Case } from "./case.ts";
+import type { ClientSide } from "./client_side.ts";
 import type { DatagramStage } from "./datagrams.ts";
 import type { Manner } from "./manner.ts";
 import type { Connector, ServerStage } from "./stage.ts";
@@ -15,7 +16,7 @@ export interface ClientRun {
 }
 
 /** What all protocols have. */
-interface Described {
+export interface Described {
   /** The program's name, as in `deno task NAME:server`. */
   readonly name: string;
   /** What the program shows, in a few words. */
@@ -23,6 +24,8 @@ interface Described {
   readonly port: number;
   /** Runs of the project's own client, for a server with the default options. */
   readonly clients: readonly ClientRun[];
+  /** What the judge of clients must know besides; without it, it judges servers only. */
+  readonly client?: ClientSide | undefined;
 }
 
 /** An exchange on one connection, written out chunk by chunk. It becomes a case of its own. */

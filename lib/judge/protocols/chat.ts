@@ -1,6 +1,9 @@
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText, type Framing, text } from "../../framing/mod.ts";
 import { type Case, Wrong } from "../case.ts";
+import { asItArrives, chatEscape, chatNotUtf8, pushToMember } from "../cases/chat_client.ts";
+import { ENDLESS_HEADED, MALFORMED_HEADER } from "../client_parts.ts";
+import { NAME } from "../client_stage.ts";
 import { inTurns, type Manner } from "../manner.ts";
 import { pause } from "../patience.ts";
 import { bytesOf, type Peer, quote } from "../peer.ts";
@@ -47,6 +50,18 @@ export function chat(): StreamProtocol<string> {
     scripts: [],
     cases: CASES,
     clients: [],
+    client: {
+      input: [NAME],
+      ends: false,
+      knowsEnd: true,
+      unfinished: "A header counts bytes, not characters: take the length of the encoded text, and pad it to ten bytes",
+      escape: chatEscape,
+      notUtf8: chatNotUtf8,
+      malformed: MALFORMED_HEADER,
+      endless: ENDLESS_HEADED,
+      serve: pushToMember,
+      cases: [asItArrives],
+    },
   };
 }
 

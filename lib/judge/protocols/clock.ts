@@ -1,7 +1,9 @@
 import { decimalHeader, encodeText, text } from "../../framing/mod.ts";
 import { decodeBytes } from "../../log/mod.ts";
 import { type Case, Wrong } from "../case.ts";
-import { Patience } from "../patience.ts";
+import { ENDLESS_HEADED, MALFORMED_HEADER, NOT_UTF8_HEADED } from "../client_parts.ts";
+import type { Conversation } from "../conversation.ts";
+import { Patience, pause } from "../patience.ts";
 import { type Peer, quote } from "../peer.ts";
 import type { StreamProtocol } from "../protocol.ts";
 import type { Connector, ServerStage } from "../stage.ts";
@@ -12,6 +14,9 @@ const HEADER = 10;
 const framing = text(decimalHeader());
 /** Seconds since the epoch, as Python prints a float. */
 const TICK = /^The time is (\d+\.\d+(?:e[+-]?\d+)?)$/;
+/** How many ticks a client gets, and how often, in milliseconds. */
+const TICKS = 3;
+const PUSHED_EVERY = 100;
 /** By how much a clock may differ from that of the judge, in seconds: it may be another machine's. */
 const DIFFERENCE = 24 * 60 * 60;
 
@@ -33,7 +38,29 @@ export function clock({ interval }: { interval: number }): StreamProtocol<string
     lag: 2000 * interval,
     cases: [leave(interval), ticks(interval)],
     clients: [{ args: ["--count", "3"], prints: /^Welcome to the server!\n(The time is \d{10}\.\d{1,6}\n){2}$/ }],
+    client: {
+      input: [],
+      ends: false,
+      knowsEnd: true,
+      unfinished: "The client of the clock only listens",
+      escape: framing.encode("\x1b[2J\x1b[31mHello!"),
+      notUtf8: NOT_UTF8_HEADED,
+      malformed: MALFORMED_HEADER,
+      endless: ENDLESS_HEADED,
+      serve: pushTicks,
+    },
   });
+}
+
+/** Plays the server: a welcome, and ticks that come sooner than usual. */
+async function pushTicks(conversation: Conversation): Promise<void> {
+  const now = Math.floor(Date.now() / 1000);
+  const ticks = Array.from({ length: TICKS }, (_, at) => `The time is ${now + 3 * at}.25`);
+  const rounds = conversation.together ? [[WELCOME, ...ticks]] : [WELCOME, ...ticks].map((text) => [text]);
+  for (const messages of rounds) {
+    await conversation.send(messages);
+    await pause(PUSHED_EVERY);
+  }
 }
 
 async function welcome(stage: Connector): Promise<void> {

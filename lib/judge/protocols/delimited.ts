@@ -1,5 +1,6 @@
 import { lines, text } from "../../framing/mod.ts";
 import { endlessLine } from "../cases/endless.ts";
+import { ENDLESS_LINE, UNFINISHED_LINE } from "../client_parts.ts";
 import type { StreamProtocol } from "../protocol.ts";
 import { carriageReturns, characterCut, emptyLine, lastLine, notAscii, notUtf8 } from "../scripts.ts";
 import { stream } from "../stream.ts";
@@ -28,5 +29,14 @@ export function delimited(): StreamProtocol<string> {
     ],
     cases: [endlessLine],
     clients: [{ args: ["one", "", "and three"], prints: "one\n\nand three\n" }],
+    client: {
+      input: ["one", "Grüße", "three"],
+      ends: false,
+      knowsEnd: false,
+      unfinished: UNFINISHED_LINE,
+      escape: "\x1b[2J\x1b[31mHello!\n",
+      notUtf8: Uint8Array.of(0xff, 0xfe, 0x0a),
+      endless: ENDLESS_LINE,
+    },
   });
 }

@@ -25,5 +25,11 @@ export function echo(): StreamProtocol<Uint8Array> {
       },
     ],
     clients: [{ args: [], prints: "Hello, world\n" }],
+    client: {
+      input: [],
+      ends: true,
+      knowsEnd: true,
+      unfinished: "The program sends something that it should not",
+    },
   });
 }

@@ -33,6 +33,12 @@ export function exchange(): StreamProtocol<Uint8Array> {
       ),
     ],
     clients: [{ args: ["everything I have to say"], prints: receipt(24) }],
+    client: {
+      input: [],
+      ends: true,
+      knowsEnd: false,
+      unfinished: "The program sends something that it should not",
+    },
   });
 }
 

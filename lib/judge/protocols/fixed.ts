@@ -20,5 +20,12 @@ export function fixed({ length }: { length: number }): StreamProtocol<Uint8Array
       args: ["--length", `${length}`, "--count", "2"],
       prints: `${new TextDecoder().decode(message(0))}\n`.repeat(2),
     }],
+    client: {
+      input: [],
+      ends: true,
+      knowsEnd: true,
+      unfinished: `A message is exactly ${length} bytes, without a newline or anything else behind it`,
+      escape: length < 4 ? undefined : "\x1b[2J".padEnd(length, "."),
+    },
   });
 }

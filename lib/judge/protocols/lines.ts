@@ -1,5 +1,6 @@
 import { lines as lineFraming, text } from "../../framing/mod.ts";
 import { endlessLine } from "../cases/endless.ts";
+import { ENDLESS_LINE, UNFINISHED_LINE } from "../client_parts.ts";
 import type { Script, StreamProtocol } from "../protocol.ts";
 import { carriageReturns, characterCut, emptyLine, notAscii, notUtf8 } from "../scripts.ts";
 import { stream } from "../stream.ts";
@@ -38,6 +39,15 @@ export function lines(): StreamProtocol<string> {
       { args: ["--rounds", "2", "--pause", "0"], prints: ANSWER.repeat(2) },
       { args: ["--pause", "0", "STOP"], prints: ANSWER },
     ],
+    client: {
+      input: [],
+      ends: false,
+      knowsEnd: false,
+      unfinished: UNFINISHED_LINE,
+      escape: "\x1b[2J\x1b[31mHello!\n",
+      notUtf8: Uint8Array.of(0xff, 0xfe, 0x0a),
+      endless: ENDLESS_LINE,
+    },
   });
 }
 

@@ -2,6 +2,8 @@ import { equal } from "@std/assert/equal";
 import { decimalHeader, decodeJson, decodePickle } from "../../framing/mod.ts";
 import { encodeJson, encodePickle } from "../../framing/mod.ts";
 import { decodeBytes } from "../../log/mod.ts";
+import { codeInPickle } from "../cases/code.ts";
+import { ENDLESS_HEADED, MALFORMED_HEADER } from "../client_parts.ts";
 import { quote } from "../peer.ts";
 import type { StreamProtocol } from "../protocol.ts";
 import type { Connector } from "../stage.ts";
@@ -17,9 +19,12 @@ interface Format {
   decode(payload: Uint8Array): unknown;
   value: unknown;
   prints: string;
+  /** An object whose text steers a terminal. */
+  escape: Uint8Array;
 }
 
 const PICKLED = new Map([[1, "Hey"], [2, "There"]]);
+const ESCAPE = "\x1b[2J\x1b[31mHello!";
 const JSON_VALUE = { 1: "Hey", 2: "There" };
 
 const FORMATS: Readonly<Record<string, Format>> = {
@@ -28,12 +33,14 @@ const FORMATS: Readonly<Record<string, Format>> = {
     decode: (payload) => decodePickle(payload),
     value: PICKLED,
     prints: "{1: 'Hey', 2: 'There'}\n",
+    escape: encodePickle(new Map([[1, ESCAPE]])),
   },
   json: {
     payload: encodeJson(JSON_VALUE),
     decode: decodeJson,
     value: JSON_VALUE,
     prints: '{"1":"Hey","2":"There"}\n',
+    escape: encodeJson({ 1: ESCAPE }),
   },
 };
 
@@ -54,6 +61,17 @@ export function objects({ format: name }: { format: string }): StreamProtocol<Ui
     ends: true,
     converse: (stage) => object(stage, name, format),
     clients: [{ args: name === "pickle" ? [] : ["--format", name], prints: format.prints }],
+    client: {
+      input: [],
+      ends: true,
+      knowsEnd: true,
+      unfinished: "The client of the objects only listens",
+      prints: ["Hey", "There"],
+      escape: decimalHeader().encode(format.escape),
+      malformed: MALFORMED_HEADER,
+      endless: ENDLESS_HEADED,
+      cases: name === "pickle" ? [codeInPickle] : [],
+    },
   });
 }
 

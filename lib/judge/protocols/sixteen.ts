@@ -33,5 +33,13 @@ export function sixteen(): StreamProtocol<Uint8Array> {
       cutOff({ part: GREETING.slice(0, 8) }),
     ],
     clients: [{ args: [], prints: `${FAREWELL}\n` }],
+    client: {
+      input: [],
+      ends: true,
+      knowsEnd: true,
+      unfinished:
+        "The message is exactly 16 bytes: one more, such as a newline, stays unread and resets the connection",
+      escape: "\x1b[2J\x1b[31mHello!!",
+    },
   });
 }

@@ -1,5 +1,6 @@
 import { concat } from "@std/bytes/concat";
 import { encodeText, tagged as taggedFraming, type TaggedMessage } from "../../framing/mod.ts";
+import { unknownType } from "../cases/unknown_type.ts";
 import type { StreamProtocol } from "../protocol.ts";
 import { cutOff } from "../scripts.ts";
 import { stream } from "../stream.ts";
@@ -37,5 +38,15 @@ export function tagged({ lengths }: { lengths: Record<string, number> }): Stream
       cutOff({ before: first!, part: last!.subarray(0, Math.ceil(last!.length / 2)), answers: first! }),
     ],
     clients: [{ args: ["A:four", "B:exactly sixteen!"], prints: "A:four\nB:exactly sixteen!\n" }],
+    client: {
+      input: [],
+      ends: true,
+      knowsEnd: true,
+      unfinished:
+        "Each type has its length: a body that is shorter leaves the other side waiting, and what is longer " +
+        "is taken for the next message",
+      escape: concat([encodeText(types.at(-1)!), encodeText("\x1b[2J".padEnd(lengths[types.at(-1)!]!, "."))]),
+      cases: [unknownType(unknown)],
+    },
   });
 }

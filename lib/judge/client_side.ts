@@ -1,0 +1,30 @@
+import type { Case } from "./case.ts";
+import type { ClientStage } from "./client_stage.ts";
+import type { Conversation } from "./conversation.ts";
+import type { Data } from "./protocol.ts";
+
+/** What the judge knows of a protocol's clients besides the messages. */
+export interface ClientSide {
+  /** The lines of the client's standard input. */
+  readonly input: readonly string[];
+  /** Whether the client ends by itself once it has its answers; otherwise it may go on until its input or the server ends. */
+  readonly ends: boolean;
+  /** The mistake of a client that sends something that is not a whole message. */
+  readonly unfinished: string;
+  /** Whether it can tell an answer that is cut short from a whole one. */
+  readonly knowsEnd: boolean;
+  /** Texts that it prints for an answer, if they are not the answer itself. */
+  readonly prints?: readonly string[];
+  /** An answer, or a message of the server, whose text steers a terminal. */
+  readonly escape?: Data | undefined;
+  /** A message that is not UTF-8. */
+  readonly notUtf8?: Data;
+  /** A message that no client accepts. */
+  readonly malformed?: { readonly what: string; readonly bytes: Data; readonly mistake: string };
+  /** The start of a message without end. */
+  readonly endless?: { readonly what: string; readonly start: Data; readonly mistake: string };
+  /** Plays the server on one connection, if it does more than answer. */
+  serve?(conversation: Conversation): Promise<void>;
+  /** Cases of this protocol alone. */
+  readonly cases?: readonly Case<ClientStage>[];
+}
