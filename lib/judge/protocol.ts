@@ -37,10 +37,10 @@ export interface Script extends Omit<Case<never>, "run"> {
   /** What must come back. */
   readonly answers: Data;
   /**
-   * What the server then does: it ends the connection; it refuses what came, for which it may also reset the connection;
-   * it waits for more; or it may do anything, as long as it serves others.
+   * What the server then does: it sends no more; it ends the connection; it refuses what came, for which it may also
+   * reset the connection; or it may do anything, as long as it serves others.
    */
-  readonly then: "ends" | "refuses" | "stays" | "survives";
+  readonly then: "stays" | "ends" | "refuses" | "survives";
 }
 
 /** A protocol over a byte stream. */

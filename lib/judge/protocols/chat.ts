@@ -236,7 +236,7 @@ function refuses(
         const [passedOn] = [...members.ann.skipped, ...members.ben.skipped];
         if (passedOn !== undefined) {
           const [name, text] = passedOn.map((part) => quote(encodeText(part)));
-          throw stranger.wrong(`you passed ${text} of ${name} on to the others`, { level: "must" });
+          throw stranger.wrong(`you passed ${text} of ${name} on to the others`);
         }
         if (!isRefused) throw stranger.wrong("you kept the connection open");
       }

@@ -124,7 +124,10 @@ function leave(interval: number): Case<ServerStage> {
       leaves.close();
       await resets.reset();
       // The first write to a connection that was closed succeeds, the second fails.
-      for (let due = 1; due <= 3; due++) await tick(stays, stage.patience, interval);
+      for (let due = 1; due <= 3; due++) {
+        if (await stays.read(new Patience(stage.patience.milliseconds + 1000 * interval)) !== null) continue;
+        throw stays.wrong("you ended that connection too");
+      }
     },
   };
 }
