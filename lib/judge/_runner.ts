@@ -16,6 +16,8 @@ export interface RunnerOptions<Stage> {
   readonly isAlive: () => Promise<boolean>;
   /** Called when a case begins. */
   readonly onCase?: ((name: string, number: number, count: number) => void) | undefined;
+  /** Called when all cases but those in the background are done. */
+  readonly onOthersDone?: (() => void) | undefined;
   /** Called with each finding, as soon as it is there. */
   readonly onFinding?: ((finding: Finding) => void) | undefined;
   /** Stops the run; cases that have not begun are not judged. */
@@ -32,7 +34,7 @@ type Outcome = Pick<Finding, "verdict" | "level" | "said">;
  */
 export async function runCases<Stage extends { readonly connected: number }>(
   cases: readonly Case<Stage>[],
-  { stage: stageOf, isAlive, onCase, onFinding, signal }: RunnerOptions<Stage>,
+  { stage: stageOf, isAlive, onCase, onOthersDone, onFinding, signal }: RunnerOptions<Stage>,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   const running = new Set<Promise<void>>();
@@ -40,6 +42,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
   let last: string | undefined;
   let gone: string | undefined;
 
+  const background = new Set<Promise<void>>();
   const judgeOne = async (one: Case<Stage>): Promise<Outcome> => {
     const stage = stageOf(one);
     const result = await outcome(one, stage);
@@ -80,11 +83,17 @@ export async function runCases<Stage extends { readonly connected: number }>(
   for (const [index, one] of cases.entries()) {
     if (one.alone) await Promise.all(running);
     onCase?.(one.name, index + 1, cases.length);
+    if (one.background) {
+      background.add(run(index, one));
+      continue;
+    }
     const judging = run(index, one).finally(() => running.delete(judging));
     running.add(judging);
     await (one.alone ? judging : Promise.race([judging, pause(OVERLAP_AFTER)]));
   }
   await Promise.all(running);
+  onOthersDone?.();
+  await Promise.all(background);
   return findings;
 }
 

@@ -17,6 +17,8 @@ export interface Case<Stage> {
   readonly mistake: string;
   /** The cases that a program must pass before this one tells anything; `plain` always is one. */
   readonly needs?: readonly string[] | undefined;
+  /** Whether it only waits, beside all other cases, until they are done. */
+  readonly background?: boolean | undefined;
   /** Whether it disturbs other cases, so that it cannot run beside them. */
   readonly alone?: boolean | undefined;
   /**

@@ -6,7 +6,7 @@ import { Patience } from "./patience.ts";
 import type { Protocol } from "./protocol.ts";
 import { protocolOf } from "./protocols/mod.ts";
 import { runCases } from "./_runner.ts";
-import { ServerStage } from "./stage.ts";
+import { type Footprint, ServerStage } from "./stage.ts";
 import type { Tap } from "./tap.ts";
 
 /** How long to wait for anything by default, in milliseconds. */
@@ -24,6 +24,10 @@ export interface JudgeOptions {
   readonly only?: readonly string[] | undefined;
   /** Options of the protocol, if it is given by name. */
   readonly options?: Readonly<Record<string, string>> | undefined;
+  /** How long the server lets clients be silent, in milliseconds, if that is to be judged. */
+  readonly silence?: number | undefined;
+  /** Measures the server's process, if its memory and descriptors are to be judged. */
+  readonly measure?: (() => Promise<Footprint>) | undefined;
   /** Called when a case begins. */
   readonly onCase?: ((name: string, number: number, count: number) => void) | undefined;
   /** Called with each finding. */
@@ -38,22 +42,28 @@ export interface JudgeOptions {
 export async function judge(protocol: string | Protocol, options: JudgeOptions = {}): Promise<Finding[]> {
   const described = typeof protocol === "string" ? protocolOf(protocol, options.options) : protocol;
   const { hostname = "127.0.0.1", port = described.port, timeout = TIMEOUT } = options;
-  const patience = new Patience(timeout);
+  const lag = described.transport === "tcp" ? described.lag : 0;
+  const patience = new Patience(timeout + lag);
+  const othersDone = Promise.withResolvers<void>();
+  const onOthersDone = () => othersDone.resolve();
   const at = ({ name }: { name: string }, { tap } = options) => ({
     hostname,
     port,
     patience,
+    measure: options.measure,
+    silence: options.silence,
+    othersDone: othersDone.promise,
     tap: tap && { opened: (peer: string) => tap.opened(`${name} ${peer}`) },
   });
   if (described.transport === "udp") {
     using first = new DatagramPeer(at({ name: "plain" }));
     const stage = (one: { name: string }) => new DatagramStage(at(one), first);
     const isAlive = () => succeeds(() => converse(first, described));
-    return await runCases(chosen(datagramCases(described), options), { ...options, stage, isAlive });
+    return await runCases(chosen(datagramCases(described), options), { ...options, stage, isAlive, onOthersDone });
   }
   const stage = (one: { name: string }) => new ServerStage(at(one));
   const isAlive = () => succeeds(async () => (await stage({ name: "alive" }).connect()).close());
-  return await runCases(chosen(streamCases(described), options), { ...options, stage, isAlive });
+  return await runCases(chosen(streamCases(described), options), { ...options, stage, isAlive, onOthersDone });
 }
 
 async function succeeds(act: () => Promise<void>): Promise<boolean> {

@@ -4,18 +4,19 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { concat } from "@std/bytes/concat";
 import { escapeBytes, plural } from "../log/mod.ts";
 import { NobodyThere, Wrong, type WrongOptions } from "./case.ts";
-import { type Patience, pause } from "./patience.ts";
+import { Patience, pause } from "./patience.ts";
 import type { Direction } from "../record/event.ts";
 import type { Tap, TappedConnection } from "./tap.ts";
 
 /** The pause between two writes that must not arrive in one read, in milliseconds. */
 const BETWEEN_WRITES = 20;
+/** How long to look for bytes that should not come, in milliseconds. */
+const A_MOMENT = 100;
 /** How many bytes of each direction are kept and quoted. */
 const QUOTED = 40;
 /** The length of a write of a long message, in bytes. */
 const WRITE = 64 * 1024;
 const NEWLINE = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
 const NO_NEWLINE = "A program that does not end its answer with a newline does this";
 
 /** Where and how a {@linkcode Peer} connects. */
@@ -234,7 +235,8 @@ export class Peer implements Disposable {
     const expected = bytesOf(bytes);
     for (let at = 0; at < expected.length;) {
       // Nothing else is as often forgotten.
-      const options = expected[at] === NEWLINE && at > 0 ? { mistake: NO_NEWLINE } : {};
+      const isLineEnd = expected[at] === NEWLINE && at > 0 && expected[at - 1] !== NEWLINE;
+      const options = isLineEnd ? { mistake: NO_NEWLINE } : {};
       const chunk = await this.read(this.#patience, options);
       if (chunk === null) throw this.wrong(this.#ending(at, expected.length), options);
       const got = chunk.subarray(0, expected.length - at);
@@ -244,7 +246,7 @@ export class Peer implements Disposable {
         throw this.wrong(
           `byte ${from + 1} of ${expected.length} you answered is wrong: expected ${quote(expected.subarray(from))}, ` +
             `got ${quote(chunk.subarray(wrong))}`,
-          expected[from] === NEWLINE && chunk[wrong] !== CARRIAGE_RETURN ? { mistake: NO_NEWLINE } : {},
+          isLineEnd && from === at ? { mistake: NO_NEWLINE } : {},
         );
       }
       this.unread(chunk.subarray(got.length));
@@ -259,13 +261,19 @@ export class Peer implements Disposable {
    */
   async expectEnd(resetIsEnd = false): Promise<void> {
     const chunk = await this.read();
-    if (chunk !== null) throw this.wrong(`you sent ${plural(chunk.length, "byte")} too many: ${quote(chunk)}`);
+    if (chunk !== null) throw this.#tooMany(chunk);
     if (this.#end === "reset" && !resetIsEnd) {
       throw this.wrong("you reset the connection instead of ending it", {
         mistake: "A program that closes while bytes wait to be read makes the system send a reset, " +
           "which may destroy the last answer",
       });
     }
+  }
+
+  /** Expects that no more bytes come: looks for the end, but only for a moment. */
+  async expectNoMore(): Promise<void> {
+    const chunk = await this.read(new Patience(A_MOMENT)).catch(() => null);
+    if (chunk !== null) throw this.#tooMany(chunk);
   }
 
   /** Reads and drops what comes, and tells whether the program ends or resets the connection in time. */
@@ -290,6 +298,10 @@ export class Peer implements Disposable {
     const acts = [...sent, ...(this.#ownEnd === "" ? [] : [this.#ownEnd])];
     const began = this.#accepted ? "accepted your connection" : "connected";
     return `${who} ${acts.length === 0 ? `${began} and sent nothing` : acts.join(" and ")}`;
+  }
+
+  #tooMany(chunk: Uint8Array): Wrong {
+    return this.wrong(`you sent ${plural(chunk.length, "byte")} too many: ${quote(chunk)}`);
   }
 
   #silence(patience: Patience): string {

@@ -37,10 +37,10 @@ export interface Script extends Omit<Case<never>, "run"> {
   /** What must come back. */
   readonly answers: Data;
   /**
-   * What the server then does: it ends the connection; it refuses what came, for which it may also reset the connection;
-   * it waits for more; or it may do anything, as long as it serves others.
+   * What the server then does: it sends no more; it ends the connection; it refuses what came, for which it may also
+   * reset the connection; or it may do anything, as long as it serves others.
    */
-  readonly then: "ends" | "refuses" | "stays" | "survives";
+  readonly then: "stays" | "ends" | "refuses" | "survives";
 }
 
 /** A protocol over a byte stream. */
@@ -74,6 +74,8 @@ export interface StreamProtocol<Message = any> extends Described {
   readonly scripts: readonly Script[];
   /** Whether the server ends the conversation. */
   readonly ends: boolean;
+  /** How much later than others the server may notice that a client has left, in milliseconds. */
+  readonly lag: number;
   /** Number of connections that a conversation takes. */
   readonly seats: number;
   /** The start of a message, after which a client falls silent. */

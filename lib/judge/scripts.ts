@@ -24,7 +24,7 @@ export function notAscii(text: string, encode: (text: string) => Data): Script {
     chunks: [encode(text)],
     ends: true,
     answers: encode(text),
-    then: "ends",
+    then: "stays",
   };
 }
 
@@ -44,7 +44,7 @@ export function characterCut({ text, before = "", after = "", answers }: {
     chunks: cutInCharacter(text, before, after),
     ends: true,
     answers,
-    then: "ends",
+    then: "stays",
   };
 }
 
@@ -70,7 +70,7 @@ export function carriageReturns(answer: (line: string) => string): Script[] {
     right: "Takes the carriage return for a part of the line's end, not of the line.",
     ends: true,
     answers: answer("one") + answer("two"),
-    then: "ends",
+    then: "stays",
   } as const;
   return [
     {
@@ -102,7 +102,7 @@ export function emptyLine(answer: (line: string) => string): Script {
     chunks: ["one\n\ntwo\n"],
     ends: true,
     answers: answer("one") + answer("") + answer("two"),
-    then: "ends",
+    then: "stays",
   };
 }
 
@@ -117,7 +117,7 @@ export function lastLine(answer: (line: string) => string): Script {
     chunks: ["one\ntwo"],
     ends: true,
     answers: answer("one") + answer("two"),
-    then: "ends",
+    then: "stays",
   };
 }
 

@@ -13,15 +13,46 @@ export interface Connector {
   readonly patience: Patience;
 }
 
+/** The memory of a process in bytes, and the number of its descriptors. */
+export interface Footprint {
+  readonly memory?: number | undefined;
+  readonly descriptors?: number | undefined;
+}
+
+/** What cases may know besides the connection. */
+export interface ServerStageOptions extends PeerOptions {
+  /** Measures the process that is judged, if it is known. */
+  readonly measure?: (() => Promise<Footprint>) | undefined;
+  /** How long the program lets clients be silent, in milliseconds, if it is known. */
+  readonly silence?: number | undefined;
+  /** Resolves when all cases but those in the background are done. */
+  readonly othersDone?: Promise<void> | undefined;
+}
+
 /** The server that is judged, for one case. */
 export class ServerStage implements Connector {
-  readonly #options: PeerOptions;
+  readonly #options: ServerStageOptions;
   /** Number of connections made. */
   connected = 0;
 
   /** Describes where the server listens, and how long to wait for it. */
-  constructor(options: PeerOptions) {
+  constructor(options: ServerStageOptions) {
     this.#options = options;
+  }
+
+  /** Measures the process that is judged, if it is known. */
+  get measure(): ServerStageOptions["measure"] {
+    return this.#options.measure;
+  }
+
+  /** How long the program lets clients be silent, in milliseconds, if it is known. */
+  get silence(): number | undefined {
+    return this.#options.silence;
+  }
+
+  /** Resolves when all cases but those in the background are done. */
+  get othersDone(): Promise<void> {
+    return this.#options.othersDone ?? Promise.resolve();
   }
 
   /** How long to wait for anything. */

@@ -28,6 +28,7 @@ export function stream<Message>(description: StreamDescription<Message>): Stream
     scripts: [],
     cases: [],
     seats: 1,
+    lag: 0,
     ends: description.answers === "first" || description.answers === "end",
     halfway: halfOf(description.messages?.map((message) => description.framing.encode(message))[0]),
     converse: (stage, manner, messages) => converse({ ...protocol, ...(messages && { messages }) }, stage, manner),
@@ -47,13 +48,15 @@ async function converse<Message>(
   if (answers === "end") {
     await send(peer, encode(messages), manner);
     peer.finish();
-    return await peer.expect(framing.encode(answer(join(encode(messages)) as Message)));
+    await peer.expect(framing.encode(answer(join(encode(messages)) as Message)));
+    return await peer.expectNoMore();
   }
   const rounds = manner.together ? [messages] : messages.map((message) => [message]);
   for (const sent of rounds) {
     await Promise.all([send(peer, encode(sent), manner), peer.expect(join(encode(sent.map(answer))))]);
   }
   if (answers === "each") peer.finish();
+  await peer.expectNoMore();
 }
 
 function halfOf(message: Uint8Array = new Uint8Array()): Uint8Array {

@@ -2,14 +2,20 @@
 
 import { plural } from "../../log/mod.ts";
 import { join } from "../stream.ts";
-import { type Case, Wrong } from "../case.ts";
+import { type Case, Unjudged, Wrong } from "../case.ts";
 import { acrossMessages, byteByByte, inOneWrite, inTurns } from "../manner.ts";
-import { pause } from "../patience.ts";
+import { Patience, pause } from "../patience.ts";
 import type { Peer } from "../peer.ts";
 import type { Script, StreamProtocol } from "../protocol.ts";
-import type { ServerStage } from "../stage.ts";
+import type { Footprint, ServerStage } from "../stage.ts";
 
 type ServerCase = Case<ServerStage>;
+
+/** What the cases of one run measure. */
+interface Footprints {
+  /** After the first exchange. */
+  before: Footprint | undefined;
+}
 
 /** How many clients are connected at once. */
 const CROWD = 100;
@@ -20,41 +26,68 @@ const FULL = 0.1;
 /** How long other clients wait while one is silent, as a share of the patience. */
 const HELD_UP = 0.4;
 
+/** How many descriptors, and bytes of memory, a program may have more than after the first exchange. */
+const MORE_DESCRIPTORS = 10;
+const MORE_MEMORY = 64e6;
+
 /** All cases for servers of a protocol, in the order in which they find causes. */
 export function streamCases(protocol: StreamProtocol): ServerCase[] {
+  const footprints: Footprints = { before: undefined };
   const { answers, messages, long, greeting, scripts, cases } = protocol;
   const speaks = messages.length > 0;
   // Answers that are long enough to fill the buffers.
   const fills = answers === "each" && protocol.framing.encode(protocol.answer(long ?? messages[0])).length >= 100;
+  // Other clients talk briefly, so that a program that serves one message on a connection is wrong in few cases only.
+  const brief: StreamProtocol = {
+    ...protocol,
+    converse: (stage, manner) => protocol.converse(stage, manner, answers === "end" ? messages : messages.slice(0, 1)),
+  };
   return [
-    plain(protocol),
-    // What a server sends by itself takes the longest.
-    ...(greeting.length > 0 ? cases : []),
-    silentBeside(protocol),
+    plain(brief, footprints),
+    silentBeside(brief),
+    ...(speaks ? [silent] : []),
+    // Before cases in which clients leave by the way.
+    ...(speaks ? [resetInside(brief)] : []),
+    ...(greeting.length > 0 ? [...cases, resetAtGreeting(brief)] : []),
+    ...(messages.length > 1 && answers !== "end" ? [inTurnsCase(protocol)] : []),
     ...(speaks ? [byteByByteCase(protocol)] : []),
     ...(speaks && answers !== "first" ? [twoAtOnce(protocol), readsAcrossMessages(protocol)] : []),
     ...(answers === "each" ? [halfClose(protocol)] : []),
     ...(protocol.ends ? [end(protocol)] : []),
     ...(long === undefined ? [] : [longMessage(protocol)]),
-    ...(fills ? [withoutReading(protocol), neverReads(protocol)] : []),
-    ...scripts.map((script) => scripted(protocol, script)),
+    ...(fills ? [withoutReading(protocol), neverReads(brief)] : []),
+    ...scripts.map((script) => scripted(brief, script)),
     ...(greeting.length > 0 ? [] : cases),
-    ...(speaks ? [stalledBeside(protocol), resetInside(protocol)] : []),
-    ...(greeting.length > 0 ? [resetAtGreeting(protocol)] : []),
-    comeAndGo(protocol),
-    hundred(protocol),
-    again(protocol),
+    ...(speaks ? [stalledBeside(brief)] : []),
+    comeAndGo(brief),
+    hundred(brief),
+    footprint(footprints),
+    again(brief),
   ];
 }
 
-function plain({ converse }: StreamProtocol): ServerCase {
+function plain({ converse }: StreamProtocol, footprints: Footprints): ServerCase {
   return {
     name: "plain",
     level: "must",
-    sends: "The messages of a correct client, each in one write, each after the answer to the one before.",
-    right: "Answers each message exactly, and closes when the conversation is over.",
+    sends: "What a correct client sends, in one write.",
+    right: "Answers it exactly.",
     mistake: "The program does not speak the protocol",
     alone: true,
+    async run(stage) {
+      await converse(stage, inTurns);
+      footprints.before = await stage.measure?.();
+    },
+  };
+}
+
+function inTurnsCase({ converse }: StreamProtocol): ServerCase {
+  return {
+    name: "in-turns",
+    level: "must",
+    sends: "Several messages on one connection, each after the answer to the one before.",
+    right: "Answers each of them, until the client ends its side.",
+    mistake: "A program that answers one recv and closes does this",
     run: (stage) => converse(stage, inTurns),
   };
 }
@@ -192,9 +225,10 @@ function scripted({ converse }: StreamProtocol, { chunks, ends = false, answers,
         await peer.sendApart(chunks);
         if (ends) peer.finish();
         if (then !== "survives") await peer.expect(answers);
+        if (then === "stays") await peer.expectNoMore();
         if (then === "ends" || then === "refuses") await peer.expectEnd(then === "refuses");
       }
-      if (then !== "ends") await stillServes(stage, converse, "afterwards");
+      if (then === "refuses" || then === "survives") await stillServes(stage, converse, "afterwards");
     },
   };
 }
@@ -280,6 +314,7 @@ function resetAtGreeting({ converse }: StreamProtocol): ServerCase {
     right: "Drops that connection, and serves others.",
     mistake: "A program that does not expect send to fail does this",
     alone: true,
+    needs: ["silent-beside"],
     async run(stage) {
       const first = await stage.connect();
       await first.reset();
@@ -307,11 +342,15 @@ function hundred({ converse, seats }: StreamProtocol): ServerCase {
           peer.isKept = true;
           peers.push(peer);
         });
-        await Promise.all(Array.from({ length: Math.floor(CROWD / seats) }, (_, at) => {
+        const talk = (at: number) => {
           const seated = peers.slice(at * seats, (at + 1) * seats);
           const connect = () => Promise.resolve(seated.pop()!);
           return converse({ connect, patience: stage.patience }, inTurns);
-        }));
+        };
+        const groups = Array.from({ length: Math.floor(CROWD / seats) }, (_, at) => at);
+        if (seats === 1) await Promise.all(groups.map(talk));
+        // All hear what each says: one group after another, as more at once would be a flood.
+        else for (const at of groups.filter((at) => at % 5 === 0)) await talk(at);
       } finally {
         for (const peer of peers) peer.close();
       }
@@ -331,6 +370,57 @@ function comeAndGo({ converse }: StreamProtocol): ServerCase {
     async run(stage) {
       await connectMany(stage, (peer, number) => number % 2 === 0 ? peer.close() : peer.reset());
       await stillServes(stage, converse, `after ${CROWD} clients had come and gone`);
+    },
+  };
+}
+
+/** Waits beside all other cases for the server to close a client that says nothing. */
+const silent: ServerCase = {
+  name: "silent",
+  level: "should",
+  sends: "Nothing, on a connection that stays open.",
+  right: "Closes it after a while.",
+  mistake: "Any stranger can use up the connections of a program that waits for silent clients for ever",
+  background: true,
+  needs: ["silent-beside"],
+  async run(stage) {
+    const { silence } = stage;
+    using peer = await stage.connect();
+    const began = performance.now();
+    const ended = peer.endsWithin(new Patience(silence ?? Infinity));
+    const isOver = silence === undefined ? stage.othersDone.then(() => false) : ended;
+    if (await Promise.race([ended, isOver])) return;
+    const waited = `${Math.round((performance.now() - began) / 1000)} s`;
+    if (silence !== undefined) throw new Wrong(`I said nothing for ${waited}, and you still hold the connection`);
+    throw new Unjudged(
+      `You held a silent client for ${waited}; only with the option silence the judge waits for its end`,
+    );
+  },
+};
+
+function footprint(footprints: Footprints): ServerCase {
+  return {
+    name: "footprint",
+    level: "should",
+    sends: "Nothing more, after all clients have left.",
+    right: "Has no more descriptors than after the first exchange, and hardly more memory.",
+    mistake: "A program that keeps what clients leave behind grows until it cannot serve any more",
+    alone: true,
+    async run(stage) {
+      if (stage.measure === undefined) throw new Unjudged("It needs the process id of the program");
+      for (const until = performance.now() + stage.patience.milliseconds;; await pause(200)) {
+        const now = await stage.measure();
+        const { before } = footprints;
+        const grown = (now.descriptors ?? 0) - (before?.descriptors ?? 0);
+        const memory = (now.memory ?? 0) - (before?.memory ?? 0);
+        if (grown <= MORE_DESCRIPTORS && memory <= MORE_MEMORY) return;
+        if (performance.now() < until) continue;
+        throw new Wrong(
+          grown > MORE_DESCRIPTORS
+            ? `You have ${now.descriptors} descriptors after all clients have left, and had ${before?.descriptors} before`
+            : `Your memory has grown by ${Math.round(memory / 1e6)} MB, although all clients have left`,
+        );
+      }
     },
   };
 }

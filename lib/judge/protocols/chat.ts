@@ -44,6 +44,7 @@ export function chat(): StreamProtocol<string> {
     ends: false,
     answer: (message) => message,
     seats: 2,
+    lag: 0,
     halfway: "12",
     converse,
     scripts: [],
@@ -235,7 +236,7 @@ function refuses(
         const [passedOn] = [...members.ann.skipped, ...members.ben.skipped];
         if (passedOn !== undefined) {
           const [name, text] = passedOn.map((part) => quote(encodeText(part)));
-          throw stranger.wrong(`you passed ${text} of ${name} on to the others`, { level: "must" });
+          throw stranger.wrong(`you passed ${text} of ${name} on to the others`);
         }
         if (!isRefused) throw stranger.wrong("you kept the connection open");
       }

@@ -1,4 +1,5 @@
-import { decimalHeader, decodeText, encodeText, text } from "../../framing/mod.ts";
+import { decimalHeader, encodeText, text } from "../../framing/mod.ts";
+import { decodeBytes } from "../../log/mod.ts";
 import { type Case, Wrong } from "../case.ts";
 import { ENDLESS_HEADED, MALFORMED_HEADER, NOT_UTF8_HEADED } from "../client_parts.ts";
 import type { Conversation } from "../conversation.ts";
@@ -34,7 +35,8 @@ export function clock({ interval }: { interval: number }): StreamProtocol<string
     greeting: [WELCOME],
     answers: "never",
     converse: welcome,
-    cases: [ticks(interval), leave(interval)],
+    lag: 2000 * interval,
+    cases: [leave(interval), ticks(interval)],
     clients: [{ args: ["--count", "3"], prints: /^Welcome to the server!\n(The time is \d{10}\.\d{1,6}\n){2}$/ }],
     client: {
       input: [],
@@ -72,12 +74,12 @@ async function tick(peer: Peer, { milliseconds }: Patience, interval: number): P
   if (first === null) throw peer.wrong(`you ended the connection, after ${peer.received} bytes`);
   peer.unread(first);
   const header = await peer.receive(HEADER);
-  if (!/^\d+ *$/.test(decodeText(header))) {
+  if (!/^\d+ *$/.test(decodeBytes(header))) {
     throw peer.wrong(`expected a header of digits and then spaces from you, got ${quote(header)}`);
   }
-  const length = Number(decodeText(header));
+  const length = Number(decodeBytes(header));
   if (length > 100) throw peer.wrong(`the header of a tick announces ${length} bytes`);
-  const message = decodeText(await peer.receive(length));
+  const message = decodeBytes(await peer.receive(length));
   const time = Number(TICK.exec(message)?.[1]);
   if (Number.isNaN(time)) {
     throw peer.wrong(`expected "The time is " and seconds with a decimal point, got ${quote(encodeText(message))}`);
@@ -113,6 +115,7 @@ function leave(interval: number): Case<ServerStage> {
     right: "Goes on sending to the one that stays.",
     mistake: "A program that does not expect send to fail ends when a client has left",
     alone: true,
+    needs: ["silent-beside"],
     async run(stage) {
       using stays = await stage.connect();
       using leaves = await stage.connect();
@@ -121,7 +124,10 @@ function leave(interval: number): Case<ServerStage> {
       leaves.close();
       await resets.reset();
       // The first write to a connection that was closed succeeds, the second fails.
-      for (let due = 1; due <= 3; due++) await tick(stays, stage.patience, interval);
+      for (let due = 1; due <= 3; due++) {
+        if (await stays.read(new Patience(stage.patience.milliseconds + 1000 * interval)) !== null) continue;
+        throw stays.wrong("you ended that connection too");
+      }
     },
   };
 }

@@ -21,7 +21,7 @@ export function echo(): StreamProtocol<Uint8Array> {
         right: "Returns them: a stream has bytes, not text.",
         ends: true,
         answers: NOT_UTF8,
-        then: "ends",
+        then: "stays",
       },
     ],
     clients: [{ args: [], prints: "Hello, world\n" }],

@@ -53,6 +53,6 @@ function counted(name: string, sends: string, mistake: string, bytes: Data): Scr
     chunks: [bytes],
     ends: true,
     answers: receipt(length),
-    then: "ends",
+    then: "stays",
   };
 }

@@ -20,8 +20,14 @@ export function lines(): StreamProtocol<string> {
     long: "long ".repeat(2000),
     answer: () => ANSWER.trimEnd(),
     scripts: [
-      stop("stop", "STOP\n", "The line STOP."),
-      stop("stop-crlf", "STOP\r\n", "The line STOP, which ends in CR LF."),
+      stop("stop", "STOP\n", "The line STOP, and then another line."),
+      stop("stop-crlf", "STOP\r\n", "The line STOP, which ends in CR LF, and then another line."),
+      {
+        ...stop("stop-end", "STOP\n", "The line STOP."),
+        mistake: "A program that does not close the socket, or still holds a file made from it, does this",
+        chunks: ["STOP\n"],
+        then: "ends",
+      },
       emptyLine(answer),
       ...carriageReturns(answer),
       { ...notAscii("Grüße aus Köln\n", (text) => text), answers: ANSWER },
@@ -51,9 +57,9 @@ function stop(name: string, line: string, sends: string): Script {
     level: "must",
     sends,
     right: "Answers it once more, ends its side, and closes.",
-    mistake: "A program that compares STOP with a line that still has its end, or does not close the socket, does this",
-    chunks: [line],
+    mistake: "A program that compares STOP with a line that still has its end, or does not leave its loop, does this",
+    chunks: [line, "Hello?\n"],
     answers: ANSWER,
-    then: "ends",
+    then: "refuses",
   };
 }

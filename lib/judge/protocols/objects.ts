@@ -1,6 +1,7 @@
 import { equal } from "@std/assert/equal";
-import { decimalHeader, decodeJson, decodePickle, decodeText } from "../../framing/mod.ts";
+import { decimalHeader, decodeJson, decodePickle } from "../../framing/mod.ts";
 import { encodeJson, encodePickle } from "../../framing/mod.ts";
+import { decodeBytes } from "../../log/mod.ts";
 import { codeInPickle } from "../cases/code.ts";
 import { ENDLESS_HEADED, MALFORMED_HEADER } from "../client_parts.ts";
 import { quote } from "../peer.ts";
@@ -78,10 +79,10 @@ async function object(stage: Connector, name: string, { decode, value }: Format)
   using peer = await stage.connect();
   const header = await peer.receive(HEADER);
   // Always in this form: spaces before the digits are accepted, but not sent.
-  if (!/^\d+ *$/.test(decodeText(header))) {
+  if (!/^\d+ *$/.test(decodeBytes(header))) {
     throw peer.wrong(`expected a header of digits and then spaces from you, got ${quote(header)}`);
   }
-  const length = Number(decodeText(header));
+  const length = Number(decodeBytes(header));
   if (length > LONGEST) throw peer.wrong(`your header announces ${length} bytes`);
   const payload = await peer.receive(length);
   let got: unknown;
