@@ -1,5 +1,5 @@
 import { type Case, type Finding, NobodyThere, Unjudged, Wrong } from "./case.ts";
-import { pause } from "./patience.ts";
+import { Patience } from "./patience.ts";
 
 /** After this time a case that waits does not hold up the next one, in milliseconds. */
 const OVERLAP_AFTER = 300;
@@ -89,7 +89,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
     }
     const judging = run(index, one).finally(() => running.delete(judging));
     running.add(judging);
-    await (one.alone ? judging : Promise.race([judging, pause(OVERLAP_AFTER)]));
+    await (one.alone ? judging : new Patience(OVERLAP_AFTER).allows(judging));
   }
   await Promise.all(running);
   onOthersDone?.();

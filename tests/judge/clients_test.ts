@@ -4,6 +4,8 @@ import { judgeClient } from "../../lib/judge/judge_client.ts";
 import { PROTOCOL_NAMES } from "../../lib/judge/protocols/mod.ts";
 import { NO_PYTHON, pythonPrograms } from "./_programs.ts";
 
+/** The clients here give up after 3 s, in milliseconds; less than the default makes the tests shorter. */
+const TIMEOUT = 8000;
 const PROGRAMS = pythonPrograms("client");
 
 for (const protocol of PROTOCOL_NAMES) {
@@ -15,7 +17,7 @@ for (const protocol of PROTOCOL_NAMES) {
         PROGRAMS.filter((program) => program.protocol === protocol).map(async ({ file, about, wrong, lacks }) => {
           const command = ["python3", file, "{host}", "{port}"];
           const only = wrong === undefined ? undefined : [wrong];
-          const findings = await judgeClient(protocol, { command, only });
+          const findings = await judgeClient(protocol, { command, only, timeout: TIMEOUT });
           if (wrong === undefined) {
             assertEquals(
               summary(findings),

@@ -5,7 +5,7 @@ import { asItArrives, chatEscape, chatNotUtf8, pushToMember } from "../cases/cha
 import { ENDLESS_HEADED, MALFORMED_HEADER } from "../client_parts.ts";
 import { NAME } from "../client_stage.ts";
 import { inTurns, type Manner } from "../manner.ts";
-import { pause } from "../patience.ts";
+import { Patience } from "../patience.ts";
 import { bytesOf, type Peer, quote } from "../peer.ts";
 import type { Data, StreamProtocol } from "../protocol.ts";
 import type { Connector, ServerStage } from "../stage.ts";
@@ -137,7 +137,7 @@ export class Member implements Disposable {
     const calls = async () => {
       for (let wait = CALL_AGAIN; !met; wait *= 2) {
         await speaker.says([CALL + speaker.name]);
-        await Promise.race([hearing, pause(wait)]);
+        await new Patience(wait).allows(hearing);
       }
     };
     await Promise.all([hearing, calls()]);
