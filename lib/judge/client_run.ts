@@ -73,13 +73,14 @@ export class Run {
    * @throws {Wrong} If it has not.
    */
   whole(): void {
-    const { delivered, problem, control, side, mayLeave } = this.#of;
+    const { problem, control, side, mayLeave } = this.#of;
+    const due = this.#texts.length;
     if (problem !== undefined) throw problem;
     this.ended();
     const { shown } = this;
     if (control === undefined) {
       const left = mayLeave && this.#code === 0;
-      if (shown < delivered.length && !(left && shown > 0) && (shown > 0 || this.#code !== 0 || this.#silent)) {
+      if (shown < due && !(left && shown > 0) && (shown > 0 || this.#code !== 0 || this.#silent)) {
         throw this.#unlike(`${this.#printed}`);
       }
       // A client that reads lines may take the end of its input for an error.
@@ -87,7 +88,7 @@ export class Run {
       if (side.ends && this.#code !== 0 && !hasRead) throw this.#unlike(this.#printed);
       return;
     }
-    if (shown < Math.min(control.shown, delivered.length) && !this.#inParts) throw this.#unlike(this.#printed);
+    if (shown < Math.min(control.shown, due) && !this.#inParts) throw this.#unlike(this.#printed);
     if (control.shown === 0 && this.#code !== control.#code) throw this.#unlike(this.#printed);
   }
 

@@ -48,6 +48,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
       const times = (asked.get(text) ?? 0) + 1;
       asked.set(text, times);
       if (times > REPEATS) again = true;
+      let isNew = times === 1;
       const send = (socket: Socket, as: string) => async (data: Data) => {
         const bytes = bytesOf(data);
         did.push(`${as} ${quote(bytes)}`);
@@ -59,8 +60,9 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
         answer: this.#answer(datagram, asked.size),
         reply: async (data) => {
           await send(server, "answered")(data);
-          // A question that is asked again is answered again, but shown once.
-          if (times === 1) delivered.push(textOf(bytesOf(data)));
+          // However often a question is asked and answered, its answer is shown once.
+          if (isNew) delivered.push(textOf(bytesOf(data)));
+          isNew = false;
         },
         replyAsStranger: send(stranger, "sent as a stranger"),
       });
