@@ -4,8 +4,8 @@ export type Level = "must" | "should";
 /** The result of a case. */
 export type Verdict = "right" | "wrong" | "not judged";
 
-/** One way in which a network or a stranger treats a program, and how a right program reacts. */
-export interface Case<Stage> {
+/** What a case is about. */
+export interface CaseWords {
   /** A short name with hyphens. */
   readonly name: string;
   readonly level: Level;
@@ -15,6 +15,10 @@ export interface Case<Stage> {
   readonly right: string;
   /** The mistake that this case finds. */
   readonly mistake: string;
+}
+
+/** One way in which a network or a stranger treats a program, and how a right program reacts. */
+export interface Case<Stage> extends CaseWords {
   /** The cases that a program must pass before this one tells anything; `plain` always is one. */
   readonly needs?: readonly string[] | undefined;
   /** Whether it only waits, beside all other cases, until they are done. */

@@ -53,11 +53,10 @@ export class DatagramPeer implements Disposable {
 
   /** Opens a socket. */
   constructor({ hostname, port, patience, tap }: PeerOptions) {
-    const isIPv6 = hostname.includes(":");
-    this.#socket = Deno.listenDatagram({ transport: "udp", hostname: isIPv6 ? "::" : "0.0.0.0", port: 0 });
+    this.#socket = Deno.listenDatagram({ transport: "udp", hostname: localFor(hostname), port: 0 });
     this.#server = { transport: "udp", hostname, port };
     this.#patience = patience;
-    this.#tapped = tap?.opened(`:${(this.#socket.addr as Deno.NetAddr).port}`);
+    this.#tapped = tap?.opened(`:${(this.#socket.addr as Deno.NetAddr).port}`, true);
     this.#receive();
   }
 
@@ -134,6 +133,13 @@ export class DatagramPeer implements Disposable {
       // The socket is closed.
     }
   }
+}
+
+/** The address to bind for a server at a host: loopback needs no other grant than the server's own. */
+function localFor(hostname: string): string {
+  if (hostname === "localhost" || hostname.startsWith("127.")) return "127.0.0.1";
+  if (hostname === "::1") return hostname;
+  return hostname.includes(":") ? "::" : "0.0.0.0";
 }
 
 function described(datagram: Uint8Array): string {

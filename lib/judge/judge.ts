@@ -1,4 +1,4 @@
-import type { Finding } from "./case.ts";
+import type { CaseWords, Finding } from "./case.ts";
 import { converse, datagramCases } from "./cases/datagrams.ts";
 import { streamCases } from "./cases/streams.ts";
 import { DatagramPeer, DatagramStage } from "./datagrams.ts";
@@ -53,23 +53,36 @@ export async function judge(protocol: string | Protocol, options: JudgeOptions =
     measure: options.measure,
     silence: options.silence,
     othersDone: othersDone.promise,
-    tap: tap && { opened: (peer: string) => tap.opened(`${name} ${peer}`) },
+    tap: tap && { opened: (peer: string, datagrams?: boolean) => tap.opened(`${peer} ${name}`, datagrams) },
   });
   if (described.transport === "udp") {
     using first = new DatagramPeer(at({ name: "plain" }));
     const stage = (one: { name: string }) => new DatagramStage(at(one), first);
     const isAlive = () => succeeds(() => converse(first, described));
-    return await runCases(chosen(datagramCases(described), options), { ...options, stage, isAlive, onOthersDone });
+    return await runCases(chosen(datagramCases(described), options.only), { ...options, stage, isAlive, onOthersDone });
   }
   const stage = (one: { name: string }) => new ServerStage(at(one));
   const isAlive = () => succeeds(async () => (await stage({ name: "alive" }).connect()).close());
-  return await runCases(chosen(streamCases(described), options), { ...options, stage, isAlive, onOthersDone });
+  return await runCases(chosen(streamCases(described), options.only), { ...options, stage, isAlive, onOthersDone });
 }
 
 async function succeeds(act: () => Promise<void>): Promise<boolean> {
   return await act().then(() => true, () => false);
 }
 
-function chosen<One extends { name: string }>(cases: readonly One[], { only }: JudgeOptions): One[] {
-  return cases.filter(({ name }) => only === undefined || only.includes(name));
+/**
+ * Lists the cases for servers of a protocol, in the order in which they run.
+ *
+ * @param protocol The protocol.
+ * @returns The cases.
+ */
+export function serverCases(protocol: Protocol): readonly CaseWords[] {
+  return protocol.transport === "udp" ? datagramCases(protocol) : streamCases(protocol);
+}
+
+/** Chooses the cases with the given names, or all. */
+export function chosen<One extends CaseWords>(cases: readonly One[], only: readonly string[] | undefined): One[] {
+  const unknown = only?.find((name) => cases.every((one) => one.name !== name));
+  if (unknown === undefined) return cases.filter(({ name }) => only === undefined || only.includes(name));
+  throw new TypeError(`Expected one of ${cases.map(({ name }) => name).join(", ")}, got "${unknown}"`);
 }

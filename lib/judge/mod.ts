@@ -5,6 +5,33 @@
  * @module
  */
 
-export { type Case, type Finding, type Level, NobodyThere, Unjudged, type Verdict, Wrong } from "./case.ts";
-export { judge, type JudgeOptions } from "./judge.ts";
-export type { ClientRun, Data, DatagramProtocol, Protocol, Script, StreamProtocol } from "./protocol.ts";
+export {
+  type Case,
+  type CaseWords,
+  type Finding,
+  type Level,
+  NobodyThere,
+  Unjudged,
+  type Verdict,
+  Wrong,
+  type WrongOptions,
+} from "./case.ts";
+export { DatagramPeer, DatagramStage } from "./datagrams.ts";
+export { judge, type JudgeOptions, serverCases, TIMEOUT } from "./judge.ts";
+export { type Manner } from "./manner.ts";
+export { Patience } from "./patience.ts";
+export { Peer, type PeerEnd, type PeerOptions } from "./peer.ts";
+export type {
+  ClientRun,
+  Data,
+  DatagramProtocol,
+  DatagramScript,
+  Protocol,
+  ProtocolOption,
+  Script,
+  StreamProtocol,
+} from "./protocol.ts";
+export { PROTOCOL_NAMES, protocolOf, protocolOptions } from "./protocols/mod.ts";
+export { type Connector, type Footprint, ServerStage, type ServerStageOptions } from "./stage.ts";
+export { stream, type StreamDescription } from "./stream.ts";
+export { recordedBy, type Tap, type TappedConnection } from "./tap.ts";
