@@ -22,6 +22,8 @@ export interface RunResult {
   readonly control: Run | undefined;
   /** What it said that is no message of the protocol. */
   readonly problem?: Wrong | undefined;
+  /** Number of turns that it took. */
+  readonly turns?: number;
   /** Whether it came again. */
   readonly again?: boolean;
   /** Whether it left only after it had waited for more, or said its first words only after a long wait. */
@@ -55,6 +57,11 @@ export class Run {
     return this.output.showsAll(this.#texts);
   }
 
+  /** Number of turns that it took. */
+  get turns(): number {
+    return this.#of.turns ?? 0;
+  }
+
   /** Whether it showed a message only after its user had typed something. */
   get nudged(): boolean {
     return this.#of.nudged ?? false;
@@ -66,19 +73,22 @@ export class Run {
    * @throws {Wrong} If it has not.
    */
   whole(): void {
-    const { delivered, problem, control, side, mayLeave } = this.#of;
+    const { problem, control, side, mayLeave } = this.#of;
+    const due = this.#texts.length;
     if (problem !== undefined) throw problem;
     this.ended();
     const { shown } = this;
     if (control === undefined) {
       const left = mayLeave && this.#code === 0;
-      if (shown < delivered.length && !(left && shown > 0) && (shown > 0 || this.#code !== 0 || this.#silent)) {
+      if (shown < due && !(left && shown > 0) && (shown > 0 || this.#code !== 0 || this.#silent)) {
         throw this.#unlike(`${this.#printed}`);
       }
-      if (side.ends && side.input.length === 0 && this.#code !== 0) throw this.#unlike(this.#printed);
+      // A client that reads lines may take the end of its input for an error.
+      const hasRead = side.input.length > 0 && /\bEOF/i.test(this.#of.program.errors.text);
+      if (side.ends && this.#code !== 0 && !hasRead) throw this.#unlike(this.#printed);
       return;
     }
-    if (shown < Math.min(control.shown, delivered.length) && !this.#inParts) throw this.#unlike(this.#printed);
+    if (shown < Math.min(control.shown, due) && !this.#inParts) throw this.#unlike(this.#printed);
     if (control.shown === 0 && this.#code !== control.#code) throw this.#unlike(this.#printed);
   }
 

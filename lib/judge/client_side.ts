@@ -1,5 +1,5 @@
 import type { Case } from "./case.ts";
-import type { ClientStage } from "./client_stage.ts";
+import type { StreamClient } from "./stream_client.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Data } from "./protocol.ts";
 
@@ -13,6 +13,8 @@ export interface ClientSide {
   readonly unfinished: string;
   /** Whether it can tell an answer that is cut short from a whole one. */
   readonly knowsEnd: boolean;
+  /** The answers of a server of datagrams, if the protocol leaves them open. */
+  readonly replies?: readonly string[];
   /** Texts that it prints for an answer, if they are not the answer itself. */
   readonly prints?: readonly string[];
   /** An answer, or a message of the server, whose text steers a terminal. */
@@ -26,5 +28,5 @@ export interface ClientSide {
   /** Plays the server on one connection, if it does more than answer. */
   serve?(conversation: Conversation): Promise<void>;
   /** Cases of this protocol alone. */
-  readonly cases?: readonly Case<ClientStage>[];
+  readonly cases?: readonly Case<StreamClient>[];
 }

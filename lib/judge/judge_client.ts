@@ -1,6 +1,8 @@
-import type { Finding } from "./case.ts";
+import type { Case, Finding } from "./case.ts";
 import { clientCases } from "./cases/clients.ts";
-import { ClientStage } from "./client_stage.ts";
+import { datagramClientCases } from "./cases/datagram_clients.ts";
+import { DatagramClient } from "./datagram_client.ts";
+import { StreamClient } from "./stream_client.ts";
 import type { JudgeOptions } from "./judge.ts";
 import { Patience } from "./patience.ts";
 import type { Protocol } from "./protocol.ts";
@@ -19,22 +21,24 @@ export interface JudgeClientOptions extends Omit<JudgeOptions, "port"> {
 /** Judges a client program: starts it again and again, and plays a server that is legal but hostile. */
 export async function judgeClient(protocol: string | Protocol, options: JudgeClientOptions): Promise<Finding[]> {
   const described = typeof protocol === "string" ? protocolOf(protocol, options.options) : protocol;
-  if (described.transport === "udp") throw new Error("not yet");
   const { client: side } = described;
   if (side === undefined) throw new TypeError(`The protocol ${described.name} does not describe its clients`);
   const { hostname = "127.0.0.1", timeout = CLIENT_TIMEOUT, command, tap } = options;
-  const stage = new ClientStage({
-    command,
-    protocol: described,
-    side,
-    hostname,
-    patience: new Patience(timeout),
-    tap,
-  });
-  const cases = clientCases(described, side);
-  const wanted = cases.filter(({ name }) => options.only === undefined || options.only.includes(name))
+  const common = { command, side, hostname, patience: new Patience(timeout), tap };
+  return await (described.transport === "tcp"
+    ? run(new StreamClient({ ...common, protocol: described }), clientCases(described, side), options)
+    : run(new DatagramClient({ ...common, protocol: described }), datagramClientCases(side), options));
+}
+
+/** Runs the cases, one after another if the client's port is fixed. */
+function run<Stage extends { readonly port: number; connected: number }>(
+  stage: Stage,
+  cases: readonly Case<Stage>[],
+  { only, ...options }: JudgeClientOptions,
+): Promise<Finding[]> {
+  const wanted = cases.filter(({ name }) => only === undefined || only.includes(name))
     .map((one) => stage.port === 0 ? one : { ...one, alone: true });
-  return await runCases(wanted, {
+  return runCases(wanted, {
     ...options,
     stage: () => stage,
     isAlive: () => Promise.resolve(stage.connected > 0),

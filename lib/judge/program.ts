@@ -1,9 +1,9 @@
-import { type Patience, pause } from "./patience.ts";
+import { Patience } from "./patience.ts";
 
 /** How much of each output stream is kept, in UTF-16 code units. */
 const KEPT = 1024 * 1024;
-/** How long a program that was asked to stop may take until it is killed, in milliseconds. */
-const GRACE = 300;
+/** How long a program that was asked to stop may take until it is killed. */
+const GRACE = new Patience(300);
 
 const encoder = new TextEncoder();
 
@@ -45,7 +45,7 @@ export class Program implements AsyncDisposable {
     this.exit = this.#process.status.then(async (status) => {
       this.#ended = true;
       // A process that outlives the program may hold its output open.
-      await Promise.race([Promise.all([this.output.complete, this.errors.complete]), pause(GRACE)]);
+      await GRACE.allows(Promise.all([this.output.complete, this.errors.complete]));
       return status;
     });
   }
@@ -74,7 +74,7 @@ export class Program implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.endInput();
     this.#signal("SIGTERM");
-    if (!this.#ended) await Promise.race([this.exit, pause(GRACE)]);
+    if (!this.#ended) await GRACE.allows(this.exit);
     this.#signal("SIGKILL");
     await this.exit;
     await Promise.all([this.output.cancel(), this.errors.cancel()]);

@@ -4,8 +4,9 @@ import { concat } from "@std/bytes/concat";
 import { decimalHeader, text } from "../../framing/mod.ts";
 import { type Case, Wrong } from "../case.ts";
 import { NOT_UTF8_HEADED } from "../client_parts.ts";
-import { type ClientStage, NAME } from "../client_stage.ts";
+import { NAME } from "../client_stage.ts";
 import { type Conversation, excerpt } from "../conversation.ts";
+import type { StreamClient } from "../stream_client.ts";
 
 const framing = text(decimalHeader());
 /** Who speaks to a client that is judged. */
@@ -52,7 +53,7 @@ export async function pushToMember(conversation: Conversation): Promise<void> {
 }
 
 /** Looks whether a member hears the others while its user says nothing. */
-export const asItArrives: Case<ClientStage> = {
+export const asItArrives: Case<StreamClient> = {
   name: "as-it-arrives",
   level: "must",
   sends: "What others say, while the user types nothing.",

@@ -4,15 +4,16 @@ import { plural } from "../../log/mod.ts";
 import { type Case, Unjudged, Wrong } from "../case.ts";
 import type { ClientSide } from "../client_side.ts";
 import { type Run, SPINS } from "../client_run.ts";
-import type { ClientStage } from "../client_stage.ts";
+import type { StreamClient } from "../stream_client.ts";
 import type { Treatment } from "../conversation.ts";
 import { acrossMessages, byteByByte, inOneWrite } from "../manner.ts";
+import type { Patience } from "../patience.ts";
 import type { StreamProtocol } from "../protocol.ts";
 
-type ClientCase = Case<ClientStage>;
+type ClientCase = Case<StreamClient>;
 
 /** The wait before an answer that is late but not lost, in milliseconds. */
-const LATE = 1000;
+export const LATE = 1000;
 /** How long a client may take to show a message, as a share of the patience. */
 const HEARD = 0.2;
 /** How many bytes of a message without end a client may take at most: more than the buffers of a system hold. */
@@ -40,11 +41,11 @@ export function clientCases(protocol: StreamProtocol, side: ClientSide): ClientC
     ...(side.notUtf8 === undefined ? [] : [notUtf8(side.notUtf8)]),
     ...(side.escape === undefined ? [] : [escape(side.escape)]),
   ];
-  return [plain(), ...cases.map(confirmed)];
+  return [plain(), ...cases.map((one) => confirmed(one))];
 }
 
 /** Runs a case again if it was wrong without waiting long: a busy machine may have had a part in it. */
-function confirmed(one: ClientCase): ClientCase {
+export function confirmed<Stage extends { patience: Patience }>(one: Case<Stage>): Case<Stage> {
   return {
     ...one,
     async run(stage) {
@@ -60,7 +61,7 @@ function confirmed(one: ClientCase): ClientCase {
 }
 
 /** Plays a server that treats the client in some way, if it gets along with a correct one. */
-export async function play(stage: ClientStage, treatment: Treatment): Promise<Run> {
+export async function play(stage: StreamClient, treatment: Treatment): Promise<Run> {
   let control;
   try {
     control = await stage.control();

@@ -1,11 +1,11 @@
 import { createServer } from "node:net";
 import { encodeText } from "../../framing/mod.ts";
 import type { Case } from "../case.ts";
-import type { ClientStage } from "../client_stage.ts";
+import type { StreamClient } from "../stream_client.ts";
 import { play } from "./clients.ts";
 
 /** A pickle that, when it is loaded, makes Python connect to the judge. */
-export const codeInPickle: Case<ClientStage> = {
+export const codeInPickle: Case<StreamClient> = {
   name: "code",
   level: "must",
   sends: "A pickle that calls a function: socket.create_connection, to the judge.",

@@ -1,9 +1,9 @@
 import type { Case } from "../case.ts";
 import { play } from "./clients.ts";
-import type { ClientStage } from "../client_stage.ts";
+import type { StreamClient } from "../stream_client.ts";
 
 /** A type byte that no message has. */
-export function unknownType(type: string): Case<ClientStage> {
+export function unknownType(type: string): Case<StreamClient> {
   return {
     name: "unknown-type",
     level: "must",

@@ -31,7 +31,7 @@ export function delimited(): StreamProtocol<string> {
     clients: [{ args: ["one", "", "and three"], prints: "one\n\nand three\n" }],
     client: {
       input: ["one", "Grüße", "three"],
-      ends: false,
+      ends: true,
       knowsEnd: false,
       unfinished: UNFINISHED_LINE,
       escape: "\x1b[2J\x1b[31mHello!\n",

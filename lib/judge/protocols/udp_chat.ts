@@ -35,5 +35,12 @@ export function udpChat({ reply }: { reply: string }): DatagramProtocol {
     ],
     cases: [],
     clients: [{ args: ["how are you?", ""], prints: `${reply}\n`.repeat(2) }],
+    client: {
+      input: ["hello", "grüße an alle", "and once more"],
+      replies: ["fine, and you?", "schöne Grüße", "good bye"],
+      ends: true,
+      knowsEnd: true,
+      unfinished: "",
+    },
   };
 }

@@ -33,5 +33,11 @@ export function uppercase(): DatagramProtocol {
       { args: ["--connected", "only the server is heard"], prints: "ONLY THE SERVER IS HEARD\n" },
       { args: ["--to", "{host}:{port}", "zoë: only a to z change"], prints: "ZOë: ONLY A TO Z CHANGE\n" },
     ],
+    client: {
+      input: ["hello there", "and again"],
+      ends: true,
+      knowsEnd: true,
+      unfinished: "",
+    },
   };
 }

@@ -22,7 +22,7 @@ def exactly(length):
         if not chunk:
             raise EOFError("The server ended")
         data += chunk
-        s.settimeout(5)
+        s.settimeout(3)
     return data
 
 
@@ -46,7 +46,7 @@ def show():
 
 
 name = input("Username: ")
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 s.settimeout(None)
 s.sendall(headed(name))
 threading.Thread(target=show, daemon=True).start()

@@ -32,7 +32,7 @@ def send(text):
 
 
 my_username = input("Username: ")
-sock = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)
+sock = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 send(my_username)
 while True:
     message = input(f"{my_username} > ")

@@ -1,6 +1,6 @@
 """The client of the chat, which prints what others say as it is: escape sequences steer the terminal.
 
-right, but: escape, never
+right, but: stalled-server, escape
 """
 import os
 import socket

@@ -26,14 +26,14 @@ def unpack(buffer):
     return text
 
 
-sock = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)
+sock = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 name = sys.stdin.readline().strip()
 sock.sendall(pack(name))
 buffer = bytearray()
 sender = None
 sources = [sys.stdin, sock]
 while True:
-    ready, _, _ = select.select(sources, [], [], 5 if buffer or sender else None)
+    ready, _, _ = select.select(sources, [], [], 3 if buffer or sender else None)
     if not ready:
         sys.exit("The rest of a message did not come")
     if sock in ready:

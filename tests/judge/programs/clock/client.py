@@ -16,11 +16,11 @@ def receive(sock, length):
         if not chunk:
             raise EOFError(f"expected {length} bytes, got {len(data)}")
         data += chunk
-        sock.settimeout(5)
+        sock.settimeout(3)
     return data
 
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     while True:
         header = receive(s, HEADER).strip()
         if not header.isdigit() or int(header) > LIMIT:

@@ -5,7 +5,7 @@ wrong: byte-by-byte
 import socket
 import sys
 
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=8)
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 while True:
     header = s.recv(10)
     if not header:

@@ -5,7 +5,7 @@ right, but: strict-header
 import socket
 import sys
 
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=8)
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 stream = s.makefile("rb")
 while True:
     header = stream.read(10)

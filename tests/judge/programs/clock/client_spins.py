@@ -1,11 +1,11 @@
 """The client of the clock, which does not notice the end: it reads nothing again and again.
 
-wrong: end
+wrong: plain
 """
 import socket
 import sys
 
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=8)
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 buffer = b""
 while True:
     buffer += s.recv(1024)

@@ -1,13 +1,13 @@
 """The client of the clock, which throws away what follows a message in the same recv.
 
-wrong: two-at-once
+wrong: one-write
 """
 import socket
 import sys
 
 HEADERSIZE = 10
 
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=8)
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 while True:
     full_msg = b""
     new_msg = True

@@ -7,7 +7,7 @@ import sys
 
 LIMIT = 65536
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     buffer = b""
     for line in sys.stdin:
         s.sendall(line.rstrip("\n").encode("utf-8") + b"\n")

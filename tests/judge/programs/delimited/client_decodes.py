@@ -5,7 +5,7 @@ wrong: byte-by-byte
 import socket
 import sys
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     text = ""
     s.sendall("Grüße, 世界\n".encode())
     while "\n" not in text:

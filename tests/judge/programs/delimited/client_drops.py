@@ -1,12 +1,12 @@
 """The client of lines, which sends three at once and forgets what comes behind the first newline of a recv.
 
-wrong: two-at-once
+wrong: plain
 """
 import socket
 import sys
 
 lines = ["one", "two", "three"]
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     s.sendall("".join(line + "\n" for line in lines).encode())
     for _ in lines:
         buffer = b""

@@ -6,7 +6,7 @@ import socket
 import sys
 
 lines = ["one", "zwei ü", "three"]
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     with s.makefile("r", encoding="utf-8", newline="\n") as answers:
         s.sendall("".join(line + "\n" for line in lines).encode("utf-8"))
         for line in lines:

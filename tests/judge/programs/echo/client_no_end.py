@@ -5,7 +5,7 @@ wrong: plain
 import socket
 import sys
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     s.sendall(b"Hello, world")
     received = b""
     while chunk := s.recv(1024):

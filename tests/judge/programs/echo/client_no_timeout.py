@@ -1,6 +1,6 @@
 """An echo client that waits for ever.
 
-right, but: never
+right, but: silent-server, stalled-server
 """
 import socket
 import sys

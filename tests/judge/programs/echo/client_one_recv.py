@@ -6,7 +6,7 @@ import socket
 import sys
 
 with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
-    s.settimeout(5)
+    s.settimeout(3)
     s.connect((sys.argv[1], int(sys.argv[2])))
     s.sendall(b"Hello, world")
     data = s.recv(1024)

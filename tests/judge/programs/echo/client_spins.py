@@ -6,7 +6,7 @@ import socket
 import sys
 
 message = b"Hello, world"
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     s.sendall(message)
     received = b""
     while len(received) < len(message):

@@ -6,7 +6,7 @@ import socket
 import sys
 
 message = "Grüße aus der Schleife".encode()
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=4) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     s.sendall(message)
     s.shutdown(socket.SHUT_WR)
     answer = bytearray()

@@ -5,7 +5,7 @@ right
 import socket
 import sys
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     s.sendall(b"everything I have to say")
     s.shutdown(socket.SHUT_WR)
     answer = b""

@@ -5,7 +5,7 @@ wrong: plain
 import socket
 import sys
 
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 s.sendall(b"everything I have to say")
 s.close()
 try:

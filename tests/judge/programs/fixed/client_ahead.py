@@ -9,7 +9,7 @@ import sys
 LENGTH = int(sys.argv[3]) if len(sys.argv) > 3 else 5000
 
 messages = [os.urandom(LENGTH) for _ in range(3)]
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     for message in messages:
         s.sendall(message)
     with s.makefile("rb") as answers:

@@ -8,7 +8,7 @@ import time
 
 LIMIT = 65536
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     with s.makefile("rw", encoding="utf-8", newline="\n") as stream:
         while True:
             stream.write("Hello server!\n")

@@ -1,12 +1,12 @@
 """The client of lines and a fixed answer. It does not notice that the server has ended.
 
-wrong: end
+wrong: plain
 """
 import socket
 import sys
 import time
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     while True:
         try:
             s.sendall(b"Hello server!\n")

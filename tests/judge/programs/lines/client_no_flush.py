@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     output, answers = s.makefile("w"), s.makefile("r")
     while True:
         output.write("Hello server!\n")

@@ -7,7 +7,7 @@ import sys
 import time
 
 with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as s:
-    s.settimeout(5)
+    s.settimeout(3)
     buffer = bytearray()
     for line in ["Hello server!", "Hello again!", "STOP"]:
         s.sendall(line.encode() + b"\n")

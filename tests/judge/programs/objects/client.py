@@ -25,7 +25,7 @@ def receive(sock, length):
     return data
 
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     header = receive(s, 10).strip()
     if not header.isdigit() or int(header) > LIMIT:
         sys.exit(f"expected a length, got {header!r}")

@@ -13,6 +13,6 @@ class Plain(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is not plain data")
 
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     data = s.recv(4096)
     print(Plain(io.BytesIO(data[10:])).load())

@@ -8,7 +8,7 @@ import sys
 
 LIMIT = 1024 * 1024
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     with s.makefile("rb") as stream:
         header = stream.read(10).strip()
         if not header.isdigit() or int(header) > LIMIT:

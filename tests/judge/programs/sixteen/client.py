@@ -16,6 +16,6 @@ def recv_exactly(sock, length):
     return data
 
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     s.sendall(b"Hi there, server")
     print("The server said", repr(recv_exactly(s, 16)))

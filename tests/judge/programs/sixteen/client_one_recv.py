@@ -5,7 +5,7 @@ wrong: byte-by-byte
 import socket
 import sys
 
-sock = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)
+sock = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
 sock.sendall(b"Hi there, server")
 reply = sock.recv(16)
 print("The server said", repr(reply))

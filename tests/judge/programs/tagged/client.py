@@ -15,7 +15,7 @@ def receive(stream, length):
     return data
 
 
-with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5) as s:
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3) as s:
     with s.makefile("rb") as stream:
         for message in [b"Afour", b"Bexactly sixteen!", b"C" + b"c" * 300]:
             s.sendall(message)

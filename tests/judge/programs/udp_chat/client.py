@@ -13,7 +13,7 @@ def shown(data):
 
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     s.connect((sys.argv[1], int(sys.argv[2])))
-    s.settimeout(5)
+    s.settimeout(3)
     for line in sys.stdin:
         s.send(line.rstrip("\n").encode("utf-8"))
         try:

@@ -6,7 +6,7 @@ import socket
 import sys
 
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-sock.settimeout(5)
+sock.settimeout(3)
 while True:
     try:
         line = input("Client: ")

@@ -1,6 +1,6 @@
 """The client of the chat in turns. One datagram lost, and both wait for ever.
 
-wrong: never
+wrong: silent-server
 """
 import socket
 import sys

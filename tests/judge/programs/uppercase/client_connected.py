@@ -7,7 +7,7 @@ import sys
 
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     s.connect((sys.argv[1], int(sys.argv[2])))
-    for delay in [1, 2, 4]:
+    for delay in [0.5, 1, 2]:
         s.send(b"this is another message")
         s.settimeout(delay)
         try:

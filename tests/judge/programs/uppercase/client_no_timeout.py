@@ -1,6 +1,6 @@
 """An upper-casing client that waits for ever for an answer that may be lost.
 
-wrong: never
+wrong: silent-server
 """
 import socket
 import sys
