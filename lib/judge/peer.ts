@@ -139,6 +139,17 @@ export class Peer implements Disposable {
     }
   }
 
+  /** Reads while it sends; if reading fails, the connection is closed, so that nothing is sent any more. */
+  async whileSending(sending: Promise<void>, reading: Promise<void>): Promise<void> {
+    try {
+      await Promise.all([sending, reading]);
+    } catch (error) {
+      this.close();
+      await sending.catch(() => {});
+      throw error;
+    }
+  }
+
   /**
    * Sends chunks, each in a write of its own, with a pause after each, so that a program reads them apart.
    *
@@ -146,6 +157,7 @@ export class Peer implements Disposable {
    */
   async sendApart(chunks: Iterable<Uint8Array | string>, milliseconds: number = BETWEEN_WRITES): Promise<void> {
     for (const chunk of chunks) {
+      if (this.isGone) return;
       await this.send(chunk);
       await pause(milliseconds);
     }

@@ -53,7 +53,7 @@ async function converse<Message>(
   }
   const rounds = manner.together ? [messages] : messages.map((message) => [message]);
   for (const sent of rounds) {
-    await Promise.all([send(peer, encode(sent), manner), peer.expect(join(encode(sent.map(answer))))]);
+    await peer.whileSending(send(peer, encode(sent), manner), peer.expect(join(encode(sent.map(answer)))));
   }
   if (answers === "each") peer.finish();
   await peer.expectNoMore();
