@@ -21,8 +21,11 @@ const NO_NEWLINE = "A program that does not end its answer with a newline does t
 
 /** Where and how a {@linkcode Peer} connects. */
 export interface PeerOptions {
+  /** The host of the program. */
   readonly hostname: string;
+  /** Its port. */
   readonly port: number;
+  /** How long to wait for anything. */
   readonly patience: Patience;
   /** Records the bytes. */
   readonly tap?: Tap | undefined;
@@ -195,6 +198,7 @@ export class Peer implements Disposable {
     this.#tapped?.closed("finished");
   }
 
+  /** Closes the connection, unless it is kept. */
   [Symbol.dispose](): void {
     if (!this.isKept) this.close();
   }
