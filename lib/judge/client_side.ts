@@ -7,6 +7,8 @@ import type { Data } from "./protocol.ts";
 export interface ClientSide {
   /** The lines of the client's standard input. */
   readonly input: readonly string[];
+  /** The lines that its user types later, while the conversation goes on. */
+  readonly typed?: readonly string[];
   /** Whether the client ends by itself once it has its answers; otherwise it may go on until its input or the server ends. */
   readonly ends: boolean;
   /** The mistake of a client that sends something that is not a whole message. */

@@ -8,6 +8,7 @@ import type { StreamProtocol } from "./protocol.ts";
 
 /** A client over a byte stream. */
 export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
+  /** Plays the server for the client's connections; for all but the first, a correct one. */
   override async play(treatment: Treatment, control?: Run): Promise<Run> {
     const { patience, protocol, side, hostname, tap } = this;
     const conversations: Conversation[] = [];
@@ -26,7 +27,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         treatment: conversations.length === 0 ? treatment : {},
       });
       conversations.push(conversation);
-      this.connected++;
+      this.shared.connected++;
       connected.resolve();
       const complain = (error: unknown) => {
         if (!(error instanceof Wrong)) throw error;
