@@ -39,6 +39,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
   const findings: Finding[] = [];
   const running = new Set<Promise<void>>();
   const wrong = new Set<string>();
+  const overlap = new Patience(OVERLAP_AFTER);
   let last: string | undefined;
   let gone: string | undefined;
 
@@ -89,7 +90,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
     }
     const judging = run(index, one).finally(() => running.delete(judging));
     running.add(judging);
-    await (one.alone ? judging : new Patience(OVERLAP_AFTER).allows(judging));
+    await (one.alone ? judging : overlap.allows(judging));
   }
   await Promise.all(running);
   onOthersDone?.();
