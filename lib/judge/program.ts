@@ -66,10 +66,11 @@ export class Program implements AsyncDisposable {
     this.#input.close().catch(() => {});
   }
 
-  /** Waits until its output holds a text; whether it does, before the program ends or the patience does. */
+  /** Waits until it prints a text; whether it does, before the program ends or the patience does. */
   async shows(text: string, patience: Patience): Promise<boolean> {
-    await patience.allows(Promise.race([this.output.holds(text), this.exit]));
-    return this.output.showsAll([text]) === 1;
+    const streams = [this.output, this.errors];
+    await patience.allows(Promise.race([...streams.map((stream) => stream.holds(text)), this.exit]));
+    return streams.some((stream) => stream.showsAll([text]) === 1);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,6 +6,9 @@ import { Conversation, type Treatment } from "./conversation.ts";
 import { Peer } from "./peer.ts";
 import type { StreamProtocol } from "./protocol.ts";
 
+/** How long a client may take to end if that is not what is judged, as a share of the patience. */
+const ENDS_SOON = 0.1;
+
 /** A client over a byte stream. */
 export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
   /** Plays the server for the client's connections; for all but the first, a correct one. */
@@ -43,7 +46,9 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
       if (conversations.length === 0) throw await this.absent(program, listener.port);
       await Promise.race([program.exit, over.promise]);
       if (!treatment.keepsInput) program.endInput();
-      const ended = await patience.allows(program.exit);
+      // A client that goes on until the server ends shows in the case for it whether it then does.
+      const wait = side.ends || treatment.instead !== undefined ? patience : patience.share(ENDS_SOON);
+      const ended = await wait.allows(program.exit);
       if (ended) await patience.allows(drained.promise);
       const [first] = conversations;
       return new Run({
@@ -56,6 +61,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         control,
         problem,
         again: conversations.length > 1,
+        hasLeft: treatment.keepsInput === true && first!.peer.end !== undefined,
         gaveUp: first!.gaveUp,
         isAhead: first!.isAhead,
         nudged: first!.nudged,
