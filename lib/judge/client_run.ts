@@ -26,6 +26,8 @@ export interface RunResult {
   readonly turns?: number;
   /** Whether it came again. */
   readonly again?: boolean;
+  /** Whether it has closed its connection while its user may still type. */
+  readonly hasLeft?: boolean;
   /** Whether it left only after it had waited for more, or said its first words only after a long wait. */
   readonly gaveUp?: Conversation["gaveUp"];
   /** Whether it sends messages before it has the answers to earlier ones. */
@@ -54,7 +56,8 @@ export class Run {
 
   /** Number of texts that it has shown. */
   get shown(): number {
-    return this.output.showsAll(this.#texts);
+    const { output, errors } = this.#of.program;
+    return Math.max(output.showsAll(this.#texts), errors.showsAll(this.#texts));
   }
 
   /** Number of turns that it took. */
@@ -76,7 +79,7 @@ export class Run {
     const { problem, control, side, mayLeave } = this.#of;
     const due = this.#texts.length;
     if (problem !== undefined) throw problem;
-    this.ended();
+    if (side.ends) this.ended(SPINS);
     const { shown } = this;
     if (control === undefined) {
       const left = mayLeave && this.#code === 0;
@@ -84,7 +87,7 @@ export class Run {
         throw this.#unlike(`${this.#printed}`);
       }
       // A client that reads lines may take the end of its input for an error.
-      const hasRead = side.input.length > 0 && /\bEOF/i.test(this.#of.program.errors.text);
+      const hasRead = /\bEOF/i.test(this.#of.program.errors.text);
       if (side.ends && this.#code !== 0 && !hasRead) throw this.#unlike(this.#printed);
       return;
     }
@@ -96,10 +99,11 @@ export class Run {
    * Requires that it has ended, and has not taken half of an answer for all of it.
    *
    * @param level How bad it is if it has.
+   * @param hangs Why it still runs, if it does; the mistake of the case if it is undefined.
    * @throws {Wrong} If it still runs, or believes what it has got.
    */
-  failed(level: Level = "must"): void {
-    this.ended();
+  failed(level: Level = "must", hangs?: string): void {
+    this.ended(hangs);
     const { side, control, again } = this.#of;
     if (again || this.#code !== 0 || !side.ends) return;
     const known = control === undefined ? [] : words([control.output.text, ...control.#texts].join(" "));
@@ -121,12 +125,13 @@ export class Run {
   /**
    * Requires that it has ended.
    *
+   * @param mistake Why it still runs, if it does; the mistake of the case if it is undefined.
    * @throws {Wrong} If it still runs.
    */
-  ended(): void {
-    const { exit, again, patience, control } = this.#of;
-    if (exit !== undefined || again) return;
-    throw this.wrong(`you still ran ${patience.seconds} later`, control === undefined ? { mistake: SPINS } : {});
+  ended(mistake?: string): void {
+    const { exit, again, hasLeft, patience } = this.#of;
+    if (exit !== undefined || again || hasLeft) return;
+    throw this.wrong(`you still ran ${patience.seconds} later`, { mistake });
   }
 
   /** Makes the complaint: what the judge did, and then what the client did. */
@@ -168,7 +173,7 @@ export class Run {
   }
 
   get #silent(): boolean {
-    return this.output.text.trim() === "";
+    return this.output.text.trim() === "" && this.shown === 0;
   }
 
   get #printed(): string {

@@ -7,8 +7,14 @@ import type { Data } from "./protocol.ts";
 export interface ClientSide {
   /** The lines of the client's standard input. */
   readonly input: readonly string[];
-  /** Whether the client ends by itself once it has its answers; otherwise it may go on until its input or the server ends. */
+  /** The lines that its user types later, while the conversation goes on. */
+  readonly typed?: readonly string[];
+  /** Whether the client ends by itself once it has its answers; otherwise it may go on until the server ends. */
   readonly ends: boolean;
+  /** Number of messages after which the server ends the conversation; any by default. */
+  readonly rounds?: number;
+  /** The message after which the server ends the conversation. */
+  readonly last?: string;
   /** The mistake of a client that sends something that is not a whole message. */
   readonly unfinished: string;
   /** Whether it can tell an answer that is cut short from a whole one. */

@@ -20,6 +20,16 @@ export interface ClientStageOptions<Protocol extends ProtocolDescription> {
   readonly patience: Patience;
   /** Records the connections. */
   readonly tap?: Tap | undefined;
+  /** What the stages of all cases share. */
+  readonly shared: SharedByCases;
+}
+
+/** What the stages of all cases share. */
+export interface SharedByCases {
+  /** Number of connections of the client so far, or of datagrams. */
+  connected: number;
+  /** The run with a correct server on a good network. */
+  control?: Promise<Run>;
 }
 
 /** A client program that is judged, and the protocol that it speaks. */
@@ -28,20 +38,24 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   readonly side: ClientSide;
   readonly hostname: string;
   readonly patience: Patience;
-  /** Number of connections of the client so far, or of datagrams. */
-  connected = 0;
   protected readonly tap: Tap | undefined;
+  protected readonly shared: SharedByCases;
   readonly #command: readonly string[];
-  #control: Promise<Run> | undefined;
 
   /** Describes the client. */
-  constructor({ command, protocol, side, hostname, patience, tap }: ClientStageOptions<Protocol>) {
+  constructor({ command, protocol, side, hostname, patience, tap, shared }: ClientStageOptions<Protocol>) {
     this.#command = command;
     this.protocol = protocol;
     this.side = side;
     this.hostname = hostname;
     this.patience = patience;
     this.tap = tap;
+    this.shared = shared;
+  }
+
+  /** Number of connections of the client so far, or of datagrams. */
+  get connected(): number {
+    return this.shared.connected;
   }
 
   /** The port at which the judge listens: any, unless the command says nothing of a port. */
@@ -67,7 +81,7 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
    * @throws {Wrong} If the client fails already then.
    */
   control(): Promise<Run> {
-    return this.#control ??= this.playWell().then((run) => {
+    return this.shared.control ??= this.playWell().then((run) => {
       run.whole();
       return run;
     });

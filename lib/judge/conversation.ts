@@ -11,8 +11,6 @@ import type { StreamProtocol } from "./protocol.ts";
 
 /** How long a client says nothing before it is taken to wait for an answer, in milliseconds. */
 const QUIET = 200;
-/** How many messages of a client without end are answered before the server ends the conversation. */
-const ROUNDS = 3;
 /** How long a client waits for nothing before it gives up, at least, in milliseconds. */
 const WAITED = 800;
 
@@ -31,7 +29,7 @@ export interface Treatment {
   readonly manner?: Manner;
   /** Whether the standard input of a client stays open, whose user may still type. */
   readonly keepsInput?: boolean;
-  /** The wait before each answer, in milliseconds. */
+  /** The wait before the first answer, in milliseconds. */
   readonly delay?: number;
   /** Does something else in place of the first answer, with which the conversation is over. */
   readonly instead?: (peer: Peer, answer: Answer, conversation: Conversation) => unknown;
@@ -161,7 +159,7 @@ export class Conversation {
       await instead(this.peer, { bytes, half: bytes.subarray(0, middle), texts: messages.map(textOf) }, this);
       throw new Over();
     }
-    if (delay > 0) await pause(delay);
+    if (delay > 0 && this.delivered.length === 0) await pause(delay);
     await manner.send(this.peer, bytes, ends);
     this.delivered.push(...messages.map(textOf));
   }
@@ -169,7 +167,7 @@ export class Conversation {
   /** Answers as the protocol says. */
   async #serve(): Promise<void> {
     const { greeting, answers, answer, framing } = this.#protocol;
-    const { peer } = this;
+    const { peer, side: { rounds: most = Infinity, last } } = this;
     if (greeting.length > 0) await this.send(greeting);
     if (answers === "never") return;
     let rounds = 0;
@@ -181,7 +179,7 @@ export class Conversation {
         continue;
       }
       await this.send(messages.map(answer));
-      if (answers === "first" || (!this.side.ends && this.side.input.length === 0 && rounds >= ROUNDS)) return;
+      if (answers === "first" || rounds >= most || messages.includes(last)) return;
     }
     if (rounds === 0 && answers !== "end") {
       throw new Wrong(`You connected and closed without sending anything`, {

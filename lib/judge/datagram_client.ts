@@ -39,8 +39,8 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     let again = false;
     let arrived = Promise.withResolvers<void>();
     const serving = server.each(async (datagram, from) => {
-      this.connected++;
-      tapped ??= this.tap?.opened(`${from.hostname}:${from.port}`);
+      this.shared.connected++;
+      tapped ??= this.tap?.opened(`${from.hostname}:${from.port}`, true);
       tapped?.passed("up", datagram);
       arrived.resolve();
       arrived = Promise.withResolvers();

@@ -29,6 +29,8 @@ export {
   type WrongOptions,
 } from "./case.ts";
 export { DatagramPeer, DatagramStage } from "./datagrams.ts";
+export type { ClientSide } from "./client_side.ts";
+export { CLIENT_TIMEOUT, clientCases, judgeClient, type JudgeClientOptions } from "./judge_client.ts";
 export { judge, type JudgeOptions, serverCases, TIMEOUT } from "./judge.ts";
 export type { Manner } from "./manner.ts";
 export { Patience } from "./patience.ts";

@@ -1,3 +1,4 @@
+import { NobodyThere } from "./case.ts";
 import { Patience } from "./patience.ts";
 
 /** How much of each output stream is kept, in UTF-16 code units. */
@@ -26,10 +27,10 @@ export class Program implements AsyncDisposable {
    * Starts a program.
    *
    * @param command The program and its arguments.
-   * @throws {Deno.errors.NotFound} If there is no such program.
+   * @throws {NobodyThere} If it cannot be started.
    */
   constructor([file, ...args]: readonly string[]) {
-    this.#process = new Deno.Command(file!, {
+    this.#process = spawn(file!, {
       args,
       // A group of its own, so that what the program starts ends with it.
       detached: true,
@@ -38,7 +39,7 @@ export class Program implements AsyncDisposable {
       stderr: "piped",
       // Python holds back its output otherwise, if it is not a terminal.
       env: { PYTHONUNBUFFERED: "1", PYTHONIOENCODING: "utf-8" },
-    }).spawn();
+    });
     this.output = new Output(this.#process.stdout);
     this.errors = new Output(this.#process.stderr);
     this.#input = this.#process.stdin.getWriter();
@@ -65,10 +66,11 @@ export class Program implements AsyncDisposable {
     this.#input.close().catch(() => {});
   }
 
-  /** Waits until its output holds a text; whether it does, before the program ends or the patience does. */
+  /** Waits until it prints a text; whether it does, before the program ends or the patience does. */
   async shows(text: string, patience: Patience): Promise<boolean> {
-    await patience.allows(Promise.race([this.output.holds(text), this.exit]));
-    return this.output.showsAll([text]) === 1;
+    const streams = [this.output, this.errors];
+    await patience.allows(Promise.race([...streams.map((stream) => stream.holds(text)), this.exit]));
+    return streams.some((stream) => stream.showsAll([text]) === 1);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,6 +88,15 @@ export class Program implements AsyncDisposable {
     } catch {
       // All of the group have ended.
     }
+  }
+}
+
+function spawn(file: string, options: Deno.CommandOptions): Deno.ChildProcess {
+  try {
+    return new Deno.Command(file, options).spawn();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable || !(error instanceof Error)) throw error;
+    throw new NobodyThere(`the command cannot be started: ${error.message}`, { cause: error });
   }
 }
 

@@ -6,8 +6,12 @@ import { Conversation, type Treatment } from "./conversation.ts";
 import { Peer } from "./peer.ts";
 import type { StreamProtocol } from "./protocol.ts";
 
+/** How long a client may take to end if that is not what is judged, as a share of the patience. */
+const ENDS_SOON = 0.1;
+
 /** A client over a byte stream. */
 export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
+  /** Plays the server for the client's connections; for all but the first, a correct one. */
   override async play(treatment: Treatment, control?: Run): Promise<Run> {
     const { patience, protocol, side, hostname, tap } = this;
     const conversations: Conversation[] = [];
@@ -26,7 +30,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         treatment: conversations.length === 0 ? treatment : {},
       });
       conversations.push(conversation);
-      this.connected++;
+      this.shared.connected++;
       connected.resolve();
       const complain = (error: unknown) => {
         if (!(error instanceof Wrong)) throw error;
@@ -42,7 +46,9 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
       if (conversations.length === 0) throw await this.absent(program, listener.port);
       await Promise.race([program.exit, over.promise]);
       if (!treatment.keepsInput) program.endInput();
-      const ended = await patience.allows(program.exit);
+      // A client that goes on until the server ends shows in the case for it whether it then does.
+      const wait = side.ends || treatment.instead !== undefined ? patience : patience.share(ENDS_SOON);
+      const ended = await wait.allows(program.exit);
       if (ended) await patience.allows(drained.promise);
       const [first] = conversations;
       return new Run({
@@ -55,6 +61,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         control,
         problem,
         again: conversations.length > 1,
+        hasLeft: treatment.keepsInput === true && first!.peer.end !== undefined,
         gaveUp: first!.gaveUp,
         isAhead: first!.isAhead,
         nudged: first!.nudged,

@@ -11,9 +11,10 @@ import type { StreamClient } from "../stream_client.ts";
 const framing = text(decimalHeader());
 /** Who speaks to a client that is judged. */
 const BOB = "bob";
-/** What such a client hears, and what its user types. */
+/** What such a client hears. */
 const HEARD = ["I was here first", "Can you hear me?"];
-const TYPED = ["hello", "grüße an alle", "and once more"];
+/** What its user types. */
+export const TYPED: readonly string[] = ["hello", "grüße an alle", "and once more"];
 /** How long a client may take to show a message until its user types something, as a share of the patience. */
 const NUDGE_AFTER = 0.15;
 

@@ -32,9 +32,9 @@ export function clientCases(protocol: StreamProtocol, side: ClientSide): ClientC
     ...(answers !== "never" || greeting.length > 0 ? [silentServer()] : []),
     stalledServer(),
     late(),
+    end(answers === "end"),
     ...(side.knowsEnd ? [cutOff()] : []),
     reset(),
-    end(answers === "end"),
     ...(side.malformed === undefined ? [] : [malformed(side.malformed)]),
     ...(framed === "header" ? [strictHeader()] : []),
     ...(side.endless === undefined ? [] : [endless(side.endless)]),
@@ -120,7 +120,7 @@ function late(): ClientCase {
   return {
     name: "late",
     level: "must",
-    sends: `Each answer ${LATE / 1000} s late.`,
+    sends: `The first answer ${LATE / 1000} s late.`,
     right: "Waits for it.",
     mistake: "A client that reads only what is there already, or waits for too short a time, does this",
     run: async (stage) => (await play(stage, { delay: LATE })).whole(),
@@ -131,6 +131,7 @@ function silentServer(): ClientCase {
   return {
     name: "silent-server",
     level: "should",
+    background: true,
     sends: "Nothing: the connection stays open.",
     right: "Gives up after a while, with an error.",
     mistake: "A recv without a timeout waits for ever",
@@ -142,6 +143,7 @@ function stalledServer(): ClientCase {
   return {
     name: "stalled-server",
     level: "should",
+    background: true,
     sends: "Half of an answer, and then nothing: the connection stays open.",
     right: "Gives up after a while, with an error.",
     mistake: "A recv without a timeout waits for ever",
@@ -183,7 +185,7 @@ function reset(): ClientCase {
           await peer.reset();
         },
       });
-      run.failed();
+      run.failed("must", SPINS);
     },
   };
 }
@@ -216,7 +218,7 @@ function malformed({ what, bytes, mistake }: NonNullable<ClientSide["malformed"]
           peer.finish();
         },
       });
-      run.failed();
+      run.failed("must", SPINS);
     },
   };
 }
@@ -242,7 +244,7 @@ function strictHeader(): ClientCase {
           peer.finish();
         },
       });
-      run.ended();
+      run.ended(SPINS);
       if (run.output.showsAll([text]) > 0) throw run.wrong(`you printed ${JSON.stringify(text)}`);
     },
   };
@@ -290,7 +292,7 @@ function notUtf8(bytes: Exclude<ClientSide["notUtf8"], undefined>): ClientCase {
         },
       });
       if (!heard) throw run.wrong("you neither ended nor printed the correct one");
-      run.ended();
+      run.ended(SPINS);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { encodeText } from "../../framing/mod.ts";
+import { SPINS } from "../client_run.ts";
 import type { Case } from "../case.ts";
 import type { StreamClient } from "../stream_client.ts";
 import { play } from "./clients.ts";
@@ -30,7 +31,7 @@ export const codeInPickle: Case<StreamClient> = {
         },
       });
       if (called) throw run.wrong("your program then connected to me, because those bytes told it to");
-      run.ended();
+      run.ended(SPINS);
     } finally {
       trap.close();
     }

@@ -137,6 +137,7 @@ const late: ClientCase = {
 const lost: ClientCase = {
   name: "lost",
   level: "must",
+  background: true,
   sends: "No answer to the first datagram, and correct ones to all others.",
   right: "Asks again, or gives up with an error.",
   mistake: "A recvfrom without a timeout waits for ever for a datagram that was lost",
@@ -148,6 +149,7 @@ const lost: ClientCase = {
 const silentServer: ClientCase = {
   name: "silent-server",
   level: "must",
+  background: true,
   sends: "No answer at all.",
   right: "Gives up after a while, with an error.",
   mistake: "A recvfrom without a timeout waits for ever for a datagram that was lost",

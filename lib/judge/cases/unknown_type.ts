@@ -1,3 +1,4 @@
+import { SPINS } from "../client_run.ts";
 import type { Case } from "../case.ts";
 import { play } from "./clients.ts";
 import type { StreamClient } from "../stream_client.ts";
@@ -18,7 +19,7 @@ export function unknownType(type: string): Case<StreamClient> {
           peer.finish();
         },
       });
-      run.failed();
+      run.failed("must", SPINS);
     },
   };
 }

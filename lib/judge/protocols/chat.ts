@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText, type Framing, text } from "../../framing/mod.ts";
 import { type Case, Wrong } from "../case.ts";
-import { asItArrives, chatEscape, chatNotUtf8, pushToMember } from "../cases/chat_client.ts";
+import { asItArrives, chatEscape, chatNotUtf8, pushToMember, TYPED } from "../cases/chat_client.ts";
 import { ENDLESS_HEADED, MALFORMED_HEADER } from "../client_parts.ts";
 import { NAME } from "../client_stage.ts";
 import { inTurns, type Manner } from "../manner.ts";
@@ -52,6 +52,7 @@ export function chat(): StreamProtocol<string> {
     clients: [],
     client: {
       input: [NAME],
+      typed: TYPED,
       ends: false,
       knowsEnd: true,
       unfinished: "A header counts bytes, not characters: take the length of the encoded text, and pad it to ten bytes",

@@ -26,7 +26,7 @@ export function echo(): StreamProtocol<Uint8Array> {
     ],
     clients: [{ args: [], prints: "Hello, world\n" }],
     client: {
-      input: [],
+      input: ["Hello, world"],
       ends: true,
       knowsEnd: true,
       unfinished: "The program sends something that it should not",

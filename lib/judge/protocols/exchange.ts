@@ -34,7 +34,7 @@ export function exchange(): StreamProtocol<Uint8Array> {
     ],
     clients: [{ args: ["everything I have to say"], prints: receipt(24) }],
     client: {
-      input: [],
+      input: ["everything I have to say"],
       ends: true,
       knowsEnd: false,
       unfinished: "The program sends something that it should not",

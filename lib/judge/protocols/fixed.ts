@@ -1,4 +1,4 @@
-import { fixed as fixedFraming } from "../../framing/mod.ts";
+import { decodeText, fixed as fixedFraming } from "../../framing/mod.ts";
 import type { StreamProtocol } from "../protocol.ts";
 import { cutOff } from "../scripts.ts";
 import { stream } from "../stream.ts";
@@ -21,7 +21,7 @@ export function fixed({ length }: { length: number }): StreamProtocol<Uint8Array
       prints: `${new TextDecoder().decode(message(0))}\n`.repeat(2),
     }],
     client: {
-      input: [],
+      input: [decodeText(message(0))],
       ends: true,
       knowsEnd: true,
       unfinished: `A message is exactly ${length} bytes, without a newline or anything else behind it`,

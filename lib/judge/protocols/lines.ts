@@ -40,7 +40,9 @@ export function lines(): StreamProtocol<string> {
       { args: ["--pause", "0", "STOP"], prints: ANSWER },
     ],
     client: {
-      input: [],
+      input: ["Hello server!", "And again", "STOP"],
+      rounds: 3,
+      last: "STOP",
       ends: false,
       knowsEnd: false,
       unfinished: UNFINISHED_LINE,

@@ -34,7 +34,7 @@ export function sixteen(): StreamProtocol<Uint8Array> {
     ],
     clients: [{ args: [], prints: `${FAREWELL}\n` }],
     client: {
-      input: [],
+      input: [GREETING],
       ends: true,
       knowsEnd: true,
       unfinished:

@@ -39,7 +39,7 @@ export function tagged({ lengths }: { lengths: Record<string, number> }): Stream
     ],
     clients: [{ args: ["A:four", "B:exactly sixteen!"], prints: "A:four\nB:exactly sixteen!\n" }],
     client: {
-      input: [],
+      input: ["A:four", "B:exactly sixteen!"],
       ends: true,
       knowsEnd: true,
       unfinished:

@@ -1,6 +1,6 @@
 """The client of the clock, which does not notice the end: it reads nothing again and again.
 
-wrong: plain
+wrong: end
 """
 import socket
 import sys

@@ -1,6 +1,6 @@
 """The client of lines and a fixed answer. It does not notice that the server has ended.
 
-wrong: plain
+wrong: end
 """
 import socket
 import sys
