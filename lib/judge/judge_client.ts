@@ -6,7 +6,7 @@ import type { ClientStageOptions, SharedByCases } from "./client_stage.ts";
 import { DatagramClient } from "./datagram_client.ts";
 import { chosen, type JudgeOptions } from "./judge.ts";
 import { Patience } from "./patience.ts";
-import type { ProtocolDescription, Protocol } from "./protocol.ts";
+import type { Protocol, ProtocolDescription } from "./protocol.ts";
 import { protocolOf } from "./protocols/mod.ts";
 import { runCases } from "./_runner.ts";
 import { StreamClient } from "./stream_client.ts";

@@ -12,8 +12,8 @@ import type { Connector, ServerStage } from "../stage.ts";
 
 const framing: Framing<string> = text(decimalHeader());
 const HEADER = 10;
-/** When members that meet call each other again, in milliseconds; each time twice as long. */
-const CALL_AGAIN = 50;
+/** When members that meet call again, in milliseconds; each wait is twice as long. */
+const CALL_AGAIN = { first: 50, longest: 400 };
 /** The longest message that the judge reads, in bytes. */
 const LONGEST = 1024 * 1024;
 /** How many bytes one member does not read: more than the buffers of a system hold. */
@@ -90,7 +90,19 @@ async function converse(
 
 /** Lets members call until each has heard the other, since the server does not tell who has joined. */
 export async function meet(ann: Member, ben: Member): Promise<void> {
-  await Promise.all([ann.hearsCallOf(ben), ben.hearsCallOf(ann)]);
+  await callUntil([ann, ben], Promise.all([ann.hearsCall(ben), ben.hearsCall(ann)]));
+}
+
+async function callUntil(callers: readonly Member[], heard: Promise<unknown>): Promise<void> {
+  let isHeard = false;
+  const hearing = heard.finally(() => isHeard = true);
+  const call = async () => {
+    for (let wait = CALL_AGAIN.first; !isHeard; wait = Math.min(2 * wait, CALL_AGAIN.longest)) {
+      await Promise.all(callers.map((caller) => caller.says([CALL + caller.name])));
+      await new Patience(wait).allows(hearing);
+    }
+  };
+  await Promise.all([hearing, call()]);
 }
 
 /** A member of the chat. */
@@ -131,17 +143,9 @@ export class Member implements Disposable {
     }
   }
 
-  /** Waits until it hears a member call, which repeats its calls; then it has joined. */
+  /** Lets another member call until it is heard here: the server does not tell who has joined. */
   async hearsCallOf(speaker: Member): Promise<void> {
-    let met = false;
-    const hearing = this.hearsCall(speaker).finally(() => met = true);
-    const calls = async () => {
-      for (let wait = CALL_AGAIN; !met; wait *= 2) {
-        await speaker.says([CALL + speaker.name]);
-        await new Patience(wait).allows(hearing);
-      }
-    };
-    await Promise.all([hearing, calls()]);
+    await callUntil([speaker], this.hearsCall(speaker));
   }
 
   /** Waits until it hears another member call. */
