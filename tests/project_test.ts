@@ -88,6 +88,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "lib/cli": ["lib/log", "lib/framing"],
   "lib/launch": ["lib/cli", "lib/net", "lib/log", "lib/framing"],
   "lib/record": ["lib/log", "lib/framing"],
+  "lib/judge": ["lib/record", "lib/log", "lib/framing"],
   services: ["lib/framing", "lib/net", "lib/log", "lib/cli", "lib/launch", "lib/record"],
 };
 

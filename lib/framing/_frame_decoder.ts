@@ -10,7 +10,7 @@ export interface FrameReader {
   readonly start: number;
   /** Offset of the end of its payload. */
   readonly end: number;
-  /** Offset of the end of its header, unless the payload begins there. */
+  /** Offset after the bytes that determine its length, if the payload does not begin there. */
   readonly header?: number;
   /**
    * Reads the frame that begins at a byte.

@@ -98,7 +98,7 @@ export class LengthReader implements FrameReader {
       throw new MalformedMessageError(expected, base + field, copyOf(bytes, field, after));
     }
     this.start = strip === undefined ? after : at + strip;
-    this.header = Math.max(after, this.start);
+    this.header = after;
     this.end = after + count;
     return this.end <= length ? this.end : length - this.end;
   }

@@ -41,7 +41,8 @@ export function delimited(
 
 /** Implements `delimited` and `lines`. */
 export function delimitedBy(layout: DelimitedLayout): ByteFraming {
-  const { delimiter, optional, maxLength: limit } = layout;
+  const { optional, maxLength: limit } = layout;
+  const delimiter = Uint8Array.from(layout.delimiter);
   const search = new WindowSearch(layout);
   /** Writes the delimiter after a message, and checks that a decoder would find it there. */
   function terminate(bytes: Uint8Array): void {

@@ -3,6 +3,7 @@ import type { Framing, FramingOptions } from "./framing.ts";
 
 /** The layout of the messages of {@linkcode decimalHeader}. */
 export interface DecimalLayout {
+  /** A length of ten decimal characters before the payload. */
   readonly kind: "decimal";
   /** Maximum payload length in bytes. */
   readonly maxLength: number;
@@ -10,6 +11,7 @@ export interface DecimalLayout {
 
 /** The layout of the messages of {@linkcode lengthField} and {@linkcode lengthPrefix}. */
 export interface LengthLayout {
+  /** A binary length in the header. */
   readonly kind: "length";
   /** Size of the length in bytes, or `"varint"` (LEB128). */
   readonly bytes: 1 | 2 | 3 | 4 | 8 | "varint";
@@ -27,6 +29,7 @@ export interface LengthLayout {
 
 /** The layout of the messages of {@linkcode netstring}. */
 export interface NetstringLayout {
+  /** A decimal length, a colon, the payload, a comma. */
   readonly kind: "netstring";
   /** Maximum payload length in bytes. */
   readonly maxLength: number;
@@ -34,6 +37,7 @@ export interface NetstringLayout {
 
 /** The layout of the messages of {@linkcode fixed}. */
 export interface FixedLayout {
+  /** Messages of one length. */
   readonly kind: "fixed";
   /** The length of every message in bytes. */
   readonly length: number;
@@ -41,6 +45,7 @@ export interface FixedLayout {
 
 /** The layout of the messages of {@linkcode tagged}. */
 export interface TaggedLayout {
+  /** A type byte that determines the length. */
   readonly kind: "tagged";
   /** The body's length in bytes for each type, a character of U+0000 to U+00FF. */
   readonly lengths: Readonly<Record<string, number>>;
@@ -48,6 +53,7 @@ export interface TaggedLayout {
 
 /** The layout of the messages of {@linkcode delimited} and {@linkcode lines}. */
 export interface DelimitedLayout {
+  /** Messages that end in a delimiter. */
   readonly kind: "delimited";
   /** The bytes that end each message. */
   readonly delimiter: readonly number[];
@@ -102,32 +108,32 @@ export function partsOf(framing: FrameLayout | Framing<unknown, never>): LayoutP
     case undefined:
       return [{ name: "message", role: "payload" }];
     case "decimal":
-      return [{ name: "header", role: "header", length: HEADER_LENGTH }, { name: "payload", role: "payload" }];
+      return [header(HEADER_LENGTH), PAYLOAD];
     case "length": {
       const { bytes, offset, strip = 0 } = layout;
-      const length = bytes === "varint" ? undefined : Math.max(offset + bytes, strip);
-      return [{ name: "header", role: "header", length }, { name: "payload", role: "payload" }];
+      return [header(bytes === "varint" ? undefined : Math.max(offset + bytes, strip)), PAYLOAD];
     }
     case "netstring":
-      return [
-        { name: "header", role: "header" },
-        { name: "colon", role: "delimiter", length: 1 },
-        { name: "payload", role: "payload" },
-        { name: "comma", role: "delimiter", length: 1 },
-      ];
+      return [header(), delimiter("colon", 1), PAYLOAD, delimiter("comma", 1)];
     case "fixed":
-      return [{ name: "payload", role: "payload", length: layout.length }];
+      return [{ ...PAYLOAD, length: layout.length }];
     case "tagged":
-      return [{ name: "type", role: "header", length: 1 }, { name: "payload", role: "payload" }];
+      return [{ name: "type", role: "header", length: 1 }, PAYLOAD];
     case "delimited":
       return layout.optional === undefined
-        ? [{ name: "payload", role: "payload" }, {
-          name: "delimiter",
-          role: "delimiter",
-          length: layout.delimiter.length,
-        }]
-        : [{ name: "line", role: "payload" }, { name: "newline", role: "delimiter" }];
+        ? [PAYLOAD, delimiter("delimiter", layout.delimiter.length)]
+        : [{ name: "line", role: "payload" }, delimiter("newline")];
   }
+}
+
+const PAYLOAD: LayoutPart = { name: "payload", role: "payload" };
+
+function header(length?: number): LayoutPart {
+  return { name: "header", role: "header", length };
+}
+
+function delimiter(name: string, length?: number): LayoutPart {
+  return { name, role: "delimiter", length };
 }
 
 /** Maximum payload length that ten digits can express. */

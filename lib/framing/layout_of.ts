@@ -27,7 +27,7 @@ const FORMS: Form[] = [
   ["field:bytes=BYTES,...", parseField],
   ["fixed:LENGTH", (_options, argument) => /^[1-9]\d*$/.test(argument) ? fixedLayout(Number(argument)) : undefined],
   ["tagged:TYPE=LENGTH,...", parseTypes],
-  ["delimited:TEXT", (options, text) => text === "" ? undefined : delimitedLayout(unescape(text), options)],
+  ["delimited:TEXT", parseDelimiter],
 ];
 
 /** The names of framings, as {@linkcode parseFraming} and the command lines accept them. */
@@ -51,14 +51,17 @@ export function layoutOf(name: string, options: FramingOptions = {}): FrameLayou
   return layout;
 }
 
+const FIELD_OPTION = /^(bytes|endian|offset|adjustment|strip)=(varint|big|little|-?\d+)$/;
+
 function parseField(options: FramingOptions, argument: string): FrameLayout | undefined {
-  const entries = argument.split(",").map((entry) => {
-    const [, key, value] = /^(bytes|endian|offset|adjustment|strip)=(varint|big|little|-?\d+)$/.exec(entry) ?? [];
-    return [key, /\d$/.test(value ?? "") ? Number(value) : value] as const;
-  });
-  const field = Object.fromEntries(entries) as Record<string, unknown>;
-  if ("undefined" in field || !("bytes" in field)) return undefined;
-  return lengthLayout({ ...options, ...field } as LengthFieldOptions);
+  const entries = argument.split(",");
+  if (!entries.every((entry) => FIELD_OPTION.test(entry))) return undefined;
+  const field = Object.fromEntries(entries.map((entry) => {
+    const [name, value] = entry.split("=") as [string, string];
+    return [name, /\d/.test(value) ? Number(value) : value];
+  }));
+  if (Object.keys(field).length < entries.length || field["bytes"] === undefined) return undefined;
+  return lengthLayout({ ...options, ...field } as unknown as LengthFieldOptions);
 }
 
 function parseTypes(_options: FramingOptions, argument: string): FrameLayout | undefined {
@@ -66,16 +69,28 @@ function parseTypes(_options: FramingOptions, argument: string): FrameLayout | u
     const [, text = "", length] = /^(.+)=(\d+)$/s.exec(entry) ?? [];
     return [String.fromCharCode(...unescape(text)), Number(length)] as const;
   });
-  return entries.every(([type]) => type.length === 1) ? taggedLayout(Object.fromEntries(entries)) : undefined;
+  const table = Object.fromEntries(entries);
+  if (Object.keys(table).length < entries.length || entries.some(([type]) => type.length !== 1)) return undefined;
+  return taggedLayout(table);
+}
+
+function parseDelimiter(options: FramingOptions, argument: string): FrameLayout | undefined {
+  const delimiter = unescape(argument);
+  return delimiter.length === 0 ? undefined : delimitedLayout(delimiter, options);
 }
 
 const ESCAPES: Record<string, number> = { "\\r": 0x0d, "\\n": 0x0a, "\\t": 0x09, "\\0": 0, "\\\\": 0x5c };
 
-/** Encodes text in UTF-8, but `\r`, `\n`, `\t`, `\0`, `\\` and `\xNN` as the byte that each stands for. */
+/**
+ * Encodes text in UTF-8, but `\r`, `\n`, `\t`, `\0`, `\\` and `\xNN` as the byte that each stands for. Returns no bytes if
+ * another escape is in it.
+ */
 function unescape(text: string): Uint8Array {
-  const bytes = (text.match(/\\x[\da-f]{2}|\\[rnt0\\]|[^]/giu) ?? []).flatMap((piece) =>
+  const pieces: string[] = text.match(/\\x[\da-f]{2}|\\[rnt0\\]|[^]/giu) ?? [];
+  if (pieces.includes("\\")) return new Uint8Array();
+  const bytes = pieces.flatMap((piece) =>
     ESCAPES[piece] ??
-      (piece.startsWith("\\x") ? Number.parseInt(piece.slice(2), 16) : [...new TextEncoder().encode(piece)])
+      (piece.length === 4 ? Number.parseInt(piece.slice(2), 16) : [...new TextEncoder().encode(piece)])
   );
   return Uint8Array.from(bytes);
 }

@@ -42,13 +42,14 @@ export type { LengthFieldOptions };
  */
 export function lengthField(options: LengthFieldOptions): Framing<Uint8Array, Uint8Array> {
   const layout = lengthLayout(options);
+  const reader = new LengthReader(layout);
   const { strip } = layout;
   const stripped = (length: number) => strip ?? layout.offset + varintSize(length - layout.adjustment);
   function encode(message: Uint8Array): Uint8Array<ArrayBuffer> {
     const start = stripped(message.length);
     const bytes = allocate(start + message.length);
     bytes.set(message, start);
-    return complete(bytes, start, layout);
+    return complete(bytes, start, layout, reader);
   }
   return byteFraming({
     layout,
@@ -58,16 +59,20 @@ export function lengthField(options: LengthFieldOptions): Framing<Uint8Array, Ui
       const bytes = encodeUtf8(text, start, 0);
       // The bytes of the text may be so many more than its characters that a varint of their number is longer.
       if (stripped(bytes.length - start) > start) return encode(bytes.subarray(start));
-      return complete(bytes, start, layout);
+      return complete(bytes, start, layout, reader);
     },
     decoderTo: (convert) => new FrameDecoder(new LengthReader(layout), convert),
   });
 }
 
 /** Completes a frame of which `start` bytes are to be stripped: writes the length, or checks it if it is not stripped. */
-function complete(bytes: Uint8Array<ArrayBuffer>, start: number, layout: LengthLayout): Uint8Array<ArrayBuffer> {
+function complete(
+  bytes: Uint8Array<ArrayBuffer>,
+  start: number,
+  layout: LengthLayout,
+  reader: LengthReader,
+): Uint8Array<ArrayBuffer> {
   const { bytes: size, offset, adjustment, endian, maxLength } = layout;
-  const reader = new LengthReader(layout);
   if (start <= offset) {
     const end = reader.read(bytes, 0, bytes.length, 0);
     if (end === bytes.length) return bytes;

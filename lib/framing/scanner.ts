@@ -56,7 +56,7 @@ export class FrameScanner {
   /** The place of the part under way among those of its message. */
   #place = 0;
   #message = 0;
-  /** Offset of the next message, if none is under way. */
+  /** Offset after the last complete message. */
   #next = 0;
   /** Number of bytes before the current chunk. */
   #offset = 0;
@@ -73,7 +73,7 @@ export class FrameScanner {
     this.#layoutParts = partsOf(framing);
     if (layout === undefined) this.#decoder = (framing as Framing<unknown, never>).decoder();
     else if (layout.kind === "delimited") this.#decoder = this.#delimitedDecoder(layout);
-    else this.#decoder = new FrameDecoder(this.#noting(readerOf(layout), layout.kind === "netstring"), () => {});
+    else this.#decoder = new FrameDecoder(this.#watched(readerOf(layout), layout.kind), () => {});
   }
 
   /** The part under way, or `undefined` between messages. After a failure it is the one that failed. */
@@ -138,8 +138,14 @@ export class FrameScanner {
     }
   }
 
-  /** Wraps a reader of frames, to see where the parts of each frame are. */
-  #noting(reader: FrameReader, delimited: boolean): FrameReader {
+  /** Wraps a reader of frames, to see where the parts of each frame end. */
+  #watched(reader: FrameReader, kind: FrameLayout["kind"]): FrameReader {
+    function ends(): number[] {
+      const { start, end, header = start } = reader;
+      if (start === -1) return [];
+      if (kind === "fixed") return [end];
+      return kind === "netstring" ? [start - 1, start, end, end + 1] : [Math.max(start, header), end];
+    }
     return {
       get start() {
         return reader.start;
@@ -152,19 +158,17 @@ export class FrameScanner {
         try {
           return reader.read(bytes, at, length, base);
         } catch (error) {
-          // After a valid header only the comma can be wrong.
+          // After a valid header only the comma can be wrong, so the payload has ended and the comma has not.
           available = reader.end;
           throw error;
         } finally {
-          const { start, end, header = start } = reader;
-          const ends = delimited ? [header - 1, header, end, end + 1] : [header, end];
-          const known = start < 0 ? [] : ends.slice(-this.#layoutParts.length).map((end) => base + end);
-          this.#advance(base + at, known, base + available);
+          this.#advance(base + at, ends().map((end) => base + end), base + available);
         }
       },
     };
   }
 
+  /** Creates a decoder that converts no payloads, but shows where they and their delimiters end. */
   #delimitedDecoder(layout: DelimitedLayout): Decoder<unknown> {
     const { delimiter } = layout;
     const convert: Conversion<unknown> = (bytes, count) => {
@@ -173,8 +177,8 @@ export class FrameScanner {
       for (let at = 0; at < 2 * count; at += 2) {
         const end = payloads[at + 1]!;
         const optional = bytes[end] === delimiter[0] ? 0 : 1;
-        const next = base + end + optional + delimiter.length;
-        this.#advance(base + payloads[at]!, [base + end, next], next);
+        const next = end + optional + delimiter.length;
+        this.#advance(base + payloads[at]!, [base + end, base + next], base + next);
       }
     };
     return new DelimitedDecoder(layout, new DelimiterSearch(layout), convert);
@@ -189,22 +193,21 @@ export class FrameScanner {
    */
   #advance(start: number, ends: readonly number[], available: number): void {
     let part = this.#part ?? this.#begin(0, start);
-    for (let place = this.#place; place < ends.length && ends[place]! <= available; place = this.#place) {
+    for (let place = this.#place; ends[place]! <= available; place++) {
       const end = part.end = ends[place]!;
-      if (place + 1 < ends.length) {
-        part = this.#begin(place + 1, end, ends[place + 1]! - end);
-      } else {
+      if (place + 1 === ends.length) {
         this.#part = undefined;
         this.#next = end;
-        return;
+      } else {
+        part = this.#begin(place + 1, end, ends[place + 1]! - end);
       }
     }
   }
 
-  #begin(place: number, start: number, length?: number): OpenPart {
-    const { name, role, length: always = length } = this.#layoutParts[place]!;
+  #begin(place: number, start: number, known?: number): OpenPart {
+    const { name, role, length = known } = this.#layoutParts[place]!;
     if (place === 0) this.#message++;
-    const part = { name, role, message: this.#message, start, length: always, end: undefined };
+    const part = { name, role, message: this.#message, start, length, end: undefined };
     this.#place = place;
     this.#part = part;
     this.#begun.push(part);

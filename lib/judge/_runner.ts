@@ -51,25 +51,27 @@ export async function runCases<Stage extends { readonly connected: number }>(
       last = one.name;
       return result;
     }
-    if (gone !== undefined) return unjudged(one, `You are gone since the case ${gone}`);
+    if (gone !== undefined) return withoutProgram(one);
     if (await isAlive()) return result;
     if (last === undefined && stage.connected === 0) throw new NobodyThere(result.said.slice(0, -1));
     const isCause = stage.connected > 0 || last === undefined;
     gone = isCause ? one.name : last;
-    if (!isCause) return unjudged(one, `You are gone since the case ${gone}`);
+    if (!isCause) return withoutProgram(one);
     const evidence = result.verdict === "wrong" ? result.said : `${one.sends} ${one.mistake}.`;
     return { verdict: "wrong", level: "must", said: `You are gone since this: ${evidence}` };
   };
+  /** The program that passed all cases before it went is wrong in the last case. */
+  const withoutProgram = (one: Case<Stage>): Outcome => {
+    if (one.name !== LAST || wrong.has(gone!)) return unjudged(one, `You are gone since the case ${gone}`);
+    return {
+      verdict: "wrong",
+      level: one.level,
+      said: `After the case ${gone} nobody listens any more. ${one.mistake}.`,
+    };
+  };
   const withoutRunning = (one: Case<Stage>): Outcome | undefined => {
     if (signal?.aborted) return unjudged(one, "Interrupted");
-    if (gone !== undefined) {
-      if (one.name !== LAST || wrong.has(gone)) return unjudged(one, `You are gone since the case ${gone}`);
-      return {
-        verdict: "wrong",
-        level: one.level,
-        said: `After the case ${gone} nobody listens any more. ${one.mistake}.`,
-      };
-    }
+    if (gone !== undefined) return withoutProgram(one);
     const failed = [FIRST, ...one.needs ?? []].find((name) => name !== one.name && wrong.has(name));
     return failed === undefined ? undefined : unjudged(one, `It needs what the case ${failed} is about`);
   };

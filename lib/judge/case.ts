@@ -8,6 +8,7 @@ export type Verdict = "right" | "wrong" | "not judged";
 export interface CaseWords {
   /** A short name with hyphens. */
   readonly name: string;
+  /** How bad the mistake is. */
   readonly level: Level;
   /** What the judge does. */
   readonly sends: string;
@@ -38,7 +39,9 @@ export interface Case<Stage> extends CaseWords {
 export interface Finding {
   /** The name of the case. */
   readonly case: string;
+  /** How bad it is, if the program is wrong. */
   readonly level: Level;
+  /** The result. */
   readonly verdict: Verdict;
   /** The evidence and the mistake, or why the case was not judged; empty if the program is right. */
   readonly said: string;

@@ -3,14 +3,14 @@ import { ending, type Run } from "./client_run.ts";
 import type { ClientSide } from "./client_side.ts";
 import type { Patience } from "./patience.ts";
 import { Program } from "./program.ts";
-import type { Described } from "./protocol.ts";
+import type { ProtocolDescription } from "./protocol.ts";
 import type { Tap } from "./tap.ts";
 
 /** The name that the judge gives to a client that asks for one. Its UTF-8 has more bytes than it has characters. */
 export const NAME = "zoë";
 
 /** What a {@linkcode ClientStage} is made of. */
-export interface ClientStageOptions<Protocol extends Described> {
+export interface ClientStageOptions<Protocol extends ProtocolDescription> {
   /** The program and its arguments. */
   readonly command: readonly string[];
   readonly protocol: Protocol;
@@ -33,7 +33,7 @@ export interface SharedByCases {
 }
 
 /** A client program that is judged, and the protocol that it speaks. */
-export abstract class ClientStage<Protocol extends Described, Treatment> {
+export abstract class ClientStage<Protocol extends ProtocolDescription, Treatment> {
   readonly protocol: Protocol;
   readonly side: ClientSide;
   readonly hostname: string;

@@ -113,6 +113,7 @@ export class DatagramPeer implements Disposable {
     return new Wrong(`I sent ${described(sent)}; ${you}`, options);
   }
 
+  /** Closes it. */
   [Symbol.dispose](): void {
     this.#socket.close();
     this.#tapped?.closed("finished");

@@ -38,7 +38,28 @@ export interface JudgeOptions {
   readonly tap?: Tap | undefined;
 }
 
-/** Judges a running server. */
+/**
+ * Judges a running server.
+ *
+ * @param protocol The program whose protocol it speaks, such as `echo`, or a description.
+ * @param options Where it listens, and which cases to run.
+ * @returns A finding for each case, in the order of the cases.
+ * @throws {NobodyThere} If nobody listens there.
+ * @throws {TypeError} If there is no such program, option or case.
+ *
+ * @example Every finding as it comes
+ * ```ts
+ * import { judge } from "@wirebench/wirebench/judge";
+ * import { serveLines } from "@wirebench/wirebench/lines";
+ *
+ * await using server = serveLines({ port: 0 });
+ * await judge("lines", {
+ *   port: server.addr.port,
+ *   only: ["plain", "crlf-cut"],
+ *   onFinding: ({ case: name, verdict, said }) => console.log(verdict, name, said),
+ * });
+ * ```
+ */
 export async function judge(protocol: string | Protocol, options: JudgeOptions = {}): Promise<Finding[]> {
   const described = typeof protocol === "string" ? protocolOf(protocol, options.options) : protocol;
   const { hostname = "127.0.0.1", port = described.port, timeout = TIMEOUT } = options;

@@ -6,7 +6,7 @@ import type { ClientStageOptions, SharedByCases } from "./client_stage.ts";
 import { DatagramClient } from "./datagram_client.ts";
 import { chosen, type JudgeOptions } from "./judge.ts";
 import { Patience } from "./patience.ts";
-import type { Described, Protocol } from "./protocol.ts";
+import type { ProtocolDescription, Protocol } from "./protocol.ts";
 import { protocolOf } from "./protocols/mod.ts";
 import { runCases } from "./_runner.ts";
 import { StreamClient } from "./stream_client.ts";
@@ -65,13 +65,13 @@ export function clientCases(protocol: Protocol): readonly CaseWords[] {
   return protocol.transport === "tcp" ? streamClientCases(protocol, side) : datagramClientCases(side);
 }
 
-function sideOf({ name, client }: Described): ClientSide {
+function sideOf({ name, client }: ProtocolDescription): ClientSide {
   if (client !== undefined) return client;
   throw new TypeError(`Expected a protocol that describes its clients, got ${name}`);
 }
 
 /** Runs the cases, one after another if the client's port is fixed. */
-function run<Protocol extends Described, Stage extends { readonly port: number; readonly connected: number }>(
+function run<Protocol extends ProtocolDescription, Stage extends { readonly port: number; readonly connected: number }>(
   Client: new (options: ClientStageOptions<Protocol>) => Stage,
   protocol: Protocol,
   cases: readonly Case<Stage>[],

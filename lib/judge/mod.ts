@@ -1,6 +1,18 @@
 /**
- * Judges programs that speak a protocol: connects to a server in every way that a network and a stranger may, and says
- * in plain words what broke, with the bytes.
+ * Judges programs that speak a protocol, in any language: treats them as a network and strangers may, and says in plain
+ * words what broke, with the bytes.
+ *
+ * ```ts
+ * import { judge } from "@wirebench/wirebench/judge";
+ * import { serveEcho } from "@wirebench/wirebench/echo";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serveEcho({ port: 0 });
+ * const findings = await judge("echo", { port: server.addr.port, only: ["plain", "half-close"] });
+ * assertEquals(findings.map(({ verdict }) => verdict), ["right", "right"]);
+ * ```
+ *
+ * A protocol of one's own over any framing is described by {@linkcode stream}.
  *
  * @module
  */
@@ -20,7 +32,7 @@ export { DatagramPeer, DatagramStage } from "./datagrams.ts";
 export type { ClientSide } from "./client_side.ts";
 export { CLIENT_TIMEOUT, clientCases, judgeClient, type JudgeClientOptions } from "./judge_client.ts";
 export { judge, type JudgeOptions, serverCases, TIMEOUT } from "./judge.ts";
-export { type Manner } from "./manner.ts";
+export type { Manner } from "./manner.ts";
 export { Patience } from "./patience.ts";
 export { Peer, type PeerEnd, type PeerOptions } from "./peer.ts";
 export type {
@@ -29,6 +41,7 @@ export type {
   DatagramProtocol,
   DatagramScript,
   Protocol,
+  ProtocolDescription,
   ProtocolOption,
   Script,
   StreamProtocol,

@@ -11,9 +11,7 @@ export class Patience {
   /** The wait in milliseconds. */
   milliseconds: number;
 
-  /**
-   * @param milliseconds How long to wait.
-   */
+  /** Waits for so many milliseconds. */
   constructor(milliseconds: number) {
     this.milliseconds = milliseconds;
   }

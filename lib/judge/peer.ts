@@ -21,8 +21,11 @@ const NO_NEWLINE = "A program that does not end its answer with a newline does t
 
 /** Where and how a {@linkcode Peer} connects. */
 export interface PeerOptions {
+  /** The host of the program. */
   readonly hostname: string;
+  /** Its port. */
   readonly port: number;
+  /** How long to wait for anything. */
   readonly patience: Patience;
   /** Records the bytes. */
   readonly tap?: Tap | undefined;
@@ -139,6 +142,17 @@ export class Peer implements Disposable {
     }
   }
 
+  /** Reads while it sends; if reading fails, the connection is closed, so that nothing is sent any more. */
+  async whileSending(sending: Promise<void>, reading: Promise<void>): Promise<void> {
+    try {
+      await Promise.all([sending, reading]);
+    } catch (error) {
+      this.close();
+      await sending.catch(() => {});
+      throw error;
+    }
+  }
+
   /**
    * Sends chunks, each in a write of its own, with a pause after each, so that a program reads them apart.
    *
@@ -146,6 +160,7 @@ export class Peer implements Disposable {
    */
   async sendApart(chunks: Iterable<Uint8Array | string>, milliseconds: number = BETWEEN_WRITES): Promise<void> {
     for (const chunk of chunks) {
+      if (this.isGone) return;
       await this.send(chunk);
       await pause(milliseconds);
     }
@@ -183,6 +198,7 @@ export class Peer implements Disposable {
     this.#tapped?.closed("finished");
   }
 
+  /** Closes the connection, unless it is kept. */
   [Symbol.dispose](): void {
     if (!this.isKept) this.close();
   }

@@ -10,17 +10,19 @@ export type Data = Uint8Array | string;
 
 /** A run of this project's own client: its arguments and its standard output. */
 export interface ClientRun {
+  /** Its arguments, besides the address of the server; `{host}` and `{port}` stand for it. */
   readonly args: readonly string[];
   /** What it prints. */
   readonly prints: string | RegExp;
 }
 
 /** What all protocols have. */
-export interface Described {
+export interface ProtocolDescription {
   /** The program's name, as in `deno task NAME:server`. */
   readonly name: string;
   /** What the program shows, in a few words. */
   readonly shows: string;
+  /** The port of the project's own server. */
   readonly port: number;
   /** Runs of the project's own client, for a server with the default options. */
   readonly clients: readonly ClientRun[];
@@ -45,7 +47,8 @@ export interface Script extends Omit<Case<never>, "run"> {
 
 /** A protocol over a byte stream. */
 // deno-lint-ignore no-explicit-any
-export interface StreamProtocol<Message = any> extends Described {
+export interface StreamProtocol<Message = any> extends ProtocolDescription {
+  /** The transport. */
   readonly transport: "tcp";
   /** The format of messages on the wire. */
   readonly framing: Framing<Message>;
@@ -85,7 +88,8 @@ export interface StreamProtocol<Message = any> extends Described {
 }
 
 /** A protocol over datagrams. */
-export interface DatagramProtocol extends Described {
+export interface DatagramProtocol extends ProtocolDescription {
+  /** The transport. */
   readonly transport: "udp";
   /** Datagrams of a correct client. */
   readonly messages: readonly Data[];
@@ -99,6 +103,7 @@ export interface DatagramProtocol extends Described {
 
 /** A datagram that becomes a case of its own. */
 export interface DatagramScript extends Omit<Case<never>, "run"> {
+  /** What the client sends. */
   readonly datagram: Data;
 }
 
@@ -107,6 +112,8 @@ export type Protocol = StreamProtocol | DatagramProtocol;
 
 /** An option of a protocol on which judge and program must agree. */
 export interface ProtocolOption {
+  /** What it means. */
   readonly help: string;
+  /** Its value if it is not given. */
   readonly default: string;
 }

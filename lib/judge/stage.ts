@@ -15,7 +15,9 @@ export interface Connector {
 
 /** The memory of a process in bytes, and the number of its descriptors. */
 export interface Footprint {
+  /** Resident memory in bytes. */
   readonly memory?: number | undefined;
+  /** Number of open descriptors. */
   readonly descriptors?: number | undefined;
 }
 

@@ -15,6 +15,29 @@ export type StreamDescription<Message> =
  *
  * @param description What differs from the default.
  * @returns The protocol.
+ *
+ * @example A protocol of one's own: texts in upper case
+ * ```ts
+ * import { judge, stream } from "@wirebench/wirebench/judge";
+ * import { lengthPrefix, text } from "@wirebench/wirebench/framing";
+ * import { framed, serveTcp } from "@wirebench/wirebench/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const framing = text(lengthPrefix({ bytes: 2 }));
+ * await using server = serveTcp({ port: 0 }, async (connection) => {
+ *   const messages = framed(connection, framing);
+ *   for await (const message of messages) await messages.send(message.toUpperCase());
+ * });
+ * const shouting = stream({
+ *   name: "shouting",
+ *   port: server.addr.port,
+ *   framing,
+ *   messages: ["one", "two", "three"],
+ *   answer: (message) => message.toUpperCase(),
+ * });
+ * const findings = await judge(shouting, { only: ["plain", "two-at-once", "byte-by-byte"] });
+ * assertEquals(findings.map(({ verdict }) => verdict), ["right", "right", "right"]);
+ * ```
  */
 export function stream<Message>(description: StreamDescription<Message>): StreamProtocol<Message> {
   const protocol: StreamProtocol<Message> = {
@@ -53,7 +76,7 @@ async function converse<Message>(
   }
   const rounds = manner.together ? [messages] : messages.map((message) => [message]);
   for (const sent of rounds) {
-    await Promise.all([send(peer, encode(sent), manner), peer.expect(join(encode(sent.map(answer))))]);
+    await peer.whileSending(send(peer, encode(sent), manner), peer.expect(join(encode(sent.map(answer)))));
   }
   if (answers === "each") peer.finish();
   await peer.expectNoMore();

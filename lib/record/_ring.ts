@@ -1,3 +1,4 @@
+import { ascii, LineBuffer } from "./_line_buffer.ts";
 import type { Direction } from "./event.ts";
 
 const KINDS = ["in", "out", "end", "fault", "from", "step", "open", "close", "set", "pause", "resume"] as const;
@@ -13,12 +14,22 @@ const [LAST_OF_DIRECTION, LAST_OF_CONNECTION] = [NUMBERS.step, NUMBERS.close];
 /** The most bytes of one event. */
 export const MAX_DATA = 65_536;
 
-const decoder = new TextDecoder();
+/** The most bytes of a line without the data of its event. */
+const MAX_FIELDS = 160;
+/** The most bytes of a line. */
+export const MAX_LINE = MAX_FIELDS + Math.ceil(MAX_DATA / 3) * 4;
+
+/** The fixed parts of a line. */
+const TIME = ascii('{"t":');
+const KIND_FIELDS = KINDS.map((kind, number) => ascii(`,"k":"${kind}"${number <= LAST_OF_CONNECTION ? ',"c":' : ""}`));
+const [UP, DOWN] = [ascii(',"w":"up","at":'), ascii(',"w":"down","at":')];
+const [DATAGRAM, COUNT, DATA] = [ascii(',"i":'), ascii(',"n":'), ascii(',"d":"')];
+const [QUOTE, COMMA, END] = [ascii('"'), ascii(","), ascii("}\n")];
 
 /** An event that left the ring and still holds: an open connection, an ended side, the faults in force. */
 interface Kept {
   readonly position: number;
-  readonly line: string;
+  readonly line: Uint8Array;
 }
 
 /** The newest events: a column for each of their numbers, and a ring of bytes for their data. */
@@ -32,7 +43,7 @@ export class EventRing {
   readonly #times: Float64Array;
   readonly #offsets: Float64Array;
   readonly #starts: Float64Array;
-  readonly #sizes: Uint32Array;
+  /** The number of bytes of the data; for `out`, which has none, of the write. */
   readonly #lengths: Uint32Array;
   readonly #connections: Uint32Array;
   readonly #datagrams: Uint32Array;
@@ -49,7 +60,6 @@ export class EventRing {
     this.#times = new Float64Array(capacity);
     this.#offsets = new Float64Array(capacity);
     this.#starts = new Float64Array(capacity);
-    this.#sizes = new Uint32Array(capacity);
     this.#lengths = new Uint32Array(capacity);
     this.#connections = new Uint32Array(capacity);
     this.#datagrams = new Uint32Array(capacity);
@@ -73,9 +83,9 @@ export class EventRing {
     connection: number,
     way: Direction,
     at: number,
-    length: number,
     datagram: number,
     data: Uint8Array,
+    length: number = data.length,
   ): void {
     const { length: capacity } = this.#bytes;
     // Data is contiguous: what does not fit before the end of the ring goes to its beginning.
@@ -93,34 +103,57 @@ export class EventRing {
     this.#kinds[row] = NUMBERS[kind] * 2 + (way === "up" ? 0 : 1);
     this.#connections[row] = connection;
     this.#offsets[row] = at;
-    this.#lengths[row] = length;
     this.#datagrams[row] = datagram;
     this.#starts[row] = start;
-    this.#sizes[row] = data.length;
+    this.#lengths[row] = length;
     if (data.length > 0) this.#bytes.set(data, start % capacity);
     this.#nextByte = start + data.length;
   }
 
-  /** The line of an event in the ring. */
-  line(position: number): string {
+  /** The most bytes that the line of an event in the ring can have. */
+  lineSize(position: number): number {
     const row = position & this.#mask;
-    const number = this.#kinds[row]! >> 1;
-    const kind = KINDS[number]!;
-    let line = `{"t":${this.#times[row]},"k":"${kind}"`;
-    if (number <= LAST_OF_CONNECTION) line += `,"c":${this.#connections[row]}`;
+    return MAX_FIELDS + (this.#kinds[row]! >> 1 === NUMBERS.out ? 0 : Math.ceil(this.#lengths[row]! / 3) * 4);
+  }
+
+  /** Writes the line of an event in the ring, and a newline. */
+  writeLine(position: number, to: LineBuffer): void {
+    const row = position & this.#mask;
+    const code = this.#kinds[row]!;
+    const number = code >> 1;
+    to.add(TIME);
+    to.addInteger(this.#times[row]!);
+    to.add(KIND_FIELDS[number]!);
+    if (number <= LAST_OF_CONNECTION) to.addInteger(this.#connections[row]!);
     if (number <= LAST_OF_DIRECTION) {
-      line += `,"w":"${(this.#kinds[row]! & 1) === 0 ? "up" : "down"}","at":${this.#offsets[row]}`;
-      if (this.#datagrams[row]! > 0) line += `,"i":${this.#datagrams[row]}`;
+      to.add((code & 1) === 0 ? UP : DOWN);
+      to.addInteger(this.#offsets[row]!);
+      if (this.#datagrams[row]! > 0) {
+        to.add(DATAGRAM);
+        to.addInteger(this.#datagrams[row]!);
+      }
     }
-    if (kind === "out") return `${line},"n":${this.#lengths[row]}}`;
-    const start = this.#starts[row]! % this.#bytes.length;
-    const data = this.#bytes.subarray(start, start + this.#sizes[row]!);
-    if (kind === "in") return `${line},"d":"${data.toBase64()}"}`;
-    return data.length === 0 ? `${line}}` : `${line},${decoder.decode(data)}}`;
+    const length = this.#lengths[row]!;
+    if (number === NUMBERS.out) {
+      to.add(COUNT);
+      to.addInteger(length);
+    } else {
+      const start = this.#starts[row]! % this.#bytes.length;
+      const data = this.#bytes.subarray(start, start + length);
+      if (number === NUMBERS.in) {
+        to.add(DATA);
+        to.addBase64(data);
+        to.add(QUOTE);
+      } else if (data.length > 0) {
+        to.add(COMMA);
+        to.add(data);
+      }
+    }
+    to.add(END);
   }
 
   /** The lines of events from a position on that have left the ring and still hold, in order. */
-  keptFrom(position: number): string[] {
+  keptFrom(position: number): Uint8Array[] {
     return [...this.#kept.values()].flatMap((ofConnection) => [...ofConnection.values()])
       .filter((kept) => kept.position >= position)
       .sort((one, other) => one.position - other.position)
@@ -143,6 +176,8 @@ export class EventRing {
     if (ofConnection === undefined) this.#kept.set(connection, ofConnection = new Map());
     // A pause and its end are of one kind; a direction has its own end, faults and offset.
     const key = KINDS[number] === "resume" ? `${NUMBERS.pause * 2}` : `${code}`;
-    ofConnection.set(key, { position, line: this.line(position) });
+    const line = new LineBuffer(this.lineSize(position));
+    this.writeLine(position, line);
+    ofConnection.set(key, { position, line: line.view() });
   }
 }

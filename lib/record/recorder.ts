@@ -1,3 +1,4 @@
+import { LineBuffer } from "./_line_buffer.ts";
 import { EventRing, type Kind, MAX_DATA } from "./_ring.ts";
 import type { Direction, RecordingHeader } from "./event.ts";
 import type { FaultKind, ProxyDescription, ProxyTap, StepUnit } from "./tap.ts";
@@ -15,7 +16,7 @@ export interface RecorderOptions {
    */
   maxBytes?: number | undefined;
   /**
-   * The number of events kept, rounded up to a power of two. Each takes 41 bytes.
+   * The number of events kept, rounded up to a power of two. Each takes 37 bytes.
    *
    * @default {131_072}
    */
@@ -24,11 +25,14 @@ export interface RecorderOptions {
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024;
 const DEFAULT_MAX_EVENTS = 131_072;
-/** The number of characters after which a cursor ends a batch of lines. */
+/** The number of bytes after which a cursor ends a batch of lines. */
 const BATCH_SIZE = 65_536;
+/** The memory of a cursor: room for any line after a batch. */
+const BUFFER_SIZE = 256 * 1024;
 const NOTHING = new Uint8Array();
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /**
  * Records what passes a proxy, in bounded memory: the oldest events make room for the newest. Each reader has a cursor,
@@ -109,9 +113,7 @@ export class Recorder implements ProxyTap {
     if (this.#header === undefined) return;
     yield `${JSON.stringify(this.#header)}\n`;
     const end = this.events;
-    for (const cursor = this.cursor(); cursor.position < end;) {
-      yield `${cursor.read().join("\n")}\n`;
-    }
+    for (const cursor = this.cursor(); cursor.position < end;) yield decoder.decode(cursor.readBytes());
   }
 
   /** Waits for the header, an event from a position on, or the end of the recording. Used by {@linkcode Cursor}. */
@@ -144,19 +146,19 @@ export class Recorder implements ProxyTap {
   /** Records a read or a datagram, and copies its bytes. A read of more than 64 KiB becomes several events. */
   received(connection: number, way: Direction, at: number, bytes: Uint8Array, datagram: number = 0): void {
     for (; bytes.length > MAX_DATA; bytes = bytes.subarray(MAX_DATA), at += MAX_DATA) {
-      this.#add("in", connection, way, at, 0, datagram, bytes.subarray(0, MAX_DATA));
+      this.#add("in", connection, way, at, datagram, bytes.subarray(0, MAX_DATA));
     }
-    this.#add("in", connection, way, at, 0, datagram, bytes);
+    this.#add("in", connection, way, at, datagram, bytes);
   }
 
   /** Records a write or a datagram. */
   forwarded(connection: number, way: Direction, at: number, length: number, datagram: number = 0): void {
-    this.#add("out", connection, way, at, length, datagram, NOTHING);
+    this.#add("out", connection, way, at, datagram, NOTHING, length);
   }
 
   /** Records that a sender ended its side. */
   ended(connection: number, way: Direction, at: number): void {
-    this.#add("end", connection, way, at, 0, 0, NOTHING);
+    this.#add("end", connection, way, at, 0, NOTHING);
   }
 
   /** Records a fault. */
@@ -176,12 +178,12 @@ export class Recorder implements ProxyTap {
 
   /** Records the offset from which a direction has the new faults. */
   applied(connection: number, way: Direction, at: number): void {
-    this.#add("from", connection, way, at, 0, 0, NOTHING);
+    this.#add("from", connection, way, at, 0, NOTHING);
   }
 
   /** Records a pause or its end. */
   paused(paused: boolean): void {
-    this.#add(paused ? "pause" : "resume", 0, "up", 0, 0, 0, NOTHING);
+    this.#add(paused ? "pause" : "resume", 0, "up", 0, 0, NOTHING);
   }
 
   /** Records a step. */
@@ -197,7 +199,7 @@ export class Recorder implements ProxyTap {
 
   #addFields(kind: Kind, connection: number, way: Direction, at: number, fields: object, datagram: number = 0): void {
     const data = encoder.encode(JSON.stringify(fields).slice(1, -1));
-    this.#add(kind, connection, way, at, 0, datagram, data);
+    this.#add(kind, connection, way, at, datagram, data);
   }
 
   #add(
@@ -205,12 +207,12 @@ export class Recorder implements ProxyTap {
     connection: number,
     way: Direction,
     at: number,
-    length: number,
     datagram: number,
     data: Uint8Array,
+    length?: number,
   ): void {
     const time = Math.round((performance.now() - this.#origin) * 1000);
-    this.#ring.add(time, kind, connection, way, at, length, datagram, data);
+    this.#ring.add(time, kind, connection, way, at, datagram, data, length);
     if (this.#waiting.size > 0) this.#wake();
   }
 
@@ -226,6 +228,9 @@ export class Cursor {
   readonly #ring: EventRing;
   #position: number;
   #missed = 0;
+  #lines: LineBuffer | undefined;
+  /** Lines to repeat, of events that were missed and still hold. */
+  #kept: Uint8Array[] = [];
 
   /** Begins at a position, or at the end if that is before it. */
   constructor(recorder: Recorder, ring: EventRing, position: number) {
@@ -252,26 +257,35 @@ export class Cursor {
   /**
    * Reads the next events.
    *
-   * @param maxSize The number of characters after which no further event is read.
+   * @param maxSize The number of bytes after which no further event is read, at most 256 KiB.
    * @returns The events as lines of JSON without newlines; none if there is no new one. A `skip` says what was missed.
    */
   read(maxSize: number = BATCH_SIZE): string[] {
+    return decoder.decode(this.readBytes(maxSize)).split("\n").slice(0, -1);
+  }
+
+  /**
+   * Reads the next events as bytes, which makes no strings.
+   *
+   * @param maxSize The number of bytes after which no further event is read, at most 256 KiB.
+   * @returns The lines, each with its newline, valid until the next call.
+   */
+  readBytes(maxSize: number = BATCH_SIZE): Uint8Array {
     const ring = this.#ring;
-    const lines: string[] = [];
+    const lines = this.#lines ??= new LineBuffer(BUFFER_SIZE);
+    lines.clear();
     if (this.#position < ring.first) {
-      const kept = ring.keptFrom(this.#position);
-      const missed = ring.first - this.#position - kept.length;
-      if (missed > 0) lines.push(`{"k":"skip","n":${missed}}`);
-      lines.push(...kept);
+      this.#kept = ring.keptFrom(this.#position);
+      const missed = ring.first - this.#position - this.#kept.length;
+      if (missed > 0) lines.addText(`{"k":"skip","n":${missed}}\n`);
       this.#missed += missed;
       this.#position = ring.first;
     }
-    for (let size = 0; this.#position < ring.next && size < maxSize; this.#position++) {
-      const line = ring.line(this.#position);
-      lines.push(line);
-      size += line.length;
+    while (this.#kept.length > 0 && this.#kept[0]!.length <= lines.room) lines.add(this.#kept.shift()!);
+    while (this.#position < ring.next && lines.length < maxSize && ring.lineSize(this.#position) <= lines.room) {
+      ring.writeLine(this.#position++, lines);
     }
-    return lines;
+    return lines.view();
   }
 
   /**

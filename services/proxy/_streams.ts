@@ -10,6 +10,7 @@ import type { Direction } from "../../lib/record/event.ts";
 import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
 import { type Fault, type Faults, StreamFaults } from "./_faults.ts";
 import { Gate } from "./_gate.ts";
+import { Messages } from "./_messages.ts";
 import type { Controls, ProxyConfig, RunningProxy } from "./_proxy.ts";
 
 // The sockets are node:net's: Deno's own cannot send a reset on purpose, for lack of SO_LINGER.
@@ -142,9 +143,11 @@ const STOP_LINGER = 2_000;
 class Lane {
   readonly way: Direction;
   readonly gate: Gate;
-  /** The faults in force when `faults` was made. */
+  /** The faults that apply, and the options they were made from. */
   options: Faults;
   faults: StreamFaults;
+  /** The messages, if there is a framing. */
+  messages: Messages | undefined;
   /** When the rate allows the next write. */
   due = 0;
   /** Number of bytes that arrived. */
@@ -164,6 +167,8 @@ class Lane {
     this.gate = new Gate(config);
     this.options = config.faults;
     this.faults = new StreamFaults(config.faults, config.seed, connection, way);
+    const { framing } = config.faults;
+    this.messages = framing && new Messages(framing, 0);
   }
 }
 
@@ -207,6 +212,9 @@ class Session implements Controls {
 
   step(way: Direction, unit: StepUnit): void {
     const lane = this.#lane(way);
+    if (unit === "message" && this.#config.faults.framing === undefined) {
+      throw new RangeError("Cannot step by a message: expected a framing");
+    }
     this.#config.tap?.stepped?.(this.#number, way, lane.at, unit);
     lane.gate.step = unit;
     lane.gate.wake();
@@ -214,8 +222,9 @@ class Session implements Controls {
 
   endSide(way: Direction): void {
     const lane = this.#lane(way);
-    const into = way === "up" ? this.#target : this.#client;
-    if (lane.isEnded || into === undefined) return;
+    const target = this.#connected();
+    const into = way === "up" ? target : this.#client;
+    if (lane.isEnded) return;
     const { log, tap } = this.#config;
     log.info("{peer}: ended at byte {at} {way}", { peer: this.#peer, at: lane.at, way });
     tap?.fault?.(this.#number, way, lane.at, "end");
@@ -226,11 +235,20 @@ class Session implements Controls {
 
   reset(): void {
     const { log, tap, report } = this.#config;
+    this.#connected();
     if (this.#resetting) return;
     report.faults.reset++;
     log.info("{peer}: reset at byte {up} up, {down} down", { peer: this.#peer, up: this.#up.at, down: this.#down.at });
     tap?.fault?.(this.#number, "up", this.#up.at, "reset");
     void this.#resetLater();
+  }
+
+  /** The target's side. */
+  #connected(): PullSocket {
+    if (this.#target === undefined) {
+      throw new RangeError(`Connection ${this.#number} has no connection to the target yet`);
+    }
+    return this.#target;
   }
 
   /** Forwards in both directions until both have ended or the session is aborted. */
@@ -337,7 +355,9 @@ class Session implements Controls {
     const { faults, seed, tap } = this.#config;
     if (lane.options === faults) return;
     lane.options = faults;
-    lane.faults = new StreamFaults(faults, seed, this.#number, lane.way);
+    const { framing } = faults;
+    if (framing !== lane.messages?.framing) lane.messages = framing && new Messages(framing, lane.at);
+    lane.faults = new StreamFaults(faults, seed, this.#number, lane.way, lane.at, lane.messages?.begun);
     lane.due = 0;
     tap?.applied?.(this.#number, lane.way, lane.at);
   }
@@ -359,9 +379,8 @@ class Session implements Controls {
    * the bytes of a direction that was ended.
    */
   async #pass(chunk: Uint8Array, into: PullSocket, lane: Lane): Promise<Uint8Array | undefined> {
-    const { log, report, tap } = this.#config;
+    const { report, tap } = this.#config;
     const { faults, way, gate } = lane;
-    const { fits } = faults;
     let rest = chunk;
     if (lane.isEnded) return NOTHING;
     for (const { bytes, delay, pace, fault } of faults.steps(chunk)) {
@@ -372,8 +391,8 @@ class Session implements Controls {
         if (gate.isClosed || this.#resetting) await this.#hold(lane);
         if (lane.isEnded) return NOTHING;
         if (lane.options !== this.#config.faults) return rest;
-        const piece = left.subarray(0, gate.step === "byte" ? 1 : left.length);
-        gate.step = undefined;
+        const piece = this.#nextPiece(left, lane);
+        if (piece.length === 0) break; // A reset comes first.
         tap?.forwarded?.(this.#number, way, lane.at, piece.length);
         lane.at += piece.length;
         await into.write(piece);
@@ -385,21 +404,36 @@ class Session implements Controls {
       }
       if (pace > 0) await gate.delay(lane.due - performance.now(), () => this.#isOver(lane));
     }
-    if (!faults.fits && fits) {
-      log.warn("{peer}: the bytes {way} do not fit the framing, so --reset-in finds no more fields", {
-        peer: this.#peer,
-        way,
-      });
-    }
     return rest;
+  }
+
+  /** The bytes that may pass at once: all, those of a step, or those before a reset. */
+  #nextPiece(bytes: Uint8Array, { way, at, gate, messages, faults }: Lane): Uint8Array {
+    if (faults.resetAt <= at) return NOTHING;
+    let piece = gate.step === "byte" ? bytes.subarray(0, 1) : bytes;
+    let isMessage = gate.step === "message";
+    if (messages !== undefined) {
+      const { failure } = messages;
+      piece = piece.subarray(0, messages.take(piece, isMessage, (part) => faults.placeReset(part)));
+      if (messages.failure !== failure) {
+        this.#config.log.warn("{peer}: the bytes {way} do not fit the framing: {error}", {
+          peer: this.#peer,
+          way,
+          error: messages.failure!.message,
+        });
+      }
+      isMessage &&= !messages.isBetween;
+    }
+    if (!isMessage) gate.step = undefined;
+    return piece.subarray(0, Math.max(0, faults.resetAt - at));
   }
 
   /** Resets the connection, or stops reading. Returns true if the faults have changed and forwarding goes on. */
   async #inject({ kind, at, where }: Fault, lane: Lane): Promise<boolean> {
     const { log, report, tap } = this.#config;
     const { way } = lane;
-    const facts = { peer: this.#peer, at: lane.at, way };
-    tap?.fault?.(this.#number, way, lane.at, kind, where);
+    const facts = { peer: this.#peer, at, way };
+    tap?.fault?.(this.#number, way, at, kind, where);
     if (kind === "reset") {
       report.faults.reset++;
       log.info(`{peer}: reset at byte {at} {way}${where === undefined ? "" : ` (${where})`}`, facts);

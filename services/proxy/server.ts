@@ -5,17 +5,7 @@
  */
 
 import { normalize } from "node:path/posix";
-import {
-  CommandError,
-  explainError,
-  integer,
-  optional,
-  orUsage,
-  type StopRequests,
-  text,
-  UsageError,
-  type Values,
-} from "../../lib/cli/mod.ts";
+import { integer, optional, orUsage, type StopRequests, text, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
@@ -25,17 +15,16 @@ import { DEFAULT_MAX_CONNECTIONS } from "../../lib/net/limits.ts";
 import { formatEndpoint, parseEndpoint } from "../../lib/net/endpoint.ts";
 import { isLoopback } from "../../lib/net/address.ts";
 import type { Direction } from "../../lib/record/event.ts";
-import { recordToFile } from "../../lib/record/file.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
 import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
-import { checkFaults, describeFaults, type FaultOptions, type Faults, plainFaults } from "./_faults.ts";
-import { faultOptions } from "./options.ts";
+import { checkFaults, describeFaults, type FaultOptions, type Faults, framingName, plainFaults } from "./_faults.ts";
+import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
 import type { Controls, ProxyConfig, ProxyReport } from "./_proxy.ts";
+import { recordTo } from "./_record.ts";
 import { proxyStreams } from "./_streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./_faults.ts";
-export type { Field, FieldFraming, Layout } from "./_fields.ts";
 export type { ProxyReport, ProxyTap, StepUnit };
 
 /** Options of {@linkcode serveProxy}. */
@@ -77,7 +66,8 @@ export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends Asyn
   readonly report: Readonly<ProxyReport>;
   /**
    * Replaces the faults, for all connections and from the next byte or datagram on. Offsets and messages count from there;
-   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned.
+   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned. Without a `framing`,
+   * the present one stays.
    *
    * @param faults The faults to inject; none with an empty object.
    * @throws {TypeError} If the framing is malformed.
@@ -196,7 +186,7 @@ export async function serveProxy<const Listen extends string | Endpoint>(
     listen: formatEndpoint(proxy.addr),
     to: formatEndpoint(to),
     seed,
-    framing: faults.framing?.text,
+    framing: framingName(faults.framing),
     faults: plainFaults(faults),
   });
   log.info(`Listening at {address}, forwarding to {to}; seed {seed}; ${describeFaults(faults)}`, {
@@ -230,7 +220,8 @@ export async function serveProxy<const Listen extends string | Endpoint>(
       return config.isPaused;
     },
     setFaults(faults) {
-      config.faults = checkFaults(faults, listen.transport === "udp");
+      const framing = faults.framing ?? config.faults.framing;
+      config.faults = checkFaults({ ...faults, framing }, listen.transport === "udp");
       tap?.switched?.(plainFaults(config.faults));
       wake();
       log.info(`Faults from now on: ${describeFaults(config.faults)}`);
@@ -325,16 +316,10 @@ async function checkGrants(endpoints: Endpoint[]): Promise<void> {
   }
 }
 
-/** The largest seed: 32 bits. */
-const MAX_SEED = 2 ** 32 - 1;
-
 const options = {
   listen: endpoint("Where to listen: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH; port 0 takes a free one"),
   to: endpoint("Where to forward to, in the same form"),
-  ...faultOptions,
-  seed: optional(integer("N", "Seed of all random numbers (default: a random one, which is logged)", 0, {
-    most: MAX_SEED,
-  })),
+  ...FAULT_OPTIONS,
   record: optional(text("FILE", "Record what passes in a file, such as recordings/a.jsonl", "")),
   maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
 };
@@ -366,16 +351,6 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
       forwarded + (counts.length === 0 ? "" : `; faults: ${counts.join(", ")}`),
     { ...report, faults, signal: requests.stop.reason },
   );
-}
-
-/** Begins to write a recording. An error of the file system is the user's. */
-async function recordTo(path: string, recorder: Recorder, log: Log): Promise<AsyncDisposable> {
-  try {
-    return await recordToFile(recorder, path, { log });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new CommandError(`Cannot write the recording ${path}: ${explainError(error)}`);
-  }
 }
 
 if (import.meta.main) {

@@ -101,14 +101,16 @@ Deno.test("chat:server closes a connection that breaks the protocol, logs why, a
 Deno.test("chat:server closes clients that send no name, and keeps members that only listen", async () => {
   await using server = await ServerProcess.start("chat");
   using listener = await join(server, "listener");
-  await using impatient = await ServerProcess.start("chat", { args: ["--idle-timeout", "0.2"] });
-  using silent = await impatient.connect();
-  assertEquals(await silent.receiveAll(), "");
-  assertEquals((await impatient.logged(/closed/)).reason, "idle");
-  using dribbling = await impatient.connect();
-  await dribbling.send("5    ");
-  assertEquals(await dribbling.receiveAll(), "");
-  assertEquals((await impatient.logged(new RegExp(`^${dribbling.address} closed`))).reason, "too slow");
+  for (const option of ["--idle-timeout", "--message-timeout"]) {
+    await using impatient = await ServerProcess.start("chat", { args: [option, "0.2"] });
+    using silent = await impatient.connect();
+    assertEquals(await silent.receiveAll(), "");
+    assertEquals((await impatient.logged(/closed/)).reason, "idle");
+    using dribbling = await impatient.connect();
+    await dribbling.send("5    ");
+    assertEquals(await dribbling.receiveAll(), "");
+    assertEquals((await impatient.logged(new RegExp(`^${dribbling.address} closed`))).reason, "too slow");
+  }
   using talker = await join(server, "talker");
   await talker.send(headed("are you there?"));
   await listener.receive(said("talker", "are you there?").length);

@@ -26,6 +26,8 @@ const FULL = 0.1;
 /** How long other clients wait while one is silent, as a share of the patience. */
 const HELD_UP = 0.4;
 
+/** The length of a stream that a program need not hold in memory, in bytes. */
+const STREAMED = 64e6;
 /** How many descriptors, and bytes of memory, a program may have more than after the first exchange. */
 const MORE_DESCRIPTORS = 10;
 const MORE_MEMORY = 64e6;
@@ -53,6 +55,7 @@ export function streamCases(protocol: StreamProtocol): ServerCase[] {
     ...(speaks ? [byteByByteCase(protocol)] : []),
     ...(speaks && answers !== "first" ? [twoAtOnce(protocol), readsAcrossMessages(protocol)] : []),
     ...(answers === "each" ? [halfClose(protocol)] : []),
+    ...(answers === "end" ? [streamed] : []),
     ...(protocol.ends ? [end(protocol)] : []),
     ...(long === undefined ? [] : [longMessage(protocol)]),
     ...(fills ? [withoutReading(protocol), neverReads(brief)] : []),
@@ -373,6 +376,25 @@ function comeAndGo({ converse }: StreamProtocol): ServerCase {
     },
   };
 }
+
+/** A stream that a program need not hold in memory. */
+const streamed: ServerCase = {
+  name: "endless",
+  level: "should",
+  sends: `${STREAMED / 1e6} MB before the end of the client's side.`,
+  right: "Uses each chunk when it comes, and keeps none.",
+  mistake: "Any stranger can fill the memory of a program that collects all of a stream first",
+  alone: true,
+  async run(stage) {
+    const { measure } = stage;
+    const before = (await measure?.())?.memory;
+    if (measure === undefined || before === undefined) throw new Unjudged("It needs the process id of the program");
+    using peer = await stage.connect();
+    await peer.send(new Uint8Array(STREAMED));
+    const grown = (await measure()).memory! - before;
+    if (grown > STREAMED / 2) throw peer.wrong(`your memory grew by ${Math.round(grown / 1e6)} MB`);
+  },
+};
 
 /** Waits beside all other cases for the server to close a client that says nothing. */
 const silent: ServerCase = {

@@ -83,7 +83,7 @@ async function converse(
   for (const [speaker, listener] of [[ann, ben], [ben, ann]] as const) {
     const rounds = manner.together ? [messages] : messages.map((message) => [message]);
     for (const said of rounds) {
-      await Promise.all([speaker.says(said, manner), listener.hears(speaker, said)]);
+      await speaker.peer.whileSending(speaker.says(said, manner), listener.hears(speaker, said));
     }
   }
 }
@@ -345,7 +345,7 @@ const CASES: readonly Case<ServerStage>[] = [
       ben.peer.with(stage.patience.share(0.6));
       for (let sent = 0; sent < UNREAD; sent += texts.length * LONG.length) {
         try {
-          await Promise.all([ann.says(texts), ben.hears(ann, texts)]);
+          await ann.peer.whileSending(ann.says(texts), ben.hears(ann, texts));
           if (texts.length < BATCH) texts = [...texts, LONG];
         } catch (error) {
           if (!(error instanceof Wrong)) throw error;

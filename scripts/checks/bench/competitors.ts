@@ -2,7 +2,7 @@ import { tryProgram } from "../../shared/system.ts";
 import { compileC, errorLine, PEERS } from "./compile.ts";
 import type { Pinning } from "./machine.ts";
 import { type CompetitorName, COMPETITORS, OWN } from "./names.ts";
-import { type Server, startOwn, startPeer, tryPeer } from "./servers.ts";
+import { type Server, startOwn, startPeer, startProxy, tryPeer } from "./servers.ts";
 import type { Service, Workload } from "./workloads.ts";
 
 /** A family of servers to measure. */
@@ -23,6 +23,7 @@ export interface Missing {
 
 const TITLES: Record<CompetitorName, string> = {
   logged: "Wirebench, log",
+  recorded: "Wirebench, --record",
   c: "C, epoll",
   bare: "Deno, bare",
   library: "Wirebench, plain loop",
@@ -42,7 +43,10 @@ export function own(pinning: Pinning | undefined): Competitor {
     title: "Wirebench",
     version: `Deno ${Deno.version.deno}`,
     serves: () => true,
-    start: (service) => startOwn(service, pinning?.server ?? []),
+    start: (service) => {
+      const { server = [], generator = [] } = pinning ?? {};
+      return service === "proxy" ? startProxy(server, generator) : startOwn(service, server);
+    },
   };
 }
 
@@ -55,6 +59,18 @@ function logged(folder: string, pinning: Pinning | undefined): Competitor {
     title: TITLES.logged,
     serves: ({ service, measure }) => measure === "rate" && (service === "chat" || service === "delimited"),
     start: (service) => startOwn(service, toFile, "info"),
+  };
+}
+
+/** The proxy, which also writes a recording. */
+function recorded(folder: string, pinning: Pinning | undefined): Competitor {
+  const { server = [], generator = [] } = pinning ?? {};
+  return {
+    ...own(pinning),
+    name: "recorded",
+    title: TITLES.recorded,
+    serves: ({ service }) => service === "proxy",
+    start: () => startProxy(server, generator, `${folder}/recording.jsonl`),
   };
 }
 
@@ -73,8 +89,8 @@ export async function findCompetitors(
   const present: Competitor[] = [];
   const missing: Missing[] = [];
   for (const name of COMPETITORS.filter((name) => wanted.includes(name))) {
-    if (name === "logged") {
-      present.push(logged(folder, pinning));
+    if (name === "logged" || name === "recorded") {
+      present.push({ logged, recorded }[name](folder, pinning));
       continue;
     }
     const found = await findRunning(name, folder);
@@ -88,6 +104,7 @@ export async function findCompetitors(
       title: TITLES[name],
       version,
       serves: ({ service, measure }) => {
+        if (service === "proxy") return false;
         if (name === "library") return service === "lines" && measure === "rate";
         if (name === "bare") return service === "echo" || service === "uppercase" || service === "lines";
         if (name === "streams") return service === "delimited";
@@ -101,7 +118,7 @@ export async function findCompetitors(
 }
 
 /** A competitor that is another program. */
-type Peer = Exclude<CompetitorName, "logged">;
+type Peer = Exclude<CompetitorName, "logged" | "recorded">;
 
 interface Found {
   version: string;

@@ -1,7 +1,7 @@
 import type { CompetitorName } from "./names.ts";
 
-/** A service that peers implement too. */
-export type Service = "echo" | "delimited" | "lines" | "uppercase" | "chat";
+/** A service that peers implement too, or the proxy in front of an echo server. */
+export type Service = "echo" | "delimited" | "lines" | "uppercase" | "chat" | "proxy";
 
 /** A load, as the generator takes it. */
 export interface Load {
@@ -82,6 +82,11 @@ function chat(
     unit: "deliveries",
     targets,
   };
+}
+
+/** Echo through the proxy. */
+function proxy(name: string, title: string, load: Omit<Load, "kind">): Workload {
+  return echo(name, title, load, {}, { service: "proxy" });
 }
 
 /** Greedy connections, which always have messages in flight, and a polite one beside them. */
@@ -172,6 +177,9 @@ export const WORKLOADS: readonly Workload[] = [
   chat("chat-16", "chat, 2 talk to 16, 10 KiB", { connections: 16, talkers: 2, size: 10_240, inFlight: 16 }, {
     c: 0.85,
   }),
+  proxy("proxy-64", "proxy, 16 × 64 B", { connections: 16, size: 64, inFlight: 1 }),
+  proxy("proxy-10k", "proxy, 16 × 10 KiB", { connections: 16, size: 10_240, inFlight: 1 }),
+  proxy("proxy-100k", "proxy, 4 × 100 KiB, two in flight", { connections: 4, size: 102_400, inFlight: 2 }),
   fair("echo", 1),
   fair("echo", 200),
   fair("lines", 1),

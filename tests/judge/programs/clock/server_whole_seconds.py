@@ -1,6 +1,6 @@
 """The clock, whose time has no decimal point.
 
-wrong: plain
+wrong: ticks
 """
 import socket
 import sys

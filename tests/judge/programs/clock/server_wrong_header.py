@@ -1,6 +1,6 @@
 """The clock, whose headers are all the length of the welcome.
 
-wrong: plain
+wrong: ticks
 """
 import socket
 import sys

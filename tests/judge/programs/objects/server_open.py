@@ -1,6 +1,6 @@
 """The server of one pickled object, which keeps the connection open.
 
-wrong: plain
+wrong: end
 """
 import pickle
 import socket
