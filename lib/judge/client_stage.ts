@@ -81,10 +81,14 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
    * @throws {Wrong} If the client fails already then.
    */
   control(): Promise<Run> {
-    return this.shared.control ??= this.playWell().then((run) => {
-      run.whole();
-      return run;
-    });
+    return this.shared.control ??= this.#playControl();
+  }
+
+  async #playControl(): Promise<Run> {
+    const run = await this.playWell();
+    run.whole();
+    if (run.shown === 0) run.isSteady = (await this.playWell()).output.text === run.output.text;
+    return run;
   }
 
   /** Starts the client for a server at a port, and types what its user has to say. */

@@ -14,6 +14,13 @@ const QUIET = 200;
 /** How long a client waits for nothing before it gives up, at least, in milliseconds. */
 const WAITED = 800;
 
+/** Mistakes of clients that wait in vain. */
+export const READS_TO_THE_END =
+  "A client that reads to the end without ending its own side (shutdown) makes each wait for the other";
+export const DROPS = "A client that drops what comes behind a message in the same recv does this";
+const NEEDS_SHUTDOWN =
+  "The other side reads to the end, which only shutdown(SHUT_WR) sends while you wait for the answer";
+
 /** What a correct server would send now. */
 export interface Answer {
   readonly bytes: Uint8Array;
@@ -189,7 +196,7 @@ export class Conversation {
     if (answers === "end") {
       if (this.gaveUp === "waited") {
         throw new Wrong(`You sent ${plural(peer.received, "byte")} and did not end your side, but waited`, {
-          mistake: "The other side reads to the end, which only shutdown(SHUT_WR) sends while you wait for the answer",
+          mistake: NEEDS_SHUTDOWN,
         });
       }
       await this.send([answer(join(all))]);
@@ -201,7 +208,8 @@ export class Conversation {
     try {
       return await this.peer.read();
     } catch (error) {
-      throw error instanceof Wrong && pending ? this.#unfinished() : error;
+      if (!(error instanceof Wrong)) throw error;
+      throw pending ? this.#unfinished() : this.#waits(error);
     }
   }
 
@@ -224,6 +232,17 @@ export class Conversation {
       const mistake = this.side.unfinished;
       throw new Wrong(`You sent ${this.peer.heard}. That is no message of the protocol: ${error.message}`, { mistake });
     }
+  }
+
+  /** Says what a client that does nothing more probably waits for. */
+  #waits(silence: Wrong): Wrong {
+    const { peer, patience } = this;
+    const { answers, framed } = this.#protocol;
+    const waited = `for ${patience.seconds} more you neither sent anything nor ended your side`;
+    if (peer.received === 0) return new Wrong(silence.evidence, { mistake: this.side.unfinished });
+    if (answers === "end") return new Wrong(`You sent ${peer.heard}; ${waited}`, { mistake: NEEDS_SHUTDOWN });
+    if (framed === undefined) return peer.wrong(waited, { mistake: READS_TO_THE_END });
+    return this.isAhead ? peer.wrong(waited, { mistake: DROPS }) : silence;
   }
 
   #unfinished(): Wrong {

@@ -117,24 +117,28 @@ export class Output {
 
   /** How many of the texts it shows, in their order, until one is missing. */
   showsAll(texts: readonly string[]): number {
-    return Math.max(...[this.text, unescape(this.text)].map((shown) => {
-      let at = 0;
-      for (const [index, text] of texts.entries()) {
-        const found = shown.indexOf(text, at);
-        if (found === -1) return index;
-        at = found + text.length;
-      }
-      return texts.length;
-    }));
+    return Math.max(
+      ...readings(this.text).map((shown) => {
+        let at = 0;
+        for (const [index, text] of texts.entries()) {
+          const found = shown.indexOf(text, at);
+          if (found === -1) return index;
+          at = found + text.length;
+        }
+        return texts.length;
+      }),
+    );
   }
 
   /** Whether it shows a text, although in parts: a program may print what comes as it comes. */
   showsInParts(text: string): boolean {
-    let at = 0;
-    for (const character of unescape(this.text)) {
-      if (at < text.length && text.startsWith(character, at)) at += character.length;
-    }
-    return at === text.length;
+    return readings(this.text).some((shown) => {
+      let at = 0;
+      for (const character of shown) {
+        if (at < text.length && text.startsWith(character, at)) at += character.length;
+      }
+      return at === text.length;
+    });
   }
 
   /** Waits until it holds a text. */
@@ -161,14 +165,20 @@ export class Output {
 
 const SHORT: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", "0": "\0" };
 
-/** Undoes the escapes that Python, JSON and this project print, so that a text is found however it is shown. */
-function unescape(text: string): string {
-  if (!text.includes("\\")) return text;
+/**
+ * What a text may stand for: itself, or what Python, JSON and this project escape so. In the escaped form of bytes `\xNN` is
+ * a byte, in that of text a character.
+ */
+function readings(text: string): string[] {
+  return text.includes("\\") ? [text, unescape(text, true), unescape(text, false)] : [text];
+}
+
+function unescape(text: string, isBytes: boolean): string {
   const bytes: number[] = [];
   const escapes = /\\x([0-9a-f]{2})|\\u\{?([0-9a-f]{4,6})\}?|\\(.)|[^\\]+/gisu;
-  for (const [plain, byte, point, short] of text.matchAll(escapes)) {
-    if (byte !== undefined) bytes.push(parseInt(byte, 16));
-    else if (point !== undefined) bytes.push(...encoder.encode(String.fromCodePoint(parseInt(point, 16) % 0x110000)));
+  for (const [plain, byte, point = isBytes ? undefined : byte, short] of text.matchAll(escapes)) {
+    if (point !== undefined) bytes.push(...encoder.encode(String.fromCodePoint(parseInt(point, 16) % 0x110000)));
+    else if (byte !== undefined) bytes.push(parseInt(byte, 16));
     else for (const each of encoder.encode(short === undefined ? plain : SHORT[short] ?? short)) bytes.push(each);
   }
   return new TextDecoder().decode(Uint8Array.from(bytes));

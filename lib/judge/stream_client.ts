@@ -48,7 +48,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
       if (!treatment.keepsInput) program.endInput();
       // A client that goes on until the server ends shows in the case for it whether it then does.
       const wait = side.ends || treatment.instead !== undefined ? patience : patience.share(ENDS_SOON);
-      const ended = await wait.allows(program.exit);
+      const ended = problem === undefined && await wait.allows(program.exit);
       if (ended) await patience.allows(drained.promise);
       const [first] = conversations;
       return new Run({

@@ -6,7 +6,9 @@ import { type Case, Wrong } from "../case.ts";
 import { NOT_UTF8_HEADED } from "../client_parts.ts";
 import { NAME } from "../client_stage.ts";
 import { type Conversation, excerpt } from "../conversation.ts";
+import { pause } from "../patience.ts";
 import type { StreamClient } from "../stream_client.ts";
+import { play } from "./clients.ts";
 
 const framing = text(decimalHeader());
 /** Who speaks to a client that is judged. */
@@ -17,6 +19,8 @@ const HEARD = ["I was here first", "Can you hear me?"];
 export const TYPED: readonly string[] = ["hello", "grüße an alle", "and once more"];
 /** How long a client may take to show a message until its user types something, as a share of the patience. */
 const NUDGE_AFTER = 0.15;
+/** How long the text of a message comes after its name, in milliseconds. */
+const BETWEEN = 300;
 
 /** Plays the server of a member: its user and another member say something. */
 export async function pushToMember(conversation: Conversation): Promise<void> {
@@ -71,3 +75,30 @@ export const chatEscape: Uint8Array = concat([BOB, "\x1b[2J\x1b[31mHello!"].map(
 
 /** What bob says that is not UTF-8. */
 export const chatNotUtf8: Uint8Array = concat([framing.encode(BOB), NOT_UTF8_HEADED]);
+
+/** Sends a name apart from its text, with a line of the user in between. */
+export const nameApart: Case<StreamClient> = {
+  name: "name-apart",
+  level: "must",
+  sends: "The name of a sender; its text comes only after the user has typed something.",
+  right: "Prints both when the text has come.",
+  mistake:
+    "A client that stops in the middle of a message when no more has come, and begins anew later, loses its place",
+  async run(stage) {
+    let heard = false;
+    const run = await play(stage, {
+      async instead(peer, { bytes, texts: [sender, text] }, { program, patience }) {
+        const end = framing.encode(sender!).length;
+        const hears = async () => await program.shows(text!, patience.share(NUDGE_AFTER)) || program.ended;
+        await peer.sendApart([bytes.subarray(0, end)]);
+        await program.type("and then?");
+        await pause(BETWEEN);
+        await peer.send(bytes.subarray(end));
+        // A client that looks at its socket only after Enter is judged for that in another case.
+        heard = await hears() || (await program.type("go on"), await hears());
+        peer.finish();
+      },
+    });
+    if (!heard) throw run.wrong("you did not print the text");
+  },
+};

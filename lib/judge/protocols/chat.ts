@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText, type Framing, text } from "../../framing/mod.ts";
 import { type Case, Wrong } from "../case.ts";
-import { asItArrives, chatEscape, chatNotUtf8, pushToMember, TYPED } from "../cases/chat_client.ts";
+import { asItArrives, chatEscape, chatNotUtf8, nameApart, pushToMember, TYPED } from "../cases/chat_client.ts";
 import { ENDLESS_HEADED, MALFORMED_HEADER } from "../client_parts.ts";
 import { NAME } from "../client_stage.ts";
 import { inTurns, type Manner } from "../manner.ts";
@@ -61,7 +61,7 @@ export function chat(): StreamProtocol<string> {
       malformed: MALFORMED_HEADER,
       endless: ENDLESS_HEADED,
       serve: pushToMember,
-      cases: [asItArrives],
+      cases: [asItArrives, nameApart],
     },
   };
 }

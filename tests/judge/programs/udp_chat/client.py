@@ -1,4 +1,4 @@
-"""The client of the chat in turns: a line, then the other's answer.
+"""The client of the chat in turns: a line, then the other's answer. What has come before it asks cannot be the answer.
 
 right
 """
@@ -11,10 +11,19 @@ def shown(data):
     return "".join(c if c.isprintable() else "\\x%02x" % ord(c) for c in text)
 
 
+def forget(sock):
+    try:
+        while True:
+            sock.recv(65535, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        pass
+
+
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     s.connect((sys.argv[1], int(sys.argv[2])))
     s.settimeout(3)
     for line in sys.stdin:
+        forget(s)
         s.send(line.rstrip("\n").encode("utf-8"))
         try:
             print("Server:", shown(s.recv(65535)))

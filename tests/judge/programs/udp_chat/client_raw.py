@@ -1,6 +1,6 @@
 """The client of the chat in turns. It prints whatever it is sent, also what steers a terminal.
 
-right, but: escape
+right, but: twice, escape
 """
 import socket
 import sys
