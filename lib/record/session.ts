@@ -102,13 +102,15 @@ export class Flow {
   misfit = Infinity;
   /** Offset of the first byte in the recording. */
   start = 0;
-  /** Offset after the last byte received. */
+  /** Offset after the last byte received or passed on. */
   end = 0;
   /** The number of bytes passed on. */
   passed = 0;
   /** The sender ended its side. */
   ended: { t: number; at: number } | undefined;
   #data = new Uint8Array(256);
+  /** Offset after the last byte received. */
+  #known = 0;
   /** Bytes in `#data`. */
   #stored = 0;
   /** Where contiguous bytes begin: in the stream, and in `#data`. */
@@ -145,22 +147,25 @@ export class Flow {
   /** Adds bytes that arrived from the sender. */
   receive(t: number, at: number, bytes: Uint8Array, datagram: number = this.reads.length + 1): void {
     if (this.#segments.length === 0 && this.rows.length === 0) this.start = this.end = at;
-    if (at < this.end) {
-      bytes = bytes.subarray(this.end - at);
-      at = this.end;
+    if (at < this.#known) {
+      bytes = bytes.subarray(this.#known - at);
+      at = this.#known;
     }
-    const isFirst = this.#segments.length === 0;
-    if (at > this.end || isFirst) this.#segments.push({ at, offset: this.#stored });
-    if (at > this.end || isFirst && at > 0) this.misfit = Math.min(this.misfit, this.end);
+    if (at > this.#known || this.#segments.length === 0) {
+      this.#segments.push({ at, offset: this.#stored });
+      if (at > this.#known) this.misfit = Math.min(this.misfit, Math.max(this.start, this.#known));
+    }
     this.#store(bytes);
-    this.end = at + bytes.length;
-    this.reads.push({ number: datagram, t, start: at, end: this.end });
+    this.#known = at + bytes.length;
+    this.end = Math.max(this.end, this.#known);
+    this.reads.push({ number: datagram, t, start: at, end: this.#known });
     if (this.datagrams) this.#addDatagram(datagram, at);
     else this.#scan(bytes);
   }
 
   /** Adds bytes that were passed on. */
   pass(t: number, at: number, n: number, datagram?: number): void {
+    if (this.empty) this.start = at;
     let order: Row["order"];
     if (datagram !== undefined) {
       if (this.#passed.has(datagram)) order = "again";
@@ -319,6 +324,7 @@ export class Flow {
   recv(row: Row): string {
     const shown = this.slice(row.at, row.at + Math.min(row.n, MOST_SHOWN));
     const more = row.n - shown.length;
+    if (shown.length === 0 && more > 0) return `${plural(more, "byte")} that the recording does not have`;
     return `"${escapeText(decodeBytes(shown))}"${more > 0 ? ` and ${plural(more, "byte")} more` : ""}`;
   }
 
@@ -381,14 +387,15 @@ export class Flow {
   }
 
   #addDatagram(number: number, start: number): void {
-    this.messages.push({ number, start, end: this.end, first: this.parts.length });
+    const end = this.#known;
+    this.messages.push({ number, start, end, first: this.parts.length });
     this.parts.push({
       name: "datagram",
       role: "payload",
       message: number,
       start,
-      length: this.end - start,
-      end: this.end,
+      length: end - start,
+      end,
     });
   }
 

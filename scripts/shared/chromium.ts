@@ -3,8 +3,12 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { within } from "./within.ts";
 
+/** How long to wait for Chromium to end, in milliseconds. */
+const STOP_TIMEOUT = 5000;
+
 /** The path of Chromium or Chrome, if it is installed. */
 export function findChromium(): string | undefined {
+  if (Deno.build.os === "windows") return undefined;
   const script = "command -v chromium || command -v chromium-browser || command -v google-chrome";
   const { stdout } = new Deno.Command("sh", { args: ["-c", script], stderr: "null" }).outputSync();
   return new TextDecoder().decode(stdout).trim() || undefined;
@@ -152,12 +156,13 @@ export class Chromium implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const kill = setTimeout(() => this.#process.kill("SIGKILL"), STOP_TIMEOUT);
     const closed = new Promise((resolve) => this.#socket.addEventListener("close", resolve));
     if (this.#socket.readyState === WebSocket.OPEN) {
       this.#socket.send(JSON.stringify({ id: ++this.#calls, method: "Browser.close" }));
       await closed;
     }
-    const kill = setTimeout(() => this.#process.kill("SIGKILL"), 5000);
+    // All its processes have ended when the last one has closed the log.
     await Promise.all([this.#process.status, this.#logged]);
     clearTimeout(kill);
   }

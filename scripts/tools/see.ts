@@ -18,7 +18,7 @@ import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { servePage } from "./see/http.ts";
 import { faultsOf, given, isScene, parseScene, SCENE_OPTIONS, type SceneValues } from "./see/scene.ts";
 import { startService } from "./see/service.ts";
-import { View } from "./see/view.ts";
+import { View, type ViewOptions } from "./see/view.ts";
 
 const options = {
   listen: endpoint("Where the proxy listens: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH (default: a free port)"),
@@ -78,6 +78,19 @@ function planOf(all: Values<typeof options>, operand: string | undefined): Plan 
   return { exchange, values: { ...shown, ...given({ framing, seed }) } };
 }
 
+/** The command of a client of the proxy, and the exchange with it. */
+function clientsOf(
+  { service, run }: Exchange,
+  port: number,
+  args: string[],
+): Pick<ViewOptions, "command" | "exchange"> {
+  const clientArgs = ["--timeout", String(PATIENCE / 1000)];
+  return {
+    command: `deno task ${service}:client --port ${port}${CLIENT_OPTIONS[service] ?? ""}`,
+    exchange: () => run(stageAt(service, { port, args, clientArgs, timeout: PATIENCE })),
+  };
+}
+
 /** Throws an error about the addresses or the faults as wrong usage. */
 function asUsage(error: unknown): never {
   throw error instanceof RangeError || error instanceof TypeError ? new UsageError(error.message) : error;
@@ -105,20 +118,8 @@ async function main(
   Object.assign(attempt, { listens: true, address: formatEndpoint(listen), option: "--listen" });
   await using proxy = await serveProxy({ listen, to, ...faults, seed, tap: recorder }).catch(asUsage);
   const { addr } = proxy;
-  const view = new View({
-    proxy,
-    recorder,
-    faults,
-    framing,
-    service,
-    command: service === undefined || !("port" in addr)
-      ? undefined
-      : `deno task ${service}:client --port ${addr.port}${CLIENT_OPTIONS[service] ?? ""}`,
-    exchange: exchange === undefined || !("port" in addr) ? undefined : () => {
-      const clientArgs = ["--timeout", String(PATIENCE / 1000)];
-      return exchange.run(stageAt(exchange.service, { port: addr.port, args, clientArgs, timeout: PATIENCE }));
-    },
-  });
+  const clients = exchange !== undefined && "port" in addr ? clientsOf(exchange, addr.port, args) : {};
+  const view = new View({ proxy, recorder, faults, framing, service, ...clients });
   Object.assign(attempt, { address: `127.0.0.1:${all.pagePort}`, option: "--page-port" });
   await using _file = all.record === undefined ? undefined : await recordTo(all.record, recorder, new Log("See"));
   await using page = servePage(all.pagePort, view);
@@ -142,7 +143,7 @@ if (import.meta.main) {
       summary: "Shows messages against chunks, live, in a page.",
       operands: {
         usage: "[SERVICE|SCENE]",
-        help: "A service (default: chat), or the address of a page with faults",
+        help: "A service (default: chat, with --cut 1-7 --delay 0.002-0.02), or the address of a page",
         most: 1,
       },
       options,

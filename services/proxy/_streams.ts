@@ -5,6 +5,7 @@ import { plural } from "../../lib/log/mod.ts";
 import { type CloseReason, ConnectionError, type Endpoint, formatAddress } from "../../lib/net/mod.ts";
 import { after, sleep } from "../../lib/net/timer.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
+import { LoopShare } from "../../lib/net/_loop.ts";
 import { rememberFile } from "../../lib/net/unix.ts";
 import type { Direction } from "../../lib/record/event.ts";
 import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
@@ -19,6 +20,8 @@ import type { Controls, ProxyConfig, RunningProxy } from "./_proxy.ts";
 const MAX_JOINED = 1024 * 1024;
 /** The number of bytes from which on nothing more is read ahead. */
 const MAX_AHEAD = 64 * 1024;
+/** Upper bounds of the time for a read and a write, and for each of their bytes, in milliseconds. */
+const [WRITE_COST, BYTE_COST] = [0.04, 1e-6];
 /** The longest wait for a connection to the target, in milliseconds. */
 const CONNECT_TIMEOUT = 10_000;
 /**
@@ -183,6 +186,7 @@ class Session implements Controls {
   #target: PullSocket | undefined;
   /** Whether an injected reset is pending, so that nothing more is forwarded. */
   #resetting = false;
+  readonly #share = new LoopShare();
   readonly #up: Lane;
   readonly #down: Lane;
 
@@ -282,6 +286,7 @@ class Session implements Controls {
     const { reason = "finished", message: detail } = error ?? {};
     if (reason === "shutdown") report.aborted++;
     else if (error !== undefined) report.reset++;
+    this.#share.close();
     tap?.closed?.(this.#number, reason);
     const { bytes: up, writes: writesUp } = this.#up;
     const { bytes: down, writes: writesDown } = this.#down;
@@ -388,11 +393,13 @@ class Session implements Controls {
       if (delay > 0) await gate.delay(delay, () => this.#isOver(lane));
       lane.due = Math.max(lane.due, performance.now()) + pace;
       for (let left = bytes; left.length > 0;) {
+        for (let turn; (turn = this.#share.request()) !== undefined;) await turn;
         if (gate.isClosed || this.#resetting) await this.#hold(lane);
         if (lane.isEnded) return NOTHING;
         if (lane.options !== this.#config.faults) return rest;
         const piece = this.#nextPiece(left, lane);
         if (piece.length === 0) break; // A reset comes first.
+        this.#share.work(WRITE_COST + piece.length * BYTE_COST);
         tap?.forwarded?.(this.#number, way, lane.at, piece.length);
         lane.at += piece.length;
         await into.write(piece);

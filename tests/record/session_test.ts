@@ -111,6 +111,21 @@ Deno.test("session: bytes that are missing are not made up, and what follows the
   assertEquals(descriptions(up), ["12: whole message 1", "4: missing bytes before", "1: missing bytes before"]);
 });
 
+Deno.test("session: the bytes after missing ones are at their offsets, though pieces of missing ones came before", () => {
+  const { session, up } = sessionOf(["2         me"], [12]);
+  session.add({ k: "skip", n: 1 });
+  session.add({ t: 300, k: "out", c: 1, w: "up", at: 12, n: 8 });
+  session.add({ t: 301, k: "in", c: 1, w: "up", at: 20, d: bytes("after").toBase64() });
+  session.add({ t: 302, k: "out", c: 1, w: "up", at: 20, n: 5 });
+  assertEquals(up.rows.map((row) => up.recv(row)), [
+    '"2         me"',
+    "8 bytes that the recording does not have",
+    '"after"',
+  ]);
+  session.setFraming("lines");
+  assertEquals([up.misfit, up.recv(up.rows[2]!)], [12, '"after"']);
+});
+
 Deno.test("session: shows lost, repeated and reordered datagrams as such, and empty ones", () => {
   const session = new Session({ ...HEADER, listen: "udp://127.0.0.1:3000" });
   const stream = (event: Record<string, unknown>) =>

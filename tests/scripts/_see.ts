@@ -28,13 +28,13 @@ export class See extends ChildProcess {
   client = "";
   /** The exit code that is expected. */
   code = 0;
-  readonly #stderr: Promise<string> = new Response(this.process.stderr).text();
+  readonly stderr: Promise<string> = new Response(this.process.stderr).text();
 
   static async start(...args: string[]): Promise<See> {
     const see = new See(command(...args).spawn());
     see.url = /^See it at (.+)$/.exec(await within(see.line(), "the address") ?? "")?.[1] ?? "";
     see.client = await within(see.line(), "the command of a client") ?? "";
-    if (see.client === "") throw new Error(await see.#stderr);
+    if (see.client === "") throw new Error(await see.stderr);
     return see;
   }
 
@@ -62,7 +62,7 @@ export class See extends ChildProcess {
     this.signal("SIGTERM");
     const { code } = await within(this.process.status, "the end");
     await super[Symbol.asyncDispose]();
-    assertEquals(code, this.code, await this.#stderr);
+    assertEquals(code, this.code, await this.stderr);
   }
 }
 

@@ -332,8 +332,8 @@ Deno.test({
       Deno.kill(Number(textOf(stdout)), "SIGINT");
       if (asked) see.signal("SIGINT");
       const { code } = await within(see.process.status, "the end");
-      assertEquals([asked, code], [asked, expected]);
-      see.code = expected;
+      see.code = code;
+      assertEquals([asked, code], [asked, expected], await see.stderr);
     }
   },
 });

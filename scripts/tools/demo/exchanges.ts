@@ -87,6 +87,7 @@ export const EXCHANGES: Exchange[] = [
       // Members do not learn who has joined, so ann repeats her message until ben receives it.
       const heard = new AbortController();
       const hearing = ben.shows(/^ann > hello\?\n/).finally(() => heard.abort());
+      hearing.catch(() => {}); // It is awaited below, unless ann fails first.
       while (!heard.signal.aborted) {
         await ann.type("hello?\n");
         await sleep(200, heard.signal);

@@ -2,8 +2,8 @@ import type { Recorder } from "../../../lib/record/recorder.ts";
 import { sleep } from "../../../lib/net/timer.ts";
 import type { State } from "./protocol.ts";
 
-/** The part of the processor's time that is left to the proxy, as a multiple of that which the pages take. */
-const PROXY_SHARE = 4;
+/** The pause after a batch, as a multiple of the time that the batch took: traffic comes first. */
+const PAUSES = 4;
 
 /** Events for a page, and the position after them. */
 interface Batch {
@@ -90,7 +90,7 @@ export class Feed {
       const cursor = this.#recorder.cursor(position);
       const lines = cursor.read();
       const chunk = encoder.encode(`id: ${cursor.position}\ndata: [${lines.join(",")}]\n\n`);
-      pause = (performance.now() - began) * PROXY_SHARE;
+      pause = (performance.now() - began) * PAUSES;
       return { chunk, next: cursor.position };
     });
     this.#turn = batch.then(() => sleep(pause, this.#stopped.signal));

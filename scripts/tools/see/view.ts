@@ -17,9 +17,9 @@ export interface ViewOptions {
   framing: string | undefined;
   service: string | undefined;
   /** The command line of a client. */
-  command: string | undefined;
+  command?: string;
   /** Runs the exchange of the service with the proxy. */
-  exchange: (() => Promise<unknown>) | undefined;
+  exchange?: () => Promise<unknown>;
 }
 
 /** What all pages see and control. */
@@ -28,7 +28,6 @@ export class View {
   readonly feed: Feed;
   readonly #options: ViewOptions;
   #faults: FaultOptions;
-  #paused = false;
   #running: Promise<void> | undefined;
   #outcome: string | undefined;
 
@@ -60,7 +59,7 @@ export class View {
     return {
       header: recorder.header!,
       faults: this.#faults as State["faults"],
-      paused: this.#paused,
+      paused: proxy.isPaused,
       seed: proxy.seed,
       service,
       command,
@@ -89,11 +88,9 @@ export class View {
       }
       case "pause":
         proxy.pause();
-        this.#paused = true;
         break;
       case "resume":
         proxy.resume();
-        this.#paused = false;
         break;
       case "step":
         return proxy.step(control.connection, control.way, control.unit);

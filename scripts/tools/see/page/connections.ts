@@ -55,6 +55,9 @@ export class ConnectionList {
     if (end.textContent !== words) fill(end, make("span", { class: isFault ? "fault" : "" }, words));
     const amount = (flow: Flow) =>
       `${formatSize(Math.max(0, flow.passed - flow.start))} in ${formatCount(flow.tally().pieces)}`;
-    setText(counts, `↑ ${amount(up)}\u2002 ↓ ${amount(down)}`);
+    setText(
+      counts,
+      `${`↑ ${amount(up)}`.replaceAll(" ", "\u00a0")}\u2002 ${`↓ ${amount(down)}`.replaceAll(" ", "\u00a0")}`,
+    );
   }
 }

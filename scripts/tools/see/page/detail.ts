@@ -6,14 +6,20 @@ import { type Content, fill, make } from "./dom.ts";
 import { endsOf, formatCount, formatHex, formatTime, glyphOf } from "./format.ts";
 
 /** Bytes shown at most, of a piece and of what a decoder holds. */
-const MOST_CELLS = 256;
+const MOST_CELLS = 192;
 const MOST_HELD = 40;
+
+/** How long a piece is shown before the next, while following, in milliseconds. */
+const READABLE = 120;
 
 /** What is known about the chosen piece. */
 export class Detail {
   readonly #app: App;
   readonly #panel: HTMLElement;
   #shown = "";
+  /** When the next piece may be shown while following, and the timer for it. */
+  #next = 0;
+  #timer = 0;
 
   /** Fills a panel. */
   constructor(app: App, panel: HTMLElement) {
@@ -35,6 +41,14 @@ export class Detail {
       choice.flow.failure?.message,
     ].join();
     if (key === this.#shown) return;
+    // While pieces arrive, nobody can read each of them.
+    const wait = this.#app.following ? this.#next - performance.now() : 0;
+    if (wait > 0) {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.draw(), wait);
+      return;
+    }
+    this.#next = performance.now() + READABLE;
     this.#shown = key;
     fill(this.#panel, ...choice === undefined ? this.#nothing() : this.#pieceOf(choice, message));
   }
@@ -91,7 +105,7 @@ export class Detail {
     ];
   }
 
-  /** What two programs make of the piece: one that takes a read for a message, and one that decodes. */
+  /** Compares two programs: the first takes each read for a message, the second decodes. */
   #readers(flow: Flow, row: Row): Content[] {
     if (flow.datagrams) {
       return [

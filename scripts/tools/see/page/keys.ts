@@ -20,13 +20,12 @@ export function bindKeys(bindings: readonly Binding[]): void {
     if (ctrlKey || altKey || metaKey || document.querySelector("dialog[open]") !== null) return;
     const name = key === " " ? "Space" : shiftKey && key.length > 1 ? `Shift+${key}` : key;
     const element = target as HTMLElement;
-    if (element.matches("input[type=text], input:not([type]), textarea")) {
+    // These elements have uses of their own for some keys, and Escape leaves them.
+    if (element.matches("select, input[type=text], input:not([type])")) {
       if (key === "Escape") element.blur();
       return;
     }
-    // These elements have uses of their own for some keys.
-    if (name === "Space" && element.matches("button, input, select, summary")) return;
-    if (element.matches("select") && (key.startsWith("Arrow") || key.length === 1)) return;
+    if (name === "Space" && element.matches("button, input")) return;
     const binding = byKey.get(name);
     if (binding === undefined) return;
     event.preventDefault();

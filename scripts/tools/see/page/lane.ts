@@ -350,7 +350,7 @@ class Drawing {
   #drawRuler(): void {
     const context = this.#context;
     const { scale, left, width } = this.#frame;
-    const step = niceStep(64 / scale);
+    const step = niceStep((24 + 7 * formatCount(this.#flow.end).length) / scale);
     context.font = `11px ${this.#theme.sans}`;
     context.textAlign = "center";
     for (let at = Math.ceil(left / step) * step; at <= Math.min(this.#right, this.#flow.end); at += step) {

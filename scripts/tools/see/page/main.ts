@@ -30,7 +30,7 @@ const connections = new ConnectionList(app, find("connections"));
 const framing = new FramingChoice(app, notify);
 const faults = new FaultForm(app, (faults) => control({ do: "faults", faults }));
 
-/** The recording in the page, if it is one that works without a server. */
+/** The recording in a page of one file; such a page has no server. */
 const recorded = document.getElementById("recording")?.textContent;
 let live: Live | undefined;
 let connected: "open" | "broken" | "closed" = "closed";
@@ -135,7 +135,11 @@ function drawBar(): void {
   exchange.hidden = state?.exchange !== true;
   exchange.disabled = state?.running === true;
   setText(exchange, state?.running ? "Running ..." : "Run the exchange");
-  for (const id of ["controls", "acts", "save", "save-page", "copy"]) find(id).hidden = recorded !== undefined;
+  const datagrams = session?.datagrams === true;
+  for (const id of ["controls", "save", "save-page", "copy"]) find(id).hidden = recorded !== undefined;
+  // A datagram is passed on whole, and has no connection to end.
+  find("acts").hidden = recorded !== undefined || datagrams;
+  for (const id of ["step-byte", "step-message"]) find<HTMLButtonElement>(id).disabled = datagrams;
   const closed = app.current === undefined || app.current.closed !== undefined;
   for (const id of ["reset", "end-up", "end-down"]) find<HTMLButtonElement>(id).disabled = closed;
   for (const way of ["up", "down"]) find(`lane-${way}`).hidden = app.table;
