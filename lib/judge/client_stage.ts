@@ -13,10 +13,13 @@ export const NAME = "zoë";
 export interface ClientStageOptions<Protocol extends ProtocolDescription> {
   /** The program and its arguments. */
   readonly command: readonly string[];
+  /** The protocol that it speaks. */
   readonly protocol: Protocol;
+  /** What the judge knows of the protocol's clients. */
   readonly side: ClientSide;
   /** Where the judge's server listens. */
   readonly hostname: string;
+  /** How long the client may take for anything. */
   readonly patience: Patience;
   /** Records the connections. */
   readonly tap?: Tap | undefined;
@@ -34,11 +37,17 @@ export interface SharedByCases {
 
 /** A client program that is judged, and the protocol that it speaks. */
 export abstract class ClientStage<Protocol extends ProtocolDescription, Treatment> {
+  /** The protocol that it speaks. */
   readonly protocol: Protocol;
+  /** What the judge knows of the protocol's clients. */
   readonly side: ClientSide;
+  /** Where the judge's server listens. */
   readonly hostname: string;
+  /** How long the client may take for anything. */
   readonly patience: Patience;
+  /** Records the connections. */
   protected readonly tap: Tap | undefined;
+  /** What the stages of all cases share. */
   protected readonly shared: SharedByCases;
   readonly #command: readonly string[];
 

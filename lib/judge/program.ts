@@ -73,6 +73,7 @@ export class Program implements AsyncDisposable {
     return streams.some((stream) => stream.showsAll([text]) === 1);
   }
 
+  /** Ends the program, and all processes that it has started. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.endInput();
     this.#signal("SIGTERM");
