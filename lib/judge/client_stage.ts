@@ -25,6 +25,8 @@ export interface ClientStageOptions<Protocol extends ProtocolDescription> {
   readonly tap?: Tap | undefined;
   /** What the stages of all cases share. */
   readonly shared: SharedByCases;
+  /** Ends the client. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What the stages of all cases share. */
@@ -50,9 +52,10 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   /** What the stages of all cases share. */
   protected readonly shared: SharedByCases;
   readonly #command: readonly string[];
+  readonly #signal: AbortSignal | undefined;
 
   /** Describes the client. */
-  constructor({ command, protocol, side, hostname, patience, tap, shared }: ClientStageOptions<Protocol>) {
+  constructor({ command, protocol, side, hostname, patience, tap, shared, signal }: ClientStageOptions<Protocol>) {
     this.#command = command;
     this.protocol = protocol;
     this.side = side;
@@ -60,6 +63,7 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
     this.patience = patience;
     this.tap = tap;
     this.shared = shared;
+    this.#signal = signal;
   }
 
   /** Number of connections of the client so far, or of datagrams. */
@@ -112,11 +116,15 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
 
   /** Starts the client for a server at a port, and types what its user has to say. */
   protected start(port: number): Program {
+    if (this.#signal?.aborted) throw new Unjudged("Interrupted");
     const words = { host: this.hostname, port: String(port), name: NAME };
     const hasName = this.#command.some((word) => word.includes("{name}"));
     const program = new Program(
       this.#command.map((word) => word.replace(/\{(host|port|name)\}/g, (_, key: keyof typeof words) => words[key])),
     );
+    const kill = () => program.kill();
+    this.#signal?.addEventListener("abort", kill);
+    program.exit.finally(() => this.#signal?.removeEventListener("abort", kill));
     const input = this.side.input.filter((line) => !hasName || line !== NAME);
     const typing = (async () => {
       for (const line of input) await program.type(line);

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { NO_PYTHON } from "../judge/_programs.ts";
-import { temporaryFolder } from "../harness.ts";
+import { ChildProcess } from "../../scripts/shared/child_process.ts";
+import { temporaryFolder, within } from "../harness.ts";
 
 const PROGRAMS = "tests/judge/programs";
 
@@ -10,13 +11,13 @@ interface Result {
   stderr: string;
 }
 
+function command(args: string[], more: string[], streams: Pick<Deno.CommandOptions, "stdout" | "stderr"> = {}) {
+  const deno = ["run", "-q", "--no-prompt", "-P=judge-client", ...more, "scripts/tools/judge_client.ts"];
+  return new Deno.Command(Deno.execPath(), { args: [...deno, ...args], env: { NO_COLOR: "1" }, ...streams });
+}
+
 async function judgeClient(args: string[], more: string[] = []): Promise<Result> {
-  const file = "scripts/tools/judge_client.ts";
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-q", "--no-prompt", "-P=judge-client", ...more, file, ...args],
-    env: { NO_COLOR: "1" },
-  });
-  const { code, stdout, stderr } = await process.output();
+  const { code, stdout, stderr } = await command(args, more).output();
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
@@ -25,7 +26,7 @@ Deno.test({
   name: `judge:client says what a client sent, printed and did, and exits with 1 if it must not${NO_PYTHON}`,
   ignore: NO_PYTHON !== "",
   async fn() {
-    const command = ["python3", `${PROGRAMS}/sixteen/client_one_recv.py`, "{host}", "{port}"];
+    const client = ["python3", `${PROGRAMS}/sixteen/client_one_recv.py`, "{host}", "{port}"];
     const { code, stdout, stderr } = await judgeClient([
       "sixteen",
       "--only",
@@ -33,7 +34,7 @@ Deno.test({
       "--only",
       "byte-by-byte",
       "--",
-      ...command,
+      ...client,
     ]);
     assertEquals(code, 1);
     assertMatch(
@@ -48,11 +49,11 @@ Deno.test({
   name: `judge:client exits with 0 if a client only should be better, and with 1 if it is strict${NO_PYTHON}`,
   ignore: NO_PYTHON !== "",
   async fn() {
-    const command = ["python3", `${PROGRAMS}/udp_chat/client_raw.py`, "{host}", "{port}"];
+    const client = ["python3", `${PROGRAMS}/udp_chat/client_raw.py`, "{host}", "{port}"];
     const args = ["udp-chat", "--only", "escape", "--"];
     const [lenient, strict] = await Promise.all([
-      judgeClient([...args, ...command]),
-      judgeClient(["--strict", ...args, ...command]),
+      judgeClient([...args, ...client]),
+      judgeClient(["--strict", ...args, ...client]),
     ]);
     assertEquals([lenient.code, strict.code], [0, 1]);
     assertStringIncludes(lenient.stdout, "should escape: ");
@@ -121,4 +122,28 @@ Deno.test("judge:client exits with 3 if the client cannot be started or does not
   assertMatch(results[2]!.stderr, /Expected the client's command after --; see deno task judge:client --help/);
   assertMatch(results[3]!.stderr, /Expected one of echo, .*, got "nothing"/);
   assertMatch(results[4]!.stderr, /Expected a case of echo: plain, .*; got "nothing"/);
+});
+
+Deno.test({
+  name: `judge:client stops at Ctrl-C, and ends the clients that it has started${NO_PYTHON}`,
+  ignore: NO_PYTHON !== "" || Deno.build.os === "windows",
+  async fn() {
+    // The client is a child of the command.
+    const client = ["sh", "-c", `python3 ${PROGRAMS}/echo/client_no_timeout.py {host} {port}; true`];
+    const args = ["echo", "--only", "silent-server", "--timeout", "600", "--", ...client];
+    await using judge = new ChildProcess(command(args, [], { stdout: "null", stderr: "null" }).spawn());
+    const clients = async () => {
+      const { stdout } = await new Deno.Command("ps", { args: ["-e", "-o", "args="] }).output();
+      return new TextDecoder().decode(stdout).split("\n").filter((line) =>
+        /^\S*python\S* .*client_no_timeout/.test(line)
+      );
+    };
+    const started = async () => {
+      while ((await clients()).length === 0) { /* not yet */ }
+    };
+    await within(started(), "a client");
+    judge.signal("SIGINT");
+    assertEquals((await within(judge.process.status, "the judge's end")).code, 1);
+    assertEquals(await clients(), []);
+  },
 });
