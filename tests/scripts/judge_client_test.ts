@@ -129,14 +129,14 @@ Deno.test({
   ignore: NO_PYTHON !== "" || Deno.build.os === "windows",
   async fn() {
     // The client is a child of the command.
-    const client = ["sh", "-c", `python3 ${PROGRAMS}/echo/client_no_timeout.py {host} {port}; true`];
+    const mark = crypto.randomUUID();
+    const client = ["sh", "-c", `python3 ${PROGRAMS}/echo/client_no_timeout.py {host} {port} ${mark}; true`];
     const args = ["echo", "--only", "silent-server", "--timeout", "600", "--", ...client];
     await using judge = new ChildProcess(command(args, [], { stdout: "null", stderr: "null" }).spawn());
     const clients = async () => {
       const { stdout } = await new Deno.Command("ps", { args: ["-e", "-o", "args="] }).output();
-      return new TextDecoder().decode(stdout).split("\n").filter((line) =>
-        /^\S*python\S* .*client_no_timeout/.test(line)
-      );
+      const isClient = new RegExp(`^\\S*python\\S* \\S+/client_no_timeout.py .*${mark}`);
+      return new TextDecoder().decode(stdout).split("\n").filter((line) => isClient.test(line));
     };
     const started = async () => {
       while ((await clients()).length === 0) { /* not yet */ }
