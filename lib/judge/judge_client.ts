@@ -100,7 +100,7 @@ function run<Protocol extends ProtocolDescription, Stage extends { readonly port
   return runCases(wanted, {
     ...options,
     stage,
-    isAlive: () => Promise.resolve(shared.connected > 0),
+    isAlive: () => Promise.resolve(shared.connected > 0 || signal?.aborted === true),
   });
 }
 
