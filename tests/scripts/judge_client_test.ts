@@ -147,3 +147,14 @@ Deno.test({
     assertEquals(await clients(), []);
   },
 });
+
+Deno.test({
+  name: `judge:client shows what a client prints escaped, and keeps a limited part of it${NO_PYTHON}`,
+  ignore: NO_PYTHON !== "",
+  async fn() {
+    const print = "import sys; sys.stdout.write('\\x1b[2J' * 10_000_000 + 'the end\\n'); sys.exit('\\x1b[31mfailed')";
+    const { code, stdout, stderr } = await judgeClient(["echo", "--only", "plain", "--", "python3", "-c", print]);
+    assertEquals([code, stdout], [3, ""]);
+    assertMatch(stderr, /ended with exit code 1: "\\x1b\[31mfailed"\n$/);
+  },
+});
