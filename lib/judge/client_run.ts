@@ -9,8 +9,11 @@ export const SPINS = "A loop that does not look at an empty recv, which is the e
 
 /** What a client did in one run, and what it is judged by. */
 export interface RunResult {
+  /** The client's process. */
   readonly program: Program;
+  /** What the judge knows of the protocol's clients. */
   readonly side: ClientSide;
+  /** How long the client may take. */
   readonly patience: Patience;
   /** What the judge did, in words. */
   readonly did: string;

@@ -23,6 +23,7 @@ const NEEDS_SHUTDOWN =
 
 /** What a correct server would send now. */
 export interface Answer {
+  /** All of its bytes. */
   readonly bytes: Uint8Array;
   /** All but the second half of the last message. */
   readonly half: Uint8Array;
@@ -47,10 +48,15 @@ class Over extends Error {}
 
 /** One connection of a client with the judge's server. */
 export class Conversation {
+  /** The judge's end of the connection. */
   readonly peer: Peer;
+  /** The client's process. */
   readonly program: Program;
+  /** What the judge knows of the protocol's clients. */
   readonly side: ClientSide;
+  /** How long the client may take for anything. */
   readonly patience: Patience;
+  /** How the client is treated. */
   readonly treatment: Treatment;
   /** The texts of the messages that were sent whole. */
   readonly delivered: string[] = [];

@@ -1,4 +1,4 @@
-import type { Case, CaseWords, Finding } from "./case.ts";
+import { type Case, type CaseWords, type Finding, Unjudged } from "./case.ts";
 import { clientCases as streamClientCases } from "./cases/clients.ts";
 import { datagramClientCases } from "./cases/datagram_clients.ts";
 import type { ClientSide } from "./client_side.ts";
@@ -77,7 +77,7 @@ function run<Protocol extends ProtocolDescription, Stage extends { readonly port
   cases: readonly Case<Stage>[],
   options: JudgeClientOptions,
 ): Promise<Finding[]> {
-  const { command, hostname = "127.0.0.1", timeout = CLIENT_TIMEOUT, only, tap } = options;
+  const { command, hostname = "127.0.0.1", timeout = CLIENT_TIMEOUT, only, tap, signal } = options;
   const shared: SharedByCases = { connected: 0 };
   const patience = new Patience(timeout);
   const stage = ({ name }: CaseWords) =>
@@ -88,13 +88,26 @@ function run<Protocol extends ProtocolDescription, Stage extends { readonly port
       hostname,
       patience,
       shared,
+      signal,
       tap: tap && { opened: (peer: string, datagrams?: boolean) => tap.opened(`${peer} ${name}`, datagrams) },
     });
-  const wanted = chosen(cases, only);
-  const inTurns = stage(cases[0]!).port !== 0;
-  return runCases(inTurns ? wanted.map((one) => ({ ...one, alone: true, background: false })) : wanted, {
+  const inTurns = stage(cases[0]!).port !== 0 ? { alone: true, background: false } : {};
+  const wanted = chosen(cases, only).map((one) => ({
+    ...one,
+    ...inTurns,
+    run: (stage: Stage) => play(one, stage, signal),
+  }));
+  return runCases(wanted, {
     ...options,
     stage,
-    isAlive: () => Promise.resolve(shared.connected > 0),
+    isAlive: () => Promise.resolve(shared.connected > 0 || signal?.aborted === true),
   });
+}
+
+/** Runs a case, which is not judged if it is interrupted. */
+async function play<Stage>(one: Case<Stage>, stage: Stage, signal: AbortSignal | undefined): Promise<void> {
+  const interrupted = () => {
+    if (signal?.aborted) throw new Unjudged("Interrupted");
+  };
+  await one.run(stage).finally(interrupted);
 }

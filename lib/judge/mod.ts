@@ -28,13 +28,17 @@ export {
   Wrong,
   type WrongOptions,
 } from "./case.ts";
-export { DatagramPeer, DatagramStage } from "./datagrams.ts";
+export { Run, type RunResult } from "./client_run.ts";
 export type { ClientSide } from "./client_side.ts";
-export { CLIENT_TIMEOUT, clientCases, judgeClient, type JudgeClientOptions } from "./judge_client.ts";
+export { ClientStage, type ClientStageOptions, type SharedByCases } from "./client_stage.ts";
+export { type Answer, Conversation, type Treatment } from "./conversation.ts";
+export { DatagramPeer, DatagramStage } from "./datagrams.ts";
 export { judge, type JudgeOptions, serverCases, TIMEOUT } from "./judge.ts";
+export { CLIENT_TIMEOUT, clientCases, judgeClient, type JudgeClientOptions } from "./judge_client.ts";
 export type { Manner } from "./manner.ts";
 export { Patience } from "./patience.ts";
 export { Peer, type PeerEnd, type PeerOptions } from "./peer.ts";
+export { type Exit, Output, Program } from "./program.ts";
 export type {
   ClientRun,
   Data,
@@ -49,4 +53,5 @@ export type {
 export { PROTOCOL_NAMES, protocolOf, protocolOptions } from "./protocols/mod.ts";
 export { type Connector, type Footprint, ServerStage, type ServerStageOptions } from "./stage.ts";
 export { stream, type StreamDescription } from "./stream.ts";
+export { StreamClient } from "./stream_client.ts";
 export { recordedBy, type Tap, type TappedConnection } from "./tap.ts";

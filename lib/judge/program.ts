@@ -73,11 +73,17 @@ export class Program implements AsyncDisposable {
     return streams.some((stream) => stream.showsAll([text]) === 1);
   }
 
+  /** Kills it. */
+  kill(): void {
+    this.#signal("SIGKILL");
+  }
+
+  /** Ends the program, and all processes that it has started. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.endInput();
     this.#signal("SIGTERM");
     if (!this.#ended) await GRACE.allows(this.exit);
-    this.#signal("SIGKILL");
+    this.kill();
     await this.exit;
     await Promise.all([this.output.cancel(), this.errors.cancel()]);
   }

@@ -74,6 +74,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
     }
   }
 
+  /** Plays a correct server on a good network. */
   protected override playWell(): Promise<Run> {
     return this.play({});
   }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { host, UsageError, writeStdout } from "../../lib/cli/mod.ts";
+import { CommandError, host, UsageError, writeStdout } from "../../lib/cli/mod.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { CLIENT_TIMEOUT, clientCases, judgeClient } from "../../lib/judge/mod.ts";
 import { runTask, type TaskRun } from "../../lib/launch/mod.ts";
@@ -39,6 +39,7 @@ async function main(
         ...hooks,
       }),
   });
+  if (stop.aborted) throw new CommandError("Interrupted");
   if (!explains) return;
   const { input, typed = [] } = protocol.client!;
   const lines = [...input, ...typed].map(quoteText).join(", ");

@@ -1,43 +1,33 @@
-import { assertEquals } from "@std/assert";
-import type { Finding } from "../../lib/judge/case.ts";
-import { judgeClient } from "../../lib/judge/judge_client.ts";
-import { PROTOCOL_NAMES } from "../../lib/judge/protocols/mod.ts";
-import { NO_PYTHON, pythonPrograms } from "./_programs.ts";
+// The judge of clients judges the project's own clients, and finds nothing.
 
-/** The clients here give up after 3 s, in milliseconds; less than the default makes the tests shorter. */
-const TIMEOUT = 8000;
-const PROGRAMS = pythonPrograms("client");
+import { assertEquals } from "@std/assert";
+import { judgeClient, PROTOCOL_NAMES, protocolOf } from "@wirebench/wirebench/judge";
+import { grantsOf } from "../harness.ts";
+
+/** The clients' `--timeout` in seconds, and the judge's in milliseconds. */
+const CLIENT_TIMEOUT = "3";
+const TIMEOUT = 10_000;
+
+/** Arguments by which clients that ask their user for something need nobody, besides those of the protocol's description. */
+const MORE: Record<string, string[][]> = {
+  uppercase: [[], ["--connected"], ["--to", "{host}:{port}"]],
+  "udp-chat": [[]],
+  delimited: [[]],
+  lines: [[]],
+  clock: [[]],
+  chat: [["--name", "{name}"]],
+};
 
 for (const protocol of PROTOCOL_NAMES) {
-  Deno.test({
-    name: `judgeClient() calls right clients of ${protocol} right, and wrong ones wrong for their reason${NO_PYTHON}`,
-    ignore: NO_PYTHON !== "",
-    async fn() {
-      await Promise.all(
-        PROGRAMS.filter((program) => program.protocol === protocol).map(async ({ file, about, wrong, lacks }) => {
-          const command = ["python3", file, "{host}", "{port}"];
-          const only = wrong === undefined ? undefined : [wrong];
-          const findings = await judgeClient(protocol, { command, only, timeout: TIMEOUT });
-          if (wrong === undefined) {
-            assertEquals(
-              summary(findings),
-              lacks.map((name) => `${name}: should wrong`),
-              `${about}\n${said(findings)}`,
-            );
-          } else {
-            assertEquals(summary(findings), [`${wrong}: must wrong`], `${about}\n${said(findings)}`);
-          }
-        }),
-      );
-    },
-  });
-}
-
-function summary(findings: Finding[]): string[] {
-  return findings.filter(({ verdict }) => verdict !== "right")
-    .map((finding) => `${finding.case}: ${finding.level} ${finding.verdict}`);
-}
-
-function said(findings: Finding[]): string {
-  return findings.map((finding) => `${finding.case}: ${finding.said}`).join("\n");
+  const runs = [...protocolOf(protocol).clients.map(({ args }) => args), ...MORE[protocol] ?? []];
+  for (const args of runs) {
+    const name = args.length === 0 ? "without arguments" : args.join(" ");
+    Deno.test(`the judge finds nothing in ${protocol}:client ${name}, not even what it only should do`, async () => {
+      const file = `services/${protocol.replaceAll("-", "_")}/client.ts`;
+      const deno = [Deno.execPath(), "run", "-q", "--no-prompt", ...grantsOf(protocol, "client"), file];
+      const command = [...deno, "--host", "{host}", "--port", "{port}", "--timeout", CLIENT_TIMEOUT, ...args];
+      const findings = await judgeClient(protocol, { command, timeout: TIMEOUT });
+      assertEquals(findings.filter(({ verdict }) => verdict !== "right"), []);
+    });
+  }
 }

@@ -96,7 +96,7 @@ function byteByByteCase(): ClientCase {
 
 function oneWrite(): ClientCase {
   return {
-    name: "one-write",
+    name: "two-at-once",
     level: "must",
     sends: "All messages that are due in one write.",
     right: "Prints each of them.",

@@ -1,6 +1,6 @@
 """The client of the clock, which throws away what follows a message in the same recv.
 
-wrong: one-write
+wrong: two-at-once
 """
 import socket
 import sys

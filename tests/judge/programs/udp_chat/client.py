@@ -12,16 +12,16 @@ def shown(data):
 
 
 def forget(sock):
+    sock.setblocking(False)
     try:
         while True:
-            sock.recv(65535, socket.MSG_DONTWAIT)
+            sock.recv(65535)
     except BlockingIOError:
-        pass
+        sock.settimeout(3)
 
 
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     s.connect((sys.argv[1], int(sys.argv[2])))
-    s.settimeout(3)
     for line in sys.stdin:
         forget(s)
         s.send(line.rstrip("\n").encode("utf-8"))

@@ -1,6 +1,6 @@
 """An upper-casing client that compares the sender of each datagram with the server.
 
-right
+right, but: twice
 """
 import socket
 import sys
