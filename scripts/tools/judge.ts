@@ -5,7 +5,7 @@
  * @module
  */
 
-import { host, integer, optional, port, seconds } from "../../lib/cli/mod.ts";
+import { CommandError, host, integer, optional, port, seconds } from "../../lib/cli/mod.ts";
 import { judge, serverCases, TIMEOUT } from "../../lib/judge/mod.ts";
 import { runTask, type TaskRun } from "../../lib/launch/mod.ts";
 import { formatAddress } from "../../lib/net/mod.ts";
@@ -40,6 +40,7 @@ async function main({ values, operands: [program], requests: { stop } }: TaskRun
         ...hooks,
       }),
   });
+  if (stop.aborted) throw new CommandError("Interrupted");
 }
 
 if (import.meta.main) {

@@ -19,6 +19,8 @@ interface Footprints {
 
 /** How many clients are connected at once. */
 const CROWD = 100;
+/** After this time a program may have closed the first of them, in milliseconds. */
+const LONGEST_CONNECTING = 2000;
 /** How many bytes a client sends at most without reading the answers: more than the buffers of a system hold. */
 const UNREAD = 16 * 1024 * 1024;
 /** How long a write must be blocked for the buffers to be full, as a share of the patience. */
@@ -351,11 +353,14 @@ function hundred({ converse, seats }: StreamProtocol): ServerCase {
     needs: ["silent-beside"],
     async run(stage) {
       const peers: Peer[] = [];
+      const began = performance.now();
+      let connectedIn = 0;
       try {
         await connectMany(stage, (peer) => {
           peer.isKept = true;
           peers.push(peer);
         });
+        connectedIn = performance.now() - began;
         const talk = (at: number) => {
           const seated = peers.slice(at * seats, (at + 1) * seats);
           const connect = () => Promise.resolve(seated.pop()!);
@@ -365,6 +370,10 @@ function hundred({ converse, seats }: StreamProtocol): ServerCase {
         if (seats === 1) await Promise.all(groups.map(talk));
         // All hear what each says: one group after another, as more at once would be a flood.
         else for (const at of groups.filter((at) => at % 5 === 0)) await talk(at);
+      } catch (error) {
+        if (!(error instanceof Wrong) || connectedIn < LONGEST_CONNECTING) throw error;
+        const seconds = Math.round(connectedIn / 1000);
+        throw new Unjudged(`Connecting took ${seconds} s, in which you may have closed clients for their silence`);
       } finally {
         for (const peer of peers) peer.close();
       }
