@@ -4,6 +4,7 @@
 import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect } from "node:net";
+import { Patience, protocolOf, ServerStage, type StreamProtocol } from "@wirebench/wirebench/judge";
 import { connectTcp, connectUdp } from "@wirebench/wirebench/net";
 import {
   bytes,
@@ -35,86 +36,41 @@ async function briefly(promise: Promise<unknown>, milliseconds: number): Promise
   clearTimeout(timer);
 }
 
-/** A client that sends a question, ends its side, and expects exactly one answer. */
-function answers(question: string | Uint8Array, answer: string): Target["served"] {
-  return async (server) => {
-    using peer = await server.connect();
-    await peer.send(question);
-    await peer.end();
-    assertEquals(await peer.receiveAll(), answer);
+/** A service, the message of its attackers, and a correct client as its protocol describes it. */
+function target(
+  service: string,
+  { options = {}, message }: { options?: Record<string, string>; message?: Uint8Array } = {},
+): Target {
+  const protocol = protocolOf(service, options) as StreamProtocol;
+  const patience = new Patience(20_000);
+  return {
+    service,
+    args: Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
+    message: message ?? protocol.framing.encode(protocol.long ?? protocol.messages[0]),
+    header: protocol.framed === "header" ? 10 : 1,
+    served: ({ port }) =>
+      protocol.converse(new ServerStage({ hostname: "127.0.0.1", port, patience }), {
+        together: false,
+        send: (peer, bytes) => peer.send(bytes),
+      }),
   };
 }
 
-/** Two members of a chat: the first receives a message of the second. */
-async function chats(server: ServerProcess): Promise<void> {
-  const { port } = server;
-  using ann = await RawPeer.connect(port);
-  await ann.send(headed("ann"));
-  using bob = await RawPeer.connect(port);
-  await bob.send(headed("bob"));
-  const heard = ann.receive(10 + 3 + 10 + 2);
-  let came = false;
-  heard.then(() => came = true, () => {});
-  // Repeats, since Ann may not be a member yet. She sends too, so that she is not idle.
-  while (!came) {
-    await ann.send(headed("hm"));
-    await bob.send(headed("hi"));
-    await briefly(heard, 50);
-  }
-  assertEquals(await heard, textOf(concat([headed("bob"), headed("hi")])));
-}
+const echo = target("echo", { message: new Uint8Array(2_000_000) });
+const chat = target("chat", { message: concat([headed("mallory"), headed("x".repeat(1000))]) });
 
 const TARGETS: Target[] = [
-  { service: "echo", message: new Uint8Array(2_000_000), header: 1, served: answers("hey", "hey") },
-  {
-    service: "dispatch",
-    args: ["--mode", "loop"],
-    message: new Uint8Array(2_000_000),
-    header: 1,
-    served: answers("hey", "hey"),
-  },
-  {
-    service: "sixteen",
-    message: bytes("Hi there, server"),
-    header: 1,
-    served: answers("Hi there, server", "Farewell, client"),
-  },
-  {
-    service: "fixed",
-    args: ["--length", "100000"],
-    message: new Uint8Array(100_000).fill(120),
-    header: 1,
-    served: answers("y".repeat(100_000), "y".repeat(100_000)),
-  },
-  { service: "delimited", message: bytes("x".repeat(200_000) + "\n"), header: 1, served: answers("hey\n", "hey\n") },
-  {
-    service: "lines",
-    message: bytes("Hello server!\n".repeat(5000)),
-    header: 1,
-    served: answers("a\n", "Hello Node!\n"),
-  },
-  { service: "tagged", message: bytes("C" + "x".repeat(300)), header: 1, served: answers("A1234", "A1234") },
-  { service: "exchange", message: bytes("x".repeat(1000)), header: 1, served: answers("12345", "received 5 bytes\n") },
-  { service: "chat", message: concat([headed("mallory"), headed("x".repeat(1000))]), header: 10, served: chats },
-  {
-    service: "objects",
-    message: bytes("whatever"),
-    header: 1,
-    served: async (server) => {
-      const { code, stdout } = await runClient("objects", ["--port", String(server.port)]);
-      assertEquals([code, stdout.length > 0], [0, true]);
-    },
-  },
-  {
-    service: "clock",
-    args: ["--interval", "0.05"],
-    message: bytes("whatever"),
-    header: 1,
-    served: async (server) => {
-      using peer = await server.connect();
-      assertEquals(await peer.receive(10 + 22), textOf(headed("Welcome to the server!")));
-    },
-  },
+  echo,
+  { ...echo, service: "dispatch", args: ["--mode", "loop"] },
+  target("sixteen"),
+  target("fixed", { options: { length: "100000" } }),
+  target("delimited", { message: bytes("x".repeat(200_000) + "\n") }),
+  target("lines", { message: bytes("Hello server!\n".repeat(5000)) }),
+  target("tagged", { message: bytes("C" + "x".repeat(300)) }),
+  target("exchange", { message: bytes("x".repeat(1000)) }),
+  chat,
+  target("objects", { message: bytes("whatever") }),
+  target("clock", { options: { interval: "0.05" }, message: bytes("whatever") }),
 ];
 
 /** Number of slow clients, most bytes that each sends, and milliseconds between bytes. */
@@ -305,7 +261,7 @@ Deno.test({
     } finally {
       for (const peer of peers) peer.close();
     }
-    await chats(server);
+    await chat.served(server);
     assertEquals(server.log.filter(({ level }) => level === "error"), []);
   },
 });

@@ -3,12 +3,6 @@ import { type Exchange, EXCHANGES } from "../scripts/tools/demo/exchanges.ts";
 /** Differences from the demo, which pauses so that people can watch, and measures. */
 const QUICK: Record<string, Partial<Exchange>> = {
   clock: { servers: [["--interval", "0.05"]] },
-  lines: {
-    async run({ client }) {
-      await client(["--rounds", "2", "--pause", "0"], "Hello Node!\nHello Node!\n");
-      await client(["--pause", "0", "STOP"], "Hello Node!\n");
-    },
-  },
   dispatch: {
     run: ({ client }) => client(["--connections", "2", "--duration", "0.1"], /^2 connections held, \d+ round trips/),
   },

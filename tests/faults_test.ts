@@ -14,20 +14,18 @@ const HARMLESS: Record<string, FaultOptions> = {
   "joined, at 2000 bytes a second": { join: 30, rate: 2000 },
 };
 
-/** Where a reset hits the stream of each program; a stream without messages is treated as one of fixed length. */
-const PARTS: Record<string, FaultOptions> = {
-  echo: { framing: "fixed:12", resetIn: "payload" },
-  sixteen: { framing: "fixed:16", resetIn: "payload" },
-  fixed: { framing: "fixed:24", resetIn: "payload", message: 2 },
-  delimited: { framing: "lines", resetIn: "line", message: 3 },
-  tagged: { framing: "tagged:A=4,B=16,C=300", resetIn: "header", message: 2 },
-  exchange: { framing: "lines", resetIn: "newline" },
-  lines: { framing: "lines", resetIn: "line" },
-  clock: { framing: "header", resetIn: "header", message: 2 },
-  objects: { framing: "header", resetIn: "header" },
-  chat: { framing: "header", resetIn: "header", message: 2 },
-  dispatch: { framing: "fixed:64", resetIn: "payload" },
+/** The part and the message that a reset hits in the stream of a program; the first payload, unless stated. */
+const HITS: Record<string, FaultOptions> = {
+  fixed: { resetIn: "payload", message: 2 },
+  delimited: { resetIn: "payload", message: 3 },
+  tagged: { resetIn: "header", message: 2 },
+  clock: { resetIn: "header", message: 2 },
+  objects: { resetIn: "header" },
+  chat: { resetIn: "header", message: 2 },
 };
+
+/** A stream without messages is treated as messages of this length, which is at most that of the answer. */
+const CHUNKS = "fixed:12";
 
 // The faults of a network are the same for all modes of dispatch.
 const exchanges = QUICK_EXCHANGES.map((exchange) =>
@@ -103,7 +101,11 @@ for (const exchange of exchanges) {
         ? [["all lost", { lose: 100 }, /No answer from [^ ]+ within 0\.5 s/]]
         : [
           ["reset at a byte", { resetAt: 5 }, /The peer broke the connection off/],
-          ["reset in a part", PARTS[service]!, /The peer broke the connection off/],
+          [
+            "reset in a part",
+            { framing: exchange.framing ?? CHUNKS, resetIn: "payload", ...HITS[service] },
+            /The peer broke the connection off/,
+          ],
           ["no more read", { stopAfter: 5 }, /(Nothing came for|A message begun did not end within) 0\.5 s/],
         ];
       // A chat member may receive nothing for any time, so silence is not an error.

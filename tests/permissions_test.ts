@@ -4,7 +4,7 @@ import { bytes, runClient, runServer, temporaryFolder, textOf } from "./harness.
 const root = new URL("..", import.meta.url);
 const config = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
 const sets: Record<string, Record<string, string[]>> = config.permissions;
-const programs = Object.keys(sets).filter((name) => /-(server|client)$/.test(name));
+const programs = Object.keys(sets).filter((name) => /(?<!^judge)-(server|client)$/.test(name));
 
 /** The flags for all grants of a set except one. */
 function flagsWithout(set: string, kind: string, grant: string): string[] {

@@ -2,6 +2,19 @@
 export class CommandError extends Error {
   /** The class's name. */
   override name = "CommandError";
+  /** The exit code of the command. */
+  readonly exitCode: number;
+
+  /**
+   * Creates an error.
+   *
+   * @param message What went wrong, and what to do about it.
+   * @param options The exit code, 1 by default, and the cause.
+   */
+  constructor(message: string, options: ErrorOptions & { exitCode?: number } = {}) {
+    super(message, options);
+    this.exitCode = options.exitCode ?? 1;
+  }
 }
 
 /** Wrong usage of a command: an option or an operand that it cannot take. */

@@ -1,6 +1,6 @@
 import { bold } from "@std/fmt/colors";
 import { configureLog, escapeText, type Level, LOG_LEVELS } from "../log/mod.ts";
-import { explainError, UsageError } from "./errors.ts";
+import { CommandError, explainError, UsageError } from "./errors.ts";
 import {
   choice,
   type Command,
@@ -34,7 +34,7 @@ export interface Run<Table extends Options> {
 
 /**
  * Runs a command: parses its command line, configures its log, and reports an error in one line on standard error. Sets the
- * exit code: 0 success, 1 failure, 2 wrong usage.
+ * exit code: 0 success, 1 failure, 2 wrong usage, or that of a {@linkcode CommandError}.
  *
  * @param command The options and operands of the command.
  * @param level Default of `--log-level`.
@@ -67,7 +67,7 @@ export async function run<Table extends Options>(
     requests = stopRequests();
     await main({ values, operands, requests });
   } catch (error) {
-    code = error instanceof UsageError ? 2 : 1;
+    code = error instanceof UsageError ? 2 : error instanceof CommandError ? error.exitCode : 1;
     const advice = code === 2 ? `; see ${usageOf(command)} --help` : "";
     // The message may contain text of a peer.
     console.error(`${command.name}: ${escapeText(explain(error))}${advice}`);

@@ -8,7 +8,7 @@ import { type Attack, ATTACKS, payloadOf, type Traffic } from "./attackers.ts";
 import type { Baseline } from "./baseline.ts";
 import type { Certificates } from "./certificates.ts";
 import { noTally, pause, type Tally } from "./client.ts";
-import { type Footprint, type ProcessorTime, processorTimeOf } from "./footprint.ts";
+import { type Footprint, type ProcessorTime, processorTimeOf } from "../../shared/footprint.ts";
 import { nameOf, type Scenario } from "./scenarios.ts";
 import { Target } from "./target.ts";
 

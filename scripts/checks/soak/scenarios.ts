@@ -1,12 +1,11 @@
 // Correct clients of every service. Each knows every byte of every answer in advance.
 
 import { concat } from "@std/bytes/concat";
-import { decimalHeader, decodeText, encodeText, lines } from "../../../lib/framing/mod.ts";
+import { decimalHeader, decodeText, encodeText } from "../../../lib/framing/mod.ts";
+import { type DatagramProtocol, protocolOf, type StreamProtocol } from "../../../lib/judge/mod.ts";
 import { writeAll } from "../../../lib/log/mod.ts";
 import { connectUdp } from "../../../lib/net/mod.ts";
 import { HEADER_LENGTH } from "../../../services/chat/protocol.ts";
-import { WELCOME } from "../../../services/clock/protocol.ts";
-import { FORMATS } from "../../../services/objects/protocol.ts";
 import type { Random } from "../../../services/proxy/random.ts";
 import { playGroup } from "./chat.ts";
 import {
@@ -58,25 +57,35 @@ function anyText(random: Random): string {
   return Array.from({ length: 1 + below(20, random) }, () => random().toString(36).slice(2)).join(" é ");
 }
 
+/** The protocol of a service over a byte stream. */
+function streamOf(service: string, options?: Record<string, string>): StreamProtocol {
+  return protocolOf(service, options) as StreamProtocol;
+}
+
+/** Encodes the messages of a client. */
+function encoded({ framing }: StreamProtocol, messages: readonly unknown[]): Uint8Array {
+  return concat(messages.map((message) => framing.encode(message)));
+}
+
 /** A service that answers each message, as long as the client stays. */
 function answerEach(
-  service: string,
-  message: (random: Random) => Uint8Array,
-  answer: (message: Uint8Array) => Uint8Array = (message) => message,
+  protocol: StreamProtocol,
+  messages: (random: Random) => unknown[],
   args: string[] = [],
 ): Scenario {
   return {
-    service,
+    service: protocol.name,
     transport: "TCP",
     args,
-    message,
+    message: (random) => encoded(protocol, messages(random)),
     async play(endpoint, random, tally) {
       // The first answer's latency includes connecting.
       let began = performance.now();
       using socket = await connect(endpoint, tally);
       for (let round = 1 + below(ROUNDS, random); round > 0; round--) {
-        const sent = message(random);
-        await Promise.all([writeAll(socket, sent), readAnswer(socket, answer(sent), tally)]);
+        const sent = messages(random);
+        const expected = encoded(protocol, sent.map(protocol.answer));
+        await Promise.all([writeAll(socket, encoded(protocol, sent)), readAnswer(socket, expected, tally)]);
         countLatency(performance.now() - began, tally);
         await pause(random() * PAUSE);
         began = performance.now();
@@ -88,21 +97,18 @@ function answerEach(
 }
 
 /** A service that answers once, after the client has ended its side. */
-function answerOnce(
-  service: string,
-  message: (random: Random) => Uint8Array,
-  answer: (message: Uint8Array) => Uint8Array,
-): Scenario {
+function answerOnce(protocol: StreamProtocol, message: (random: Random) => Uint8Array): Scenario {
   return {
-    service,
+    service: protocol.name,
     transport: "TCP",
     message,
     async play(endpoint, random, tally) {
       const began = performance.now();
       using socket = await connect(endpoint, tally);
       const sent = message(random);
+      const expected = encoded(protocol, protocol.greeting.length > 0 ? protocol.greeting : [protocol.answer(sent)]);
       const sending = writeAll(socket, sent).then(() => socket.closeWrite());
-      await Promise.all([sending, readAnswer(socket, answer(sent), tally)]);
+      await Promise.all([sending, readAnswer(socket, expected, tally)]);
       countLatency(performance.now() - began, tally);
       await readEnd(socket);
       await pause(random() * PAUSE);
@@ -110,16 +116,16 @@ function answerOnce(
   };
 }
 
-function datagrams(service: string, answer: (message: string) => string, args: string[] = []): Scenario {
+function datagrams({ name, answer }: DatagramProtocol, args: string[] = []): Scenario {
   return {
-    service,
+    service: name,
     transport: "UDP",
     args,
     message: (random) => encodeText(anyText(random)),
     async play({ port }, random, tally) {
       for (let round = 1 + below(ROUNDS, random); round > 0; round--) {
-        const text = anyText(random);
-        await exchangeDatagram(port, encodeText(text), encodeText(answer(text)), tally);
+        const datagram = encodeText(anyText(random));
+        await exchangeDatagram(port, datagram, answer(datagram)!, tally);
         await pause(random() * PAUSE);
       }
     },
@@ -154,21 +160,20 @@ async function exchangeDatagram(
 
 /** The service `fixed` with messages of one length. */
 function fixed(length: number, most: number): Scenario {
-  const message = (random: Random) => anyBytes(length * (1 + below(most, random)), random);
-  return answerEach("fixed", message, undefined, ["--length", String(length)]);
+  const protocol = streamOf("fixed", { length: String(length) });
+  const messages = (random: Random) => Array.from({ length: 1 + below(most, random) }, () => anyBytes(length, random));
+  return answerEach(protocol, messages, ["--length", String(length)]);
 }
 
 function echoOf(service: string, args: string[] = []): Scenario {
-  return answerEach(service, (random) => anyBytes(1 + below(20_000, random), random), undefined, args);
+  const protocol = { ...streamOf("echo"), name: service };
+  return answerEach(protocol, (random) => [anyBytes(1 + below(20_000, random), random)], args);
 }
 
 const echo = echoOf("echo");
+const linesScenario = answerEach(streamOf("lines"), (random) => [anyText(random)]);
 
-const linesScenario = answerEach(
-  "lines",
-  (random) => lines().encode(encodeText(anyText(random))),
-  () => encodeText("Hello Node!\n"),
-);
+const clockProtocol = streamOf("clock");
 
 /** The service `clock`, each tick of which must be the time. */
 const clock: Scenario = {
@@ -179,7 +184,7 @@ const clock: Scenario = {
   async play(endpoint, random, tally) {
     let last = Date.now() / 1000;
     using socket = await connect(endpoint, tally);
-    await readAnswer(socket, header.encode(encodeText(WELCOME)), tally);
+    await readAnswer(socket, encoded(clockProtocol, clockProtocol.greeting), tally);
     for (let round = 1 + below(ROUNDS, random); round > 0; round--) {
       const due = performance.now() + INTERVAL;
       const length = decodeText(await readExactly(socket, HEADER_LENGTH));
@@ -219,24 +224,20 @@ export const SCENARIOS: readonly Scenario[] = [
   fixed(1, 100),
   fixed(16, 20),
   fixed(500, 5),
-  answerEach("delimited", (random) => lines().encode(encodeText(anyText(random)))),
+  answerEach(streamOf("delimited"), (random) => [anyText(random)]),
   linesScenario,
   { ...linesScenario, over: "TLS" },
-  answerEach("tagged", (random) => {
+  answerEach(streamOf("tagged"), (random) => {
     const [type, length] = ([["A", 4], ["B", 16], ["C", 300]] as const)[below(3, random)]!;
-    return concat([encodeText(type), anyBytes(length, random)]);
+    return [{ type, body: anyBytes(length, random) }];
   }),
-  answerOnce("sixteen", (random) => anyBytes(16, random), () => encodeText("Farewell, client")),
-  answerOnce(
-    "exchange",
-    (random) => anyBytes(below(20_000, random), random),
-    (message) => encodeText(`received ${message.length} bytes\n`),
-  ),
-  answerOnce("objects", () => new Uint8Array(), () => header.encode(FORMATS.pickle.payload)),
+  answerOnce(streamOf("sixteen"), (random) => anyBytes(16, random)),
+  answerOnce(streamOf("exchange"), (random) => anyBytes(below(20_000, random), random)),
+  answerOnce(streamOf("objects"), () => new Uint8Array()),
   clock,
   chat,
-  datagrams("uppercase", (message) => message.replace(/[a-z]/g, (letter) => letter.toUpperCase())),
-  datagrams("udp-chat", () => "Indeed", ["--reply", "Indeed"]),
+  datagrams(protocolOf("uppercase") as DatagramProtocol),
+  datagrams(protocolOf("udp-chat", { reply: "Indeed" }) as DatagramProtocol, ["--reply", "Indeed"]),
 ];
 
 /** The unique name of a scenario. */

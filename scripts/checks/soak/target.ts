@@ -3,7 +3,7 @@ import { grantsOf, ServerProcess } from "../../shared/processes.ts";
 import type { Certificates } from "./certificates.ts";
 import { LostError, noTally, pause, type Tally } from "./client.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Footprint, footprintOf } from "./footprint.ts";
+import { type Footprint, footprintOf } from "../../shared/footprint.ts";
 import { misbehave } from "./misbehave.ts";
 import { nameOf, type Scenario } from "./scenarios.ts";
 

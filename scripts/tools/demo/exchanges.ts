@@ -1,3 +1,4 @@
+import { protocolOf } from "../../../lib/judge/protocols/mod.ts";
 import { sleep } from "../../../lib/net/timer.ts";
 import { MODES } from "../../../services/dispatch/protocol.ts";
 import { ClientProcess, runClient } from "../../shared/processes.ts";
@@ -32,98 +33,54 @@ export interface Exchange {
   run(stage: Stage): Promise<unknown>;
 }
 
+/**
+ * The exchange of a program as its protocol describes it.
+ *
+ * @param service The program.
+ * @param servers The options of each server to run; one server without options by default.
+ */
+function described(service: string, ...servers: Record<string, string>[]): Exchange {
+  const { transport, shows, ...protocol } = protocolOf(service, servers[0]);
+  return {
+    service,
+    transport: transport === "tcp" ? "TCP" : "UDP",
+    shows,
+    ...("framed" in protocol && protocol.framed !== undefined ? { framing: protocol.framed } : {}),
+    ...(servers.length > 0 ? { servers: servers.map(argsOf) } : {}),
+    async run({ client, port, args }) {
+      for (const { args: given, prints } of protocolOf(service, optionsOf(args)).clients) {
+        const at = { "{host}": "127.0.0.1", "{port}": String(port) };
+        await client(given.map((arg) => arg.replace(/\{\w+\}/g, (name) => at[name as keyof typeof at])), prints);
+      }
+    },
+  };
+}
+
+/** The arguments of a server with these options. */
+function argsOf(options: Record<string, string>): string[] {
+  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
+/** The options that {@linkcode argsOf} was given. */
+function optionsOf(args: string[]): Record<string, string> {
+  return Object.fromEntries(args.flatMap((arg, at) => at % 2 === 0 ? [[arg.slice(2), args[at + 1]!]] : []));
+}
+
 /** The exchange of every service. */
 export const EXCHANGES: Exchange[] = [
+  described("echo"),
+  described("uppercase"),
+  described("udp-chat", { reply: "fine, and you?" }),
+  described("sixteen"),
+  described("fixed", { length: "24" }),
+  described("delimited"),
+  described("tagged"),
+  described("exchange"),
+  described("lines"),
+  described("clock", { interval: "0.4" }),
+  described("objects", { format: "pickle" }, { format: "json" }),
   {
-    service: "echo",
-    transport: "TCP",
-    shows: "a byte stream, sent back unchanged",
-    run: ({ client }) => client([], "Hello, world\n"),
-  },
-  {
-    service: "uppercase",
-    transport: "UDP",
-    shows: "one datagram in, one out; three ways to know who answered",
-    async run({ client, port }) {
-      await client(["anybody may answer, so I look who does"], "ANYBODY MAY ANSWER, SO I LOOK WHO DOES\n");
-      await client(["--connected", "only the server is heard"], "ONLY THE SERVER IS HEARD\n");
-      await client(["--to", `127.0.0.1:${port}`, "zoë: only a to z change"], "ZOë: ONLY A TO Z CHANGE\n");
-    },
-  },
-  {
-    service: "udp-chat",
-    transport: "UDP",
-    shows: "taking turns over datagrams",
-    servers: [["--reply", "fine, and you?"]],
-    run: ({ client }) => client(["how are you?", ""], "fine, and you?\nfine, and you?\n"),
-  },
-  {
-    service: "sixteen",
-    transport: "TCP",
-    shows: "read exactly 16 bytes, however they arrive",
-    framing: "fixed:16",
-    run: ({ client }) => client([], "Farewell, client\n"),
-  },
-  {
-    service: "fixed",
-    transport: "TCP",
-    shows: "messages of a fixed length, many on one connection",
-    framing: "fixed:24",
-    servers: [["--length", "24"]],
-    run: ({ client, args }) => client([...args, "--count", "2"], "012345678901234567890123\n".repeat(2)),
-  },
-  {
-    service: "delimited",
-    transport: "TCP",
-    shows: "messages that end in a newline, several in one read",
-    framing: "lines",
-    run: ({ client }) => client(["one", "", "and three"], "one\n\nand three\n"),
-  },
-  {
-    service: "tagged",
-    transport: "TCP",
-    shows: "a type byte that decides the length",
-    framing: "tagged:A=4,B=16,C=300",
-    run: ({ client }) => client(["A:four", "B:exactly sixteen!"], "A:four\nB:exactly sixteen!\n"),
-  },
-  {
-    service: "exchange",
-    transport: "TCP",
-    shows: "a request that ends by shutting down the sending side",
-    run: ({ client }) => client(["everything I have to say"], "received 24 bytes\n"),
-  },
-  {
-    service: "lines",
-    transport: "TCP",
-    shows: "a socket used as a text file",
-    framing: "lines",
-    async run({ client }) {
-      await client(["--rounds", "2", "--pause", "0.3"], "Hello Node!\nHello Node!\n");
-      await client(["--pause", "0", "STOP"], "Hello Node!\n");
-    },
-  },
-  {
-    service: "clock",
-    transport: "TCP",
-    shows: "length-headed messages that the server pushes",
-    framing: "header",
-    servers: [["--interval", "0.4"]],
-    run: ({ client }) => client(["--count", "3"], /^Welcome to the server!\n(The time is \d{10}\.\d{1,6}\n){2}$/),
-  },
-  {
-    service: "objects",
-    transport: "TCP",
-    shows: "a length-headed serialised object",
-    framing: "header",
-    servers: [["--format", "pickle"], ["--format", "json"]],
-    run: ({ client, args }) =>
-      client(args, args.includes("json") ? '{"1":"Hey","2":"There"}\n' : "{1: 'Hey', 2: 'There'}\n"),
-  },
-  {
-    service: "chat",
-    transport: "TCP",
-    shows: "many clients, every message sent on to all the others",
-    framing: "header",
+    ...described("chat"),
     async run({ start }) {
       await using ann = start(["--name", "ann"]);
       await using ben = start(["--name", "ben"]);

@@ -1,4 +1,4 @@
-import { memoryOf, outputOf } from "../../shared/system.ts";
+import { memoryOf, outputOf } from "./system.ts";
 
 /** The resources of a process. */
 export interface Footprint {

@@ -1,0 +1,117 @@
+import { type Case, type Finding, NobodyThere, Unjudged, Wrong } from "./case.ts";
+import { Patience } from "./patience.ts";
+
+/** After this time a case that waits does not hold up the next one, in milliseconds. */
+const OVERLAP_AFTER = 300;
+/** The first case; all others need it. */
+const FIRST = "plain";
+/** The last case, which finds a program gone that passed the others. */
+const LAST = "again";
+
+/** What a run of cases needs to know. */
+export interface RunnerOptions<Stage> {
+  /** Makes the stage of a case. */
+  readonly stage: (one: Case<Stage>) => Stage;
+  /** Whether the program still serves a correct client. */
+  readonly isAlive: () => Promise<boolean>;
+  /** Called when a case begins. */
+  readonly onCase?: ((name: string, number: number, count: number) => void) | undefined;
+  /** Called when all cases but those in the background are done. */
+  readonly onOthersDone?: (() => void) | undefined;
+  /** Called with each finding, as soon as it is there. */
+  readonly onFinding?: ((finding: Finding) => void) | undefined;
+  /** Stops the run; cases that have not begun are not judged. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Outcome = Pick<Finding, "verdict" | "level" | "said">;
+
+/**
+ * Runs cases in their order. A case that only waits overlaps with the next ones, unless one of them must be alone. After a
+ * case that is not right, the program may be gone; the case is the cause.
+ *
+ * @returns The findings in the order of the cases.
+ */
+export async function runCases<Stage extends { readonly connected: number }>(
+  cases: readonly Case<Stage>[],
+  { stage: stageOf, isAlive, onCase, onOthersDone, onFinding, signal }: RunnerOptions<Stage>,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const running = new Set<Promise<void>>();
+  const wrong = new Set<string>();
+  const overlap = new Patience(OVERLAP_AFTER);
+  let last: string | undefined;
+  let gone: string | undefined;
+
+  const background = new Set<Promise<void>>();
+  const judgeOne = async (one: Case<Stage>): Promise<Outcome> => {
+    const stage = stageOf(one);
+    const result = await outcome(one, stage);
+    if (result.verdict === "right") {
+      last = one.name;
+      return result;
+    }
+    if (gone !== undefined) return withoutProgram(one);
+    if (await isAlive()) return result;
+    if (last === undefined && stage.connected === 0) throw new NobodyThere(result.said.slice(0, -1));
+    const isCause = stage.connected > 0 || last === undefined;
+    gone = isCause ? one.name : last;
+    if (!isCause) return withoutProgram(one);
+    const evidence = result.verdict === "wrong" ? result.said : `${one.sends} ${one.mistake}.`;
+    return { verdict: "wrong", level: "must", said: `You serve nobody since this: ${evidence}` };
+  };
+  /** The program that passed all cases before it went is wrong in the last case. */
+  const withoutProgram = (one: Case<Stage>): Outcome => {
+    if (one.name !== LAST || wrong.has(gone!)) return unjudged(one, `You serve nobody since the case ${gone}`);
+    return {
+      verdict: "wrong",
+      level: one.level,
+      said: `You serve nobody since the case ${gone}. ${one.mistake}.`,
+    };
+  };
+  const withoutRunning = (one: Case<Stage>): Outcome | undefined => {
+    if (signal?.aborted) return unjudged(one, "Interrupted");
+    if (gone !== undefined) return withoutProgram(one);
+    const failed = [FIRST, ...one.needs ?? []].find((name) => name !== one.name && wrong.has(name));
+    return failed === undefined ? undefined : unjudged(one, `It needs what the case ${failed} is about`);
+  };
+  const run = async (index: number, one: Case<Stage>) => {
+    const began = performance.now();
+    const result = withoutRunning(one) ?? await judgeOne(one);
+    if (result.verdict === "wrong") wrong.add(one.name);
+    findings[index] = { case: one.name, ...result, milliseconds: Math.round(performance.now() - began) };
+    onFinding?.(findings[index]);
+  };
+
+  for (const [index, one] of cases.entries()) {
+    if (one.alone) await Promise.all(running);
+    onCase?.(one.name, index + 1, cases.length);
+    if (one.background) {
+      background.add(run(index, one));
+      continue;
+    }
+    const judging = run(index, one).finally(() => running.delete(judging));
+    running.add(judging);
+    await (one.alone ? judging : overlap.allows(judging));
+  }
+  await Promise.all(running);
+  onOthersDone?.();
+  await Promise.all(background);
+  return findings;
+}
+
+async function outcome<Stage>(one: Case<Stage>, stage: Stage): Promise<Outcome> {
+  try {
+    await one.run(stage);
+    return { verdict: "right", level: one.level, said: "" };
+  } catch (error) {
+    if (error instanceof Unjudged) return unjudged(one, error.message);
+    if (!(error instanceof Wrong)) throw error;
+    const { evidence, mistake = one.mistake, level = one.level } = error;
+    return { verdict: "wrong", level, said: `${evidence}. ${mistake}.` };
+  }
+}
+
+function unjudged({ level }: Case<never>, why: string): Outcome {
+  return { verdict: "not judged", level, said: `${why}.` };
+}

@@ -1,0 +1,70 @@
+/** How often a deadline checks the time, in milliseconds. */
+const TICK = 25;
+/** The most that one tick counts: while this process does not run, neither may the program that is judged. */
+const MOST_PER_TICK = 2 * TICK;
+
+/**
+ * How long the judge waits for anything. It counts only the time in which the judge itself could run, so a machine that
+ * stands still makes nobody late.
+ */
+export class Patience {
+  /** The wait in milliseconds. */
+  milliseconds: number;
+
+  /** Waits for so many milliseconds. */
+  constructor(milliseconds: number) {
+    this.milliseconds = milliseconds;
+  }
+
+  /** The wait in seconds, for people. */
+  get seconds(): string {
+    return `${Math.round(this.milliseconds / 100) / 10} s`;
+  }
+
+  /** A share of it. */
+  share(factor: number): Patience {
+    return new Patience(this.milliseconds * factor);
+  }
+
+  /**
+   * Waits for a promise.
+   *
+   * @param promise What to wait for.
+   * @param late Makes the error if it is not settled in time.
+   * @returns Its value.
+   */
+  async limit<Value>(promise: Promise<Value>, late: () => Error): Promise<Value> {
+    let timer;
+    let spent = 0;
+    let last = performance.now();
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setInterval(() => {
+        const now = performance.now();
+        spent += Math.min(now - last, MOST_PER_TICK);
+        last = now;
+        if (spent >= this.milliseconds) reject(late());
+      }, TICK);
+    });
+    try {
+      return await Promise.race([promise, tooLate]);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** Waits for a promise, and tells whether it was settled in time. */
+  async allows(promise: Promise<unknown>): Promise<boolean> {
+    const late = new Error();
+    try {
+      await this.limit(promise, () => late);
+    } catch (error) {
+      if (error === late) return false;
+    }
+    return true;
+  }
+}
+
+/** Waits for some milliseconds. */
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

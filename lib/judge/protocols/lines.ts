@@ -1,0 +1,67 @@
+import { lines as lineFraming, text } from "../../framing/mod.ts";
+import { endlessLine } from "../cases/endless.ts";
+import { ENDLESS_LINE, UNFINISHED_LINE } from "../client_parts.ts";
+import type { Script, StreamProtocol } from "../protocol.ts";
+import { carriageReturns, characterCut, emptyLine, notAscii, notUtf8 } from "../scripts.ts";
+import { stream } from "../stream.ts";
+
+const ANSWER = "Hello Node!\n";
+
+/** Each line is answered with `Hello Node!`. After the answer to `STOP`, the server ends its side and closes. */
+export function lines(): StreamProtocol<string> {
+  const answer = () => ANSWER;
+  return stream({
+    name: "lines",
+    shows: "a socket used as a text file",
+    port: 1060,
+    framing: text(lineFraming()),
+    framed: "lines",
+    messages: ["Hello server!", "Hello again", "STOP it, please"],
+    long: "long ".repeat(2000),
+    answer: () => ANSWER.trimEnd(),
+    scripts: [
+      stop("stop", "STOP\n", "The line STOP, and then another line."),
+      stop("stop-crlf", "STOP\r\n", "The line STOP, which ends in CR LF, and then another line."),
+      {
+        ...stop("stop-end", "STOP\n", "The line STOP."),
+        mistake: "A program that does not close the socket, or still holds a file made from it, does this",
+        chunks: ["STOP\n"],
+        then: "ends",
+      },
+      emptyLine(answer),
+      ...carriageReturns(answer),
+      { ...notAscii("Grüße aus Köln\n", (text) => text), answers: ANSWER },
+      characterCut({ text: "Grüße 😀", after: "\n", answers: ANSWER }),
+      notUtf8(Uint8Array.of(0xff, 0xfe, 0x0a)),
+    ],
+    cases: [endlessLine],
+    clients: [
+      { args: ["--rounds", "2", "--pause", "0"], prints: ANSWER.repeat(2) },
+      { args: ["--pause", "0", "STOP"], prints: ANSWER },
+    ],
+    client: {
+      input: ["Hello server!", "And again", "STOP"],
+      rounds: 3,
+      last: "STOP",
+      ends: false,
+      knowsEnd: false,
+      unfinished: UNFINISHED_LINE,
+      escape: "\x1b[2J\x1b[31mHello!\n",
+      notUtf8: Uint8Array.of(0xff, 0xfe, 0x0a),
+      endless: ENDLESS_LINE,
+    },
+  });
+}
+
+function stop(name: string, line: string, sends: string): Script {
+  return {
+    name,
+    level: "must",
+    sends,
+    right: "Answers it once more, ends its side, and closes.",
+    mistake: "A program that compares STOP with a line that still has its end, or does not leave its loop, does this",
+    chunks: [line, "Hello?\n"],
+    answers: ANSWER,
+    then: "refuses",
+  };
+}

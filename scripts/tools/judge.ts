@@ -1,0 +1,60 @@
+/**
+ * Judges a running server: speaks its protocol in every way that a network and a stranger may, and says what broke. See
+ * `deno task judge --help`.
+ *
+ * @module
+ */
+
+import { CommandError, host, integer, optional, port, seconds } from "../../lib/cli/mod.ts";
+import { judge, serverCases, TIMEOUT } from "../../lib/judge/mod.ts";
+import { runTask, type TaskRun } from "../../lib/launch/mod.ts";
+import { formatAddress } from "../../lib/net/mod.ts";
+import { footprintOf } from "../shared/footprint.ts";
+import { judgeOptions, protocolFrom, runJudge, timeoutOption } from "./judge/command.ts";
+
+const options = {
+  port: optional(port("The server's port; that of the program by default", 0, 1)),
+  host: host("The server's host"),
+  ...judgeOptions,
+  timeout: timeoutOption(TIMEOUT),
+  silence: optional(seconds("How long the server lets a client be silent, to see that it then closes", 0)),
+  pid: optional(integer("N", "Process id of the server, to see its memory and descriptors", 0, { least: 1 })),
+};
+
+async function main({ values, operands: [program], requests: { stop } }: TaskRun<typeof options>): Promise<void> {
+  const protocol = protocolFrom(program, values);
+  const { host: hostname, port = protocol.port, timeout, silence, pid, only } = values;
+  await runJudge(values, {
+    protocol,
+    cases: serverCases(protocol),
+    what: `${protocol.name} at ${formatAddress({ hostname, port })}`,
+    judge: (hooks) =>
+      judge(protocol, {
+        hostname,
+        port,
+        timeout,
+        silence,
+        only: only.length === 0 ? undefined : only,
+        measure: pid === undefined ? undefined : () => footprintOf(pid),
+        signal: stop,
+        ...hooks,
+      }),
+  });
+  if (stop.aborted) throw new CommandError("Interrupted");
+}
+
+if (import.meta.main) {
+  await runTask(
+    {
+      name: "judge",
+      usage: "deno task judge",
+      advice: { grant: (flags) => `deno run -P=judge ${flags} scripts/tools/judge.ts` },
+      summary: "Judges a running server: speaks its protocol as a network and strangers may, and says what broke.",
+      operands: { usage: "PROGRAM", help: "The program whose protocol the server speaks, such as echo", most: 1 },
+      options,
+      example: ["A server of lines, written by yourself, at port 9000", "deno task judge delimited --port 9000"],
+    },
+    "warning",
+    main,
+  );
+}

@@ -1,0 +1,226 @@
+// What the judges of servers and of clients have in common on the command line.
+
+import { bold, dim, green, red, yellow } from "@std/fmt/colors";
+import {
+  CommandError,
+  explainError,
+  flag,
+  type Option,
+  optional,
+  orUsage,
+  seconds,
+  text,
+  UsageError,
+  type Values,
+  writeStdout,
+} from "../../../lib/cli/mod.ts";
+import { encodeText } from "../../../lib/framing/mod.ts";
+import {
+  type CaseWords,
+  type Finding,
+  NobodyThere,
+  type Protocol,
+  PROTOCOL_NAMES,
+  protocolOf,
+  protocolOptions,
+  recordedBy,
+  type Tap,
+} from "../../../lib/judge/mod.ts";
+import { escapeText, Log, plural } from "../../../lib/log/mod.ts";
+import { Recorder, recordToFile } from "../../../lib/record/mod.ts";
+import { StatusLine } from "../../shared/status_line.ts";
+import { junitOf } from "./junit.ts";
+
+/** The exit code if nobody listens where the program should. */
+const NOBODY_THERE = 3;
+
+/** An option of the protocol: KEY=VALUE. */
+const pair: Option<[key: string, value: string][]> = {
+  placeholder: "KEY=VALUE",
+  help: `An option that judge and program share: ${
+    PROTOCOL_NAMES.flatMap((name) =>
+      Object.entries(protocolOptions(name)).map(([key, { default: value }]) => `${key}=${value} (${name})`)
+    ).join(", ")
+  }`,
+  default: [],
+  repeats: true,
+  parse(given) {
+    const at = given.indexOf("=");
+    if (at > 0) return [given.slice(0, at), given.slice(at + 1)];
+    throw new UsageError(`expected KEY=VALUE, got "${given}"`);
+  },
+};
+
+const names: Option<string[]> = {
+  placeholder: "CASE",
+  help: "Run this case only",
+  default: [],
+  repeats: true,
+  parse: (given) => given,
+};
+
+/** The options of both judges. */
+export const judgeOptions = {
+  list: flag("List the cases"),
+  explain: optional(text("CASE", "Say what a case sends, what a right program does, and which mistake it finds", "")),
+  only: names,
+  option: pair,
+  strict: flag("Fail for what a program should do as well"),
+  json: flag("Print the findings as JSON"),
+  junit: optional(text("FILE", "Write the findings as JUnit does, such as to recordings/judge.xml", "")),
+  record: optional(text("FILE", "Record what the judge saw, such as in recordings/judge.jsonl", "")),
+};
+
+/** The values of these options. */
+export type JudgeValues = Values<typeof judgeOptions>;
+
+/** The option for the longest wait. */
+export function timeoutOption(milliseconds: number): Option<number> {
+  return seconds("The longest wait for anything that the program owes", milliseconds);
+}
+
+/** The protocol that the command line names. */
+export function protocolFrom(program: string | undefined, { option }: JudgeValues): Protocol {
+  if (program === undefined) throw new UsageError(`Expected a program: one of ${PROTOCOL_NAMES.join(", ")}`);
+  return orUsage(() => protocolOf(program, Object.fromEntries(option)));
+}
+
+/** What a judge calls while it runs. */
+export interface Hooks {
+  onCase: (name: string, number: number, count: number) => void;
+  onFinding: (finding: Finding) => void;
+  tap?: Tap | undefined;
+}
+
+/** What is judged. */
+export interface Judged {
+  /** The protocol. */
+  readonly protocol: Protocol;
+  /** All cases. */
+  readonly cases: readonly CaseWords[];
+  /** The program, for people: `echo at 127.0.0.1:65432`. */
+  readonly what: string;
+  /** Judges it. */
+  readonly judge: (hooks: Hooks) => Promise<Finding[]>;
+}
+
+/** Lists or explains cases, or judges and reports. */
+export async function runJudge(values: JudgeValues, { protocol, cases, what, judge }: Judged): Promise<void> {
+  const { list, explain, only, strict, json, junit } = values;
+  const colors = Deno.stdout.isTerminal() && !Deno.noColor;
+  for (const name of [...only, ...(explain === undefined ? [] : [explain])]) {
+    if (cases.some((one) => one.name === name)) continue;
+    throw new UsageError(
+      `Expected a case of ${protocol.name}: ${cases.map(({ name }) => name).join(", ")}; got "${name}"`,
+    );
+  }
+  const print = (text: string) => writeStdout(encodeText(`${text}\n`));
+  if (list) return await print(listOf(cases));
+  if (explain !== undefined) return await print(explanationOf(cases.find(({ name }) => name === explain)!, colors));
+
+  const began = performance.now();
+  const progress = new StatusLine();
+  const shows = Deno.stderr.isTerminal() && !json;
+  let printed = Promise.resolve();
+  const then = (act: () => Promise<unknown>) => void (printed = printed.then(async () => void await act()));
+  const recorder = values.record === undefined ? undefined : new Recorder({ service: protocol.name });
+  recorder?.started({
+    listen: "judge",
+    to: what,
+    framing: protocol.transport === "tcp" ? protocol.framed : undefined,
+    seed: 0,
+    faults: {},
+  });
+  await using _file = recorder && await recordToFile(recorder, values.record!, { log: new Log("Judge") });
+  let findings: Finding[];
+  try {
+    findings = await judge({
+      onCase: (name, number, count) => shows && then(() => progress.show(`${number} of ${count}: ${name}`)),
+      onFinding(finding) {
+        if (json || finding.verdict === "not judged") return;
+        then(async () => {
+          await progress.clear();
+          await print(lineOf(finding, colors));
+        });
+      },
+      tap: recorder && recordedBy(recorder),
+    });
+  } catch (error) {
+    if (error instanceof NobodyThere) {
+      throw new CommandError(capitalised(error.message), { exitCode: NOBODY_THERE, cause: error });
+    }
+    throw error;
+  } finally {
+    await printed;
+    await progress.clear();
+    recorder?.stopped();
+  }
+  const wrong = findings.filter(({ verdict, level }) => verdict === "wrong" && (strict || level === "must"));
+  const seconds = (performance.now() - began) / 1000;
+  if (junit !== undefined) await writeFile(junit, junitOf(protocol.name, findings, { strict, seconds }));
+  if (json) await print(JSON.stringify({ program: protocol.name, right: wrong.length === 0, findings }));
+  else await print(summaryOf(findings, what, seconds, colors));
+  if (wrong.length > 0) throw new CommandError(`${protocol.name} is wrong: ${wrong.map((one) => one.case).join(", ")}`);
+}
+
+async function writeFile(path: string, content: string): Promise<void> {
+  try {
+    await Deno.writeTextFile(path, content).catch(async (error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      await Deno.mkdir(path.slice(0, path.lastIndexOf("/") + 1), { recursive: true });
+      await Deno.writeTextFile(path, content);
+    });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new CommandError(`Cannot write ${path}: ${explainError(error)}`);
+  }
+}
+
+function listOf(cases: readonly CaseWords[]): string {
+  const width = Math.max(...cases.map(({ name }) => name.length));
+  return cases.map(({ name, level, sends }) => `${name.padEnd(width)}  ${level.padEnd(6)}  ${sends}`).join("\n");
+}
+
+function explanationOf({ name, level, sends, right, mistake }: CaseWords, colors: boolean): string {
+  const head = `${name} (${level})`;
+  return [
+    colors ? bold(head) : head,
+    `The judge sends: ${sends}`,
+    `A right program: ${right}`,
+    `The mistake:     ${mistake}.`,
+  ].join("\n");
+}
+
+function lineOf({ case: name, verdict, level, said }: Finding, colors: boolean): string {
+  const [word, color] = verdict === "right"
+    ? ["right", green]
+    : level === "must"
+    ? ["FAILED", red]
+    : ["should", yellow];
+  const head = word.padEnd(6);
+  return `${colors ? color(head) : head} ${name}${said === "" ? "" : `: ${escapeText(said)}`}`;
+}
+
+function summaryOf(findings: Finding[], what: string, seconds: number, colors: boolean): string {
+  const unjudged = Map.groupBy(findings.filter(({ verdict }) => verdict === "not judged"), ({ said }) => said);
+  const lines = [...unjudged].map(([said, cases]) => {
+    const line = `not judged ${cases.map((one) => one.case).join(", ")}: ${escapeText(said)}`;
+    return colors ? dim(line) : line;
+  });
+  const count = (words: string, of: (finding: Finding) => boolean) => {
+    const number = findings.filter(of).length;
+    return number === 0 ? [] : [`${number} ${words}`];
+  };
+  const counts = [
+    ...count("right", ({ verdict }) => verdict === "right"),
+    ...count("failed", ({ verdict, level }) => verdict === "wrong" && level === "must"),
+    ...count("to improve", ({ verdict, level }) => verdict === "wrong" && level === "should"),
+    ...count("not judged", ({ verdict }) => verdict === "not judged"),
+  ];
+  const total = `${what}: ${plural(findings.length, "case")}, ${counts.join(", ")}, in ${seconds.toFixed(1)} s`;
+  return [...lines, colors ? bold(total) : total].join("\n");
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,33 @@
+"""The server of the sixteen bytes, which is content with fewer.
+
+wrong: cut-off
+"""
+import socket
+import sys
+import threading
+
+
+def serve(conn):
+    with conn:
+        conn.settimeout(5)
+        try:
+            data = b""
+            while len(data) < 16:
+                more = conn.recv(16 - len(data))
+                if not more:
+                    break
+                data += more
+            conn.sendall(b"Farewell, client")
+            conn.shutdown(socket.SHUT_WR)
+            conn.settimeout(1)
+            while conn.recv(4096):
+                pass
+        except OSError:
+            pass
+
+
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
+    print("Listening at %s:%d" % listener.getsockname(), flush=True)
+    while True:
+        conn, address = listener.accept()
+        threading.Thread(target=serve, args=[conn], daemon=True).start()

@@ -1,0 +1,31 @@
+"""The server of messages whose first byte decides their length. It takes one recv for the body.
+
+wrong: byte-by-byte
+"""
+import socket
+import sys
+import threading
+
+LENGTHS = {b"A": 4, b"B": 16, b"C": 300}
+
+
+def serve(conn):
+    with conn:
+        conn.settimeout(5)
+        try:
+            while kind := conn.recv(1):
+                if kind not in LENGTHS:
+                    return
+                body = conn.recv(LENGTHS[kind])
+                if len(body) < LENGTHS[kind]:
+                    return
+                conn.sendall(kind + body)
+        except OSError:
+            pass
+
+
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
+    print("Listening at %s:%d" % listener.getsockname(), flush=True)
+    while True:
+        conn, address = listener.accept()
+        threading.Thread(target=serve, args=[conn], daemon=True).start()

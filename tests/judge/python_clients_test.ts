@@ -1,0 +1,40 @@
+// The judge of clients judges clients in Python: right ones, and some that make one mistake each.
+
+import { assertEquals } from "@std/assert";
+import { type Finding, judgeClient, PROTOCOL_NAMES } from "@wirebench/wirebench/judge";
+import { NO_PYTHON, type PythonProgram, pythonPrograms } from "./_programs.ts";
+
+/** How long a client may take, in milliseconds: those here give up after 3 s. */
+const TIMEOUT = 10_000;
+/** Number of clients that are judged at once. */
+const AT_ONCE = 3;
+
+const PROGRAMS = pythonPrograms("client");
+
+for (const protocol of PROTOCOL_NAMES) {
+  Deno.test({
+    name: `judgeClient() calls right clients of ${protocol} right, and wrong ones wrong for their reason${NO_PYTHON}`,
+    ignore: NO_PYTHON !== "",
+    async fn() {
+      const programs = PROGRAMS.filter((program) => program.protocol === protocol).values();
+      await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+        for (const program of programs) await check(program);
+      }));
+    },
+  });
+}
+
+/** Judges a right program completely, and a wrong one by the case for its mistake. */
+async function check({ protocol, file, about, wrong, lacks }: PythonProgram): Promise<void> {
+  const command = ["python3", file, "{host}", "{port}"];
+  const only = wrong === undefined ? undefined : [wrong];
+  const findings = await judgeClient(protocol, { command, only, timeout: TIMEOUT });
+  const others = findings.filter(({ verdict }) => verdict !== "right").map(summary);
+  const expected = wrong === undefined ? lacks.map((name) => `${name}: should wrong`) : [`${wrong}: must wrong`];
+  const said = findings.map((finding) => `${finding.case}: ${finding.said}`).join("\n");
+  assertEquals(others, expected, `${about}\n${said}`);
+}
+
+function summary(finding: Finding): string {
+  return `${finding.case}: ${finding.level} ${finding.verdict}`;
+}
