@@ -48,8 +48,6 @@ export function streamCases(protocol: StreamProtocol): ServerCase[] {
     plain(brief, footprints),
     silentBeside(brief),
     ...(speaks ? [silent] : []),
-    // Before cases in which clients leave by the way.
-    ...(speaks ? [resetInside(brief)] : []),
     ...(greeting.length > 0 ? [...cases, resetAtGreeting(brief)] : []),
     ...(messages.length > 1 && answers !== "end" ? [inTurnsCase(protocol)] : []),
     ...(speaks ? [byteByByteCase(protocol)] : []),
@@ -58,10 +56,12 @@ export function streamCases(protocol: StreamProtocol): ServerCase[] {
     ...(answers === "end" ? [streamed] : []),
     ...(protocol.ends ? [end(protocol)] : []),
     ...(long === undefined ? [] : [longMessage(protocol)]),
-    ...(fills ? [withoutReading(protocol), neverReads(brief)] : []),
+    ...(fills ? [withoutReading(protocol)] : []),
     ...scripts.map((script) => scripted(brief, script)),
     ...(greeting.length > 0 ? [] : cases),
-    ...(speaks ? [stalledBeside(brief)] : []),
+    // A simple program does not survive a reset, so the cases that show its other mistakes come before.
+    ...(speaks ? [resetInside(brief), stalledBeside(brief)] : []),
+    ...(fills ? [neverReads(brief)] : []),
     comeAndGo(brief),
     hundred(brief),
     footprint(footprints),
