@@ -14,7 +14,7 @@ const LAST = "again";
 export interface RunnerOptions<Stage> {
   /** Makes the stage of a case. */
   readonly stage: (one: Case<Stage>) => Stage;
-  /** Whether the program is still there. */
+  /** Whether the program still serves a correct client. */
   readonly isAlive: () => Promise<boolean>;
   /** Called when a case begins. */
   readonly onCase?: ((name: string, number: number, count: number) => void) | undefined;
@@ -60,15 +60,15 @@ export async function runCases<Stage extends { readonly connected: number }>(
     gone = isCause ? one.name : last;
     if (!isCause) return withoutProgram(one);
     const evidence = result.verdict === "wrong" ? result.said : `${one.sends} ${one.mistake}.`;
-    return { verdict: "wrong", level: "must", said: `You are gone since this: ${evidence}` };
+    return { verdict: "wrong", level: "must", said: `You serve nobody since this: ${evidence}` };
   };
   /** The program that passed all cases before it went is wrong in the last case. */
   const withoutProgram = (one: Case<Stage>): Outcome => {
-    if (one.name !== LAST || wrong.has(gone!)) return unjudged(one, `You are gone since the case ${gone}`);
+    if (one.name !== LAST || wrong.has(gone!)) return unjudged(one, `You serve nobody since the case ${gone}`);
     return {
       verdict: "wrong",
       level: one.level,
-      said: `After the case ${gone} nobody listens any more. ${one.mistake}.`,
+      said: `You serve nobody since the case ${gone}. ${one.mistake}.`,
     };
   };
   const withoutRunning = (one: Case<Stage>): Outcome | undefined => {

@@ -1,7 +1,8 @@
 import type { CaseWords, Finding } from "./case.ts";
 import { converse, datagramCases } from "./cases/datagrams.ts";
-import { streamCases } from "./cases/streams.ts";
+import { briefly, streamCases } from "./cases/streams.ts";
 import { DatagramPeer, DatagramStage } from "./datagrams.ts";
+import { inTurns } from "./manner.ts";
 import { Patience } from "./patience.ts";
 import type { Protocol } from "./protocol.ts";
 import { protocolOf } from "./protocols/mod.ts";
@@ -83,7 +84,7 @@ export async function judge(protocol: string | Protocol, options: JudgeOptions =
     return await runCases(chosen(datagramCases(described), options.only), { ...options, stage, isAlive, onOthersDone });
   }
   const stage = (one: { name: string }) => new ServerStage(at(one));
-  const isAlive = () => succeeds(async () => (await stage({ name: "alive" }).connect()).close());
+  const isAlive = () => succeeds(() => briefly(described).converse(stage({ name: "alive" }), inTurns));
   return await runCases(chosen(streamCases(described), options.only), { ...options, stage, isAlive, onOthersDone });
 }
 

@@ -28,9 +28,9 @@ export function clientCases(protocol: StreamProtocol, side: ClientSide): ClientC
   const cases = [
     ...(side.cases ?? []),
     byteByByteCase(),
-    ...(pushes || answers === "each" ? [oneWrite(), readsAcrossMessages()] : []),
     ...(answers !== "never" || greeting.length > 0 ? [silentServer()] : []),
     stalledServer(),
+    ...(pushes || answers === "each" ? [twoAtOnce(), readsAcrossMessages()] : []),
     late(),
     end(answers === "end"),
     ...(side.knowsEnd ? [cutOff()] : []),
@@ -94,7 +94,7 @@ function byteByByteCase(): ClientCase {
   };
 }
 
-function oneWrite(): ClientCase {
+function twoAtOnce(): ClientCase {
   return {
     name: "two-at-once",
     level: "must",

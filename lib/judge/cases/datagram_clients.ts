@@ -20,7 +20,7 @@ const LARGEST = 65_507;
 export function datagramClientCases({ replies }: ClientSide): ClientCase[] {
   return [
     plain,
-    ...[stranger, ...(replies !== undefined ? [empty, largest, notUtf8] : []), twice, late, lost, silentServer, escape]
+    ...[stranger, silentServer, lost, late, ...(replies === undefined ? [] : [empty, largest, notUtf8]), twice, escape]
       .map((one) => confirmed(one)),
   ];
 }
