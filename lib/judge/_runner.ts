@@ -5,6 +5,8 @@ import { Patience } from "./patience.ts";
 const OVERLAP_AFTER = 300;
 /** The first case; all others need it. */
 const FIRST = "plain";
+/** A program that is wrong in this case serves one client after another, so no case may overlap with the next. */
+const SERVES_ONE = "silent-beside";
 /** The last case, which finds a program gone that passed the others. */
 const LAST = "again";
 
@@ -92,7 +94,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
     }
     const judging = run(index, one).finally(() => running.delete(judging));
     running.add(judging);
-    await (one.alone ? judging : overlap.allows(judging));
+    await (one.alone || wrong.has(SERVES_ONE) ? judging : overlap.allows(judging));
   }
   await Promise.all(running);
   onOthersDone?.();
