@@ -139,6 +139,13 @@ export class Flow {
     return this.#layout === undefined && !this.datagrams ? this.reads : this.messages;
   }
 
+  /** Where and why the bytes do not fit the framing, in words. */
+  get problem(): string | undefined {
+    const { failure, misfit } = this;
+    if (failure === undefined || failure.reason === "truncated") return failure?.message;
+    return `does not fit the framing from byte ${misfit} on: ${failure.message}`;
+  }
+
   /** The name of a unit. */
   get unit(): "message" | "write" | "datagram" {
     return this.datagrams ? "datagram" : this.#layout === undefined ? "write" : "message";
