@@ -74,7 +74,7 @@ export interface Holding {
   readonly message: Message | undefined;
   /** The part under way; `undefined` between two parts. */
   readonly part: FramePart | undefined;
-  /** The messages that the piece completed. */
+  /** The messages of a stream that the piece completed. */
   readonly completed: readonly Message[];
   /** In words: `2 of 10 header bytes of message 4`. */
   readonly text: string;
@@ -338,7 +338,7 @@ export class Flow {
   /** What a decoder that keeps incomplete messages holds after a row. */
   holds(row: Row): Holding {
     const end = row.at + row.n;
-    const completed = this.#completedIn(row.at, end);
+    const completed = this.datagrams ? [] : this.#completedIn(row.at, end);
     const nothing = { message: undefined, part: undefined, completed };
     if (this.datagrams) return { ...nothing, text: "nothing: a datagram arrives whole or not at all" };
     if (this.#layout === undefined) {

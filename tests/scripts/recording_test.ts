@@ -183,7 +183,7 @@ Deno.test("recording show lists what became of each datagram", async () => {
   });
   const { code, stdout, stderr } = await project.run(["show", "recordings/a.jsonl"]);
   assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /up {4}3: datagram 1 +"Hey"\n/);
+  assertMatch(stdout, /up {4}3: datagram 1 +"Hey"\n.*datagram 1 again +"Hey"\n/);
   assertMatch(stdout, /up: 1 datagram, passed on in 2 pieces: 1 repeated; /);
   assertMatch(stdout, /down: 2 datagrams, passed on in 4 pieces: 2 repeated; /);
 });
