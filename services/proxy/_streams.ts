@@ -18,8 +18,8 @@ import type { Controls, ProxyConfig, RunningProxy } from "./_proxy.ts";
 
 /** The longest joined write in bytes. */
 const MAX_JOINED = 1024 * 1024;
-/** The number of bytes from which on nothing more is read ahead. */
-const MAX_AHEAD = 64 * 1024;
+/** The memory of chunks, in bytes, from which on nothing more is read ahead; a chunk takes more than its bytes. */
+const [MAX_AHEAD, CHUNK_COST] = [64 * 1024, 64];
 /** Upper bounds of the time for a read and a write, and for each of their bytes, in milliseconds. */
 const [WRITE_COST, BYTE_COST] = [0.04, 1e-6];
 /** The longest wait for a connection to the target, in milliseconds. */
@@ -48,7 +48,7 @@ class PullSocket {
   readonly #isUnix: boolean;
   readonly #onReset: () => void;
   readonly #chunks: Uint8Array[] = [];
-  /** Bytes of the chunks. */
+  /** The memory of the chunks. */
   #size = 0;
   #arrived = Promise.withResolvers<void>();
   #ended = false;
@@ -64,7 +64,7 @@ class PullSocket {
     socket.on("data", (chunk: Uint8Array) => {
       this.#observer?.received(chunk);
       this.#chunks.push(chunk);
-      this.#size += chunk.length;
+      this.#size += chunk.length + CHUNK_COST;
       if (this.#size >= MAX_AHEAD) socket.pause();
       this.#arrived.resolve();
     });
@@ -98,7 +98,7 @@ class PullSocket {
       for (;;) {
         const chunk = this.#chunks.shift();
         if (chunk !== undefined) {
-          this.#size -= chunk.length;
+          this.#size -= chunk.length + CHUNK_COST;
           if (this.#size < MAX_AHEAD && this.#socket.isPaused()) this.#socket.resume();
           return chunk;
         }
