@@ -6,6 +6,8 @@ import { ConnectionError, TimedOut, toConnectionError } from "../net/errors.ts";
 export interface Advice {
   /** Returns the command line that starts the program with permission flags. */
   readonly grant?: ((flags: string) => string) | undefined;
+  /** Grants of the permission set that a flag of the same kind must name again, since it replaces them. */
+  readonly kept?: { readonly [Kind in "net" | "read" | "write"]?: readonly string[] } | undefined;
   /** Command line that starts the server of a client. */
   readonly server?: string | undefined;
   /** Command line that makes a certificate. */
@@ -75,16 +77,18 @@ function startServer({ server }: Advice): string {
 }
 
 /** Names the missing grant and the command that adds it. Exposing a service takes an explicit command. */
-function sandboxed(message: string, name: string, { grant }: Advice, address: string): string {
+function sandboxed(message: string, name: string, { grant, kept = {} }: Advice, address: string): string {
   const wanted = /^Requires (\w+) access to "([^"]+)"/.exec(message);
   if (wanted === null) return message;
   const [, kind, what] = wanted;
   // A Unix socket needs grants for its file and its address.
   const asked = what === address && isPath(address) ? [`unix:${what}`] : what!.split(",");
   const paths = asked.filter((one) => one.startsWith("unix:")).map((one) => one.slice("unix:".length));
-  const files = paths.length === 0 ? "" : `--allow-read=${paths} --allow-write=${paths} `;
+  const allow = (kind: string, names: string[]) =>
+    `--allow-${kind}=${[...names, ...kept[kind as keyof typeof kept] ?? []]}`;
+  const files = paths.length === 0 ? "" : `${allow("read", paths)} ${allow("write", paths)} `;
   // A socket on a free port also exchanges data with other ports.
-  const flag = /:0(,|$)/.test(what!) ? `--allow-${kind}` : `--allow-${files === "" ? kind : "net"}=${asked}`;
+  const flag = /:0(,|$)/.test(what!) ? `--allow-${kind}` : allow(files === "" ? kind! : "net", asked);
   const how = grant === undefined ? `, add ${files}${flag}` : `: ${grant(files + flag)} ...`;
   const allowed = what!.replaceAll("unix:", "");
   return `The sandbox of ${name} does not allow ${allowed}; to allow it on purpose${how}`;

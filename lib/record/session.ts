@@ -74,7 +74,7 @@ export interface Holding {
   readonly message: Message | undefined;
   /** The part under way; `undefined` between two parts. */
   readonly part: FramePart | undefined;
-  /** The messages that the piece completed. */
+  /** The messages of a stream that the piece completed. */
   readonly completed: readonly Message[];
   /** In words: `2 of 10 header bytes of message 4`. */
   readonly text: string;
@@ -137,6 +137,13 @@ export class Flow {
   /** What pieces are compared with: the messages, or without a framing the sender's writes. */
   get units(): readonly Span[] {
     return this.#layout === undefined && !this.datagrams ? this.reads : this.messages;
+  }
+
+  /** Where and why the bytes do not fit the framing, in words. */
+  get problem(): string | undefined {
+    const { failure, misfit } = this;
+    if (failure === undefined || failure.reason === "truncated") return failure?.message;
+    return `does not fit the framing from byte ${misfit} on: ${failure.message}`;
   }
 
   /** The name of a unit. */
@@ -331,7 +338,7 @@ export class Flow {
   /** What a decoder that keeps incomplete messages holds after a row. */
   holds(row: Row): Holding {
     const end = row.at + row.n;
-    const completed = this.#completedIn(row.at, end);
+    const completed = this.datagrams ? [] : this.#completedIn(row.at, end);
     const nothing = { message: undefined, part: undefined, completed };
     if (this.datagrams) return { ...nothing, text: "nothing: a datagram arrives whole or not at all" };
     if (this.#layout === undefined) {

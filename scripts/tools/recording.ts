@@ -74,7 +74,10 @@ async function main({ values, operands, requests: { stop }, attempt }: TaskRun<t
 if (import.meta.main) {
   const program: Program = {
     ...task("recording"),
-    advice: { grant: (flags) => `deno run -P=recording ${flags} scripts/tools/recording.ts` },
+    advice: {
+      grant: (flags) => `deno run -P=recording ${flags} scripts/tools/recording.ts`,
+      kept: { read: ["recordings"], write: ["recordings"] },
+    },
   };
   await runTask(
     {

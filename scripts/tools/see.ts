@@ -145,7 +145,10 @@ if (import.meta.main) {
   await runTask(
     {
       ...task("see"),
-      advice: { grant: (flags) => `deno run -P=see ${flags} scripts/tools/see.ts` },
+      advice: {
+        grant: (flags) => `deno run -P=see ${flags} scripts/tools/see.ts`,
+        kept: { net: ["127.0.0.1"], write: ["recordings"] },
+      },
       summary: "Shows messages against chunks, live, in a page.",
       operands: {
         usage: "[SERVICE|SCENE]",

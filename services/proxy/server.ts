@@ -355,9 +355,11 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
 
 if (import.meta.main) {
   // Not awaited; see runTcpServer().
+  const program = task("proxy");
   runTask(
     {
-      ...task("proxy"),
+      ...program,
+      advice: { ...program.advice, kept: { write: ["recordings"] } },
       summary: "Forwards everything between clients and a server, and injects network faults on demand.",
       options,
       example: [

@@ -124,7 +124,7 @@ Deno.test("deno task proxy --record outside of recordings/ says what to add to i
   const elsewhere = await ends("elsewhere.jsonl");
   assertMatch(
     elsewhere,
-    /^proxy: The sandbox of proxy does not allow elsewhere\.jsonl; [^\n]* --allow-write=elsewhere\.jsonl [^\n]*\n$/,
+    /^proxy: The sandbox of proxy does not allow elsewhere\.jsonl; [^\n]* --allow-write=elsewhere\.jsonl,recordings [^\n]*\n$/,
   );
   const allowed = ["-P=proxy", "--allow-write"];
   assertMatch(await ends(".", allowed), /^proxy: Cannot write the recording \.: IsADirectory[^\n]*\n$/);

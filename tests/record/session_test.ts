@@ -98,6 +98,10 @@ Deno.test("session: says where and why a stream does not fit its framing", () =>
   assertEquals(up.failure?.message.slice(0, 29), "Malformed message at byte 13:");
   assertEquals(descriptions(up).slice(1), ["4: does not fit the framing", "10: does not fit the framing"]);
   assertEquals(up.holds(up.rows[1]!).text, `nothing more: ${up.failure!.message}`);
+  assertEquals(up.problem, `does not fit the framing from byte 13 on: ${up.failure!.message}`);
+  const cut = sessionOf(["3         an"], [12]).up;
+  cut.finish(9, 12);
+  assertEquals(cut.problem, "Stream ended inside a message: expected 3 bytes, got 2");
 });
 
 Deno.test("session: bytes that are missing are not made up, and what follows them is no message", () => {

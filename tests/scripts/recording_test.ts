@@ -183,7 +183,7 @@ Deno.test("recording show lists what became of each datagram", async () => {
   });
   const { code, stdout, stderr } = await project.run(["show", "recordings/a.jsonl"]);
   assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /up {4}3: datagram 1 +"Hey"\n/);
+  assertMatch(stdout, /up {4}3: datagram 1 +"Hey"\n.*datagram 1 again +"Hey"\n/);
   assertMatch(stdout, /up: 1 datagram, passed on in 2 pieces: 1 repeated; /);
   assertMatch(stdout, /down: 2 datagrams, passed on in 4 pieces: 2 repeated; /);
 });
@@ -372,6 +372,9 @@ Deno.test({
     });
     const args = ["replay", "-", "--to", `unix:${path}`];
     const input = Deno.readTextFileSync(project.path("recordings/a.jsonl"));
+    const refused = await project.run(args, { input });
+    const asked = grants.map((grant) => grant.replace(/^--allow-(read|write).*/, "$&,recordings")).join(" ");
+    assert(refused.stderr.includes(`deno run -P=recording ${asked} scripts/tools/recording.ts`), refused.stderr);
     const { code, stdout, stderr } = await project.run(args, { flags: grants, input });
     assertEquals([code, stderr], [0, ""]);
     assertEquals(stdout, "connection 1: 3 bytes sent, 3 received, as recorded\n");
@@ -517,12 +520,12 @@ Deno.test("recording fails in one line that names what is wrong", async () => {
     [
       ["show", "/etc/hostname"],
       1,
-      /^The sandbox of recording does not allow \/etc\/hostname; to allow it on purpose: deno run -P=recording --allow-read=\/etc\/hostname scripts\/tools\/recording\.ts \.\.\.$/,
+      /^The sandbox of recording does not allow \/etc\/hostname; to allow it on purpose: deno run -P=recording --allow-read=\/etc\/hostname,recordings scripts\/tools\/recording\.ts \.\.\.$/,
     ],
     [
       ["pcapng", "recordings/a.jsonl", "-o", "a.pcapng"],
       1,
-      /^The sandbox of recording does not allow a\.pcapng; .*--allow-write=a\.pcapng /,
+      /^The sandbox of recording does not allow a\.pcapng; .*--allow-write=a\.pcapng,recordings /,
     ],
     [["replay", "recordings/a.jsonl", "--to", "tcp://192.0.2.1:80"], 0, /^$/],
     [["replay", "recordings/a.jsonl"], 2, /^--to is needed: .*; see deno task recording --help$/],

@@ -234,6 +234,40 @@ browserTest(
   },
 );
 
+browserTest(
+  "see in Chromium: steps by messages of a framing that was chosen on the page, and a reload switches nothing",
+  async (browser) => {
+    await using target = fakeServer((peer) => peer.receiveAll());
+    await using see = await See.start("--listen", "tcp://127.0.0.1:0", "--to", `tcp://127.0.0.1:${target.port}`);
+    await using events = await Events.open(see);
+    const page = await browser.open(see.url);
+    using client = await RawPeer.connect(see.port);
+    await page.until("document.querySelector('#connections li') !== null");
+    await page.press("b");
+    await events.until(({ events }) => events.some(({ k }) => k === "step"), "a step");
+    await client.send("one\ntwo\n");
+    await page.until(shows("#detail", "Piece"));
+    await page.evaluate(`{
+      const select = document.querySelector("#framing");
+      select.value = "lines";
+      select.dispatchEvent(new Event("change"));
+    }`);
+    await page.press("m");
+    await events.until(() => events.total("out", "up") === 4, "the rest of a line");
+    await page.until("document.querySelector('#notice').hidden");
+
+    await page.click("#fault-cut");
+    await events.until(({ state }) => state?.faults["cut"] !== undefined, "a switch");
+    await page.until("location.search.includes('cut=1-7')");
+    const { length } = events.events.filter(({ k }) => k === "set");
+    await page.go(await page.evaluate("location.href"));
+    await page.until(shows("#status", "paused"));
+    await page.press(" ");
+    await events.until(({ events }) => events.some(({ k }) => k === "resume"), "the end of the pause");
+    assertEquals(events.events.filter(({ k }) => k === "set").length, length);
+  },
+);
+
 browserTest("see in Chromium: the service answers the same to what the page has saved", async (browser) => {
   await using see = await See.start("objects");
   await using events = await Events.open(see);

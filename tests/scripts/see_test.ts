@@ -344,3 +344,22 @@ Deno.test("see: ends at a signal while a client of its exchange waits", async ()
   assertEquals((await see.control({ do: "exchange" })).status, 200);
   await page.until(({ events }) => events.some((event) => event.k === "fault" && event.kind === "lost"), "the loss");
 });
+
+Deno.test("see: ends at a signal while a page stalls in the middle of a response or of a request", async () => {
+  using pages = new DisposableStack();
+  await using target = fakeServer((peer) => peer.receiveAll());
+  await using see = await See.start("--listen", "tcp://127.0.0.1:0", "--to", `tcp://127.0.0.1:${target.port}`);
+  using peer = await RawPeer.connect(see.port);
+  for (let mebibytes = 0; mebibytes < 16; mebibytes++) await peer.send(new Uint8Array(1024 * 1024));
+  const { pathname, host, origin } = new URL(see.url);
+  const requests = [
+    `GET ${pathname}recording HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    `POST ${pathname}control HTTP/1.1\r\nHost: ${host}\r\nOrigin: ${origin}\r\nContent-Type: application/json\r\n` +
+    "Content-Length: 9\r\n\r\n{",
+  ];
+  for (const request of requests) {
+    const page = pages.use(await RawPeer.connect(see.pagePort));
+    await page.send(request);
+    if (request.startsWith("GET")) assertEquals(await page.receive(4), "HTTP");
+  }
+});

@@ -820,7 +820,7 @@ Deno.test("deno task proxy says in one line why it cannot listen, and what to ad
   const elsewhere = await ends(["--listen", "tcp://192.0.2.1:0", ...to], ["--allow-net"]);
   assertMatch(elsewhere.stderr, /^proxy: tcp:\/\/192\.0\.2\.1:0 is not an address of this machine\n$/);
   const unix = await ends(["--listen", "unix:/tmp/a.sock", "--to", "unix:/tmp/b.sock"]);
-  const grants = "--allow-read=/tmp/a.sock,/tmp/b.sock --allow-write=/tmp/a.sock,/tmp/b.sock " +
+  const grants = "--allow-read=/tmp/a.sock,/tmp/b.sock --allow-write=/tmp/a.sock,/tmp/b.sock,recordings " +
     "--allow-net=unix:/tmp/a.sock,unix:/tmp/b.sock services/proxy/server.ts";
   assert(unix.stderr.includes(`deno run -P=proxy ${grants}`), unix.stderr);
   assertEquals([used.code, outside.code, elsewhere.code, unix.code], [1, 1, 1, 1]);

@@ -1,5 +1,4 @@
 import { CommandError, UsageError } from "../../../lib/cli/mod.ts";
-
 import type { Attempt } from "../../../lib/launch/mod.ts";
 import { escapeBytes, plural } from "../../../lib/log/mod.ts";
 import { formatEndpoint } from "../../../lib/net/endpoint.ts";
@@ -33,7 +32,7 @@ export async function replayRecording(
   const missing = events.findIndex(({ k }) => k === "skip");
   if (missing === 0) throw new CommandError(`${recording.name} has no beginning: events are missing before the first`);
   if (missing > 0) warn(`events are missing after the first ${missing}, which are replayed`);
-  attempt.address = address;
+  attempt.address = to.transport === "unix" ? to.path : address;
   const line = new StatusLine();
   let last = performance.now();
   const onProgress = (done: number, all: number) => {

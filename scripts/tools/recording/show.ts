@@ -89,12 +89,7 @@ function summary(flow: Flow, paint: (color: Paint, text: string) => string): str
     ? `${plural(messages, "message")}, sent in ${plural(flow.reads.length, "write")}`
     : plural(messages, flow.unit);
   const tally = `${sent}, passed on in ${plural(pieces, "piece")}${counts === "" ? "" : `: ${counts}`}`;
-  const wrong = flow.failure === undefined ? "" : `  ${
-    paint(
-      red,
-      escapeText(`${flow.way}: does not fit the framing from byte ${flow.misfit} on: ${flow.failure.message}`),
-    )
-  }\n`;
+  const wrong = flow.problem === undefined ? "" : `  ${paint(red, escapeText(`${flow.way}: ${flow.problem}`))}\n`;
   return `  ${flow.way}: ${tally}; ${plural(flow.passed, "byte")}\n${wrong}`;
 }
 

@@ -1,4 +1,3 @@
-import { after } from "../../../lib/net/timer.ts";
 import { css, html, pageModules } from "./page.ts";
 import type { View } from "./view.ts";
 
@@ -11,8 +10,6 @@ export interface ServedPage extends AsyncDisposable {
 const HOSTNAME = "127.0.0.1";
 /** The longest request of a page, in bytes. */
 const MAX_CONTROL = 65_536;
-/** Time that responses under way have to end, in milliseconds. A page that stalls never takes the rest of its own. */
-const STOP_TIMEOUT = 200;
 
 /** Headers of every response. It is for its own origin alone, and runs nothing but the page's own files. */
 const HEADERS = {
@@ -69,9 +66,9 @@ export function servePage(port: number, view: View): ServedPage {
     url: `http://${host}/${token}/`,
     async [Symbol.asyncDispose]() {
       view.feed.stop();
-      const cancel = after(STOP_TIMEOUT, () => stopped.abort());
-      await server.shutdown();
-      cancel();
+      // Not shutdown(): it waits for pages that stall, and nothing can end that wait.
+      stopped.abort();
+      await server.finished;
     },
   };
 }

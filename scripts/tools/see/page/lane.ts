@@ -2,7 +2,7 @@ import type { FramePart } from "../../../../lib/framing/scanner.ts";
 import type { Direction } from "../../../../lib/record/event.ts";
 import type { Flow, Row } from "../../../../lib/record/session.ts";
 import type { App } from "./app.ts";
-import { bold, fill, make } from "./dom.ts";
+import { bold, fill, make, setText } from "./dom.ts";
 import { endsOf, formatCount, formatDelta, formatHex, formatTime, glyphOf, hostOf } from "./format.ts";
 import { fillPart, inkOn, prepare, type Theme } from "./theme.ts";
 
@@ -123,15 +123,16 @@ export class Lane {
     const [client, server] = [connection?.peer ?? "", target];
     const ends = this.way === "up" ? `${client} → ${server}` : `${server} → ${client}`;
     const tally = flow?.tally();
-    const key = JSON.stringify([ends, tally, flow?.failure?.message, flow?.reads.length]);
+    const problem = flow?.problem;
+    const key = JSON.stringify([ends, tally, problem, flow?.reads.length]);
     if (key === this.#tally) return;
     this.#tally = key;
     const title = this.#section.querySelector("h2")!;
     fill(title, `${from} → ${to}`, client !== "" && make("code", {}, ends));
     const words = this.#section.querySelector(".tally")!;
     const failure = this.#section.querySelector<HTMLElement>(".failure")!;
-    failure.hidden = flow?.failure === undefined;
-    failure.textContent = `✕ ${flow?.failure?.message}`;
+    failure.hidden = problem === undefined;
+    setText(failure, problem === undefined ? "" : `✕ ${problem}`);
     if (flow === undefined || tally === undefined || flow.reads.length + tally.pieces === 0) return fill(words);
     const { messages, pieces, whole, part, several } = tally;
     const units = (count: number) => `${flow.unit}${count === 1 ? "" : "s"}`;

@@ -28,7 +28,7 @@ const detail = new Detail(app, find("detail"));
 const table = new Table(app, find("table"));
 const connections = new ConnectionList(app, find("connections"));
 const framing = new FramingChoice(app, notify);
-const faults = new FaultForm(app, (faults) => control({ do: "faults", faults }));
+const faults = new FaultForm(app, async (faults) => await live?.control({ do: "faults", faults }));
 
 /** The recording in a page of one file; such a page has no server. */
 const recorded = document.getElementById("recording")?.textContent;
@@ -70,14 +70,14 @@ function add(events: readonly RecordedEvent[]): void {
   app.changed();
 }
 
-/** Asks the server, and shows its refusal. */
-async function control(control: Control): Promise<void> {
-  if (live === undefined) return;
-  await live.control(control);
-}
-
-function ask(asked: Control): void {
-  control(asked).catch((error) => notify(error.message, true));
+/** Asks the server for one thing after the other, and shows its refusal. */
+async function ask(...controls: Control[]): Promise<void> {
+  try {
+    for (const control of controls) await live?.control(control);
+    notify("");
+  } catch (error) {
+    notify((error as Error).message, true);
+  }
 }
 
 /** Says something about the whole page, until the next time. */
@@ -95,9 +95,10 @@ function setState(state: State): void {
   if (state.outcome !== undefined && state.outcome !== before?.outcome) {
     notify(state.outcome === "right" ? "" : `The exchange failed: ${state.outcome}`, state.outcome !== "right");
   }
-  if (scene !== undefined) {
-    const asked = scene;
-    scene = undefined;
+  const asked = scene;
+  scene = undefined;
+  // A page that is loaded again has the address of what holds already.
+  if (asked !== undefined && location.search !== sceneOf(state)) {
     const query = new URLSearchParams(location.search);
     const [service, seed] = [query.get("service"), query.get("seed")];
     if (service !== null && service !== state.service) {
@@ -106,9 +107,8 @@ function setState(state: State): void {
       if (seed !== null && seed !== String(state.seed)) {
         notify(`The seed stays ${state.seed}. For that of the scene, type: deno task see "${location.search}"`);
       }
-      return void control({ do: "faults", faults: asked }).catch((error) => notify(error.message, true)).then(() =>
-        app.changed()
-      );
+      app.changed();
+      return void live?.control({ do: "faults", faults: asked }).catch((error) => notify(error.message, true));
     }
   }
   history.replaceState(null, "", sceneOf(state));
@@ -160,13 +160,18 @@ function drawBar(): void {
 
 function step(unit: "byte" | "piece" | "message"): void {
   const { current, state } = app;
-  if (current === undefined || live === undefined) return;
+  if (current === undefined || state === undefined) return;
   // Where nothing waits, the other direction may go on.
   const other = app.way === "up" ? "down" : "up";
   const way = isWaiting(current[app.way]) || !isWaiting(current[other]) ? app.way : other;
-  const asked = { do: "step", connection: current.number, way, unit } as const;
-  if (state?.paused) ask(asked);
-  else control({ do: "pause" }).then(() => control(asked)).catch((error) => notify(error.message, true));
+  const controls: Control[] = [];
+  if (!state.paused) controls.push({ do: "pause" });
+  // The proxy divides the bytes by its own framing until it gets that of the page.
+  const framing = app.session?.framing;
+  if (unit === "message" && framing !== undefined && framing !== state.faults.framing) {
+    controls.push({ do: "faults", faults: { ...state.faults, framing } });
+  }
+  void ask(...controls, { do: "step", connection: current.number, way, unit });
   app.follow();
 }
 
@@ -176,15 +181,15 @@ function isWaiting({ end, passed, datagrams }: Flow): boolean {
 }
 
 function togglePause(): void {
-  ask({ do: app.state?.paused ? "resume" : "pause" });
+  void ask({ do: app.state?.paused ? "resume" : "pause" });
 }
 
 function end(way: Direction): void {
-  if (app.current !== undefined) ask({ do: "end", connection: app.connection, way });
+  if (app.current !== undefined) void ask({ do: "end", connection: app.connection, way });
 }
 
 function reset(): void {
-  if (app.current !== undefined) ask({ do: "reset", connection: app.connection });
+  if (app.current !== undefined) void ask({ do: "reset", connection: app.connection });
 }
 
 function save(href: "recording" | "session.html"): void {
@@ -265,7 +270,7 @@ const BINDINGS: readonly Binding[] = [
   { keys: "b", does: "deliver the next byte", live: true, run: () => step("byte") },
   { keys: "p", does: "deliver the next piece", live: true, run: () => step("piece") },
   { keys: "m", does: "deliver the next message", live: true, run: () => step("message") },
-  { keys: "e", does: "run the exchange", live: true, run: () => ask({ do: "exchange" }) },
+  { keys: "e", does: "run the exchange", live: true, run: () => void ask({ do: "exchange" }) },
   { keys: "f", does: "switch faults", live: true, run: () => faults.focus() },
   { keys: "r", does: "reset this connection", live: true, run: reset },
   {
@@ -298,7 +303,7 @@ const CLICKS: Record<string, () => void> = {
   "step-byte": () => step("byte"),
   "step-piece": () => step("piece"),
   "step-message": () => step("message"),
-  exchange: () => ask({ do: "exchange" }),
+  exchange: () => void ask({ do: "exchange" }),
   save: () => save("recording"),
   "save-page": () => save("session.html"),
   follow: () => app.follow(),
