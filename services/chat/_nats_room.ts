@@ -4,11 +4,11 @@ import { concat } from "@std/bytes/concat";
 import { CommandError } from "../../lib/cli/errors.ts";
 import { DEFAULT_MAX_LENGTH } from "../../lib/framing/framing.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
-import { formatAddress } from "../../lib/net/address.ts";
+import { formatAddress, type HostPort } from "../../lib/net/address.ts";
 import { Broadcast, type Room, type RoomMember, type SlowPolicy, type Subscriber } from "../../lib/net/broadcast.ts";
 import type { Connection } from "../../lib/net/connection.ts";
 import { ConnectionError } from "../../lib/net/errors.ts";
-import { sleep } from "../../lib/net/timer.ts";
+import { after, sleep } from "../../lib/net/timer.ts";
 import { type Batch, BATCH_OVERHEAD, BatchReader, BatchWriter } from "./_batch.ts";
 import { type NatsAddress, parseNatsAddress } from "./_nats_address.ts";
 import { type NatsTarget, NobodyListens } from "./_nats_connection.ts";
@@ -188,25 +188,36 @@ export class NatsRoom implements Room, AsyncDisposable {
       maxAge: given.historyAge ?? DEFAULT_HISTORY_AGE,
       maxBytes: given.historyBytes ?? DEFAULT_HISTORY_BYTES,
     };
-    const session = await openFirst(target, options);
+    return await firstOf(target, (server) => NatsRoom.#openAt(server, target, options, given));
+  }
+
+  static async #openAt(
+    server: HostPort,
+    target: NatsTarget,
+    options: LogOptions,
+    given: NatsRoomOptions,
+  ): Promise<NatsRoom> {
+    const session = await LogSession.open(server, target, options);
     try {
       const room = new NatsRoom(target, options, session, given);
-      const { last_seq: last } = session.info.state;
-      room.#created = session.info.created;
-      room.#next = Math.max(session.info.state.first_seq, last + 1 - room.#maxHistory, 1);
-      const caughtUp = Promise.withResolvers<void>();
-      const started = (async () => {
-        await session.checkAppend(options.room);
-        await room.#follow(session, () => room.#next > last && caughtUp.resolve());
-        if (room.#next <= last) await caughtUp.promise;
-      })();
-      await Promise.race([started, session.failed]);
+      await Promise.race([room.#start(session), session.failed]);
       room.#running = room.#run();
       return room;
     } catch (error) {
       session.close();
       throw session.explain(error);
     }
+  }
+
+  /** Begins to follow the log, at its end, and waits until the history has been read. */
+  async #start(session: LogSession): Promise<void> {
+    const { created, state: { first_seq: first, last_seq: last } } = session.info;
+    this.#created = created;
+    this.#next = Math.max(first, last + 1 - this.#maxHistory, 1);
+    await session.checkAppend(this.#options.room);
+    const read = Promise.withResolvers<void>();
+    await this.#follow(session, () => this.#next > last && read.resolve());
+    if (this.#next <= last) await read.promise;
   }
 
   /** Whether NATS is away. */
@@ -500,21 +511,21 @@ function stopping(): ConnectionError {
   return new ConnectionError("shutdown", "The server is shutting down");
 }
 
-/** Opens a session with the first server that is there. JetStream may be electing a leader. */
-async function openFirst(target: NatsTarget, options: LogOptions): Promise<LogSession> {
+/** Calls a function with one server after the other until it succeeds. JetStream may be electing a leader. */
+async function firstOf<Value>(target: NatsTarget, open: (server: HostPort) => Promise<Value>): Promise<Value> {
   const began = performance.now();
   for (;;) {
     const errors: unknown[] = [];
     for (const server of target.servers) {
       try {
-        return await LogSession.open(server, target, options);
+        return await open(server);
       } catch (error) {
         errors.push(error);
       }
     }
     const isSoon = errors.some((error) => error instanceof Unavailable) && performance.now() - began < START_WITHIN;
     if (!isSoon) throw errors.find((error) => !(error instanceof NobodyListens)) ?? nobodyListens(target);
-    await sleep(RETRY_AFTER, new AbortController().signal);
+    await new Promise((resolve) => after(RETRY_AFTER, () => resolve(undefined)));
   }
 }
 
