@@ -38,11 +38,15 @@ export class Member implements AsyncDisposable {
     this.#said++;
   }
 
-  /** Says numbered texts of a length until the signal aborts, `pause` milliseconds apart. */
+  /** Says numbered texts of a length, `pause` milliseconds apart, until the signal aborts or the connection ends. */
   async talk(stop: AbortSignal, pause: number, length = 10): Promise<void> {
-    while (!stop.aborted) {
-      await this.say(String(this.#said).padEnd(length, "."));
-      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+    try {
+      while (!stop.aborted) {
+        await this.say(String(this.#said).padEnd(length, "."));
+        if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    } catch (error) {
+      this.ended = error;
     }
   }
 
@@ -85,8 +89,10 @@ export class Member implements AsyncDisposable {
   }
 }
 
+type Talker = Pick<Member, "name" | "said">;
+
 /** Checks that each listener got every message of each talker once, in the order in which it was said. */
-export async function assertAllHeard(listeners: Member[], talkers: Member[]): Promise<void> {
+export async function assertAllHeard(listeners: Member[], talkers: Talker[]): Promise<void> {
   const count = talkers.reduce((sum, { said }) => sum + said, 0);
   for (const listener of listeners) await listener.hears(count);
   for (const listener of listeners) assertHeard(listener, talkers);
@@ -97,7 +103,7 @@ function orderOf({ heard }: Member): string {
   return heard.map((line) => line.slice(0, 16)).join("\n");
 }
 
-function assertHeard({ name, heard }: Member, talkers: Member[]): void {
+function assertHeard({ name, heard }: Member, talkers: Talker[]): void {
   const next = new Map(talkers.map((talker) => [talker.name, 0]));
   for (const line of heard) {
     const [from, number] = line.split(/[ .]/) as [string, string];

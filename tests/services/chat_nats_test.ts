@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { serveProxy } from "@wirebench/wirebench/proxy";
 import { hasNatsServer, NatsCluster, NatsServer } from "../../scripts/shared/nats.ts";
-import { ServerProcess } from "../harness.ts";
+import { ServerProcess, textOf, until, untilStill, within } from "../harness.ts";
 import { assertAllHeard, Member } from "./_chat_members.ts";
 
 const hasNats = hasNatsServer();
@@ -82,8 +83,196 @@ test("chat:server over NATS loses nothing when nats-server is killed and started
   }
 });
 
+test("chat:server over NATS loses nothing when nats-server stands still for 10 seconds", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 3);
+  await talkThrough(servers, async () => {
+    nats.signal("SIGSTOP");
+    await pause(10_000);
+    nats.signal("SIGCONT");
+  });
+});
+
+test("chat:server over NATS loses nothing when another server of the room stands still for 20 seconds", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 3);
+  await talkThrough(servers, async () => {
+    servers.all[2]!.signal("SIGSTOP");
+    await pause(20_000);
+    servers.all[2]!.signal("SIGCONT");
+  });
+});
+
+test("chat:server over NATS loses nothing when its connection to NATS is reset, or silent for 5 seconds", async () => {
+  await using nats = await NatsServer.start();
+  await using proxy = await serveProxy({ listen: "tcp://127.0.0.1:0", to: nats.url.replace("nats:", "tcp:") });
+  await using servers = await Servers.start(nats.url, 2);
+  const behind = await ServerProcess.start("chat", { args: ["--nats", `nats://127.0.0.1:${proxy.addr.port}`] });
+  servers.all.push(behind);
+  await talkThrough(servers, async () => {
+    proxy.setFaults({ resetAt: 1000 });
+    await behind.logged(/^NATS is away/);
+    proxy.setFaults({});
+    await behind.logged(/^NATS is back/);
+    proxy.setFaults({ stopAfter: 1000 });
+    await pause(5000);
+    proxy.setFaults({});
+    await behind.logged(/^NATS is back/, 2);
+  });
+});
+
+test("chat:server over NATS that is killed loses the last of what its members said, and nothing before that", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 3);
+  const talkers = await servers.join("talker");
+  const listeners = await servers.join("listener");
+  const stop = new AbortController();
+  const talking = talkers.slice(0, 2).map((talker) => talker.talk(stop.signal, 0));
+  const interrupted = talkers[2]!.talk(stop.signal, 0);
+  await Promise.all(listeners.map((listener) => listener.hears(1000)));
+  await servers.all[2]!.kill();
+  await interrupted;
+  await listeners[0]!.hears(listeners[0]!.heard.length + 1000);
+  stop.abort();
+  await Promise.all(talking);
+  const last = listeners[0]!.heard.filter((line) => line.startsWith("talker3 ")).length;
+  assert(last <= talkers[2]!.said);
+  await assertAllHeard(listeners.slice(0, 2), [talkers[0]!, talkers[1]!, { name: "talker3", said: last }]);
+  for (const member of [...talkers, ...listeners]) await member[Symbol.asyncDispose]();
+});
+
 test("chat:server over NATS loses nothing when one node of three is killed", async () => {
   await using cluster = await NatsCluster.start();
   await using servers = await Servers.start(cluster.url, 3, "--nats-replicas", "3");
   await talkThrough(servers, () => cluster.nodes[0]!.kill());
+});
+
+test("chat:server holds senders while NATS is away, in bounded memory, and lets members join", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 2);
+  const [server, other] = servers.all as [ServerProcess, ServerProcess];
+  const talkers = await Promise.all(Array.from({ length: 4 }, (_, index) => Member.join(server, `talker${index}`)));
+  await using listener = await Member.join(other, "listener");
+  await nats.kill();
+  await server.logged(/^NATS is away/);
+  const before = await residentMemory(server.pid);
+  const stop = new AbortController();
+  const talking = Promise.all(talkers.map((talker) => talker.talk(stop.signal, 0, 64 * 1024)));
+  const said = await untilStill(() => talkers.reduce((sum, { said }) => sum + said, 0));
+  assert(said * 64 * 1024 < 64 * 1024 * 1024, `${said} messages of 64 KiB taken`);
+  const grown = await residentMemory(server.pid) - before;
+  assert(grown < 64 * 1024 * 1024, `${grown} bytes more memory`);
+  await using late = await Member.join(server, "late");
+  stop.abort();
+  await nats.restart();
+  await talking;
+  await server.logged(/^NATS is back after \d+\.\d s: \d+ messages \(\d+ bytes\) waited$/);
+  await assertAllHeard([listener, late], talkers);
+  for (const talker of talkers) await talker[Symbol.asyncDispose]();
+});
+
+/** The memory that a process uses, in bytes. */
+async function residentMemory(pid: number): Promise<number> {
+  const { stdout } = await new Deno.Command("ps", { args: ["-o", "rss=", "-p", String(pid)] }).output();
+  return Number(textOf(stdout)) * 1024;
+}
+
+test("chat:server told to stop appends what members have said, and reports what NATS has not acknowledged", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 3);
+  const [first, second, third] = servers.all as [ServerProcess, ServerProcess, ServerProcess];
+  await using listener = await Member.join(third, "listener");
+  const talker = await Member.join(first, "talker");
+  nats.signal("SIGSTOP");
+  for (let count = 0; count < 3; count++) await talker.say(String(count));
+  await first.logged(/-> Server: 2$/);
+  first.signal("SIGTERM");
+  await pause(500);
+  nats.signal("SIGCONT");
+  assertEquals((await within(first.process.status, "the server's end")).code, 0);
+  assertEquals(first.log.filter(({ message }) => message.includes("may be lost")), []);
+  await assertAllHeard([listener], [talker]);
+  await talker[Symbol.asyncDispose]();
+
+  await using unlucky = await Member.join(second, "unlucky");
+  await nats.kill();
+  for (let count = 0; count < 3; count++) await unlucky.say(String(count));
+  await second.logged(/-> Server: 2$/);
+  assertEquals(await second.stop(), 0);
+  await second.logged(/^3 messages may be lost: NATS has not acknowledged them$/);
+  await second.logged(/^Stopped/);
+});
+
+test("chat:server reports a hole in the log, and messages that NATS has forgotten, and goes on", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 2, "--history-bytes", String(1024 * 1024));
+  const [awake, asleep] = servers.all as [ServerProcess, ServerProcess];
+  const talker = await Member.join(awake, "talker");
+  await using listener = await Member.join(awake, "listener");
+  await using sleeper = await Member.join(asleep, "sleeper");
+  asleep.signal("SIGSTOP");
+  const count = 200;
+  for (let sent = 0; sent < count; sent++) await talker.say(String(sent).padEnd(100_000, "."));
+  await listener.hears(count);
+  asleep.signal("SIGCONT");
+  await asleep.logged(
+    /^\d+ batch(es)? were removed from the log before this server read them: members here have missed/,
+  );
+  await talker.say("200");
+  await until(() => sleeper.heard.at(-1) === "talker 200", () => `the last message, got ${sleeper.heard.length}`);
+  const numbers = sleeper.heard.map((line) => Number(line.split(/[ .]/)[1]));
+  assert(numbers.length < count);
+  for (const [at, number] of numbers.entries()) assert(at === 0 || number > numbers[at - 1]!, "in order, and once");
+
+  await nats.kill();
+  await nats.wipe();
+  await nats.restart();
+  for (const server of servers.all) {
+    await server.logged(/^The log was made anew: members here may have missed messages$/);
+    await server.logged(/^NATS is back/);
+  }
+  await talker.say("201");
+  await until(() => sleeper.heard.at(-1) === "talker 201", "a message in the new log");
+  assertEquals(await asleep.stop(), 0);
+  await asleep.logged(/^Since the start, \d+ batch(es)? were removed from the log before this server read them$/);
+  await talker[Symbol.asyncDispose]();
+});
+
+test("chat:server --history sends new members the last messages, also those from before it started", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 1, "--history", "3");
+  await using talker = await Member.join(servers.all[0]!, "talker");
+  await using witness = await Member.join(servers.all[0]!, "witness");
+  for (let count = 0; count < 5; count++) await talker.say(String(count));
+  await witness.hears(5);
+  await using early = await Member.join(servers.all[0]!, "early");
+  await using other = await ServerProcess.start("chat", { args: ["--nats", nats.url, "--history", "3"] });
+  await using without = await ServerProcess.start("chat", { args: ["--nats", nats.url] });
+  await using late = await Member.join(other, "late");
+  await using plain = await Member.join(without, "plain");
+  await talker.say("5");
+  for (const member of [early, late]) {
+    await member.hears(4);
+    assertEquals(member.heard, ["talker 2", "talker 3", "talker 4", "talker 5"]);
+  }
+  await plain.hears(1);
+  assertEquals(plain.heard, ["talker 5"]);
+});
+
+test("rooms over one NATS hear nothing of each other, and a flood in one does not starve another", async () => {
+  await using nats = await NatsServer.start();
+  await using loud = await Servers.start(nats.url, 2, "--room", "loud", "--history-bytes", String(1024 * 1024));
+  await using quiet = await Servers.start(nats.url, 2, "--room", "quiet");
+  const talkers = await loud.join("talker");
+  const stop = new AbortController();
+  const talking = Promise.all(talkers.map((talker) => talker.talk(stop.signal, 0, 10_000)));
+  const [ann, ben] = await quiet.join("quiet") as [Member, Member];
+  for (let count = 0; count < 50; count++) {
+    await ann.say(String(count));
+    await ben.hears(count + 1);
+  }
+  stop.abort();
+  await talking;
+  assertEquals(ben.heard.length, 50);
+  for (const member of [...talkers, ann, ben]) await member[Symbol.asyncDispose]();
 });
