@@ -30,8 +30,8 @@ export class NatsServer implements AsyncDisposable {
     this.#args = args;
   }
 
-  /** Starts a server, and waits until it listens. `args` are added to its command line. */
-  static async start(args: readonly string[] = []): Promise<NatsServer> {
+  /** Starts a server, and waits until it listens. */
+  static async start(args: readonly string[] = ["-js"]): Promise<NatsServer> {
     const server = new NatsServer(freePort(), await run("mktemp", "-d", "/tmp/wirebench-nats-XXXXXX"), args);
     await server.restart();
     return server;
@@ -55,7 +55,7 @@ export class NatsServer implements AsyncDisposable {
 
   /** Starts it again after it has been killed. */
   async restart(): Promise<void> {
-    const listen = ["-a", "127.0.0.1", "-p", String(this.port), "-js", "-sd", this.#folder];
+    const listen = ["-a", "127.0.0.1", "-p", String(this.port), "-sd", this.#folder];
     this.#process = new ChildProcess(
       new Deno.Command("nats-server", {
         args: [...listen, ...this.#args],
@@ -93,7 +93,7 @@ export class NatsCluster implements AsyncDisposable {
     const ports = Array.from({ length: 3 }, () => freePort());
     const routes = ports.map((port) => `nats://127.0.0.1:${port}`);
     const starting = routes.map((route, index) => {
-      const name = ["--server_name", `node${index + 1}`, "--cluster_name", "wirebench"];
+      const name = ["-js", "--server_name", `node${index + 1}`, "--cluster_name", "wirebench"];
       return NatsServer.start([...name, "--cluster", route, "--routes", routes.join(",")]);
     });
     return new NatsCluster(await Promise.all(starting));

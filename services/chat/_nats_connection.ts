@@ -118,7 +118,10 @@ class ConnectionTransport implements Transport {
       writeTimeout: WRITE_TIMEOUT,
     });
     this.#info = await readInfo(connection, formatAddress(server));
-    const { tls_required: required = false, tls_available: available = false } = parseInfo(this.#info);
+    const { tls_required: required = false, tls_available: available = false } = parseInfo(
+      this.#info,
+      formatAddress(server),
+    );
     if (trust !== undefined && !required && !available) {
       throw new CommandError(`NATS at ${formatAddress(server)} does not encrypt`);
     }
@@ -185,10 +188,11 @@ async function readInfo(connection: Connection, address: string): Promise<Uint8A
   return info;
 }
 
-function parseInfo(info: Uint8Array): Partial<ServerInfo> {
+function parseInfo(info: Uint8Array, address: string): Partial<ServerInfo> {
   try {
     return JSON.parse(new TextDecoder().decode(info.subarray("INFO ".length, info.indexOf(LF))));
   } catch {
-    throw new CommandError(`Expected JSON after INFO, got "${decodeBytes(info.subarray(0, 64))}"`);
+    const got = decodeBytes(info.subarray(0, 64));
+    throw new CommandError(`${address} is not NATS: expected JSON after INFO, got "${got}"`);
   }
 }
