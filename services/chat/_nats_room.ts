@@ -146,7 +146,8 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   #session: LogSession | undefined;
   #attempts = 0;
-  #away: { since: number } | undefined;
+  /** Since when NATS is away, and what waited when it could be reached again. */
+  #away: { since: number; waiting: string; bytes: number } | undefined;
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #closed: Promise<NatsRoomReport> | undefined;
@@ -218,11 +219,6 @@ export class NatsRoom implements Room, AsyncDisposable {
     const read = Promise.withResolvers<void>();
     await this.#follow(session, () => this.#next > last && read.resolve());
     if (this.#next <= last) await read.promise;
-  }
-
-  /** Whether NATS is away. */
-  get isAway(): boolean {
-    return this.#away !== undefined;
   }
 
   subscribe(connection: Connection, onSlow?: (dropped: number) => void): RoomMember {
@@ -336,6 +332,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     if (this.#inFlight !== batch) return;
     this.#inFlight = undefined;
     this.#complete -= batch.bytes.length;
+    this.#comeBack();
     this.#checkFlushed();
     this.#releaseSenders();
   }
@@ -427,6 +424,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     const session = await LogSession.open(servers[this.#attempts++ % servers.length]!, this.#target, this.#options);
     try {
       this.#checkLog(session);
+      if (this.#away !== undefined) Object.assign(this.#away, { waiting: messages(this.#waiting), bytes: this.#held });
       await Promise.race([this.#follow(session), session.failed]);
       this.#comeBack();
       return session;
@@ -455,17 +453,18 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   #goAway(error: unknown): void {
     if (this.#stop.signal.aborted || this.#away !== undefined) return;
-    this.#away = { since: performance.now() };
+    this.#away = { since: performance.now(), waiting: "", bytes: 0 };
     const why = error instanceof Error ? error.message : error;
     this.#log.warn("NATS is away: {why}. Members stay connected, and senders wait", { why });
   }
 
+  /** Not before NATS has taken a batch that waited: a cluster without a majority can be reached, and takes none. */
   #comeBack(): void {
-    if (this.#away === undefined) return;
-    const seconds = ((performance.now() - this.#away.since) / 1000).toFixed(1);
+    if (this.#away === undefined || this.#inFlight !== undefined) return;
+    const { since, waiting, bytes } = this.#away;
     this.#away = undefined;
-    const facts = { seconds, waiting: messages(this.#waiting), bytes: this.#held };
-    this.#log.info("NATS is back after {seconds} s: {waiting} ({bytes} bytes) waited", facts);
+    const seconds = ((performance.now() - since) / 1000).toFixed(1);
+    this.#log.info("NATS is back after {seconds} s: {waiting} ({bytes} bytes) waited", { seconds, waiting, bytes });
   }
 }
 

@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { jetstream } from "@nats-io/jetstream";
 import { serveProxy } from "@wirebench/wirebench/proxy";
 import { hasNatsServer, NatsCluster, NatsServer } from "../../scripts/shared/nats.ts";
-import { ServerProcess, textOf, until, untilStill, within } from "../harness.ts";
+import { BatchWriter } from "../../services/chat/_batch.ts";
+import { connectNats } from "../../services/chat/_nats_connection.ts";
+import { headed, ServerProcess, textOf, until, untilStill, within } from "../harness.ts";
 import { assertAllHeard, Member } from "./_chat_members.ts";
 
 const hasNats = hasNatsServer();
@@ -198,8 +201,13 @@ test("chat:server told to stop appends what members have said, and reports what 
   await nats.kill();
   for (let count = 0; count < 3; count++) await unlucky.say(String(count));
   await second.logged(/-> Server: 2$/);
+  // More than the server takes while NATS is away.
+  const talking = unlucky.talk(new AbortController().signal, 0, 64 * 1024);
+  await untilStill(() => unlucky.said);
   assertEquals(await second.stop(), 0);
-  await second.logged(/^3 messages may be lost: NATS has not acknowledged them$/);
+  await talking;
+  const { lost } = await second.logged(/^\d+ messages may be lost: NATS has not acknowledged them$/);
+  assert(parseInt(String(lost)) > 3 && parseInt(String(lost)) <= unlucky.said, `${lost} of ${unlucky.said}`);
   await second.logged(/^Stopped/);
 });
 
@@ -236,6 +244,32 @@ test("chat:server reports a hole in the log, and messages that NATS has forgotte
   assertEquals(await asleep.stop(), 0);
   await asleep.logged(/^Since the start, \d+ batch(es)? were removed from the log before this server read them$/);
   await talker[Symbol.asyncDispose]();
+});
+
+test("chat:server drops a batch that is in the log twice, and reports one that is missing or malformed", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 1);
+  await using listener = await Member.join(servers.all[0]!, "listener");
+  const connection = await connectNats({ hostname: "127.0.0.1", port: nats.port }, { servers: [] }, "test");
+  const log = jetstream(connection);
+  for (const number of [1, 2, 2, 1, 3, 6, 5]) {
+    const batch = new BatchWriter();
+    batch.add(7, [headed("ann"), headed(`${number}a`)]);
+    batch.add(8, [headed("ben"), headed(`${number}b`)]);
+    await log.publish("chat.lobby", batch.finish(1n, number).bytes);
+  }
+  const { bytes: good } = new BatchWriter().finish(2n, 1);
+  for (const malformed of [new Uint8Array(), good.subarray(1), good.with(0, 9), good.with(20, 1)]) {
+    await log.publish("chat.lobby", malformed);
+  }
+  await servers.all[0]!.logged(/^2 batches of a server are not in the log: members here have missed them$/);
+  await servers.all[0]!.logged(/^Message \d+ of the log is not a batch: expected /, 4);
+  await using talker = await Member.join(servers.all[0]!, "talker");
+  await talker.say("last");
+  await listener.hears(9);
+  const numbers = [1, 2, 3, 6].flatMap((number) => [`ann ${number}a`, `ben ${number}b`]);
+  assertEquals(listener.heard, [...numbers, "talker last"]);
+  await connection.close();
 });
 
 test("chat:server --history sends new members the last messages, also those from before it started", async () => {

@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { natsRoom } from "@wirebench/wirebench/chat";
+import { CommandError } from "@wirebench/wirebench/cli";
 import { Broadcast, type Connection, type Room, type RoomMember, serveTcp } from "@wirebench/wirebench/net";
 import { hasNatsServer, NatsServer } from "../../scripts/shared/nats.ts";
 import { bytes, RawPeer, until } from "../harness.ts";
@@ -127,3 +128,15 @@ for (const [where, open, ignore] of [["in memory", inMemory, false], ["over NATS
     assertEquals(await listener.peer.receive(text.length + 3), `<${text}>!`);
   });
 }
+
+Deno.test("natsRoom() leaves nothing open when it fails", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const servers = `nats://127.0.0.1:${listener.addr.port}`;
+  const opening = natsRoom({ servers });
+  using socket = await listener.accept();
+  await socket.write(bytes("220 smtp.example.com ESMTP\r\n"));
+  const error = await assertRejects(() => opening, CommandError);
+  assertMatch(error.message, /is not NATS: expected INFO, got "220 smtp/);
+  await assertRejects(() => natsRoom({ servers: "nats://127.0.0.1:1" }), CommandError, "No NATS server at 127.0.0.1:1");
+  await assertRejects(() => natsRoom({ servers, room: "a.b" }), RangeError, "expected 1 to 64 letters");
+});
