@@ -48,15 +48,21 @@ interface TransportOptions extends ConnectionOptions {
  * @param server The server.
  * @param target The credentials and the kind of encryption.
  * @param name Name of this client in the server's monitoring.
+ * @param signal Closes the connection when it aborts.
  * @returns The connection.
  * @throws {CommandError} If there is no NATS server, or it refuses the credentials. The message says which.
  */
-export async function connectNats(server: HostPort, target: NatsTarget, name: string): Promise<NatsConnection> {
+export async function connectNats(
+  server: HostPort,
+  target: NatsTarget,
+  name: string,
+  signal?: AbortSignal,
+): Promise<NatsConnection> {
   const attempt = new AbortController();
   const options: TransportOptions = {
     server,
     trust: target.tls,
-    signal: attempt.signal,
+    signal: signal === undefined ? attempt.signal : AbortSignal.any([attempt.signal, signal]),
     servers: formatAddress(server),
     name,
     timeout: CONNECT_WITHIN,

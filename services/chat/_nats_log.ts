@@ -99,11 +99,17 @@ export class LogSession {
    * @param server The server to connect to.
    * @param target The credentials and the kind of encryption.
    * @param options The log.
+   * @param signal Closes the session when it aborts.
    * @returns The session.
    * @throws {CommandError} If that is not possible.
    */
-  static async open(server: HostPort, target: NatsTarget, options: LogOptions): Promise<LogSession> {
-    const connection = await connectNats(server, target, `wirebench chat ${options.room}`);
+  static async open(
+    server: HostPort,
+    target: NatsTarget,
+    options: LogOptions,
+    signal?: AbortSignal,
+  ): Promise<LogSession> {
+    const connection = await connectNats(server, target, `wirebench chat ${options.room}`, signal);
     const hasJetStream = connection.info?.jetstream === true;
     const explain = (error: unknown) => explainLog(error, { address: formatAddress(server), hasJetStream, ...options });
     try {

@@ -13,7 +13,7 @@ import { readText } from "../../lib/launch/read_text.ts";
 import { formatAddress } from "../../lib/net/address.ts";
 import { requireAccess } from "../../lib/net/_require_access.ts";
 import type { ServeTcpOptions } from "../../lib/net/serve_tcp.ts";
-import { type NatsAddress, parseNatsAddress } from "./_nats_address.ts";
+import { parseNatsAddress } from "./_nats_address.ts";
 import type { NatsRoomOptions } from "./_nats_room.ts";
 
 /** Names a room. NATS makes its name a part of names of its own. */
@@ -24,12 +24,15 @@ export const DEFAULT_ROOM = "lobby";
 export const DEFAULT_HISTORY_AGE = 3_600_000;
 export const DEFAULT_HISTORY_BYTES: number = 256 * 1024 * 1024;
 
-const address: Option<NatsAddress | undefined> = {
+const address: Option<string | undefined> = {
   placeholder: "ADDRESS",
   help: "Share a room with other servers over NATS: nats://HOST:PORT, or tls://, more of them after commas",
   default: undefined,
   shown: "",
-  parse: parseNatsAddress,
+  parse(given) {
+    parseNatsAddress(given);
+    return given;
+  },
 };
 
 const room: Option<string> = {
@@ -95,7 +98,8 @@ export async function roomOptionsOf(
   const { nats, natsReplicas, natsCa, natsCreds, path, hostname = "127.0.0.1", port = 0, ...rest } = values;
   const own = path === undefined ? [formatAddress({ hostname, port })] : [];
   const files = [natsCa, natsCreds].filter((file) => file !== undefined);
-  await requireAccess({ read: files, import: [], net: [...nats!.servers.map(formatAddress), ...own] });
+  const servers = parseNatsAddress(nats!).servers.map(formatAddress);
+  await requireAccess({ read: files, import: [], net: [...servers, ...own] });
   return {
     ...rest,
     servers: nats!,

@@ -10,7 +10,7 @@ import type { Connection } from "../../lib/net/connection.ts";
 import { ConnectionError } from "../../lib/net/errors.ts";
 import { after, sleep } from "../../lib/net/timer.ts";
 import { type Batch, BATCH_OVERHEAD, BatchReader, BatchWriter } from "./_batch.ts";
-import { type NatsAddress, parseNatsAddress } from "./_nats_address.ts";
+import { parseNatsAddress } from "./_nats_address.ts";
 import { type NatsTarget, NobodyListens } from "./_nats_connection.ts";
 import { type LogOptions, LogSession, Unavailable } from "./_nats_log.ts";
 import { checkRoom, DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_ROOM } from "./_nats_options.ts";
@@ -35,7 +35,7 @@ const START_WITHIN = 15_000;
 /** Options of `natsRoom`. */
 export interface NatsRoomOptions {
   /** The servers: `nats://HOST:PORT`, or `tls://` to encrypt, more of them after commas; user and password before an @. */
-  servers: string | NatsAddress;
+  servers: string;
   /**
    * Name of the room: 1 to 64 letters, digits, `_` and `-`.
    *
@@ -96,7 +96,7 @@ export interface NatsRoomOptions {
 export interface NatsRoomReport {
   /** Number of messages that the log has not acknowledged. */
   lost: number;
-  /** Number of batches that were removed from the log before this server read them. */
+  /** Number of batches that this server's members have missed, since the log no longer had them. */
   missed: number;
 }
 
@@ -177,9 +177,7 @@ export class NatsRoom implements Room, AsyncDisposable {
    * @throws {CommandError} If that is not possible. The message says why.
    */
   static async open(given: NatsRoomOptions): Promise<NatsRoom> {
-    const { tls, credentials, servers } = typeof given.servers === "string"
-      ? parseNatsAddress(given.servers)
-      : given.servers;
+    const { tls, credentials, servers } = parseNatsAddress(given.servers);
     const authenticator = authenticatorOf(given.credentials ?? credentials);
     const trust = given.ca === undefined ? (tls ? {} : undefined) : { caCerts: [given.ca] };
     const target = { servers, tls: trust, authenticator };
@@ -253,6 +251,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     return this.#closed ??= this.#close(timeout, signal);
   }
 
+  /** Closes the room, as {@linkcode NatsRoom.close} does. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -273,9 +272,7 @@ export class NatsRoom implements Room, AsyncDisposable {
       this.#log.warn("{lost} may be lost: NATS has not acknowledged them", { lost: messages(report.lost) });
     }
     if (report.missed > 0) {
-      this.#log.warn("Since the start, {missed} were removed from the log before this server read them", {
-        missed: batches(report.missed),
-      });
+      this.#log.warn("Since the start, members here have missed {missed}", { missed: batches(report.missed) });
     }
     return report;
   }
@@ -421,7 +418,8 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   async #reopen(): Promise<LogSession> {
     const { servers } = this.#target;
-    const session = await LogSession.open(servers[this.#attempts++ % servers.length]!, this.#target, this.#options);
+    const server = servers[this.#attempts++ % servers.length]!;
+    const session = await LogSession.open(server, this.#target, this.#options, this.#stop.signal);
     try {
       this.#checkLog(session);
       if (this.#away !== undefined) Object.assign(this.#away, { waiting: messages(this.#waiting), bytes: this.#held });
