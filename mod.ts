@@ -10,6 +10,7 @@
  * | `@wirebench/wirebench/log`           | a transcript for people, JSON lines for programs                           |
  * | `@wirebench/wirebench/cli`           | command lines: options, help, exit codes, signals                          |
  * | `@wirebench/wirebench/launch`        | runs a server or a client as a command                                     |
+ * | `@wirebench/wirebench/record`        | records what passes a proxy, and reads recordings                          |
  * | `@wirebench/wirebench/proxy`         | a proxy that makes network faults on demand                                |
  * | `@wirebench/wirebench/echo` ...      | a service to start inside a test: `chat`, `clock`, `delimited`, `dispatch`, `exchange`, `fixed`, `lines`, `objects`, `sixteen`, `tagged`, `udp-chat`, `uppercase` |
  *

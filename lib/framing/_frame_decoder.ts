@@ -7,9 +7,11 @@ import { TruncatedMessageError } from "./errors.ts";
 /** Finds one frame whose length follows from its header. */
 export interface FrameReader {
   /** Offset of the payload of the last frame found, or -1 if its header was incomplete. */
-  start: number;
+  readonly start: number;
   /** Offset of the end of its payload. */
-  end: number;
+  readonly end: number;
+  /** Offset after the bytes that determine its length, if the payload does not begin there. */
+  readonly header?: number;
   /**
    * Reads the frame that begins at a byte.
    *

@@ -47,6 +47,7 @@ export function withCodec<Received, Sent = Received>(
   return {
     encode: (value) => framing.encode(codec.encode(value)),
     decoder: () => new CodecDecoder(framing.decoder(), codec),
+    layout: framing.layout,
   };
 }
 

@@ -46,17 +46,23 @@ export class MessageTooLongError extends FramingError {
   override name = "MessageTooLongError";
   /** The kind of error. */
   override readonly reason = "too long";
+  /** The maximum length of a payload in bytes. */
+  readonly limit: number;
+  /** The payload's length in bytes as announced, or the limit plus one if it is not announced (a line). */
+  readonly length: number;
 
   /**
    * Creates an error with both lengths.
    *
-   * @param limit The maximum length of a payload in bytes.
-   * @param length The payload's length in bytes as announced, or the limit plus one if it is not announced (a line).
+   * @param limit The field `limit`.
+   * @param length The field `length`.
    * @param note Text to append to the length, such as " or more".
    * @param hint As for {@linkcode FramingError}.
    */
-  constructor(readonly limit: number, readonly length: number, note = "", hint?: string) {
+  constructor(limit: number, length: number, note = "", hint?: string) {
     super(`Message too long: expected at most ${limit} bytes, got ${length}${note}`, hint);
+    this.limit = limit;
+    this.length = length;
   }
 }
 
@@ -66,20 +72,29 @@ export class MalformedMessageError extends FramingError {
   override name = "MalformedMessageError";
   /** The kind of error. */
   override readonly reason = "malformed";
+  /** What was expected, such as "a JSON value". */
+  readonly expected: string;
+  /** Offset of `bytes`, from 0: in the stream for a framing, in the message for `text`, `json` and `pickle`. */
+  readonly offset: number;
+  /** The malformed bytes. */
+  readonly bytes: Uint8Array;
 
   /**
    * Creates an error that quotes the bytes.
    *
-   * @param expected What was expected, such as "a JSON value".
-   * @param offset Offset of `bytes`, from 0: in the stream for a framing, in the message for `text`, `json` and `pickle`.
-   * @param bytes The malformed bytes.
+   * @param expected The field `expected`.
+   * @param offset The field `offset`.
+   * @param bytes The field `bytes`.
    * @param hint As for {@linkcode FramingError}; derived from the bytes by default.
    */
-  constructor(readonly expected: string, readonly offset: number, readonly bytes: Uint8Array, hint?: string) {
+  constructor(expected: string, offset: number, bytes: Uint8Array, hint?: string) {
     super(
       `Malformed message at byte ${offset}: expected ${expected}, got ${quote(bytes)}`,
       hint ?? looksLike(bytes),
     );
+    this.expected = expected;
+    this.offset = offset;
+    this.bytes = bytes;
   }
 }
 
@@ -89,16 +104,25 @@ export class TruncatedMessageError extends FramingError {
   override name = "TruncatedMessageError";
   /** The kind of error. */
   override readonly reason = "truncated";
+  /** The incomplete part, such as "header" or "message". */
+  readonly part: string;
+  /** Length of the part in bytes, or the least it can be. */
+  readonly expected: number;
+  /** Number of its bytes received. */
+  readonly received: number;
 
   /**
    * Creates an error with both lengths.
    *
-   * @param part The incomplete part, such as "header" or "message".
-   * @param expected Length of the part in bytes, or the least it can be.
-   * @param received Number of its bytes received.
+   * @param part The field `part`.
+   * @param expected The field `expected`.
+   * @param received The field `received`.
    * @param hint As for {@linkcode FramingError}.
    */
-  constructor(readonly part: string, readonly expected: number, readonly received: number, hint?: string) {
+  constructor(part: string, expected: number, received: number, hint?: string) {
     super(`Stream ended inside a ${part}: expected ${expected} bytes, got ${received}`, hint);
+    this.part = part;
+    this.expected = expected;
+    this.received = received;
   }
 }

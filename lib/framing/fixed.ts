@@ -1,8 +1,10 @@
 import { byteFraming } from "./_byte_framing.ts";
 import { encodeUtf8 } from "./_encode_text.ts";
-import { FrameDecoder, type FrameReader } from "./_frame_decoder.ts";
+import { FrameDecoder } from "./_frame_decoder.ts";
+import { FixedReader } from "./_frame_readers.ts";
 import { allocate } from "./_slab.ts";
 import type { Framing } from "./framing.ts";
+import { fixedLayout } from "./layout.ts";
 
 /**
  * Messages of exactly `length` bytes, without header or delimiter.
@@ -24,14 +26,13 @@ import type { Framing } from "./framing.ts";
  * ```
  */
 export function fixed(length: number): Framing<Uint8Array, Uint8Array> {
-  if (!Number.isSafeInteger(length) || length < 1) {
-    throw new RangeError(`Cannot frame messages of ${length} bytes: expected an integer of 1 or more`);
-  }
+  const layout = fixedLayout(length);
   function check(received: number): void {
     if (received === length) return;
     throw new RangeError(`Cannot encode the message: expected ${length} bytes, got ${received}`);
   }
   return byteFraming({
+    layout,
     encode(message) {
       check(message.length);
       const bytes = allocate(length);
@@ -43,22 +44,6 @@ export function fixed(length: number): Framing<Uint8Array, Uint8Array> {
       check(bytes.length);
       return bytes;
     },
-    decoderTo: (convert) => new FrameDecoder(new FixedReader(length), convert),
+    decoderTo: (convert) => new FrameDecoder(new FixedReader(layout), convert),
   });
-}
-
-class FixedReader implements FrameReader {
-  readonly #length: number;
-  start = 0;
-  end = 0;
-
-  constructor(length: number) {
-    this.#length = length;
-  }
-
-  read(_bytes: Uint8Array, at: number, length: number): number {
-    this.start = at;
-    this.end = at + this.#length;
-    return this.end <= length ? this.end : length - this.end;
-  }
 }

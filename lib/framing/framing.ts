@@ -1,4 +1,5 @@
 import type { FramingError } from "./errors.ts";
+import type { FrameLayout } from "./layout.ts";
 
 /**
  * A message format for byte streams: an encoder and a decoder, without I/O.
@@ -29,6 +30,8 @@ export interface Framing<Received, Sent = Received> {
   encode(message: Sent): Uint8Array<ArrayBuffer>;
   /** Creates a decoder for one stream in one direction. */
   decoder(): Decoder<Received>;
+  /** Where the parts of each message are. Framings of one's own have none. */
+  readonly layout?: FrameLayout | undefined;
 }
 
 /**

@@ -4,8 +4,10 @@ import { checkLength, maxLengthOf } from "./_options.ts";
 import { SCRATCH } from "./_growing_buffer.ts";
 import { copyOf } from "./_slab.ts";
 import { isUtf8 } from "./_utf8.ts";
-import { decimalFraming, HEADER_LENGTH, SPACE } from "./decimal_header.ts";
+import { SPACE } from "./_frame_readers.ts";
+import { decimalFraming } from "./decimal_header.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
+import { HEADER_LENGTH } from "./layout.ts";
 import { decodeText } from "./text.ts";
 
 /** Consecutive messages, each with its header. */
@@ -46,6 +48,7 @@ export function headedBatches(options: FramingOptions = {}): Framing<HeadedBatch
       return new Uint8Array(bytes);
     },
     decoder: () => framing.decoderTo(toBatches),
+    layout: framing.layout,
   };
 }
 

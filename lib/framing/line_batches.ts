@@ -37,6 +37,7 @@ const CARRIAGE_RETURN = 0x0d;
  * ```
  */
 export function lineBatches(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
+  const framing = lines(options);
   const limit = maxLengthOf(options);
   return {
     encode(batch) {
@@ -46,7 +47,8 @@ export function lineBatches(options: FramingOptions = {}): Framing<Uint8Array, U
       }
       return new Uint8Array(batch);
     },
-    decoder: () => new LineBatchDecoder(text(lines(options)).decoder(), limit),
+    decoder: () => new LineBatchDecoder(text(framing).decoder(), limit),
+    layout: framing.layout,
   };
 }
 

@@ -1,8 +1,6 @@
-import { delimitedBy, type DelimitedOptions } from "./delimited.ts";
+import { delimitedBy } from "./delimited.ts";
 import type { Framing } from "./framing.ts";
-
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
+import { type DelimitedOptions, linesLayout } from "./layout.ts";
 
 /**
  * Lines of bytes: encoded with `\n`, decoded with `\n` or `\r\n`. A carriage return elsewhere is part of its line. The
@@ -26,5 +24,5 @@ const CARRIAGE_RETURN = 0x0d;
  * ```
  */
 export function lines(options: DelimitedOptions = {}): Framing<Uint8Array, Uint8Array> {
-  return delimitedBy(Uint8Array.of(LINE_FEED), CARRIAGE_RETURN, options);
+  return delimitedBy(linesLayout(options));
 }

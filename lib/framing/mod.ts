@@ -35,6 +35,17 @@ export {
   TruncatedMessageError,
 } from "./errors.ts";
 export { fixed } from "./fixed.ts";
+export {
+  type DecimalLayout,
+  type DelimitedLayout,
+  type FixedLayout,
+  type FrameLayout,
+  type LayoutPart,
+  type LengthLayout,
+  type NetstringLayout,
+  partsOf,
+  type TaggedLayout,
+} from "./layout.ts";
 export type { Decoder, Framing, FramingOptions } from "./framing.ts";
 export { type HeadedBatch, headedBatches } from "./headed_batches.ts";
 export { decodeJson, encodeJson, json, type JsonValue } from "./json.ts";
@@ -42,6 +53,7 @@ export { lengthField, type LengthFieldOptions } from "./length_field.ts";
 export { lengthPrefix, type LengthPrefixOptions } from "./length_prefix.ts";
 export { lineBatches } from "./line_batches.ts";
 export { lines } from "./lines.ts";
+export { FRAMING_NAMES, type NamedFraming, parseFraming } from "./named.ts";
 export { netstring } from "./netstring.ts";
 export { decodePickle, encodePickle, pickle } from "./pickle.ts";
 export {
@@ -52,6 +64,7 @@ export {
   PickleTuple,
   type PickleValue,
 } from "./pickle_value.ts";
+export { type FramePart, FrameScanner } from "./scanner.ts";
 export { FrameDecoderStream, FrameEncoderStream } from "./streams.ts";
 export { tagged, type TaggedMessage } from "./tagged.ts";
 export { decodeText, encodeText, text } from "./text.ts";

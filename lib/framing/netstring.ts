@@ -1,14 +1,12 @@
 import { byteFraming } from "./_byte_framing.ts";
-import { writeDigits, ZERO } from "./_digits.ts";
+import { writeDigits } from "./_digits.ts";
 import { encodeUtf8 } from "./_encode_text.ts";
-import { FrameDecoder, type FrameReader } from "./_frame_decoder.ts";
-import { allocate, copyOf } from "./_slab.ts";
-import { checkLength, maxLengthOf } from "./_options.ts";
-import { MalformedMessageError, MessageTooLongError } from "./errors.ts";
+import { FrameDecoder } from "./_frame_decoder.ts";
+import { COLON, COMMA, NetstringReader } from "./_frame_readers.ts";
+import { allocate } from "./_slab.ts";
+import { checkLength } from "./_options.ts";
 import type { Framing, FramingOptions } from "./framing.ts";
-
-const COLON = 0x3a;
-const COMMA = 0x2c;
+import { netstringLayout } from "./layout.ts";
 
 /**
  * Netstrings: the payload's length in decimal digits, a colon, the payload, a comma (D. J. Bernstein, "Netstrings", 1997).
@@ -30,7 +28,8 @@ const COMMA = 0x2c;
  * ```
  */
 export function netstring(options: FramingOptions = {}): Framing<Uint8Array, Uint8Array> {
-  const limit = maxLengthOf(options);
+  const layout = netstringLayout(options);
+  const limit = layout.maxLength;
   function encode(message: Uint8Array): Uint8Array<ArrayBuffer> {
     checkLength(message.length, limit);
     const header = headerLength(message.length);
@@ -40,6 +39,7 @@ export function netstring(options: FramingOptions = {}): Framing<Uint8Array, Uin
     return bytes;
   }
   return byteFraming({
+    layout,
     encode,
     encodeText(text) {
       const header = headerLength(text.length);
@@ -51,7 +51,7 @@ export function netstring(options: FramingOptions = {}): Framing<Uint8Array, Uin
       complete(bytes, header);
       return bytes;
     },
-    decoderTo: (convert) => new FrameDecoder(new NetstringReader(limit), convert),
+    decoderTo: (convert) => new FrameDecoder(new NetstringReader(layout), convert),
   });
 }
 
@@ -66,40 +66,4 @@ function headerLength(length: number): number {
 function complete(bytes: Uint8Array, header: number): void {
   bytes[writeDigits(bytes, 0, bytes.length - header - 1)] = COLON;
   bytes[bytes.length - 1] = COMMA;
-}
-
-class NetstringReader implements FrameReader {
-  readonly #limit: number;
-  start = 0;
-  end = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  read(bytes: Uint8Array, at: number, length: number, base: number): number {
-    this.start = -1;
-    let size = 0;
-    let next = at;
-    for (; next < length; next++) {
-      const byte = bytes[next]!;
-      if (byte === COLON && next > at) break;
-      const digit = byte - ZERO;
-      if (digit < 0 || digit > 9 || (next > at && bytes[at] === ZERO)) {
-        throw new MalformedMessageError("a length in digits and a colon", base + at, copyOf(bytes, at, next + 1));
-      }
-      size = size * 10 + digit;
-      // More digits may follow, so the error states a length of one over the limit.
-      if (size > this.#limit) throw new MessageTooLongError(this.#limit, this.#limit + 1, " or more", "");
-    }
-    if (next === length) return -1;
-    this.start = next + 1;
-    this.end = this.start + size;
-    if (this.end >= length) return length - this.end - 1;
-    if (bytes[this.end] !== COMMA) {
-      const wrong = copyOf(bytes, this.end, this.end + 1);
-      throw new MalformedMessageError("a comma after the payload", base + this.end, wrong, "");
-    }
-    return this.end + 1;
-  }
 }

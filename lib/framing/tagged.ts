@@ -1,8 +1,9 @@
 import { copies, payloads } from "./_conversion.ts";
-import { FrameDecoder, type FrameReader } from "./_frame_decoder.ts";
-import { allocate, copyOf } from "./_slab.ts";
-import { MalformedMessageError } from "./errors.ts";
+import { FrameDecoder } from "./_frame_decoder.ts";
+import { TypeReader } from "./_frame_readers.ts";
+import { allocate } from "./_slab.ts";
 import type { Framing } from "./framing.ts";
+import { taggedLayout } from "./layout.ts";
 
 /** A message whose type determines its length. */
 export interface TaggedMessage<Type extends string = string> {
@@ -38,10 +39,10 @@ export interface TaggedMessage<Type extends string = string> {
 export function tagged<Type extends string>(
   table: Readonly<Record<Type, number>>,
 ): Framing<TaggedMessage<Type>, TaggedMessage<Type>> {
-  const lengths = new Map(Object.entries<number>(table).map(([type, length]) => [byteOf(type), checked(type, length)]));
+  const layout = taggedLayout(table);
   const types = Object.keys(table).join(", ");
-  if (lengths.size === 0) throw new RangeError("Cannot frame by an empty table of types");
   return {
+    layout,
     encode({ type, body }) {
       const length = Object.hasOwn(table, type) ? table[type] : undefined;
       if (length === undefined) throw new RangeError(`Cannot encode type "${type}": expected one of ${types}`);
@@ -49,11 +50,11 @@ export function tagged<Type extends string>(
         throw new RangeError(`Cannot encode type "${type}": expected ${length} bytes, got ${body.length}`);
       }
       const bytes = allocate(1 + length);
-      bytes[0] = byteOf(type);
+      bytes[0] = type.charCodeAt(0);
       bytes.set(body, 1);
       return bytes;
     },
-    decoder: () => new FrameDecoder(new TypeReader(lengths, types), toTagged<Type>),
+    decoder: () => new FrameDecoder(new TypeReader(layout), toTagged<Type>),
   };
 }
 
@@ -70,41 +71,4 @@ function toTagged<Type extends string>(
     const type = String.fromCharCode(bytes[payloads[2 * index]! - 1]!) as Type;
     messages.push({ type, body: bodies[index]! });
   }
-}
-
-class TypeReader implements FrameReader {
-  readonly #lengths: ReadonlyMap<number, number>;
-  readonly #types: string;
-  start = 0;
-  end = 0;
-
-  constructor(lengths: ReadonlyMap<number, number>, types: string) {
-    this.#lengths = lengths;
-    this.#types = types;
-  }
-
-  read(bytes: Uint8Array, at: number, length: number, base: number): number {
-    const size = this.#lengths.get(bytes[at]!);
-    if (size === undefined) {
-      throw new MalformedMessageError(`one of the types ${this.#types}`, base + at, copyOf(bytes, at, at + 1));
-    }
-    this.start = at + 1;
-    this.end = this.start + size;
-    return this.end <= length ? this.end : length - this.end;
-  }
-}
-
-function byteOf(type: string): number {
-  const byte = type.charCodeAt(0);
-  if (type.length !== 1 || byte > 0xff) {
-    throw new RangeError(`Cannot use type "${type}": expected one character of U+0000 to U+00FF`);
-  }
-  return byte;
-}
-
-function checked(type: string, length: number): number {
-  if (!Number.isSafeInteger(length) || length < 0) {
-    throw new RangeError(`Cannot use length ${length} for type "${type}": expected an integer of 0 or more`);
-  }
-  return length;
 }

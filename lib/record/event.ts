@@ -73,10 +73,10 @@ export interface EndEvent extends OfStream {
   readonly k: "end";
 }
 
-/** A fault struck: a reset, a stop, a lost, repeated or reordered datagram. */
+/** A fault struck: a reset, a stop, an end of one side by the proxy, a lost, repeated or reordered datagram. */
 export interface FaultEvent extends OfStream {
   readonly k: "fault";
-  readonly kind: "reset" | "stop" | "lost" | "repeated" | "reordered";
+  readonly kind: "reset" | "stop" | "end" | "lost" | "repeated" | "reordered";
   /** The field and message of a reset in a field. */
   readonly where?: string | undefined;
 }

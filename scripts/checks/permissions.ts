@@ -21,8 +21,8 @@ export const NO_IMPORTS = ["127.0.0.1:0"];
 
 const LOOPBACK = ["127.0.0.0/8", "[::1]", "localhost"];
 
-/** Services over UDP, and the proxy. They use neither certificates nor a Unix socket. */
-const NETWORK_ONLY = ["uppercase", "udp-chat", "proxy"];
+/** Services over UDP. They use neither certificates nor a Unix socket. */
+const NETWORK_ONLY = ["uppercase", "udp-chat"];
 /** Services whose server has no workers, and so does not read its own source. */
 const WITHOUT_WORKERS = ["chat"];
 /** Services without a client. Their set has the name of the service. */
@@ -31,6 +31,8 @@ const SERVER_ONLY = ["proxy"];
 /** The permission set of one side of a service. */
 function setOf(service: string, side: "server" | "client"): PermissionSet {
   if (NETWORK_ONLY.includes(service)) return { import: NO_IMPORTS, net: LOOPBACK };
+  // Recordings are all that a proxy writes. Its Unix sockets need grants, as they have no path of their own.
+  if (service === "proxy") return { import: NO_IMPORTS, net: LOOPBACK, write: ["recordings"] };
   const socket = `/tmp/wirebench-${service}.sock`;
   const isServer = side === "server";
   const source = isServer && !WITHOUT_WORKERS.includes(service)

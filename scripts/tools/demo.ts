@@ -9,8 +9,8 @@ import { bold, green, red } from "@std/fmt/colors";
 import { CommandError, flag, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
+import { serveProxy } from "../../services/proxy/server.ts";
 import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
-import { relayTcp, relayUdp } from "./demo/relay.ts";
 import { type Style, Transcript } from "./demo/transcript.ts";
 import { ServerProcess } from "../shared/processes.ts";
 import { table } from "../shared/table.ts";
@@ -52,7 +52,7 @@ async function main(values: Values<typeof options>, operands: string[], signal: 
 /** Runs an exchange with each of its servers. */
 async function runExchange(exchange: Exchange, style: Style, signal: AbortSignal): Promise<Outcome> {
   console.log(`${style.colors ? bold(exchange.service) : exchange.service}: ${exchange.shows}`);
-  const transcript = new Transcript(exchange.splitter, style);
+  const transcript = new Transcript(exchange.framing, style);
   const began = performance.now();
   let fault: string | undefined;
   try {
@@ -66,7 +66,7 @@ async function runExchange(exchange: Exchange, style: Style, signal: AbortSignal
   return { exchange, messages, bytes, milliseconds, ...(fault === undefined ? {} : { fault }) };
 }
 
-/** Runs an exchange with one server, through a relay that records the messages. */
+/** Runs an exchange with one server, through a proxy that shows the messages. */
 async function runWith(
   args: string[],
   { service, transport, figures = false, run }: Exchange,
@@ -81,9 +81,13 @@ async function runWith(
     if (figures) {
       await run(stageAt(service, { port: server.port, args, print }));
     } else {
-      const relay = transport === "TCP" ? relayTcp : relayUdp;
-      await using relayed = relay(server.port, (...chunk) => transcript.add(...chunk));
-      await run(stageAt(service, { port: relayed.port, args, print }));
+      const protocol = transport === "TCP" ? "tcp" : "udp";
+      await using proxy = await serveProxy({
+        listen: `${protocol}://127.0.0.1:0`,
+        to: `${protocol}://127.0.0.1:${server.port}`,
+        tap: transcript.tap(),
+      });
+      await run(stageAt(service, { port: proxy.addr.port, args, print }));
     }
   } finally {
     signal.removeEventListener("abort", stop);

@@ -9,6 +9,8 @@ import {
   CommandError,
   flag,
   integer,
+  type Option,
+  orUsage,
   seconds,
   UsageError,
   type Values,
@@ -23,7 +25,7 @@ import { MAX_PAYLOAD_IPV4 } from "../../lib/net/datagram.ts";
 import { EXPECTATIONS, type Plan } from "./load/plan.ts";
 import { report } from "./load/report.ts";
 import { runLoad } from "./load/run.ts";
-import { distinct, type FramingName, FRAMINGS } from "./load/tape.ts";
+import { distinct, framingOf, FRAMINGS } from "./load/tape.ts";
 import { StatusLine } from "../shared/status_line.ts";
 
 const options = {
@@ -31,13 +33,29 @@ const options = {
   size: integer("BYTES", "Length of a message, without its framing", 64, { least: 1, most: 64 * 1024 * 1024 }),
   inFlight: integer("N", "Messages in flight on each connection", 1, { least: 1, most: 10_000 }),
   seconds: seconds("How long to send", 5000),
-  framing: choice("Framing of messages", Object.keys(FRAMINGS) as FramingName[], "raw"),
+  framing: framing(`Framing of messages: ${FRAMINGS.join(", ")}`),
   expect: choice("Expected answer: the message, the message in upper case, or any one message", EXPECTATIONS, "echo"),
   connectEach: flag("Open a connection for each message: connect, read one answer, close"),
   rate: integer("N", "Messages a second over all connections; 0 to send as fast as answers arrive", 0),
   timeout: seconds("How long to wait for an answer; a datagram without one is lost", 2000),
   json: flag("Print the result as JSON"),
 };
+
+function framing(help: string): Option<string> {
+  return {
+    placeholder: "NAME",
+    help,
+    default: "raw",
+    parse(name) {
+      try {
+        framingOf(name, 1);
+        return name;
+      } catch {
+        throw new TypeError(`expected one of ${FRAMINGS.join(", ")}, got "${name}"`);
+      }
+    },
+  };
+}
 
 function serverOf(target = ""): HostPort & { transport: "tcp" | "udp" } {
   try {
@@ -63,6 +81,7 @@ function planOf(values: Values<typeof options>, target: string | undefined): Pla
   } else if (framing === "raw" && expect === "any") {
     throw new UsageError("--expect any needs a --framing to find where messages end");
   }
+  orUsage(() => framingOf(framing, size).encode(new Uint8Array(size).fill(0x30)));
   if (connectEach && inFlight > 1) throw new UsageError("--connect-each sends one message per connection");
   if (rate > 0 && (connectEach || inFlight > 1 || transport === "udp")) {
     throw new UsageError("--rate is for tcp connections with one message in flight");

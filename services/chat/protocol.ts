@@ -3,7 +3,7 @@ import { decimalHeader, type Framing, MalformedMessageError, text } from "../../
 /** The tutorial's port. */
 export const PORT = 1234;
 
-export { HEADER_LENGTH } from "../../lib/framing/decimal_header.ts";
+export { HEADER_LENGTH } from "../../lib/framing/layout.ts";
 
 /** The longest name in UTF-16 code units, so that a terminal line has room for the name and some text. */
 const MAX_NAME = 64;

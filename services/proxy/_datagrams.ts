@@ -4,8 +4,11 @@ import { after, sleep } from "../../lib/net/timer.ts";
 import { resolveUdp } from "../../lib/net/udp_socket.ts";
 import { sourceAddress } from "../../lib/net/address.ts";
 import { DATAGRAM_BUFFER_SIZE } from "../../lib/net/datagram.ts";
-import { DatagramFaults, type Direction, type Faults } from "./_faults.ts";
-import type { ProxyConfig, RunningProxy } from "./_proxy.ts";
+import type { Direction } from "../../lib/record/event.ts";
+import type { FaultKind, StepUnit } from "../../lib/record/tap.ts";
+import { DatagramFaults, type Faults } from "./_faults.ts";
+import { Gate } from "./_gate.ts";
+import type { Controls, ProxyConfig, RunningProxy } from "./_proxy.ts";
 
 /** The time after its last datagram until a client is forgotten, in milliseconds. */
 const IDLE_TIMEOUT = 60_000;
@@ -23,6 +26,7 @@ const ERROR_PAUSE = 100;
 
 /** Forwards the datagrams of one client in one direction. */
 class DatagramQueue {
+  readonly gate: Gate;
   readonly #config: ProxyConfig;
   readonly #way: Direction;
   readonly #peer: string;
@@ -35,6 +39,8 @@ class DatagramQueue {
   #tail: Promise<void> = Promise.resolve();
   #queued = 0;
   #number = 0;
+  /** Number of bytes that arrived. */
+  #received = 0;
   /** When the last datagram of the queue is due. */
   #due = 0;
   /** Sends the datagram that is held back. */
@@ -48,6 +54,7 @@ class DatagramQueue {
     signal: AbortSignal,
     send: (datagram: Uint8Array) => Promise<unknown>,
   ) {
+    this.gate = new Gate(config);
     this.#config = config;
     this.#way = way;
     this.#peer = peer;
@@ -58,23 +65,33 @@ class DatagramQueue {
     this.#signal = signal;
   }
 
+  /** Lets one datagram through while the proxy is paused. */
+  step(unit: StepUnit): void {
+    if (unit === "byte") throw new RangeError("Cannot step by a byte: a datagram passes whole");
+    this.#config.tap?.stepped?.(this.#connection, this.#way, this.#received, unit);
+    this.gate.step = unit;
+    this.gate.wake();
+  }
+
   /** Forwards a datagram, with its faults. The caller may overwrite the bytes afterwards. */
   forward(bytes: Uint8Array): void {
-    const { faults: options, seed } = this.#config;
+    const { faults: options, seed, tap } = this.#config;
+    const datagram: Datagram = { number: ++this.#number, at: this.#received, bytes: bytes.slice() };
+    tap?.received?.(this.#connection, this.#way, datagram.at, bytes, datagram.number);
+    this.#received += bytes.length;
     if (options !== this.#options) {
       this.#options = options;
       this.#faults = new DatagramFaults(options, seed, this.#connection, this.#way);
+      tap?.applied?.(this.#connection, this.#way, datagram.at);
     }
     const { copies, reordered, delay } = this.#faults.next();
-    this.#number++;
-    if (copies === 0) return this.#count("lost");
-    if (copies > 1) this.#count("repeated");
-    const datagram = bytes.slice();
+    if (copies === 0) return this.#count(datagram, "lost");
+    if (copies > 1) this.#count(datagram, "repeated");
     const send = () => {
       for (let copy = 0; copy < copies; copy++) this.#queue(datagram, delay);
     };
     if (reordered && this.#sendHeld === undefined) {
-      this.#count("reordered");
+      this.#count(datagram, "reordered");
       const cancel = after(REORDER_TIMEOUT, () => this.#sendHeld?.());
       this.#sendHeld = () => {
         cancel();
@@ -90,33 +107,47 @@ class DatagramQueue {
   /** Cancels the timer of a held datagram. Abort the signal first, so that the datagram is not sent. */
   close(): void {
     this.#sendHeld?.();
+    this.gate.wake();
   }
 
-  #count(fault: "lost" | "repeated" | "reordered"): void {
+  #count(datagram: Datagram, fault: "lost" | "repeated" | "reordered"): void {
     const { log, report } = this.#config;
     report.faults[fault]++;
+    this.#record(datagram, fault);
     log.info("{peer}: datagram {number} {way} {fault}", {
       peer: this.#peer,
-      number: this.#number,
+      number: datagram.number,
       way: this.#way,
       fault,
     });
   }
 
-  #queue(datagram: Uint8Array, delay: number): void {
-    const { log, report } = this.#config;
+  #record({ at, number }: Datagram, fault: FaultKind, where?: string): void {
+    this.#config.tap?.fault?.(this.#connection, this.#way, at, fault, where, number);
+  }
+
+  #queue(datagram: Datagram, delay: number): void {
+    const { log, report, tap } = this.#config;
     const facts = { peer: this.#peer, way: this.#way };
-    if (this.#queued >= MAX_QUEUED) return log.warn("{peer}: the queue {way} is full, datagram dropped", facts);
+    if (this.#queued >= MAX_QUEUED) {
+      this.#record(datagram, "lost", "the queue is full");
+      return log.warn("{peer}: the queue {way} is full, datagram dropped", facts);
+    }
     this.#queued++;
     this.#due = Math.max(this.#due, performance.now() + delay);
     const due = this.#due;
     this.#tail = this.#tail.then(async () => {
-      if (delay > 0) await sleep(due - performance.now(), this.#signal);
+      const isOver = () => this.#signal.aborted;
+      if (delay > 0) await this.gate.delay(due - performance.now(), isOver);
+      await this.gate.opening(isOver);
+      this.gate.step = undefined;
       this.#queued--;
       if (this.#signal.aborted) return;
+      const { at, bytes, number } = datagram;
+      tap?.forwarded?.(this.#connection, this.#way, at, bytes.length, number);
       try {
-        await this.#send(datagram);
-        report[this.#way] += datagram.length;
+        await this.#send(bytes);
+        report[this.#way] += bytes.length;
       } catch (error) {
         if (!this.#signal.aborted) {
           log.warn("{peer}: cannot send a datagram {way}: {error}", { ...facts, error: explainError(error) });
@@ -126,8 +157,17 @@ class DatagramQueue {
   }
 }
 
+/** A datagram that was received. */
+interface Datagram {
+  /** Its number in its direction, from 1. */
+  readonly number: number;
+  /** The number of bytes received before it. */
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
 /** A client, which has its own socket to the target. */
-interface Client {
+interface Client extends Controls {
   readonly up: DatagramQueue;
   /** When the last datagram was received from either side. */
   lastActive: number;
@@ -145,11 +185,12 @@ interface Client {
  * @returns The running proxy.
  */
 export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy> {
-  const { log, report, maxConnections } = config;
+  const { log, tap, report, maxConnections } = config;
   const listen = config.listen as Extract<Endpoint, { port: number }>;
   const target = await resolveUdp(config.to as Extract<Endpoint, { port: number }>);
   const targetName = formatAddress(target);
   const front = Deno.listenDatagram({ transport: "udp", hostname: listen.hostname, port: listen.port });
+  const open = new Map<number, Client>();
   /** Ordered by last activity, the longest idle first. */
   const clients = new Map<string, Client>();
   const receiving = new Set<Promise<void>>();
@@ -177,7 +218,7 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
     loop.finally(() => receiving.delete(loop));
   }
 
-  function open(peer: string, address: Deno.NetAddr): Client {
+  function add(peer: string, address: Deno.NetAddr): Client {
     const number = ++report.connections;
     const forgotten = new AbortController();
     const back = Deno.listenDatagram({ transport: "udp", hostname: sourceAddress(target), port: 0 });
@@ -199,13 +240,28 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
       forget() {
         cancelTimeout();
         clients.delete(peer);
+        open.delete(number);
         forgotten.abort();
         up.close();
         down.close();
         back.close();
+        tap?.closed?.(number, stopped.signal.aborted ? "shutdown" : "idle");
         log.info("{peer} forgotten", { peer });
       },
+      wake() {
+        up.gate.wake();
+        down.gate.wake();
+      },
+      step: (way, unit) => (way === "up" ? up : down).step(unit),
+      endSide() {
+        throw new RangeError("Cannot end a side: datagrams have no end");
+      },
+      reset() {
+        throw new RangeError("Cannot reset: datagrams have no connection");
+      },
     };
+    open.set(number, client);
+    tap?.opened?.(number, peer, formatAddress(back.addr as Deno.NetAddr));
     receive(back, forgotten.signal, (datagram, from) => {
       if (formatAddress(from) !== targetName) return;
       client.touch();
@@ -226,7 +282,7 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
         }
         idle.forget();
       }
-      client = open(peer, from);
+      client = add(peer, from);
     }
     client.touch();
     client.up.forward(datagram);
@@ -234,9 +290,7 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
 
   return {
     addr: front.addr as Deno.NetAddr,
-    get connections() {
-      return clients.size;
-    },
+    open,
     async stop() {
       stopped.abort();
       for (const client of [...clients.values()]) client.forget();

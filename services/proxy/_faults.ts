@@ -1,5 +1,7 @@
-import type { Framing } from "../../lib/framing/mod.ts";
-import { type FieldFraming, FieldReader, type FieldStart, messagesOf, parseFraming } from "./_fields.ts";
+import type { Framing } from "../../lib/framing/framing.ts";
+import { partsOf } from "../../lib/framing/layout.ts";
+import { parseFraming } from "../../lib/framing/named.ts";
+import type { FramePart } from "../../lib/framing/scanner.ts";
 import { mulberry32, type Random, seedOf } from "./random.ts";
 
 /** One number, or the bounds of a number drawn at random each time, both included. */
@@ -22,12 +24,12 @@ export interface FaultOptions {
   stopAfter?: Range | undefined;
   /** Resets the connection after this many bytes in one direction. Streams only. */
   resetAt?: Range | undefined;
+  /** The framing of the messages: a name as `parseFraming` accepts it, or any framing. Streams only. */
+  framing?: string | Framing<unknown, never> | undefined;
   /**
-   * The framing of the messages, for `resetIn`: `header`, `lines`, `netstring`, `length4`, `fixed:24` ..., or a framing of
-   * the library or of one's own, whose one field is `message`.
+   * Resets the connection inside this part of a message: `header`, `payload`, `line`, `newline` ..., or `delimiter` for a
+   * newline, colon or comma. A framing of one's own has the part `message` only. Streams only.
    */
-  framing?: string | FieldFraming | Framing<unknown, never> | undefined;
-  /** Resets the connection inside this field of a message: `header`, `payload`, `line`, `message` ... Streams only. */
   resetIn?: string | undefined;
   /**
    * The number of the message for `resetIn`, from 1.
@@ -86,26 +88,33 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
     }
   }
   const { resetIn, message } = options;
-  const framing = fieldsOf(options.framing);
+  const framing = typeof options.framing === "string" ? parseFraming(options.framing) : options.framing;
   const faults = { ...options, framing };
-  if (framing === undefined && resetIn === undefined && message === undefined) return faults;
+  if (resetIn === undefined && message === undefined) return faults;
   if (framing === undefined || resetIn === undefined) {
-    throw new RangeError("Cannot reset in a field of a message: expected both a framing and a field");
+    throw new RangeError("Cannot reset in a part of a message: expected both a framing and a part");
   }
-  if (!framing.names.includes(resetIn)) {
-    throw new RangeError(`Cannot reset in "${resetIn}": ${framing.text} has ${framing.names.join(", ")}`);
+  const parts = partsOf(framing);
+  if (!parts.some((part) => isPart(part, resetIn))) {
+    const names = parts.map(({ name }) => name).join(", ");
+    throw new RangeError(`Cannot reset in "${resetIn}": ${framingName(framing) ?? "the framing"} has ${names}`);
   }
   return faults;
 }
 
-function fieldsOf(framing: FaultOptions["framing"]): FieldFraming | undefined {
-  if (typeof framing === "string") return parseFraming(framing);
-  return framing === undefined || "layout" in framing ? framing : messagesOf(framing);
+/** Whether a name is that of a part, or of its role. */
+function isPart(part: Pick<FramePart, "name" | "role">, name: string | undefined): boolean {
+  return part.name === name || part.role === name;
+}
+
+/** The name of a framing that was given by name. */
+export function framingName(framing: Framing<unknown, never> & { name?: unknown } | undefined): string | undefined {
+  return typeof framing?.name === "string" ? framing.name : undefined;
 }
 
 /** Checked options. */
 export interface Faults extends FaultOptions {
-  framing?: FieldFraming | undefined;
+  framing?: Framing<unknown, never> | undefined;
 }
 
 /** The next step of forwarding a stream: a write, or a fault. */
@@ -126,7 +135,7 @@ export interface Fault {
   kind: "reset" | "stop";
   /** Number of bytes forwarded before the fault. */
   at: number;
-  /** The field and message of a reset by `resetIn`. */
+  /** The part and message of a reset by `resetIn`. */
   where?: string;
 }
 
@@ -174,33 +183,41 @@ class FaultRandom {
 export class StreamFaults {
   readonly #options: Faults;
   readonly #random: FaultRandom;
-  readonly #fields: FieldReader | undefined;
-  #forwarded = 0;
+  /** The offset of the next byte to plan. */
+  #at: number;
   /** The offset at which the current fragment ends. */
   #fragmentEnd: number;
   #resetAt: number;
   readonly #stopAt: number;
   #where: string | undefined;
+  /** The number of the message for `resetIn`. */
+  readonly #message: number;
 
-  /** Draws the offsets that do not depend on the stream's bytes. */
-  constructor(options: Faults, seed: number, connection: number, direction: Direction) {
+  /**
+   * Draws the offsets that do not depend on the stream's bytes.
+   *
+   * @param at The offset from which on the faults apply.
+   * @param begun The number of messages that have begun before it.
+   */
+  constructor(options: Faults, seed: number, connection: number, direction: Direction, at = 0, begun = 0) {
     this.#options = faultsIn(direction, options);
     this.#random = new FaultRandom(seed, connection, direction);
-    const { cut, resetAt, stopAfter, framing } = this.#options;
-    this.#fragmentEnd = cut === undefined ? Infinity : this.#random.integer("cut", cut);
-    this.#resetAt = resetAt === undefined ? Infinity : this.#random.integer("offset", resetAt);
-    this.#stopAt = stopAfter === undefined ? Infinity : this.#random.integer("offset", stopAfter);
-    this.#fields = framing === undefined ? undefined : new FieldReader(framing);
+    this.#at = at;
+    const { cut, resetAt, stopAfter, message = 1 } = this.#options;
+    this.#fragmentEnd = cut === undefined ? Infinity : at + this.#random.integer("cut", cut);
+    this.#resetAt = resetAt === undefined ? Infinity : at + this.#random.integer("offset", resetAt);
+    this.#stopAt = stopAfter === undefined ? Infinity : at + this.#random.integer("offset", stopAfter);
+    this.#message = begun + message;
+  }
+
+  /** The offset of the reset, as far as it is known. */
+  get resetAt(): number {
+    return this.#resetAt;
   }
 
   /** How long to join received bytes before a write, in milliseconds. */
   get join(): number {
     return this.#options.join ?? 0;
-  }
-
-  /** Whether all bytes so far fit the framing, if there is one. */
-  get fits(): boolean {
-    return this.#fields?.fits ?? true;
   }
 
   /**
@@ -210,34 +227,38 @@ export class StreamFaults {
    * @returns The steps.
    */
   *steps(chunk: Uint8Array): Generator<Step> {
-    for (const start of this.#fields?.push(chunk) ?? []) this.#placeReset(start);
     const { delay = 0, rate = Infinity } = this.#options;
     const longestWrite = Math.ceil(rate / WRITES_PER_SECOND);
-    const last = Math.min(this.#resetAt, this.#stopAt);
-    let rest = chunk.subarray(0, last - this.#forwarded);
-    while (rest.length > 0) {
-      const bytes = rest.subarray(0, Math.min(longestWrite, this.#fragmentEnd - this.#forwarded));
+    for (let rest = chunk;;) {
+      const last = Math.min(this.#resetAt, this.#stopAt);
+      if (this.#at >= last) {
+        const kind = this.#resetAt <= this.#stopAt ? "reset" : "stop";
+        const where = kind === "reset" && this.#where !== undefined ? { where: this.#where } : {};
+        yield { bytes: NOTHING, delay: 0, pace: 0, fault: { kind, at: last, ...where } };
+        return;
+      }
+      if (rest.length === 0) return;
+      const bytes = rest.subarray(0, Math.min(longestWrite, this.#fragmentEnd - this.#at, last - this.#at));
       rest = rest.subarray(bytes.length);
-      this.#forwarded += bytes.length;
-      if (this.#forwarded === this.#fragmentEnd) this.#fragmentEnd += this.#random.integer("cut", this.#options.cut!);
+      this.#at += bytes.length;
+      if (this.#at === this.#fragmentEnd) this.#fragmentEnd += this.#random.integer("cut", this.#options.cut!);
       yield { bytes, delay: this.#random.number("delay", delay), pace: bytes.length / rate * 1000 };
     }
-    if (this.#forwarded < last) return;
-    const kind = this.#resetAt <= this.#stopAt ? "reset" : "stop";
-    const where = kind === "reset" && this.#where !== undefined ? { where: this.#where } : {};
-    yield { bytes: NOTHING, delay: 0, pace: 0, fault: { kind, at: this.#forwarded, ...where } };
   }
 
-  /** Sets the offset of a reset inside the field: between two of its bytes, if it has two. */
-  #placeReset({ field, message, at }: FieldStart): void {
+  /** Places the reset of `resetIn` inside its part: between two of its bytes, if it has two. */
+  placeReset(part: FramePart): void {
     const { resetIn, message: wanted = 1 } = this.#options;
-    if (field.name !== resetIn || message !== wanted) return;
-    // In a field of unknown length, only the offset after the first byte is known to be inside.
-    const { length = 2 } = field;
-    const offset = at + (length < 2 ? 0 : this.#random.integer("offset", [1, length - 1]));
+    const { name, role, message, start } = part;
+    if (!isPart(part, resetIn) || message !== this.#message) return;
+    // In a part of unknown length, only the offset after the first byte is known to be inside. A delimiter is known by its
+    // last byte, so the others may have been forwarded.
+    const { length = 2 } = part;
+    const first = role === "delimiter" ? length - 1 : 1;
+    const offset = start + (length < 2 ? 0 : this.#random.integer("offset", [first, length - 1]));
     if (offset > this.#resetAt) return;
     this.#resetAt = offset;
-    this.#where = `in the ${field.name} of message ${message}`;
+    this.#where = `in the ${name} of message ${wanted}`;
   }
 }
 
@@ -275,6 +296,13 @@ export class DatagramFaults {
   }
 }
 
+/** The faults as plain data, for a recording. */
+export function plainFaults(options: Faults): Record<string, unknown> {
+  const names = [...Object.keys(MINIMUM), ...DATAGRAM_OPTIONS, "resetIn", "direction"] as (keyof Faults)[];
+  const entries = names.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(entries), framing: framingName(options.framing) };
+}
+
 /** Describes the faults in words, for the log. */
 export function describeFaults(options: Faults): string {
   const { cut, delay, rate, join, stopAfter, resetAt, framing, resetIn, message = 1, direction = "both" } = options;
@@ -285,7 +313,9 @@ export function describeFaults(options: Faults): string {
     join === undefined ? "" : `writes joined over ${join / 1000} s`,
     stopAfter === undefined ? "" : `reading stops after ${formatRange(stopAfter)} bytes`,
     resetAt === undefined ? "" : `reset at byte ${formatRange(resetAt)}`,
-    resetIn === undefined ? "" : `reset in the ${resetIn} of message ${message} (${framing!.text})`,
+    resetIn === undefined
+      ? ""
+      : `reset in the ${resetIn} of message ${message} (${framingName(framing) ?? "a framing without a name"})`,
     ...DATAGRAM_OPTIONS.map((name) => options[name] === undefined ? "" : `${name} ${options[name]} %`),
   ].filter(Boolean);
   if (words.length === 0) return "no faults";

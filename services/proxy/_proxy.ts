@@ -1,5 +1,7 @@
-import type { Endpoint } from "../../lib/net/mod.ts";
 import type { Log } from "../../lib/log/mod.ts";
+import type { Endpoint } from "../../lib/net/mod.ts";
+import type { Direction } from "../../lib/record/event.ts";
+import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
 import type { Faults } from "./_faults.ts";
 
 /** Counts of what a proxy has forwarded and of the faults it has injected. */
@@ -22,22 +24,35 @@ export interface ProxyReport {
 export interface ProxyConfig {
   listen: Endpoint;
   to: Endpoint;
-  /** The faults in force. */
+  /** The faults in force; another object once they are replaced. */
   faults: Faults;
-  /** Aborted, and replaced, when the faults change. */
-  changed: AbortController;
+  /** Whether forwarding is paused. */
+  isPaused: boolean;
   seed: number;
   maxConnections: number;
   log: Log;
+  tap: ProxyTap | undefined;
   /** The counts, updated as the proxy runs. */
   report: ProxyReport;
+}
+
+/** The controls of one connection or client. */
+export interface Controls {
+  /** Ends all waits, since the faults or the pause have changed. */
+  wake(): void;
+  /** Lets a unit through. */
+  step(way: Direction, unit: StepUnit): void;
+  /** Ends one direction. */
+  endSide(way: Direction): void;
+  /** Resets both sides. */
+  reset(): void;
 }
 
 /** A running proxy, for streams or for datagrams. */
 export interface RunningProxy {
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
-  /** Number of open connections. */
-  readonly connections: number;
+  /** The open connections, or clients, by their numbers. */
+  readonly open: ReadonlyMap<number, Controls>;
   /** Aborts every connection, and waits until all sockets are closed. */
   stop(): Promise<void>;
 }

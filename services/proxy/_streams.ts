@@ -6,13 +6,19 @@ import { type CloseReason, ConnectionError, type Endpoint, formatAddress } from 
 import { after, sleep } from "../../lib/net/timer.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
 import { rememberFile } from "../../lib/net/unix.ts";
-import { type Direction, type Fault, StreamFaults } from "./_faults.ts";
-import type { ProxyConfig, RunningProxy } from "./_proxy.ts";
+import type { Direction } from "../../lib/record/event.ts";
+import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
+import { type Fault, type Faults, StreamFaults } from "./_faults.ts";
+import { Gate } from "./_gate.ts";
+import { Messages } from "./_messages.ts";
+import type { Controls, ProxyConfig, RunningProxy } from "./_proxy.ts";
 
 // The sockets are node:net's: Deno's own cannot send a reset on purpose, for lack of SO_LINGER.
 
 /** The longest joined write in bytes. */
 const MAX_JOINED = 1024 * 1024;
+/** The number of bytes from which on nothing more is read ahead. */
+const MAX_AHEAD = 64 * 1024;
 /** The longest wait for a connection to the target, in milliseconds. */
 const CONNECT_TIMEOUT = 10_000;
 /**
@@ -23,14 +29,27 @@ const RESET_DELAY = 100;
 
 const NOTHING = new Uint8Array();
 
-/** A socket that reads on demand only: unread bytes stay in the system's buffer, so a slow reader slows its sender. */
+/** What is observed of a socket, as it happens. */
+interface Observer {
+  received(bytes: Uint8Array): void;
+  ended(): void;
+}
+
+/**
+ * A socket that reads ahead a little: what arrives is observed at once, also while earlier bytes are held back. The rest
+ * stays in the system's buffer, so a slow reader slows its sender.
+ */
 class PullSocket {
   readonly closed: Promise<void>;
   readonly #socket: net.Socket;
   readonly #isUnix: boolean;
   readonly #onReset: () => void;
+  readonly #chunks: Uint8Array[] = [];
+  /** Bytes of the chunks. */
+  #size = 0;
   #arrived = Promise.withResolvers<void>();
   #ended = false;
+  #observer: Observer | undefined;
 
   /** Calls `onReset` when the peer resets the connection. */
   constructor(socket: net.Socket, isUnix: boolean, onReset: () => void) {
@@ -39,9 +58,16 @@ class PullSocket {
     this.#onReset = onReset;
     const closed = Promise.withResolvers<void>();
     this.closed = closed.promise;
-    socket.on("readable", () => this.#arrived.resolve());
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#observer?.received(chunk);
+      this.#chunks.push(chunk);
+      this.#size += chunk.length;
+      if (this.#size >= MAX_AHEAD) socket.pause();
+      this.#arrived.resolve();
+    });
     socket.on("end", () => {
       this.#ended = true;
+      this.#observer?.ended();
       this.#arrived.resolve();
     });
     socket.on("error", onReset);
@@ -49,6 +75,13 @@ class PullSocket {
       this.#arrived.resolve();
       closed.resolve();
     });
+  }
+
+  /** Observes what arrives, and what has arrived already. */
+  observe(observer: Observer): void {
+    this.#observer = observer;
+    for (const chunk of this.#chunks) observer.received(chunk);
+    if (this.#ended) observer.ended();
   }
 
   /** Reads the next chunk; `null` at the end of the stream, `undefined` after the timeout. */
@@ -60,12 +93,16 @@ class PullSocket {
     });
     try {
       for (;;) {
-        this.#arrived = Promise.withResolvers();
-        const chunk: Uint8Array | null = this.#socket.read();
-        if (chunk !== null) return chunk;
+        const chunk = this.#chunks.shift();
+        if (chunk !== undefined) {
+          this.#size -= chunk.length;
+          if (this.#size < MAX_AHEAD && this.#socket.isPaused()) this.#socket.resume();
+          return chunk;
+        }
         if (this.#ended) return null;
         if (this.#socket.destroyed) throw new Error("The socket is closed");
         if (timedOut) return undefined;
+        this.#arrived = Promise.withResolvers();
         await this.#arrived.promise;
       }
     } finally {
@@ -102,18 +139,41 @@ const STOP_TIMEOUT = 600_000;
 /** The same once the other direction has ended, in milliseconds. */
 const STOP_LINGER = 2_000;
 
-/** The faults that a direction has until they change. */
-interface Applied {
-  readonly faults: StreamFaults;
-  /** Aborts when the faults change or the session ends. */
-  readonly until: AbortSignal;
-  readonly changed: AbortSignal;
+/** One direction of a connection. */
+class Lane {
+  readonly way: Direction;
+  readonly gate: Gate;
+  /** The faults that apply, and the options they were made from. */
+  options: Faults;
+  faults: StreamFaults;
+  /** The messages, if there is a framing. */
+  messages: Messages | undefined;
   /** When the rate allows the next write. */
-  due: number;
+  due = 0;
+  /** Number of bytes that arrived. */
+  received = 0;
+  /** The offset of the next byte to forward. */
+  at = 0;
+  /** Number of bytes written, and of writes. */
+  bytes = 0;
+  writes = 0;
+  /** Whether the receiver was told that the stream has ended. */
+  isEnded = false;
+  /** Aborts when the direction has ended. */
+  readonly done = new AbortController();
+
+  constructor(config: ProxyConfig, connection: number, way: Direction) {
+    this.way = way;
+    this.gate = new Gate(config);
+    this.options = config.faults;
+    this.faults = new StreamFaults(config.faults, config.seed, connection, way);
+    const { framing } = config.faults;
+    this.messages = framing && new Messages(framing, 0);
+  }
 }
 
 /** A client's connection and the connection to the target, forwarded to each other. */
-class Session {
+class Session implements Controls {
   readonly #config: ProxyConfig;
   readonly #number: number;
   readonly #peer: string;
@@ -123,10 +183,8 @@ class Session {
   #target: PullSocket | undefined;
   /** Whether an injected reset is pending, so that nothing more is forwarded. */
   #resetting = false;
-  /** Each aborted when its direction has ended. */
-  readonly #ended = { up: new AbortController(), down: new AbortController() };
-  readonly #bytes = { up: 0, down: 0 };
-  readonly #writes = { up: 0, down: 0 };
+  readonly #up: Lane;
+  readonly #down: Lane;
 
   constructor(config: ProxyConfig, socket: net.Socket, number: number) {
     this.#config = config;
@@ -134,42 +192,89 @@ class Session {
     this.#peer = addressOf(socket) ?? `unix client ${number}`;
     const isUnix = config.listen.transport === "unix";
     this.#client = new PullSocket(socket, isUnix, () => this.abort("reset", "The client reset the connection"));
+    this.#up = new Lane(config, number, "up");
+    this.#down = new Lane(config, number, "down");
   }
 
   /** Resets both sides. */
   abort(reason: CloseReason, detail: string): void {
     if (this.#aborted.signal.aborted) return;
     this.#aborted.abort(new ConnectionError(reason, detail));
+    this.wake();
     this.#client.reset();
     this.#target?.reset();
   }
 
+  wake(): void {
+    this.#up.gate.wake();
+    this.#down.gate.wake();
+  }
+
+  step(way: Direction, unit: StepUnit): void {
+    const lane = this.#lane(way);
+    if (unit === "message" && this.#config.faults.framing === undefined) {
+      throw new RangeError("Cannot step by a message: expected a framing");
+    }
+    this.#config.tap?.stepped?.(this.#number, way, lane.at, unit);
+    lane.gate.step = unit;
+    lane.gate.wake();
+  }
+
+  endSide(way: Direction): void {
+    const lane = this.#lane(way);
+    const into = way === "up" ? this.#target : this.#client;
+    if (lane.isEnded || into === undefined) return;
+    const { log, tap } = this.#config;
+    log.info("{peer}: ended at byte {at} {way}", { peer: this.#peer, at: lane.at, way });
+    tap?.fault?.(this.#number, way, lane.at, "end");
+    lane.isEnded = true;
+    into.end();
+    lane.gate.wake();
+  }
+
+  reset(): void {
+    const { log, tap, report } = this.#config;
+    if (this.#resetting) return;
+    report.faults.reset++;
+    log.info("{peer}: reset at byte {up} up, {down} down", { peer: this.#peer, up: this.#up.at, down: this.#down.at });
+    tap?.fault?.(this.#number, "up", this.#up.at, "reset");
+    void this.#resetLater();
+  }
+
   /** Forwards in both directions until both have ended or the session is aborted. */
   async run(): Promise<void> {
-    const { to, log, report } = this.#config;
+    const { to, log, tap, report } = this.#config;
     const facts = { peer: this.#peer, number: this.#number };
+    let source: string | undefined;
     try {
       const socket = await connect(to, this.#aborted.signal);
+      source = localAddressOf(socket);
       const onReset = () => this.abort("reset", "The target reset the connection");
       this.#target = new PullSocket(socket, to.transport === "unix", onReset);
       if (this.#aborted.signal.aborted) this.#target.reset();
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (tap !== undefined) {
+      tap.opened?.(this.#number, this.#peer, source);
+      this.#client.observe(this.#observer(tap, this.#up));
+      this.#target?.observe(this.#observer(tap, this.#down));
+    }
+    if (this.#target !== undefined) {
       log.info("{peer} connected, connection {number}", facts);
       await Promise.all([
-        this.#forward(this.#client, this.#target, "up"),
-        this.#forward(this.#target, this.#client, "down"),
-      ]);
-    } catch (error) {
-      // For a failed socket, `onReset` has already aborted the session with a better reason.
-      const { reason, message } = toConnectionError(error);
-      this.abort(reason, message);
+        this.#forward(this.#client, this.#target, this.#up),
+        this.#forward(this.#target, this.#client, this.#down),
+      ]).catch((error) => this.#fail(error));
     }
     await Promise.all([this.#client.closed, this.#target?.closed]);
     const error: ConnectionError | undefined = this.#aborted.signal.reason;
     const { reason = "finished", message: detail } = error ?? {};
     if (reason === "shutdown") report.aborted++;
     else if (error !== undefined) report.reset++;
-    const { up, down } = this.#bytes;
-    const { up: writesUp, down: writesDown } = this.#writes;
+    tap?.closed?.(this.#number, reason);
+    const { bytes: up, writes: writesUp } = this.#up;
+    const { bytes: down, writes: writesDown } = this.#down;
     log[error === undefined || reason === "shutdown" ? "info" : "warn"](
       `{peer} closed: {reason}${detail === undefined ? "" : " ({detail})"}; ${plural(up, "byte")} up in ${
         plural(writesUp, "write")
@@ -178,81 +283,172 @@ class Session {
     );
   }
 
-  async #forward(from: PullSocket, into: PullSocket, way: Direction): Promise<void> {
-    let applied = this.#apply(way);
-    for (let chunk: Uint8Array | null = NOTHING; chunk !== null; chunk = await readJoined(from, applied.faults.join)) {
+  /** Aborts the session; for a failed socket, `onReset` has already done so with a better reason. */
+  #fail(error: unknown): void {
+    const { reason, message } = toConnectionError(error);
+    this.abort(reason, message);
+  }
+
+  #lane(way: Direction): Lane {
+    return way === "up" ? this.#up : this.#down;
+  }
+
+  #observer(tap: ProxyTap, lane: Lane): Observer {
+    return {
+      received: (bytes) => {
+        tap.received?.(this.#number, lane.way, lane.received, bytes);
+        lane.received += bytes.length;
+      },
+      ended: () => tap.ended?.(this.#number, lane.way, lane.received),
+    };
+  }
+
+  async #forward(from: PullSocket, into: PullSocket, lane: Lane): Promise<void> {
+    for (let chunk: Uint8Array | null = NOTHING; chunk !== null; chunk = await this.#read(from, lane)) {
       let rest: Uint8Array | undefined = chunk;
       do {
-        if (applied.changed.aborted) applied = this.#apply(way);
-        rest = await this.#pass(rest, into, way, applied);
+        this.#applyFaults(lane);
+        rest = await this.#pass(rest, into, lane);
         if (rest === undefined) return;
       } while (rest.length > 0);
     }
-    if (!this.#resetting) into.end();
-    this.#ended[way].abort();
-  }
-
-  /** Begins to apply the faults in force. */
-  #apply(way: Direction): Applied {
-    const { faults, seed, changed: { signal: changed } } = this.#config;
-    const until = AbortSignal.any([this.#aborted.signal, changed]);
-    return { faults: new StreamFaults(faults, seed, this.#number, way), until, changed, due: 0 };
-  }
-
-  /** Forwards bytes until the faults change. Returns the bytes that are left, or `undefined` once a fault ended this. */
-  async #pass(chunk: Uint8Array, into: PullSocket, way: Direction, applied: Applied): Promise<Uint8Array | undefined> {
-    const { log, report } = this.#config;
-    const { faults, until, changed } = applied;
-    const { fits } = faults;
-    let rest = chunk;
-    for (const { bytes, delay, pace, fault } of faults.steps(chunk)) {
-      if (fault !== undefined) {
-        await this.#inject(fault, way, applied);
-        return fault.kind === "stop" && changed.aborted ? rest : undefined;
-      }
-      if (delay > 0) await sleep(delay, until);
-      if (this.#resetting) {
-        await sleep(Infinity, this.#aborted.signal);
-        return undefined;
-      }
-      if (changed.aborted) return rest;
-      applied.due = Math.max(applied.due, performance.now()) + pace;
-      await into.write(bytes);
-      rest = rest.subarray(bytes.length);
-      this.#writes[way]++;
-      this.#bytes[way] += bytes.length;
-      report[way] += bytes.length;
-      if (pace > 0) await sleep(applied.due - performance.now(), until);
+    while (lane.gate.isClosed && !lane.isEnded) {
+      this.#applyFaults(lane);
+      await this.#hold(lane);
     }
-    if (!faults.fits && fits) {
-      log.warn("{peer}: the bytes {way} do not fit the framing, so --reset-in finds no more fields", {
-        peer: this.#peer,
-        way,
-      });
+    lane.gate.step = undefined;
+    if (!this.#resetting && !lane.isEnded) into.end();
+    lane.isEnded = true;
+    lane.done.abort();
+  }
+
+  /** Reads one chunk, or with a `join` time all chunks received within it, joined. */
+  async #read(from: PullSocket, lane: Lane): Promise<Uint8Array | null> {
+    const first = await from.read() ?? null;
+    if (first === null) return null;
+    this.#applyFaults(lane);
+    const { join } = lane.faults;
+    if (join === 0) return first;
+    const chunks = [first];
+    const until = performance.now() + join;
+    for (let size = first.length; size < MAX_JOINED;) {
+      const more = await from.read(until - performance.now()) ?? null;
+      if (more === null) break;
+      chunks.push(more);
+      size += more.length;
+    }
+    return concat(chunks);
+  }
+
+  /** Begins to apply the faults in force, if they have changed. */
+  #applyFaults(lane: Lane): void {
+    const { faults, seed, tap } = this.#config;
+    if (lane.options === faults) return;
+    lane.options = faults;
+    const { framing } = faults;
+    if (framing !== lane.messages?.framing) lane.messages = framing && new Messages(framing, lane.at);
+    lane.faults = new StreamFaults(faults, seed, this.#number, lane.way, lane.at, lane.messages?.begun);
+    lane.due = 0;
+    tap?.applied?.(this.#number, lane.way, lane.at);
+  }
+
+  /** Whether what was planned for a direction no longer holds. */
+  #isOver(lane: Lane): boolean {
+    return this.#aborted.signal.aborted || lane.isEnded || lane.options !== this.#config.faults;
+  }
+
+  /** Waits while the proxy is paused. */
+  async #hold(lane: Lane): Promise<void> {
+    await lane.gate.opening(() => this.#isOver(lane));
+    if (this.#resetting) await sleep(Infinity, this.#aborted.signal);
+    this.#aborted.signal.throwIfAborted();
+  }
+
+  /**
+   * Forwards bytes until the faults change. Returns the bytes that are left, or `undefined` once a fault ended this. Drops
+   * the bytes of a direction that was ended.
+   */
+  async #pass(chunk: Uint8Array, into: PullSocket, lane: Lane): Promise<Uint8Array | undefined> {
+    const { report, tap } = this.#config;
+    const { faults, way, gate } = lane;
+    let rest = chunk;
+    if (lane.isEnded) return NOTHING;
+    for (const { bytes, delay, pace, fault } of faults.steps(chunk)) {
+      if (fault !== undefined) return await this.#inject(fault, lane) ? rest : undefined;
+      if (delay > 0) await gate.delay(delay, () => this.#isOver(lane));
+      lane.due = Math.max(lane.due, performance.now()) + pace;
+      for (let left = bytes; left.length > 0;) {
+        if (gate.isClosed || this.#resetting) await this.#hold(lane);
+        if (lane.isEnded) return NOTHING;
+        if (lane.options !== this.#config.faults) return rest;
+        const piece = this.#nextPiece(left, lane);
+        if (piece.length === 0) break; // A reset comes first.
+        tap?.forwarded?.(this.#number, way, lane.at, piece.length);
+        lane.at += piece.length;
+        await into.write(piece);
+        left = left.subarray(piece.length);
+        rest = rest.subarray(piece.length);
+        lane.writes++;
+        lane.bytes += piece.length;
+        report[way] += piece.length;
+      }
+      if (pace > 0) await gate.delay(lane.due - performance.now(), () => this.#isOver(lane));
     }
     return rest;
   }
 
-  /** Resets the connection, or stops reading until it ends or the faults change. */
-  async #inject({ kind, at, where }: Fault, way: Direction, { until, changed }: Applied): Promise<void> {
-    const { log, report } = this.#config;
-    const facts = { peer: this.#peer, at, way };
+  /** The bytes that may pass at once: all, those of a step, or those before a reset. */
+  #nextPiece(bytes: Uint8Array, { way, at, gate, messages, faults }: Lane): Uint8Array {
+    if (faults.resetAt <= at) return NOTHING;
+    let piece = gate.step === "byte" ? bytes.subarray(0, 1) : bytes;
+    let isMessage = gate.step === "message";
+    if (messages !== undefined) {
+      const { failure } = messages;
+      piece = piece.subarray(0, messages.take(piece, isMessage, (part) => faults.placeReset(part)));
+      if (messages.failure !== failure) {
+        this.#config.log.warn("{peer}: the bytes {way} do not fit the framing: {error}", {
+          peer: this.#peer,
+          way,
+          error: messages.failure!.message,
+        });
+      }
+      isMessage &&= !messages.isBetween;
+    }
+    if (!isMessage) gate.step = undefined;
+    return piece.subarray(0, Math.max(0, faults.resetAt - at));
+  }
+
+  /** Resets the connection, or stops reading. Returns true if the faults have changed and forwarding goes on. */
+  async #inject({ kind, at, where }: Fault, lane: Lane): Promise<boolean> {
+    const { log, report, tap } = this.#config;
+    const { way } = lane;
+    const facts = { peer: this.#peer, at: lane.at, way };
+    tap?.fault?.(this.#number, way, lane.at, kind, where);
     if (kind === "reset") {
       report.faults.reset++;
       log.info(`{peer}: reset at byte {at} {way}${where === undefined ? "" : ` (${where})`}`, facts);
-      this.#resetting = true;
-      await sleep(RESET_DELAY, this.#aborted.signal);
-      this.abort("reset", "Injected fault");
-    } else {
-      report.faults.stopped++;
-      log.info("{peer}: stopped reading at byte {at} {way}", facts);
-      // A side that is not read cannot report its end, so the session ends soon after the other direction, or at the timeout.
-      const other = this.#ended[way === "up" ? "down" : "up"].signal;
-      await sleep(STOP_TIMEOUT, AbortSignal.any([until, other]));
-      if (changed.aborted) return;
-      await sleep(STOP_LINGER, this.#aborted.signal);
-      this.abort("too slow", "Injected fault: reading stopped");
+      await this.#resetLater();
+      return false;
     }
+    report.faults.stopped++;
+    log.info("{peer}: stopped reading at byte {at} {way}", facts);
+    // A side that is not read cannot report its end, so the session ends soon after the other direction, or at the timeout.
+    const other = this.#lane(way === "up" ? "down" : "up").done.signal;
+    const until = performance.now() + STOP_TIMEOUT;
+    while (!other.aborted && performance.now() < until) {
+      await sleep(until - performance.now(), AbortSignal.any([lane.gate.signal, other]));
+      if (this.#aborted.signal.aborted) return false;
+      if (lane.isEnded || lane.options !== this.#config.faults) return true;
+    }
+    await sleep(STOP_LINGER, this.#aborted.signal);
+    this.abort("too slow", "Injected fault: reading stopped");
+    return false;
+  }
+
+  async #resetLater(): Promise<void> {
+    this.#resetting = true;
+    await sleep(RESET_DELAY, this.#aborted.signal);
+    this.abort("reset", "Injected fault");
   }
 }
 
@@ -264,7 +460,8 @@ class Session {
  */
 export async function proxyStreams(config: ProxyConfig): Promise<RunningProxy> {
   const { listen, log, report, maxConnections } = config;
-  const open = new Map<Session, Promise<void>>();
+  const open = new Map<number, Session>();
+  const running = new Set<Promise<void>>();
   let stopped = false;
 
   function accept(socket: net.Socket): void {
@@ -275,8 +472,14 @@ export async function proxyStreams(config: ProxyConfig): Promise<RunningProxy> {
       if (!stopped) log.warn("{peer} closed: {reason} ({detail})", facts);
       return;
     }
-    const session = new Session(config, socket, ++report.connections);
-    open.set(session, session.run().finally(() => open.delete(session)));
+    const number = ++report.connections;
+    const session = new Session(config, socket, number);
+    open.set(number, session);
+    const ended: Promise<void> = session.run().finally(() => {
+      open.delete(number);
+      running.delete(ended);
+    });
+    running.add(ended);
   }
 
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, accept);
@@ -294,33 +497,16 @@ export async function proxyStreams(config: ProxyConfig): Promise<RunningProxy> {
     addr: typeof address === "object" && address !== null
       ? { transport: "tcp", hostname: address.address, port: address.port }
       : { transport: "unix", path: String(address) },
-    get connections() {
-      return open.size;
-    },
+    open,
     async stop() {
       stopped = true;
       // close() removes the file at the socket's path, so it must not run if another file has taken its place.
       const closed = isInPlace() ? new Promise<void>((resolve) => server.close(() => resolve())) : server.unref();
-      for (const session of open.keys()) session.abort("shutdown", "The proxy is shutting down");
-      await Promise.all(open.values());
+      for (const session of open.values()) session.abort("shutdown", "The proxy is shutting down");
+      await Promise.all(running);
       await closed;
     },
   };
-}
-
-/** Reads one chunk, or with a `join` time all chunks received within it, joined. */
-async function readJoined(from: PullSocket, join: number): Promise<Uint8Array | null> {
-  const first = await from.read() ?? null;
-  if (join === 0 || first === null) return first;
-  const chunks = [first];
-  const until = performance.now() + join;
-  for (let size = first.length; size < MAX_JOINED;) {
-    const more = await from.read(until - performance.now()) ?? null;
-    if (more === null) break;
-    chunks.push(more);
-    size += more.length;
-  }
-  return concat(chunks);
 }
 
 /** Connects to the target; throws a ConnectionError that says why it cannot. */
@@ -352,6 +538,11 @@ async function connect(to: Endpoint, signal: AbortSignal): Promise<net.Socket> {
 function addressOf({ remoteAddress, remotePort }: net.Socket): string | undefined {
   if (remoteAddress === undefined || remotePort === undefined) return undefined;
   return formatAddress({ hostname: remoteAddress, port: remotePort });
+}
+
+function localAddressOf({ localAddress, localPort }: net.Socket): string | undefined {
+  if (localAddress === undefined || localPort === undefined) return undefined;
+  return formatAddress({ hostname: localAddress, port: localPort });
 }
 
 /** Explains a node:net error of connecting. */

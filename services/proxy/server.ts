@@ -6,15 +6,11 @@
 
 import { normalize } from "node:path/posix";
 import {
-  choice,
+  CommandError,
+  explainError,
   integer,
-  type Option,
   optional,
   orUsage,
-  percent,
-  range,
-  seconds,
-  secondsRange,
   type StopRequests,
   text,
   UsageError,
@@ -28,15 +24,18 @@ import type { Endpoint } from "../../lib/net/endpoint.ts";
 import { DEFAULT_MAX_CONNECTIONS } from "../../lib/net/limits.ts";
 import { formatEndpoint, parseEndpoint } from "../../lib/net/endpoint.ts";
 import { isLoopback } from "../../lib/net/address.ts";
+import type { Direction } from "../../lib/record/event.ts";
+import { recordToFile } from "../../lib/record/file.ts";
+import { Recorder } from "../../lib/record/recorder.ts";
+import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
-import { checkFaults, describeFaults, type FaultOptions, type Faults } from "./_faults.ts";
-import { type FieldFraming, FRAMING_NAMES, parseFraming } from "./_fields.ts";
-import type { ProxyConfig, ProxyReport } from "./_proxy.ts";
+import { checkFaults, describeFaults, type FaultOptions, type Faults, framingName, plainFaults } from "./_faults.ts";
+import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
+import type { Controls, ProxyConfig, ProxyReport } from "./_proxy.ts";
 import { proxyStreams } from "./_streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./_faults.ts";
-export type { Field, FieldFraming, Layout } from "./_fields.ts";
-export type { ProxyReport };
+export type { ProxyReport, ProxyTap, StepUnit };
 
 /** Options of {@linkcode serveProxy}. */
 export interface ServeProxyOptions<Listen extends string | Endpoint = string | Endpoint> extends FaultOptions {
@@ -57,6 +56,8 @@ export interface ServeProxyOptions<Listen extends string | Endpoint = string | E
    * @default {1000}
    */
   maxConnections?: number | undefined;
+  /** Observes what passes: a `Recorder`, or any object with some of the methods of a tap. */
+  tap?: ProxyTap | undefined;
   /** Shuts the proxy down when aborted, as `shutdown` does. */
   signal?: AbortSignal | undefined;
   /** The log; silent unless the program configures logging. */
@@ -75,13 +76,46 @@ export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends Asyn
   readonly report: Readonly<ProxyReport>;
   /**
    * Replaces the faults, for all connections and from the next byte or datagram on. Offsets and messages count from there;
-   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned.
+   * a direction that `stopAfter` has stopped goes on. Datagrams that wait already are sent as planned. Without a `framing`,
+   * the present one stays.
    *
    * @param faults The faults to inject; none with an empty object.
    * @throws {TypeError} If the framing is malformed.
    * @throws {RangeError} If a fault is out of range or not for this transport.
    */
   setFaults(faults: FaultOptions): void;
+  /** Whether forwarding is paused. */
+  readonly isPaused: boolean;
+  /** Forwards nothing from now on, in any direction. Senders block once what the proxy reads ahead is full. */
+  pause(): void;
+  /** Forwards again. */
+  resume(): void;
+  /**
+   * Lets the next byte, piece or message of a paused proxy pass, once it has arrived, without its delay. A piece is what
+   * one write forwards; datagrams pass whole.
+   *
+   * @param connection The number of the connection, as in the log, or of the client that sends datagrams.
+   * @param way The direction.
+   * @param unit What may pass. A message needs `framing`.
+   * @throws {RangeError} If there is no such open connection, or the proxy is not paused or has no framing for a message.
+   */
+  step(connection: number, way: Direction, unit: StepUnit): void;
+  /**
+   * Ends one direction, as if its sender had ended it: the receiver reads the end of the stream, and the proxy drops what
+   * the sender still sends. Streams only.
+   *
+   * @param connection The number of the connection, as in the log.
+   * @param way The direction.
+   * @throws {RangeError} If there is no such open connection, or it has no end.
+   */
+  endSide(connection: number, way: Direction): void;
+  /**
+   * Resets both sides of a connection. Streams only.
+   *
+   * @param connection The number of the connection, as in the log.
+   * @throws {RangeError} If there is no such open connection, or it cannot be reset.
+   */
+  reset(connection: number): void;
   /** Fulfilled when the proxy has stopped and all its sockets are closed. */
   readonly finished: Promise<void>;
   /**
@@ -143,38 +177,73 @@ export async function serveProxy<const Listen extends string | Endpoint>(
     down: 0,
     faults: { reset: 0, stopped: 0, lost: 0, repeated: 0, reordered: 0 },
   };
-  const config: ProxyConfig = { listen, to, faults, changed: new AbortController(), seed, maxConnections, log, report };
+  const { tap } = options;
+  const config: ProxyConfig = { listen, to, faults, isPaused: false, seed, maxConnections, log, tap, report };
   const proxy = await (listen.transport === "udp" ? proxyDatagrams(config) : proxyStreams(config));
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<ProxyReport> | undefined;
   function shutdown(): Promise<ProxyReport> {
     return stopping ??= proxy.stop().then(() => {
       signal?.removeEventListener("abort", shutdown);
+      tap?.stopped?.();
       stopped.resolve();
       return report;
     });
   }
   signal?.addEventListener("abort", shutdown);
   if (signal?.aborted) await shutdown();
+  tap?.started?.({
+    listen: formatEndpoint(proxy.addr),
+    to: formatEndpoint(to),
+    seed,
+    framing: framingName(faults.framing),
+    faults: plainFaults(faults),
+  });
   log.info(`Listening at {address}, forwarding to {to}; seed {seed}; ${describeFaults(faults)}`, {
     address: formatEndpoint(proxy.addr),
     to: formatEndpoint(to),
     seed,
   });
+  function wake(): void {
+    for (const connection of proxy.open.values()) connection.wake();
+  }
+  function setPaused(paused: boolean): void {
+    if (config.isPaused === paused) return;
+    config.isPaused = paused;
+    tap?.paused?.(paused);
+    if (!paused) wake();
+    log.info(paused ? "Paused" : "Resumed");
+  }
+  function controlsOf(connection: number): Controls {
+    const controls = proxy.open.get(connection);
+    if (controls === undefined) throw new RangeError(`There is no open connection ${connection}`);
+    return controls;
+  }
   return {
     addr: proxy.addr as AddressOf<Listen>,
     seed,
     get connections() {
-      return proxy.connections;
+      return proxy.open.size;
     },
     report,
+    get isPaused() {
+      return config.isPaused;
+    },
     setFaults(faults) {
-      config.faults = checkFaults(faults, listen.transport === "udp");
-      const { changed } = config;
-      config.changed = new AbortController();
-      changed.abort();
+      const framing = faults.framing ?? config.faults.framing;
+      config.faults = checkFaults({ ...faults, framing }, listen.transport === "udp");
+      tap?.switched?.(plainFaults(config.faults));
+      wake();
       log.info(`Faults from now on: ${describeFaults(config.faults)}`);
     },
+    pause: () => setPaused(true),
+    resume: () => setPaused(false),
+    step(connection, way, unit) {
+      if (!config.isPaused) throw new RangeError("Cannot step: the proxy is not paused");
+      controlsOf(connection).step(way, unit);
+    },
+    endSide: (connection, way) => controlsOf(connection).endSide(way),
+    reset: (connection) => controlsOf(connection).reset(),
     finished: stopped.promise,
     shutdown,
     async [Symbol.asyncDispose]() {
@@ -257,36 +326,13 @@ async function checkGrants(endpoints: Endpoint[]): Promise<void> {
   }
 }
 
-/** The largest seed: 32 bits. */
-const MAX_SEED = 2 ** 32 - 1;
-
 const options = {
   listen: endpoint("Where to listen: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH; port 0 takes a free one"),
   to: endpoint("Where to forward to, in the same form"),
-  direction: choice("Direction of the faults; up is from client to server", ["both", "up", "down"], "both"),
-  cut: range("BYTES", "Split writes into fragments of this length, as 1 or 1-7", 1),
-  delay: secondsRange("Delay each write or datagram by this time, as 0.5 or 0.01-0.05"),
-  join: optional(seconds("Join all bytes received within this time into one write", 0)),
-  rate: optional(integer("BYTES", "Limit the throughput to this many bytes a second", 0, { least: 1 })),
-  stopAfter: range("BYTES", "Stop reading from a side after this many bytes, and keep the connection open", 0),
-  resetAt: range("BYTES", "Reset the connection after this many bytes in one direction", 0),
-  framing: framing(`Framing of the messages, for --reset-in: ${FRAMING_NAMES}`),
-  resetIn: optional(
-    text("FIELD", "Reset the connection inside this field of a message: header, payload, line ...", ""),
-  ),
-  message: optional(integer("N", "Number of the message for --reset-in (default: the first)", 1, { least: 1 })),
-  lose: optional(percent("Percentage of datagrams to drop", 0)),
-  repeat: optional(percent("Percentage of datagrams to send twice", 0)),
-  reorder: optional(percent("Percentage of datagrams to send after the next one", 0)),
-  seed: optional(integer("N", "Seed of all random numbers (default: a random one, which is logged)", 0, {
-    most: MAX_SEED,
-  })),
+  ...FAULT_OPTIONS,
+  record: optional(text("FILE", "Record what passes in a file, such as recordings/a.jsonl", "")),
   maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
 };
-
-function framing(help: string): Option<FieldFraming | undefined> {
-  return { placeholder: "NAME", help, default: undefined, shown: "", parse: parseFraming };
-}
 
 async function main(values: Values<typeof options>, requests: StopRequests, attempt: Attempt): Promise<void> {
   const { listen, to } = values;
@@ -296,11 +342,13 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
   }
   const given = { ...values, listen, to };
   orUsage(() => checkProxy(given));
+  const log = new Log("Proxy");
+  const recorder = values.record === undefined ? undefined : new Recorder();
+  await using _file = recorder && await recordTo(values.record!, recorder, log);
   attempt.listens = true;
   attempt.address = formatEndpoint(listen);
   attempt.option = "--listen";
-  const log = new Log("Proxy");
-  const proxy = await serveProxy({ ...given, log, signal: requests.stop });
+  const proxy = await serveProxy({ ...given, log, tap: recorder, signal: requests.stop });
   await proxy.finished;
   const { faults, ...report } = await proxy.shutdown();
   // Fragments and delays are not counted: they affect every write.
@@ -313,6 +361,16 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
       forwarded + (counts.length === 0 ? "" : `; faults: ${counts.join(", ")}`),
     { ...report, faults, signal: requests.stop.reason },
   );
+}
+
+/** Begins to write a recording. An error of the file system is the user's. */
+async function recordTo(path: string, recorder: Recorder, log: Log): Promise<AsyncDisposable> {
+  try {
+    return await recordToFile(recorder, path, { log });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new CommandError(`Cannot write the recording ${path}: ${explainError(error)}`);
+  }
 }
 
 if (import.meta.main) {

@@ -1,18 +1,18 @@
 import { concat } from "@std/bytes/concat";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { serveEcho } from "@wirebench/wirebench/echo";
-import { netstring } from "@wirebench/wirebench/framing";
+import { FramingError, lines, netstring } from "@wirebench/wirebench/framing";
 import { serveProxy, type ServeProxyOptions } from "@wirebench/wirebench/proxy";
 import { serveUppercase } from "@wirebench/wirebench/uppercase";
 import { connect, createServer } from "node:net";
 import {
   checkFaults,
   DatagramFaults,
+  type Fault,
   type FaultOptions,
-  type Step,
   StreamFaults,
 } from "../../services/proxy/_faults.ts";
-import { FieldReader, messagesOf, parseFraming } from "../../services/proxy/_fields.ts";
+import { Messages } from "../../services/proxy/_messages.ts";
 import { mulberry32 } from "../../services/proxy/random.ts";
 import {
   bytes,
@@ -115,64 +115,22 @@ Deno.test("cuts are at the same offsets however the bytes arrive", () => {
   }
 });
 
-Deno.test("parts of messages are found in every framing, however the bytes come", () => {
-  const lengthed = (length: number[]) => concat([Uint8Array.from(length), pattern(3)]);
-  const cases: [framing: string, stream: Uint8Array, parts: string][] = [
-    [
-      "header",
-      concat([headed("Hey"), headed(""), headed("You")]),
-      "header0 payload10 header13 payload23 header23 payload33",
-    ],
-    ["lines", bytes("one\n\nthree\n"), "line0 newline3 line4 newline4 line5 newline10"],
-    [
-      "netstring",
-      concat([netstring().encode(bytes("Hey")), bytes("0:,")]),
-      "header0 colon1 payload2 comma5 header6 colon7 payload8 comma8",
-    ],
-    ["length1", lengthed([3]), "header0 payload1"],
-    ["length2", lengthed([0, 3]), "header0 payload2"],
-    ["length4", lengthed([0, 0, 0, 3]), "header0 payload4"],
-    ["length8", lengthed([0, 0, 0, 0, 0, 0, 0, 3]), "header0 payload8"],
-    ["fixed:4", pattern(10), "payload0 payload4 payload8"],
-    ["tagged:A=2,B=0", bytes("AhiBAyo"), "header0 payload1 header3 payload4 header4 payload5"],
-  ];
-  for (const [framing, stream, fields] of cases) {
-    for (const size of [1, 2, 5, stream.length]) {
-      const reader = new FieldReader(parseFraming(framing));
-      const found = [];
-      for (let at = 0; at < stream.length; at += size) found.push(...reader.push(stream.subarray(at, at + size)));
-      assertEquals(found.map(({ field, at }) => field.name + at).join(" "), fields, `${framing} by ${size}`);
-      const first = found[0]!.field.name;
-      const numbers = found.filter(({ field }) => field.name === first).map(({ message }) => message);
-      assertEquals(numbers, numbers.map((_, index) => index + 1));
-      assert(reader.fits);
+Deno.test("a reset in a part comes between its first and last byte, at an offset drawn from the seed", () => {
+  const messages = concat([headed("one"), headed("a longer message"), headed("three")]);
+  const run = (options: FaultOptions, seed: number, size: number, stream: Uint8Array) => {
+    const checked = checkFaults(options, false);
+    const faults = new StreamFaults(checked, seed, 1, "up");
+    const followed = checked.framing && new Messages(checked.framing, 0);
+    for (let at = 0; at < stream.length; at += size) {
+      for (const { bytes, fault } of faults.steps(stream.subarray(at, at + size))) {
+        if (fault !== undefined) return fault;
+        followed?.take(bytes, false, (part) => faults.placeReset(part));
+      }
     }
-  }
-  for (const size of [1, 2, 5, 20]) {
-    const reader = new FieldReader(messagesOf(netstring()));
-    const stream = bytes("3:one,0:,5:three,x");
-    const found = [];
-    for (let at = 0; at < stream.length; at += size) found.push(...reader.push(stream.subarray(at, at + size)));
-    assertEquals(found.map(({ message, at }) => `${message}@${at}`).join(" "), "1@0 2@6 3@9 4@17");
-    assertEquals(reader.fits, false);
-  }
-  for (const [framing, wrong] of [["header", "12a       "], ["netstring", "x:"], ["tagged:A=2", "B"]] as const) {
-    const reader = new FieldReader(parseFraming(framing));
-    for (const _ of reader.push(bytes(wrong))) { /* only whether it fits counts */ }
-    assertEquals(reader.fits, false, framing);
-  }
-});
-
-Deno.test("a reset in a field comes between its first and last byte, at an offset drawn from the seed", () => {
-  const stream = concat([headed("one"), headed("a longer message"), headed("three")]);
-  const placeOf = (options: FaultOptions, seed: number, size: number) => {
-    const faults = new StreamFaults(checkFaults(options, false), seed, 1, "up");
-    const steps: Step[] = [];
-    for (let at = 0; at < stream.length && !steps.some(({ fault }) => fault); at += size) {
-      steps.push(...faults.steps(stream.subarray(at, at + size)));
-    }
-    return steps.at(-1)!.fault!;
+    return followed?.failure;
   };
+  const placeOf = (options: FaultOptions, seed: number, size: number, stream = messages) =>
+    run(options, seed, size, stream) as Fault;
   const places = new Set<number>();
   for (let seed = 0; seed < 50; seed++) {
     const options = { framing: "header", resetIn: "payload", message: 2 };
@@ -183,6 +141,18 @@ Deno.test("a reset in a field comes between its first and last byte, at an offse
     places.add(at);
   }
   assert(places.size > 5);
+  for (const size of [1, 2, 3, 8]) {
+    // Only its last byte shows that a delimiter is there.
+    const lines = bytes("one\r\ntwo");
+    assertEquals(placeOf({ framing: "lines", resetIn: "newline" }, 1, size, lines).at, 4);
+    assertEquals(placeOf({ framing: "delimited:\\r\\n", resetIn: "delimiter" }, 1, size, lines).at, 4);
+    assertEquals(placeOf({ framing: "netstring", resetIn: "delimiter" }, 1, size, bytes("3:one,")).at, 1);
+    assertEquals(placeOf({ framing: "tagged:o=2", resetIn: "header" }, 1, size, lines).at, 0);
+  }
+  // The proxy refuses what the framing's decoder refuses: a leading zero, a length over the limit.
+  for (const [framing, stream] of [["netstring", "03:one,"], ["header", "2000000   two"]] as const) {
+    assert(run({ framing, resetIn: "payload" }, 1, 3, bytes(stream)) instanceof FramingError);
+  }
   assertEquals(placeOf({ resetAt: 0 }, 1, 1).at, 0);
   assertEquals(placeOf({ resetAt: 5, stopAfter: 9 }, 1, 3), { kind: "reset", at: 5 });
   assertEquals(placeOf({ resetAt: 9, stopAfter: 5 }, 1, 3), { kind: "stop", at: 5 });
@@ -204,12 +174,14 @@ Deno.test("invalid faults are rejected", async () => {
     [{ ...at, lose: 10 }, "Cannot use lose here: it is for datagrams"],
     [{ ...udp, resetAt: 10 }, "Cannot use reset-at here: it is for streams"],
     [{ ...udp, lose: 101 }, "Cannot use lose 101: expected 0 to 100 percent"],
-    [{ ...at, framing: "header" }, "expected both a framing and a field"],
+    [{ ...at, resetIn: "header" }, "expected both a framing and a part"],
+    [{ ...at, framing: "header", message: 2 }, "expected both a framing and a part"],
     [{ ...at, framing: "xml", resetIn: "tag" }, "expected one of header, lines"],
     [{ ...at, framing: "fixed", resetIn: "payload" }, "expected one of header, lines"],
     [{ ...at, framing: "fixed:0", resetIn: "payload" }, "expected fixed:LENGTH"],
     [{ ...at, framing: "tagged:AB=1", resetIn: "payload" }, "expected tagged:TYPE=LENGTH"],
     [{ ...at, framing: "lines", resetIn: "header" }, 'Cannot reset in "header": lines has line, newline'],
+    [{ ...at, framing: lines(), resetIn: "header" }, 'Cannot reset in "header": the framing has line, newline'],
     [{ ...at, seed: -1 }, "Cannot use seed -1"],
     [{ ...at, maxConnections: 0 }, "Cannot use maxConnections 0"],
   ];
@@ -488,7 +460,7 @@ Deno.test("--reset-at --direction down resets the stream from the server", async
   assertEquals([textOf(data), wasReset], ["Hello", true]);
 });
 
-Deno.test("--reset-in resets inside the named field of the given message", async () => {
+Deno.test("--reset-in resets inside the named part of the given message", async () => {
   const got = Promise.withResolvers<{ data: Uint8Array; wasReset: boolean }>();
   await using server = fakeServer(async (peer) => {
     await peer.send("!");
@@ -567,12 +539,12 @@ Deno.test("setFaults() changes the faults of a proxy for datagrams", async () =>
   socket.close();
 });
 
-Deno.test("a framing of the caller resets inside a message", async () => {
+Deno.test("a framing without a layout resets inside a message", async () => {
   await using server = fakeServer(async (peer) => {
     for (;;) await peer.send(await peer.receive(1));
   });
   await using proxy = await before(server.port, {
-    framing: netstring(),
+    framing: { encode: netstring().encode, decoder: netstring().decoder },
     resetIn: "message",
     message: 3,
     direction: "up",
@@ -821,7 +793,7 @@ Deno.test("deno task proxy prints its help, and says in one line what is wrong",
     [[...at, "--lose", "101"], /--lose: expected a number from 0 to 100/],
     [[...at, "--lose", "1"], /Cannot use lose here: it is for datagrams/],
     [[...at, "--framing", "xml"], /--framing: expected one of header, lines/],
-    [[...at, "--reset-in", "header"], /expected both a framing and a field/],
+    [[...at, "--reset-in", "header"], /expected both a framing and a part/],
     [[...at, "--seed", "4294967296"], /--seed: expected an integer from 0 to 4294967295/],
     [[...at, "extra"], /Unexpected argument "extra"/],
     [["--listen", "udp://localhost:9000", "--to", "udp://127.0.0.1:9000"], /: the proxy itself listens there/],

@@ -7,6 +7,8 @@ import {
   encodePickle,
   FrameDecoderStream,
   FrameEncoderStream,
+  type FramePart,
+  FrameScanner,
   type Framing,
   FramingError,
   MalformedMessageError,
@@ -75,6 +77,23 @@ export function sameForAnySplit(
     expectEqual(thrownBy(() => decoder.push(bytes)), decoder.failure.message);
     expectEqual(thrownBy(() => decoder.end()), decoder.failure.message);
   }
+  const scanned = scan(framing, split(bytes, offsets));
+  expectEqual(scan(framing, split(bytes, otherOffsets)), scanned);
+  // A codec may refuse a message that the framing accepts.
+  if (scanned.error === error?.message) expectEqual(scanned.messages, messages.length);
+  else if (error === undefined) throw new Error(`Scanning failed: ${scanned.error}`);
+}
+
+/** Scans a stream: the parts of messages, the number of complete messages, and the error. */
+function scan(
+  framing: AnyFraming,
+  chunks: Uint8Array[],
+): { parts: FramePart[]; messages: number; error: string | undefined } {
+  const scanner = new FrameScanner(framing);
+  const parts = chunks.flatMap((chunk) => scanner.push(chunk));
+  scanner.end();
+  const begun = parts.at(-1)?.message ?? 0;
+  return { parts, messages: scanner.part === undefined ? begun : begun - 1, error: scanner.failure?.message };
 }
 
 /** `FrameDecoderStream` gives the same messages and the same error as the decoder. */

@@ -1,9 +1,6 @@
-import { decimalHeader, fixed, lines } from "../../../lib/framing/mod.ts";
 import { sleep } from "../../../lib/net/timer.ts";
 import { MODES } from "../../../services/dispatch/protocol.ts";
-import { framing as taggedFraming } from "../../../services/tagged/protocol.ts";
 import { ClientProcess, runClient } from "../../shared/processes.ts";
-import { splitBy, type Splitter } from "./transcript.ts";
 
 /** Runs the clients of an exchange. */
 export interface Stage {
@@ -25,19 +22,15 @@ export interface Exchange {
   transport: "TCP" | "UDP";
   /** A short description. */
   shows: string;
-  /** Splits the bytes into messages. Without it, chunks and datagrams are shown as they arrive. */
-  splitter?: Splitter;
+  /** The name of the framing. Without it, chunks and datagrams are shown as they arrive. */
+  framing?: string;
   /** The arguments of each server to run; one server without arguments by default. */
   servers?: string[][];
-  /** Whether to show figures only, without a relay between the clients and the server. */
+  /** Whether to show figures only, without a proxy between the clients and the server. */
   figures?: boolean;
   /** Runs the clients. Throws if anything is wrong. */
   run(stage: Stage): Promise<unknown>;
 }
-
-const bytes = (message: Uint8Array) => message;
-const headed = splitBy(decimalHeader(), 10, bytes);
-const lined = splitBy(lines(), 0, bytes);
 
 /** The exchange of every service. */
 export const EXCHANGES: Exchange[] = [
@@ -68,14 +61,14 @@ export const EXCHANGES: Exchange[] = [
     service: "sixteen",
     transport: "TCP",
     shows: "read exactly 16 bytes, however they arrive",
-    splitter: splitBy(fixed(16), 0, bytes),
+    framing: "fixed:16",
     run: ({ client }) => client([], "Farewell, client\n"),
   },
   {
     service: "fixed",
     transport: "TCP",
     shows: "messages of a fixed length, many on one connection",
-    splitter: splitBy(fixed(24), 0, bytes),
+    framing: "fixed:24",
     servers: [["--length", "24"]],
     run: ({ client, args }) => client([...args, "--count", "2"], "012345678901234567890123\n".repeat(2)),
   },
@@ -83,14 +76,14 @@ export const EXCHANGES: Exchange[] = [
     service: "delimited",
     transport: "TCP",
     shows: "messages that end in a newline, several in one read",
-    splitter: lined,
+    framing: "lines",
     run: ({ client }) => client(["one", "", "and three"], "one\n\nand three\n"),
   },
   {
     service: "tagged",
     transport: "TCP",
     shows: "a type byte that decides the length",
-    splitter: splitBy(taggedFraming, 1, ({ body }) => body),
+    framing: "tagged:A=4,B=16,C=300",
     run: ({ client }) => client(["A:four", "B:exactly sixteen!"], "A:four\nB:exactly sixteen!\n"),
   },
   {
@@ -103,7 +96,7 @@ export const EXCHANGES: Exchange[] = [
     service: "lines",
     transport: "TCP",
     shows: "a socket used as a text file",
-    splitter: lined,
+    framing: "lines",
     async run({ client }) {
       await client(["--rounds", "2", "--pause", "0.3"], "Hello Node!\nHello Node!\n");
       await client(["--pause", "0", "STOP"], "Hello Node!\n");
@@ -113,7 +106,7 @@ export const EXCHANGES: Exchange[] = [
     service: "clock",
     transport: "TCP",
     shows: "length-headed messages that the server pushes",
-    splitter: headed,
+    framing: "header",
     servers: [["--interval", "0.4"]],
     run: ({ client }) => client(["--count", "3"], /^Welcome to the server!\n(The time is \d{10}\.\d{1,6}\n){2}$/),
   },
@@ -121,7 +114,7 @@ export const EXCHANGES: Exchange[] = [
     service: "objects",
     transport: "TCP",
     shows: "a length-headed serialised object",
-    splitter: headed,
+    framing: "header",
     servers: [["--format", "pickle"], ["--format", "json"]],
     run: ({ client, args }) =>
       client(args, args.includes("json") ? '{"1":"Hey","2":"There"}\n' : "{1: 'Hey', 2: 'There'}\n"),
@@ -130,7 +123,7 @@ export const EXCHANGES: Exchange[] = [
     service: "chat",
     transport: "TCP",
     shows: "many clients, every message sent on to all the others",
-    splitter: headed,
+    framing: "header",
     async run({ start }) {
       await using ann = start(["--name", "ann"]);
       await using ben = start(["--name", "ben"]);

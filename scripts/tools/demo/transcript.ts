@@ -1,7 +1,8 @@
 import { blue, dim, green, yellow } from "@std/fmt/colors";
-import type { Framing } from "../../../lib/framing/mod.ts";
+import { concat } from "@std/bytes/concat";
+import { type FramePart, FrameScanner, parseFraming } from "../../../lib/framing/mod.ts";
 import { escapeBytes } from "../../../lib/log/mod.ts";
-import type { Direction } from "./relay.ts";
+import type { Direction, ProxyTap } from "../../../lib/record/mod.ts";
 
 /** How many bytes of a message are shown. */
 const SHOWN_BYTES = 64;
@@ -14,84 +15,82 @@ export interface Style {
   colors: boolean;
 }
 
-/** Splits a byte stream into messages. */
-export interface Splitter {
-  /** Starts one direction of a connection: the result takes bytes and returns the payloads that they complete. */
-  start(): (bytes: Uint8Array) => Uint8Array[];
-  /** The number of bytes before a payload. The bytes after it are the trailer. */
-  header: number;
-}
-
-/** Splits by a framing of bytes, or of messages that contain bytes. */
-export function splitBy<Message>(
-  framing: Framing<Message, never>,
-  header: number,
-  payloadOf: (message: Message) => Uint8Array,
-): Splitter {
-  return {
-    header,
-    start() {
-      const decoder = framing.decoder();
-      return (bytes) => decoder.push(bytes).map(payloadOf);
-    },
-  };
-}
+/** A part with its bytes. */
+type ShownPart = Pick<FramePart, "role"> & { bytes: Uint8Array };
 
 /** One direction of one connection. */
 interface Stream {
-  split(bytes: Uint8Array): Uint8Array[];
-  /** The bytes since the end of the last message. */
-  pending: number[];
+  scanner: FrameScanner;
+  /** The parts of the message under way. */
+  parts: FramePart[];
+  /** Its bytes. */
+  pending: Uint8Array;
 }
 
 /** Prints messages with their sender and receiver as they pass, from the bytes on the wire. */
 export class Transcript {
-  /** Number of messages, or of chunks without a splitter. */
+  /** Number of messages, or of chunks without a framing. */
   messages = 0;
   /** Number of bytes. */
   bytes = 0;
-  readonly #splitter: Splitter | undefined;
+  readonly #framing: string | undefined;
   readonly #style: Style;
   readonly #streams = new Map<string, Stream>();
   /** The names of clients, by their addresses. */
   readonly #names = new Map<string, string>();
 
-  /** @param splitter Splits the bytes into messages. Without it, chunks and datagrams are shown as they arrive. */
-  constructor(splitter: Splitter | undefined, style: Style) {
-    this.#splitter = splitter;
+  /** @param framing The name of the framing. Without it, chunks and datagrams are shown as they arrive. */
+  constructor(framing: string | undefined, style: Style) {
+    this.#framing = framing;
     this.#style = style;
   }
 
-  /** Adds a chunk or datagram. */
-  add(peer: string, direction: Direction, chunk: Uint8Array): void {
+  /** The tap of a proxy, which shows what the proxy receives. */
+  tap(): ProxyTap {
+    const peers: string[] = [];
+    return {
+      opened: (connection, peer) => void (peers[connection] = peer),
+      received: (connection, way, _at, bytes) => this.#add(peers[connection]!, way, bytes.slice()),
+    };
+  }
+
+  #add(peer: string, direction: Direction, chunk: Uint8Array): void {
     this.bytes += chunk.length;
-    if (this.#splitter === undefined) return this.#show(peer, direction, new Uint8Array(), chunk, new Uint8Array());
+    if (this.#framing === undefined) return this.#show(peer, direction, [{ role: "payload", bytes: chunk }]);
     const key = `${peer} ${direction}`;
     let stream = this.#streams.get(key);
-    if (stream === undefined) this.#streams.set(key, stream = { split: this.#splitter.start(), pending: [] });
-    // Split byte by byte, to find the bytes of each message.
-    for (const byte of chunk) {
-      stream.pending.push(byte);
-      for (const payload of stream.split(Uint8Array.of(byte))) {
-        const frame = Uint8Array.from(stream.pending.splice(0));
-        const { header } = this.#splitter;
-        this.#show(peer, direction, frame.subarray(0, header), payload, frame.subarray(header + payload.length));
-      }
+    if (stream === undefined) {
+      stream = { scanner: new FrameScanner(parseFraming(this.#framing)), parts: [], pending: new Uint8Array() };
+      this.#streams.set(key, stream);
+    }
+    stream.parts.push(...stream.scanner.push(chunk));
+    stream.pending = concat([stream.pending, chunk]);
+    for (let first; (first = stream.parts[0]) && first.message !== stream.scanner.part?.message;) {
+      const { message, start } = first;
+      const parts = stream.parts.filter((part) => part.message === message);
+      stream.parts.splice(0, parts.length);
+      const { pending } = stream;
+      this.#show(
+        peer,
+        direction,
+        parts.map((part) => ({ ...part, bytes: pending.subarray(part.start - start, part.end! - start) })),
+      );
+      stream.pending = pending.subarray(parts.at(-1)!.end! - start);
     }
   }
 
-  #show(peer: string, direction: Direction, header: Uint8Array, payload: Uint8Array, trailer: Uint8Array): void {
+  #show(peer: string, direction: Direction, parts: ShownPart[]): void {
     this.messages++;
     const { bytes, colors } = this.#style;
     const paint = (color: (text: string) => string, text: string) => colors && text !== "" ? color(text) : text;
     const client = this.#nameOf(peer);
-    const who = direction === "to server" ? `${client} -> Server` : `Server -> ${client}`;
-    console.log(`  ${paint(blue, who.padEnd(18))}  ${shown(payload, escapeBytes)}`);
+    const who = direction === "up" ? `${client} -> Server` : `Server -> ${client}`;
+    const payload = parts.find(({ role }) => role === "payload")!;
+    console.log(`  ${paint(blue, who.padEnd(18))}  ${shown(payload.bytes, escapeBytes)}`);
     if (!bytes) return;
-    const parts = [[yellow, header], [green, payload], [yellow, trailer]] as const;
-    const hex = parts.filter(([color, part]) => part.length > 0 || color === green)
-      .map(([color, part]) => paint(color, shown(part, hexOf) || "(empty)"));
-    const lengths = parts.map(([, part]) => part.length).filter((length) => length > 0).join(" + ") || "0";
+    const hex = parts.filter((part) => part.bytes.length > 0 || part === payload)
+      .map((part) => paint(part === payload ? green : yellow, shown(part.bytes, hexOf) || "(empty)"));
+    const lengths = parts.map((part) => part.bytes.length).filter((length) => length > 0).join(" + ") || "0";
     console.log(`  ${paint(dim, `${lengths} bytes`.padEnd(18))}  ${hex.join(paint(dim, " | "))}`);
   }
 

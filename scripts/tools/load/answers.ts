@@ -1,6 +1,6 @@
 import type { Decoder } from "../../../lib/framing/mod.ts";
 import type { Plan } from "./plan.ts";
-import { FRAMINGS, Tape, type TapeBuffer } from "./tape.ts";
+import { framingOf, Tape, type TapeBuffer } from "./tape.ts";
 
 /** Checks and counts the answers on a connection. The caller reads into {@linkcode Answers.buffer}. */
 export interface Answers {
@@ -78,8 +78,8 @@ class AnyAnswers implements Answers {
   readonly #decoder: Decoder<Uint8Array>;
 
   constructor({ framing, size }: Plan) {
-    // Messages of the fixed framing have one length; in others an answer may be longer than its message.
-    this.#decoder = FRAMINGS[framing](framing === "fixed" ? size : Math.max(size, 1024 * 1024)).decoder();
+    // An answer may be longer than its message.
+    this.#decoder = framingOf(framing, size, Math.max(size, 1024 * 1024)).decoder();
   }
 
   buffer(): Uint8Array<ArrayBuffer> {

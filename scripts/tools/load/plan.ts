@@ -1,5 +1,4 @@
 import type { HostPort } from "../../../lib/net/mod.ts";
-import type { FramingName } from "./tape.ts";
 
 /** The names of the checks of answers. */
 export const EXPECTATIONS = ["echo", "uppercase", "any"] as const;
@@ -7,7 +6,8 @@ export const EXPECTATIONS = ["echo", "uppercase", "any"] as const;
 /** A load as the options describe it. */
 export interface Plan extends HostPort {
   transport: "tcp" | "udp";
-  framing: FramingName;
+  /** The name of the framing. */
+  framing: string;
   connections: number;
   /** Length of a message in bytes, without its framing. */
   size: number;

@@ -1,4 +1,4 @@
-import { decimalHeader, encodeText, fixed, type Framing, lengthPrefix, lines } from "../../../lib/framing/mod.ts";
+import { encodeText, fixed, type Framing, FRAMING_NAMES, parseFraming } from "../../../lib/framing/mod.ts";
 
 /** No framing: each message is the bytes sent. */
 const raw: Framing<Uint8Array, Uint8Array> = {
@@ -8,17 +8,13 @@ const raw: Framing<Uint8Array, Uint8Array> = {
   },
 };
 
-/** The framings of a load, for messages of one size. */
-export const FRAMINGS = {
-  raw: () => raw,
-  lines: (size: number) => lines({ maxLength: size }),
-  header: (size: number) => decimalHeader({ maxLength: size }),
-  fixed: (size: number) => fixed(size),
-  length4: (size: number) => lengthPrefix({ bytes: 4, maxLength: size }),
-} satisfies Record<string, (size: number) => Framing<Uint8Array, Uint8Array>>;
+/** The framings of a load, as its option takes them. */
+export const FRAMINGS: readonly string[] = ["raw", "fixed", ...FRAMING_NAMES];
 
-/** A framing's name on the command line. */
-export type FramingName = keyof typeof FRAMINGS;
+/** Makes the framing of a load's messages: `fixed` is for messages of its size. */
+export function framingOf(name: string, size: number, maxLength = size): Framing<Uint8Array, Uint8Array> {
+  return name === "raw" ? raw : name === "fixed" ? fixed(size) : parseFraming(name, { maxLength });
+}
 
 /** The minimum length of a tape in bytes, so that its end rarely cuts a read short. */
 const SHORTEST = 16 * 1024;
@@ -47,8 +43,8 @@ export class Tape {
    * @param framing The framing of each message.
    * @param change Changes each message, to make the tape of answers.
    */
-  constructor(size: number, inFlight: number, framing: FramingName = "raw", change = (text: string) => text) {
-    const { encode } = FRAMINGS[framing](size);
+  constructor(size: number, inFlight: number, framing = "raw", change = (text: string) => text) {
+    const { encode } = framingOf(framing, size);
     this.messageLength = encode(messageOf(0, size)).length;
     // Each message has its own number if there are enough numbers.
     const enough = Math.min(Math.ceil(SHORTEST / this.messageLength), distinct(size));
