@@ -112,7 +112,8 @@ export class EventRing {
 
   /** The most bytes that the line of an event in the ring can have. */
   lineSize(position: number): number {
-    return MAX_FIELDS + Math.ceil(this.#lengths[position & this.#mask]! / 3) * 4;
+    const row = position & this.#mask;
+    return MAX_FIELDS + (this.#kinds[row]! >> 1 === NUMBERS.out ? 0 : Math.ceil(this.#lengths[row]! / 3) * 4);
   }
 
   /** Writes the line of an event in the ring, and a newline. */

@@ -66,13 +66,15 @@ class Parser {
 
   /** Reads more text. Returns whether more is wanted. */
   push(text: string): boolean {
-    const lines = (this.#rest + text).split("\n");
-    this.#rest = lines.pop()!;
+    const [first = "", ...lines] = text.split("\n");
+    this.#rest += first;
     for (const line of lines) {
-      if (!this.#read(line)) return false;
+      if (!this.#read(this.#rest)) return false;
+      this.#rest = line;
     }
-    if (this.#rest.length > MAX_LINE) return this.#fail(`a line of at most ${MAX_LINE} characters`, this.#rest);
-    return true;
+    if (this.#rest.length <= MAX_LINE) return true;
+    this.#line++;
+    return this.#fail(`a line of at most ${MAX_LINE} characters`, quoted(this.#rest));
   }
 
   /** Ends the text. */
@@ -82,9 +84,12 @@ class Parser {
     if (this.#rest !== "") {
       this.#read(this.#rest);
       if (recording.problem !== undefined && recording.header !== undefined) {
-        recording.problem = `line ${this.#line} is cut off; the ${recording.events.length} events before it are whole`;
+        recording.problem = `line ${this.#line} is cut off; whole events before it: ${recording.events.length}`;
       }
-    } else if (recording.header === undefined) this.#fail(`{"wirebench":${VERSION},...}`, "nothing");
+    } else if (recording.header === undefined) {
+      this.#line++;
+      this.#fail(`{"wirebench":${VERSION},...}`, "nothing");
+    }
     return recording;
   }
 
@@ -98,18 +103,18 @@ class Parser {
       // Said below.
     }
     if (recording.header === undefined) {
-      if (!isRecord(value) || !("wirebench" in value)) return this.#fail(`{"wirebench":${VERSION},...}`, line);
+      if (!isRecord(value) || !("wirebench" in value)) return this.#fail(`{"wirebench":${VERSION},...}`, quoted(line));
       if (value["wirebench"] !== VERSION) {
-        return this.#fail(`a recording of version ${VERSION}`, `version ${JSON.stringify(value["wirebench"])}`);
+        return this.#fail(`a recording of version ${VERSION}`, `version ${shown(value["wirebench"])}`);
       }
       if (!this.#check(value, HEADER)) return false;
       recording.header = value as unknown as RecordingHeader;
       return true;
     }
-    if (!isRecord(value)) return this.#fail("an event as JSON", line);
+    if (!isRecord(value)) return this.#fail("an event as JSON", quoted(line));
     const { k } = value;
     if (typeof k !== "string" || !Object.hasOwn(FIELDS, k)) {
-      return this.#fail(`"k" to be one of ${Object.keys(FIELDS).join(", ")}`, JSON.stringify(k) ?? "none");
+      return this.#fail(`"k" to be one of ${Object.keys(FIELDS).join(", ")}`, shown(k));
     }
     if (!this.#check(value, FIELDS[k as RecordedEvent["k"]])) return false;
     recording.events.push(value as unknown as RecordedEvent);
@@ -120,17 +125,29 @@ class Parser {
     for (const [name, check] of Object.entries(fields)) {
       const expected = check(value[name]);
       if (expected !== undefined) {
-        return this.#fail(`"${name}" to be ${expected}`, JSON.stringify(value[name]) ?? "none");
+        return this.#fail(`"${name}" to be ${expected}`, shown(value[name]));
       }
     }
     return true;
   }
 
   #fail(expected: string, received: string): false {
-    const shown = received.length > SHOWN ? `${received.slice(0, SHOWN)}...` : received;
-    this.recording.problem = `line ${Math.max(1, this.#line)}: expected ${expected}, got ${shown}`;
+    this.recording.problem = `line ${this.#line}: expected ${expected}, got ${received}`;
     return false;
   }
+}
+
+/** Quotes the beginning of a text, with control characters escaped. */
+function quoted(text: string): string {
+  return JSON.stringify(text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text);
+}
+
+function shown(value: unknown): string {
+  return value === undefined
+    ? "nothing"
+    : typeof value === "string"
+    ? quoted(value)
+    : quoted(JSON.stringify(value)).slice(1, -1);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -151,7 +168,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
  * const header = '{"wirebench":1,"began":"","listen":"","to":"","seed":7,"faults":{}}';
  * const { events, problem } = parseRecording(`${header}\n{"t":5,"k":"pause"}\n{"t":9,"k":"re`);
  * assertEquals(events, [{ t: 5, k: "pause" }]);
- * assertEquals(problem, "line 3 is cut off; the 1 events before it are whole");
+ * assertEquals(problem, "line 3 is cut off; whole events before it: 1");
  * ```
  */
 export function parseRecording(text: string): Recording {
