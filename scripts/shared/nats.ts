@@ -37,6 +37,11 @@ export class NatsServer implements AsyncDisposable {
     return server;
   }
 
+  /** Its process id, while it runs. */
+  get pid(): number {
+    return this.#process!.pid;
+  }
+
   /** Its address. */
   get url(): string {
     return `nats://127.0.0.1:${this.port}`;

@@ -4,12 +4,15 @@ import { freePort, untilListening } from "../../shared/ports.ts";
 import { command } from "../../shared/processes.ts";
 import { within } from "../../shared/within.ts";
 import { errorLine, PEERS } from "./compile.ts";
+import type { Round } from "./generator.ts";
 import type { Service } from "./workloads.ts";
 
-/** A running server. Disposing of it kills it. */
+/** A running server, or several that serve together. Disposing of it kills them. */
 export interface Server extends AsyncDisposable {
-  port: number;
-  pid: number;
+  ports: readonly number[];
+  pids: readonly number[];
+  /** Measures itself for some seconds, without the generator. */
+  run?(seconds: number): Promise<Round>;
 }
 
 /**
@@ -18,12 +21,18 @@ export interface Server extends AsyncDisposable {
  *
  * @param wrapper A command to put before Deno, to pin the server to a core.
  * @param level The least important level that it logs.
+ * @param more More arguments.
  */
-export async function startOwn(service: Service, wrapper: string[], level: Level = "warning"): Promise<Server> {
+export async function startOwn(
+  service: Service,
+  wrapper: string[],
+  level: Level = "warning",
+  more: string[] = [],
+): Promise<Server> {
   const transport = service === "uppercase" ? "udp" : "tcp";
   const port = freePort(transport);
   const limits = transport === "tcp" ? ["--max-connections", "10000"] : [];
-  const args = ["--port", String(port), "--log-level", level, ...limits];
+  const args = ["--port", String(port), "--log-level", level, ...limits, ...more];
   const streams = { stdin: "null", stdout: "null", stderr: "inherit" } as const;
   const server = new ChildProcess(command(service, "server", { args, wrapper, streams }, []).spawn());
   return await ready(server, async () => {
@@ -58,7 +67,8 @@ function spawnPeer([program, ...args]: string[], stderr: "inherit" | "piped"): D
 
 async function ready(server: ChildProcess, untilReady: () => Promise<number>): Promise<Server> {
   try {
-    return Object.assign(server, { port: await untilReady() });
+    const ports = [await untilReady()];
+    return { ports, pids: [server.pid], [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;

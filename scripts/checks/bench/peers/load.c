@@ -1,5 +1,6 @@
 // The load generator: one epoll loop that compares every answer byte for byte with the expected one.
 // load echo|lines|newlines|connect|uppercase|chat|idle PORT CONNECTIONS SIZE IN_FLIGHT SECONDS [TALKERS [POLITE]]
+// A chat takes PORT,PORT... too: its members take turns at these servers.
 // prints one line of JSON. After a wrong answer it prints one line on standard error, and exits with code 1.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -40,6 +41,7 @@ typedef struct {
 } Connection;
 
 static struct sockaddr_in server;
+static int ports[16], port_count;
 static int poller, is_datagram;
 static size_t size, in_flight, count, talkers;
 static Connection *connections, *polite; // one more connection, with one message in flight
@@ -327,6 +329,7 @@ static void join_all(void) {
     Connection *connection = &connections[at];
     connection->held = malloc(record + BUFFER);
     connection->next = calloc(talkers, sizeof *connection->next);
+    server.sin_port = htons(ports[at % port_count]);
     open_connection(connection, 1, 0);
     watch(connection, EPOLL_CTL_ADD, EPOLLIN);
     snprintf(name, sizeof name, "%-10dname%04u", NAME, (unsigned)at % 10000);
@@ -381,7 +384,10 @@ static double cpu_time(void) {
 int main(int argc, char **argv) {
   if (argc < 7) die("usage: load KIND PORT CONNECTIONS SIZE IN_FLIGHT SECONDS [TALKERS]");
   const char *kind = argv[1];
-  server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[2])),
+  for (char *port = strtok(argv[2], ","); port != NULL && port_count < 16; port = strtok(NULL, ",")) {
+    ports[port_count++] = atoi(port);
+  }
+  server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(ports[0]),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   count = atoi(argv[3]);
   size = atoi(argv[4]);
