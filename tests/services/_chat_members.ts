@@ -50,9 +50,10 @@ export class Member implements AsyncDisposable {
     }
   }
 
-  /** Waits until it has received so many messages. */
+  /** Waits until it has received so many messages. A cluster of NATS may take 15 s to elect a leader. */
   async hears(count: number): Promise<void> {
-    await until(() => this.heard.length >= count, () => `${count} messages at ${this.name}, got ${this.heard.length}`);
+    const hears = () => until(() => this.heard.length >= count, () => `${count} messages, got ${this.heard.length}`);
+    await hears().catch(hears);
   }
 
   /** Ends its side, and waits for the other. */
