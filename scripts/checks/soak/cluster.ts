@@ -259,13 +259,13 @@ export async function runCluster(
   await using chat = await Chat.start();
   try {
     await chat.goesOn(BETWEEN);
-    while (going()) {
+    do {
       const failure = FAILURES[below(FAILURES.length, random)]!;
       failures.set(failure.name, (failures.get(failure.name) ?? 0) + 1);
       onFailure(failure.name);
       await failure.happen(chat, random);
       await chat.goesOn(BETWEEN);
-    }
+    } while (going());
     await chat.finish();
   } catch (error) {
     faults.push(error instanceof Error ? error.message : String(error));
