@@ -4,7 +4,7 @@ import { ChildProcess } from "./child_process.ts";
 import { freePort, untilListening } from "./ports.ts";
 
 /** How to get nats-server, for a machine without it. */
-export const NATS_ADVICE = "install nats-server: apt-get install nats-server, or https://nats.io/download";
+export const NATS_ADVICE = "apt-get install nats-server, or see https://nats.io/download";
 
 /** Whether this machine has nats-server. */
 export function hasNatsServer(): boolean {

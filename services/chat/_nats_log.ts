@@ -17,8 +17,10 @@ import { CommandError } from "../../lib/cli/errors.ts";
 import { formatAddress, type HostPort } from "../../lib/net/address.ts";
 import { connectNats, type NatsTarget } from "./_nats_connection.ts";
 
-/** Time in which JetStream must answer, in milliseconds. */
-const ANSWER_WITHIN = 4000;
+/** Time in which JetStream must answer a question, in milliseconds. A cluster without a leader does not answer. */
+const ANSWER_WITHIN = 2000;
+/** Time in which it must acknowledge a batch, in milliseconds. It may write to slow disks. */
+const APPEND_WITHIN = 4000;
 /** Interval of the heartbeats that a follower gets while nothing is appended, and the longest silence, in milliseconds. */
 const HEARTBEAT = 1000;
 const LONGEST_SILENCE = 2500;
@@ -130,7 +132,13 @@ export class LogSession {
    * @returns Resolves when the log has it.
    */
   async append(room: string, id: string, bytes: Uint8Array): Promise<void> {
-    await this.#client.publish(subjectOf(room), bytes, { msgID: id, timeout: ANSWER_WITHIN });
+    try {
+      await this.#client.publish(subjectOf(room), bytes, { msgID: id, timeout: APPEND_WITHIN });
+    } catch (error) {
+      // The end of the connection rejects this first, and says why later.
+      await Promise.race([this.failed, nextTurn()]);
+      throw this.explain(error);
+    }
   }
 
   /** Checks that this client may append, without appending. */
@@ -165,7 +173,7 @@ export class LogSession {
       for (let count = 1; waiting.length > 0; count++) {
         const wait = ready();
         if (wait !== undefined) await wait;
-        else if (count % BATCHES_PER_TURN === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+        else if (count % BATCHES_PER_TURN === 0) await nextTurn();
         if (stopped) return;
         waiting.shift()!();
       }
@@ -229,6 +237,11 @@ export class LogSession {
     this.#stopFollowing();
     this.#connection.close().catch(() => {});
   }
+}
+
+/** Lets the event loop turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 function subjectOf(room: string): string {

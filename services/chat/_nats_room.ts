@@ -180,7 +180,9 @@ export class NatsRoom implements Room, AsyncDisposable {
     const { tls, credentials, servers } = parseNatsAddress(given.servers);
     const authenticator = authenticatorOf(given.credentials ?? credentials);
     const trust = given.ca === undefined ? (tls ? {} : undefined) : { caCerts: [given.ca] };
-    const target = { servers, tls: trust, authenticator };
+    // Chat servers spread over the servers of NATS.
+    const first = Math.floor(Math.random() * servers.length);
+    const target = { servers: [...servers.slice(first), ...servers.slice(0, first)], tls: trust, authenticator };
     const options = {
       room: checkRoom(given.room ?? DEFAULT_ROOM),
       replicas: given.replicas,

@@ -1,91 +1,58 @@
 import { assert, assertEquals } from "@std/assert";
-import { decimalHeader, text } from "@wirebench/wirebench/framing";
-import { headed, RawPeer, type ServerProcess, until, within } from "../harness.ts";
+import { ChatMember } from "../../scripts/shared/chat_member.ts";
+import { type ServerProcess, until } from "../harness.ts";
 
 /** A member of a chat that collects what the others say. */
 export class Member implements AsyncDisposable {
-  readonly name: string;
   /** What it has received: `name text`. */
-  readonly heard: string[] = [];
-  /** Why it received no more; `undefined` while it is connected. */
-  ended: unknown;
-  readonly #peer: RawPeer;
-  readonly #reading: Promise<void>;
-  #said = 0;
+  readonly heard: string[];
+  readonly #member: ChatMember;
 
-  private constructor(name: string, peer: RawPeer) {
-    this.name = name;
-    this.#peer = peer;
-    this.#reading = this.#read();
+  private constructor(member: ChatMember, heard: string[]) {
+    this.#member = member;
+    this.heard = heard;
   }
 
   /** Connects, and waits until the server knows the name. */
   static async join(server: ServerProcess, name: string): Promise<Member> {
-    const peer = await server.connect();
-    await peer.send(headed(name));
+    const heard: string[] = [];
+    const member = await ChatMember.join(server.port, name, (from, text) => heard.push(`${from} ${text}`));
     await server.logged(new RegExp(`"${name}" joined`));
-    return new Member(name, peer);
+    return new Member(member, heard);
+  }
+
+  get name(): string {
+    return this.#member.name;
   }
 
   /** Number of messages said. */
   get said(): number {
-    return this.#said;
+    return this.#member.said;
+  }
+
+  /** Why it hears no more; `undefined` while it is connected. */
+  get ended(): unknown {
+    return this.#member.ended;
   }
 
   /** Says a text. Resolves when the operating system has taken it. */
-  async say(text: string): Promise<void> {
-    await this.#peer.send(headed(text));
-    this.#said++;
+  say(text: string): Promise<void> {
+    return this.#member.say(text);
   }
 
   /** Says numbered texts of a length, `pause` milliseconds apart, until the signal aborts or the connection ends. */
-  async talk(stop: AbortSignal, pause: number, length = 10): Promise<void> {
-    try {
-      while (!stop.aborted) {
-        await this.say(String(this.#said).padEnd(length, "."));
-        if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
-      }
-    } catch (error) {
-      this.ended = error;
-    }
+  talk(stop: AbortSignal, pause: number, length?: number): Promise<void> {
+    return this.#member.talk(stop, pause, length);
   }
 
-  /** Waits until it has received so many messages. */
+  /** Waits until it has received so many messages. A cluster of NATS may take 15 s to elect a leader. */
   async hears(count: number): Promise<void> {
-    await until(() => this.heard.length >= count, () => `${count} messages at ${this.name}, got ${this.heard.length}`);
-  }
-
-  /** Ends its side, and waits for the other. */
-  async leave(): Promise<void> {
-    await this.#peer.end();
-    await within(this.#reading, `the end of ${this.name}`);
-    this.#peer.close();
+    const hears = () => until(() => this.heard.length >= count, () => `${count} messages, got ${this.heard.length}`);
+    await hears().catch(hears);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#peer.close();
-    await this.#reading;
-  }
-
-  async #read(): Promise<void> {
-    const decoder = text(decimalHeader()).decoder();
-    const buffer = new Uint8Array(256 * 1024);
-    let from: string | undefined;
-    try {
-      for (let length; (length = await this.#peer.socket.read(buffer)) !== null;) {
-        for (const message of decoder.push(buffer.subarray(0, length))) {
-          if (from === undefined) from = message;
-          else {
-            this.heard.push(`${from} ${message}`);
-            from = undefined;
-          }
-        }
-        if (decoder.failure !== undefined) throw decoder.failure;
-      }
-      this.ended = "the server ended";
-    } catch (error) {
-      this.ended = error;
-    }
+    await this.#member[Symbol.asyncDispose]();
   }
 }
 
