@@ -116,12 +116,13 @@ Deno.test({
 });
 
 Deno.test("messages that are lost, doubled or out of order at a member of the cluster are counted", () => {
-  const talkers = [3, 2].map((said) => ({ member: { said }, killed: false }));
   const all = { fromStart: true, killed: false };
+  const heardBy = [[1, 0, 1, 1], [0, 0, 0, 1, 0, 2]];
+  const talkers = [3, 2].map((said, talker) => ({ talker, member: { said }, heard: heardBy[talker]!, ...all }));
   const reference = { heard: [0, 0, 1, 0, 0, 1, 1, 1, 0, 2], ...all };
-  const count = (heard: number[], listener = {}) => {
+  const count = (heard: number[], member: { killed?: boolean; fromStart?: boolean; talker?: number } = {}) => {
     const faults: string[] = [];
-    const { lost, doubled, reordered } = countAll(talkers, [reference, { heard, ...all, ...listener }], faults);
+    const { lost, doubled, reordered } = countAll(talkers, [reference, { heard, ...all, ...member }], faults);
     assertEquals(faults.length > 0, lost + doubled + reordered > 0);
     return { lost, doubled, reordered };
   };
@@ -132,6 +133,8 @@ Deno.test("messages that are lost, doubled or out of order at a member of the cl
   assertEquals(count([0, 0, 1, 0, 0, 1, 0, 1, 1, 1, 0, 2]), { lost: 0, doubled: 1, reordered: 1 });
   assertEquals(count([1, 0, 0, 0, 0, 1, 1, 1, 0, 2]), { lost: 0, doubled: 0, reordered: 1 });
   assertEquals(count([0, 1, 1, 1, 0, 2], { fromStart: false }), { lost: 0, doubled: 0, reordered: 0 });
+  assertEquals(count([0, 0, 0, 1, 0, 2], { talker: 1 }), { lost: 0, doubled: 0, reordered: 0 });
+  assertEquals(count([0, 0, 0, 2], { talker: 1 }), { lost: 1, doubled: 0, reordered: 1 });
   assertEquals(count([0, 1, 0, 2], { fromStart: false }), { lost: 0, doubled: 0, reordered: 1 });
 });
 

@@ -89,20 +89,20 @@ const FAILURES: readonly Failure[] = [
   },
 ];
 
-/** A talker: its number, and how much the reference must hear of it. */
-interface Talker {
-  member: ChatMember;
-  /** Whether its server was killed, so that the last of what it said may be lost. */
-  killed: boolean;
-}
-
-/** What a listener has heard, as numbers of talkers and of their messages in turn. */
+/** A member, and what it has heard, as numbers of talkers and of their messages in turn. */
 interface Listener {
   member: ChatMember;
   heard: number[];
-  /** Whether it was there from the beginning, and to the end. */
+  /** Whether it was there from the beginning. */
   fromStart: boolean;
+  /** Whether its server was killed. It has then heard less, and the last of what it said may be lost. */
   killed: boolean;
+}
+
+/** A member that talks. It hears the others. */
+interface Talker extends Listener {
+  /** Its number, which is part of its name. */
+  talker: number;
 }
 
 /** A chat server with its members, and a proxy to each node of NATS. */
@@ -178,7 +178,11 @@ class Chat implements AsyncDisposable {
     const last = () => this.talkers.every(({ member, killed }, index) => killed || this.#nextOf(index) === member.said);
     await this.#until(last);
     const { heard } = this.places[0]!.listener;
-    await this.#until(() => this.places.every(({ listener }) => endOf(listener.heard) === endOf(heard)));
+    await this.#until(() =>
+      this.places.every(({ listener, talker }) =>
+        endOf(listener.heard) === endOf(heard) && endOf(talker.heard) === endOf(heard, talker.talker)
+      )
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -209,33 +213,27 @@ class Chat implements AsyncDisposable {
   }
 
   async #join(server: ServerProcess, fromStart: boolean): Promise<Pick<Place, "talker" | "listener">> {
-    const heard: number[] = [];
-    const isFirst = this.listeners.length === 0;
-    const onMessage = (from: string, text: string) => {
-      heard.push(Number(from.slice("talker".length)), parseInt(text));
-      if (!isFirst) return;
+    const onFirst = () => {
       const now = performance.now();
       this.longestGap = Math.max(this.longestGap, now - (this.#heardAt ?? now));
       this.#heardAt = now;
     };
-    const listener = { member: await this.#member(server, "listener", this.listeners, onMessage), heard, fromStart };
-    const talker = { member: await this.#member(server, "talker", this.talkers), killed: false };
-    const place = { talker, listener: { ...listener, killed: false } };
-    this.listeners.push(place.listener);
+    const number = this.talkers.length;
+    const listener = await this.#member(server, `listener${number}`, fromStart, number === 0 ? onFirst : undefined);
+    const talker = { ...await this.#member(server, `talker${number}`, fromStart), talker: number };
+    this.listeners.push(listener);
     this.talkers.push(talker);
-    return place;
+    return { talker, listener };
   }
 
-  async #member(
-    server: ServerProcess,
-    kind: string,
-    all: unknown[],
-    onMessage?: (from: string, text: string) => void,
-  ): Promise<ChatMember> {
-    const name = `${kind}${all.length}`;
-    const member = await ChatMember.join(server.port, name, onMessage);
+  async #member(server: ServerProcess, name: string, fromStart: boolean, onMessage = () => {}): Promise<Listener> {
+    const heard: number[] = [];
+    const member = await ChatMember.join(server.port, name, (from, text) => {
+      heard.push(Number(from.slice("talker".length)), parseInt(text));
+      onMessage();
+    });
     await server.logged(new RegExp(`"${name}" joined`));
-    return member;
+    return { member, heard, fromStart, killed: false };
   }
 }
 
@@ -243,9 +241,11 @@ function startServer(url: string): Promise<ServerProcess> {
   return ServerProcess.start("chat", { args: ["--nats", url, "--nats-replicas", String(SERVERS)] });
 }
 
-/** The last message heard. */
-function endOf(heard: number[]): string {
-  return heard.slice(-2).join(".");
+/** The last message heard that is not of a talker. */
+function endOf(heard: number[], talker?: number): string {
+  let at = heard.length - 2;
+  while (at >= 0 && heard[at] === talker) at -= 2;
+  return heard.slice(Math.max(at, 0), at + 2).join(".");
 }
 
 /** Runs the chat until `going` returns false, and counts what each listener heard. */
@@ -271,22 +271,31 @@ export async function runCluster(
     faults.push(error instanceof Error ? error.message : String(error));
   }
   const counts = countAll(chat.talkers, chat.listeners, faults);
-  for (const { server } of chat.places) {
+  for (const { server, talker, listener } of chat.places) {
     for (const stray of server.strays) faults.push(`a chat server wrote: ${stray}`);
+    for (const { message } of server.log) {
+      if (message.includes("missed")) faults.push(`a chat server logged: ${message}`);
+    }
+    for (const { name, ended } of [talker.member, listener.member]) {
+      if (ended !== undefined) faults.push(`${name} was disconnected: ${ended}`);
+    }
   }
   const messages = chat.talkers.reduce((sum, { member }) => sum + member.said, 0);
   return { failures, messages, ...counts, longestGap: chat.longestGap, faults };
 }
 
-/** Compares what each listener heard with what the first one did, and that with what was said. */
+/** What a member has heard, and how much it has said. */
+type Counted = Pick<Listener, "heard" | "fromStart" | "killed"> & { talker?: number; member: { said: number } };
+
+/** Compares what each member heard with what the first listener did, and that with what was said. */
 export function countAll(
-  talkers: readonly { member: { said: number }; killed: boolean }[],
-  listeners: readonly { heard: readonly number[]; fromStart: boolean; killed: boolean }[],
+  talkers: readonly Counted[],
+  listeners: readonly Omit<Counted, "member">[],
   faults: string[],
 ): { heard: number; lost: number; doubled: number; reordered: number } {
   const sum = { heard: 0, lost: 0, doubled: 0, reordered: 0 };
-  const reference = listeners[0]!.heard;
-  for (const [index, { heard, fromStart, killed }] of listeners.entries()) {
+  for (const { heard, fromStart, killed, talker: self } of [...listeners, ...talkers]) {
+    const reference = self === undefined ? listeners[0]!.heard : without(self, listeners[0]!.heard);
     sum.heard += heard.length / 2;
     const next = new Map<number, number>();
     const before = { ...sum };
@@ -301,22 +310,29 @@ export function countAll(
     if (!killed) {
       for (const [talker, { member, killed }] of talkers.entries()) {
         // A killed server may have said less than its members.
-        if (!killed && fromStart) sum.lost += Math.max(0, member.said - (next.get(talker) ?? 0));
+        if (!killed && fromStart && talker !== self) sum.lost += Math.max(0, member.said - (next.get(talker) ?? 0));
       }
     }
-    // A listener hears a part of the reference without a gap, from the beginning if it was there.
+    // A member hears a part of the reference without a gap, from the beginning if it was there.
     const from = fromStart ? 0 : findIn(reference, heard);
     for (let at = 0; at < heard.length && sum.reordered === before.reordered; at++) {
       if (reference[from + at] !== heard[at]) sum.reordered++;
     }
     for (const kind of ["lost", "doubled", "reordered"] as const) {
-      if (sum[kind] > before[kind]) faults.push(`listener ${index}: ${sum[kind] - before[kind]} ${kind}`);
+      if (sum[kind] > before[kind]) {
+        faults.push(`${self === undefined ? "a listener" : `talker${self}`}: ${sum[kind] - before[kind]} ${kind}`);
+      }
     }
   }
   return sum;
 }
 
-/** Where the first message of a listener is in the reference. */
+/** What is heard by a talker that hears the others. */
+function without(talker: number, heard: readonly number[]): number[] {
+  return heard.filter((_, at) => heard[at - at % 2] !== talker);
+}
+
+/** Where the first message of a member is in the reference. */
 function findIn(reference: readonly number[], [talker, number]: readonly number[]): number {
   for (let at = 0; at < reference.length; at += 2) {
     if (reference[at] === talker && reference[at + 1] === number) return at;

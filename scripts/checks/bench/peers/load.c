@@ -253,6 +253,7 @@ static size_t record, said, chat_messages;
 static char **chat_expected, **chat_sent, *hello;
 static uint64_t *deliveries;
 static size_t joined;
+static char run[5]; // starts all names of this run: messages of an earlier one may still arrive
 
 static void make_chat(void) {
   record = HEADER + NAME + HEADER + size;
@@ -261,13 +262,14 @@ static void make_chat(void) {
   chat_expected = calloc(talkers, sizeof *chat_expected);
   chat_sent = calloc(talkers, sizeof *chat_sent);
   deliveries = calloc(talkers, sizeof *deliveries);
+  for (unsigned at = 0, pid = getpid(); at < sizeof run - 1; at++, pid /= 26) run[at] = 'a' + pid % 26;
   char head[2 * HEADER + NAME + 1];
   for (size_t talker = 0; talker < talkers; talker++) {
     chat_expected[talker] = malloc(record * chat_messages);
     chat_sent[talker] = malloc(said * chat_messages);
     for (size_t number = 0; number < chat_messages; number++) {
       char *to = chat_expected[talker] + number * record;
-      snprintf(head, sizeof head, "%-10dname%04u%-10u", NAME, (unsigned)talker % 10000, (unsigned)size);
+      snprintf(head, sizeof head, "%-10d%s%04u%-10u", NAME, run, (unsigned)talker % 10000, (unsigned)size);
       memcpy(to, head, record - size);
       fill(to + record - size, size, number, 7 + talker, 'A');
       memcpy(chat_sent[talker] + number * said, to + HEADER + NAME, said);
@@ -280,6 +282,7 @@ static void make_chat(void) {
 }
 
 static void on_record(Connection *connection, const char *bytes) {
+  if (memcmp(bytes + HEADER, run, sizeof run - 1) != 0) return;
   size_t from = strtoul((char[]){bytes[14], bytes[15], bytes[16], bytes[17], 0}, NULL, 10);
   if (memcmp(bytes + HEADER + NAME, hello, said) == 0) {
     if (from >= count) die("a greeting of nobody");
@@ -332,7 +335,7 @@ static void join_all(void) {
     server.sin_port = htons(ports[at % port_count]);
     open_connection(connection, 1, 0);
     watch(connection, EPOLL_CTL_ADD, EPOLLIN);
-    snprintf(name, sizeof name, "%-10dname%04u", NAME, (unsigned)at % 10000);
+    snprintf(name, sizeof name, "%-10d%s%04u", NAME, run, (unsigned)at % 10000);
     if (send(connection->fd, name, HEADER + NAME, MSG_NOSIGNAL) < 0) die("write: %s", strerror(errno));
     if (at == 0) joined += connection->joined = 1;
     double began = now();
