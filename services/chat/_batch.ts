@@ -25,10 +25,19 @@ export interface Batch {
 
 /** Collects messages for a batch. */
 export class BatchWriter {
-  #bytes = new Uint8Array(FIRST_SIZE);
+  #bytes: Uint8Array;
   #end = HEADER;
   /** Member and length of each message, in turn. */
   #entries: number[] = [];
+
+  /**
+   * Makes a writer without messages.
+   *
+   * @param size Its first size in bytes. It grows.
+   */
+  constructor(size = FIRST_SIZE) {
+    this.#bytes = new Uint8Array(Math.max(size, FIRST_SIZE));
+  }
 
   /** Number of messages. */
   get count(): number {

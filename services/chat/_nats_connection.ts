@@ -23,6 +23,9 @@ const CONNECT_WITHIN = 6000;
 const WRITE_TIMEOUT = 5000;
 /** Maximum length of the greeting in bytes. That of a large cluster is the longest. */
 const LONGEST_INFO = 64 * 1024;
+/** First length of the buffer for messages, and the maximum: NATS allows payloads of 64 MiB. */
+const FIRST_SPACE = 64 * 1024;
+const LONGEST_MESSAGE = 128 * 1024 * 1024;
 const LF = 0x0a;
 
 /** How to connect to NATS. */
@@ -141,7 +144,11 @@ class ConnectionTransport implements Transport {
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     try {
       yield this.#info;
-      for (let chunk; (chunk = await this.#connection!.readChunk()) !== null;) yield chunk.slice();
+      const incoming = new WholeMessages();
+      for (let length; (length = await this.#connection!.read(incoming.space)) !== null;) {
+        const messages = incoming.take(length);
+        if (messages.length > 0) yield messages;
+      }
     } catch (error) {
       if (error instanceof Error) this.closeError = error;
     } finally {
@@ -175,6 +182,63 @@ class ConnectionTransport implements Transport {
   closed(): Promise<void> {
     return this.#closed.promise;
   }
+}
+
+/**
+ * Splits what a server sends after whole messages. The library copies a message that arrives in chunks several times, and
+ * the garbage of that costs half of the throughput.
+ */
+class WholeMessages {
+  #bytes = new Uint8Array(FIRST_SPACE);
+  #length = 0;
+
+  /** Where to read into. */
+  get space(): Uint8Array<ArrayBuffer> {
+    if (this.#length === this.#bytes.length) {
+      if (this.#length >= LONGEST_MESSAGE) {
+        throw new CommandError(`NATS sent a message of ${LONGEST_MESSAGE} bytes or more`);
+      }
+      const bytes = new Uint8Array(2 * this.#length);
+      bytes.set(this.#bytes);
+      this.#bytes = bytes;
+    }
+    return this.#bytes.subarray(this.#length);
+  }
+
+  /** Takes the whole messages after `length` more bytes have been read. */
+  take(length: number): Uint8Array {
+    this.#length += length;
+    const end = this.#end();
+    const messages = this.#bytes.slice(0, end);
+    this.#bytes.copyWithin(0, end, this.#length);
+    this.#length -= end;
+    return messages;
+  }
+
+  /** The end of the last whole message. */
+  #end(): number {
+    let end = 0;
+    for (;;) {
+      const line = this.#bytes.subarray(0, this.#length).indexOf(LF, end);
+      if (line === -1) return end;
+      const isMessage = this.#bytes[end] === "M".charCodeAt(0) || this.#bytes[end] === "H".charCodeAt(0);
+      const next = line + 1 + (isMessage ? lengthBefore(this.#bytes, line) + "\r\n".length : 0);
+      if (next > this.#length) return end;
+      end = next;
+    }
+  }
+}
+
+/** The number before the end of a line: the length of the payload that follows. */
+function lengthBefore(bytes: Uint8Array, lf: number): number {
+  let number = 0;
+  let at = lf - 1;
+  for (let digit = 1; at > 0; digit *= 10) {
+    const value = bytes[--at]! - 0x30;
+    if (value < 0 || value > 9) break;
+    number += value * digit;
+  }
+  return number;
 }
 
 /** Reads the greeting: a line of JSON after the word INFO. */

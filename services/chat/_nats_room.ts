@@ -306,7 +306,8 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   #completeBatch(): void {
     const batch = this.#filling.finish(this.#server, ++this.#lastNumber);
-    this.#filling = new BatchWriter();
+    // Under load all are full. One that grows copies its messages several times.
+    this.#filling = new BatchWriter(Math.min(2 * batch.bytes.length, this.#batchSize));
     this.#complete += batch.bytes.length;
     this.#full.push(batch);
   }
