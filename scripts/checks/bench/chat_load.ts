@@ -119,14 +119,18 @@ class Member {
   }
 }
 
-/** Runs a chat in which each talker has `load.inFlight` messages in flight, for some milliseconds. */
-export async function runChat(load: Load, port: number, duration: number): Promise<Omit<Round, "cpu">> {
+/**
+ * Runs a chat in which each talker has `load.inFlight` messages in flight, for some milliseconds. Members are spread over
+ * the ports.
+ */
+export async function runChat(load: Load, ports: readonly number[], duration: number): Promise<Omit<Round, "cpu">> {
   const script = scriptOf(load);
   const deliveries = script.expected.map(() => 0);
   const room: Room = { load, script, members: [], joined: new Set([0]), deliveries, over: false };
   const failed = Promise.withResolvers<never>();
   try {
     for (let index = 0; index < load.connections; index++) {
+      const port = ports[index % ports.length]!;
       const member = new Member(await Deno.connect({ hostname: "127.0.0.1", port }), room);
       room.members.push(member);
       member.receive().catch(failed.reject);

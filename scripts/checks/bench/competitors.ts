@@ -1,8 +1,9 @@
+import { hasNatsServer } from "../../shared/nats.ts";
 import { tryProgram } from "../../shared/system.ts";
 import { compileC, errorLine, PEERS } from "./compile.ts";
 import type { Pinning } from "./machine.ts";
 import { type CompetitorName, COMPETITORS, OWN } from "./names.ts";
-import { type Server, startOwn, startPeer, tryPeer } from "./servers.ts";
+import { type Server, startCluster, startOwn, startPeer, tryPeer } from "./servers.ts";
 import type { Service, Workload } from "./workloads.ts";
 
 /** A family of servers to measure. */
@@ -23,6 +24,9 @@ export interface Missing {
 
 const TITLES: Record<CompetitorName, string> = {
   logged: "Wirebench, log",
+  "nats-2": "2 over NATS",
+  "nats-3": "3 over NATS",
+  "nats-3-r3": "3 over 3 NATS",
   c: "C, epoll",
   bare: "Deno, bare",
   library: "Wirebench, plain loop",
@@ -58,6 +62,20 @@ function logged(folder: string, pinning: Pinning | undefined): Competitor {
   };
 }
 
+/** Chat servers that share the room over NATS: number of them, and of NATS servers. */
+const CLUSTERS = { "nats-2": [2, 1], "nats-3": [3, 1], "nats-3-r3": [3, 3] } as const;
+
+function cluster(name: keyof typeof CLUSTERS, pinning: Pinning | undefined): Competitor {
+  const [servers, replicas] = CLUSTERS[name];
+  return {
+    ...own(pinning),
+    name,
+    title: TITLES[name],
+    serves: ({ service, measure }) => measure === "rate" && service === "chat",
+    start: () => startCluster(servers, replicas, pinning?.server ?? []),
+  };
+}
+
 /**
  * Finds the competitors that can run on this machine, and compiles those in C and Go.
  *
@@ -77,7 +95,12 @@ export async function findCompetitors(
       present.push(logged(folder, pinning));
       continue;
     }
-    const found = await findRunning(name, folder);
+    if (name in CLUSTERS) {
+      if (hasNatsServer()) present.push(cluster(name as keyof typeof CLUSTERS, pinning));
+      else missing.push({ name, reason: "no nats-server" });
+      continue;
+    }
+    const found = await findRunning(name as Peer, folder);
     if (typeof found === "string") {
       missing.push({ name, reason: found });
       continue;
@@ -101,7 +124,7 @@ export async function findCompetitors(
 }
 
 /** A competitor that is another program. */
-type Peer = Exclude<CompetitorName, "logged">;
+type Peer = Exclude<CompetitorName, "logged" | keyof typeof CLUSTERS>;
 
 interface Found {
   version: string;

@@ -13,13 +13,14 @@ import type { Load } from "./workloads.ts";
 /** How long to wait for an answer, in milliseconds. A datagram without one is lost. */
 const TIMEOUT = { tcp: 20_000, udp: 250 };
 
-const [kind = "", ...numbers] = Deno.args;
-const [port = 0, connections = 1, size = 1, inFlight = 1, seconds = 1, talkers = 0, polite = 0] = numbers.map(Number);
+const [kind = "", list = "", ...numbers] = Deno.args;
+const ports = list.split(",").map(Number);
+const [connections = 1, size = 1, inFlight = 1, seconds = 1, talkers = 0, polite = 0] = numbers.map(Number);
 const load = { kind: kind as Load["kind"], connections, size, inFlight, talkers };
 const transport = kind === "uppercase" ? "udp" : "tcp";
 const plan: Plan = {
   hostname: "127.0.0.1",
-  port,
+  port: ports[0]!,
   transport,
   framing: kind === "lines" || kind === "newlines" ? "lines" : "raw",
   connections,
@@ -67,7 +68,7 @@ async function measure(): Promise<void> {
 
 async function chat(): Promise<void> {
   const before = process.cpuUsage();
-  const round = await runChat(load, port, plan.duration);
+  const round = await runChat(load, ports, plan.duration);
   const { user, system } = process.cpuUsage(before);
   console.log(JSON.stringify({ ...round, cpu: (user + system) / 1e6 / round.seconds }));
 }

@@ -99,12 +99,13 @@ async function sampleOf(
   switch (workload.measure) {
     case "rate":
     case "latency": {
-      const [before, busy] = [await cpuTimeOf(server!.pid), await busyTime()];
+      const { ports = [server!.port], pids = [server!.pid] } = server!;
+      const [before, busy] = [await cpuTimeOf(...pids), await busyTime()];
       const began = performance.now();
-      const round = await generator.run(workload.load, server!.port, warmUp ? seconds / 2 : seconds);
+      const round = await generator.run(workload.load, ports, warmUp ? seconds / 2 : seconds);
       if (warmUp) return undefined;
       const elapsed = (performance.now() - began) / 1000;
-      const serverTime = await cpuTimeOf(server!.pid) - before;
+      const serverTime = await cpuTimeOf(...pids) - before;
       const others = await busyTime() - busy - serverTime - round.cpu * round.seconds;
       return { ...sampleFrom(round, serverTime), othersCpu: others / elapsed / 2 };
     }
@@ -134,7 +135,7 @@ function sampleFrom({ operations, seconds, cpu, lost, min, median, max, polite }
 /** The memory that each open connection adds to a server, in kilobytes. */
 async function memoryOfEach({ service, load }: Workload, competitor: Competitor, generator: Generator) {
   await using server = await competitor.start(service);
-  await generator.run({ ...load, kind: "echo", connections: WARM_UP_CONNECTIONS }, server.port, 0.3);
+  await generator.run({ ...load, kind: "echo", connections: WARM_UP_CONNECTIONS }, [server.port], 0.3);
   const before = await memoryOf(server.pid) ?? NaN;
   const held = await generator.hold(load, server.port, () => memoryOf(server.pid)) ?? NaN;
   return (held - before) / load.connections / 1000;

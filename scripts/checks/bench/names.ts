@@ -1,6 +1,9 @@
 /** The servers to compare with, by their names on the command line. */
 export const COMPETITORS = [
   "logged",
+  "nats-2",
+  "nats-3",
+  "nats-3-r3",
   "c",
   "bare",
   "library",

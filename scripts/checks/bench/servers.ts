@@ -1,5 +1,6 @@
 import type { Level } from "../../../lib/log/mod.ts";
 import { ChildProcess } from "../../shared/child_process.ts";
+import { NatsCluster, NatsServer } from "../../shared/nats.ts";
 import { freePort, untilListening } from "../../shared/ports.ts";
 import { command } from "../../shared/processes.ts";
 import { within } from "../../shared/within.ts";
@@ -10,6 +11,9 @@ import type { Service } from "./workloads.ts";
 export interface Server extends AsyncDisposable {
   port: number;
   pid: number;
+  /** The ports of all servers that share the load, and all processes that take part. */
+  ports?: readonly number[];
+  pids?: readonly number[];
 }
 
 /**
@@ -18,18 +22,48 @@ export interface Server extends AsyncDisposable {
  *
  * @param wrapper A command to put before Deno, to pin the server to a core.
  * @param level The least important level that it logs.
+ * @param more More arguments.
  */
-export async function startOwn(service: Service, wrapper: string[], level: Level = "warning"): Promise<Server> {
+export async function startOwn(
+  service: Service,
+  wrapper: string[],
+  level: Level = "warning",
+  more: string[] = [],
+): Promise<Server> {
   const transport = service === "uppercase" ? "udp" : "tcp";
   const port = freePort(transport);
   const limits = transport === "tcp" ? ["--max-connections", "10000"] : [];
-  const args = ["--port", String(port), "--log-level", level, ...limits];
+  const args = ["--port", String(port), "--log-level", level, ...limits, ...more];
   const streams = { stdin: "null", stdout: "null", stderr: "inherit" } as const;
   const server = new ChildProcess(command(service, "server", { args, wrapper, streams }, []).spawn());
   return await ready(server, async () => {
     await untilListening(port, transport);
     return port;
   });
+}
+
+/**
+ * Starts chat servers that share a room over NATS.
+ *
+ * @param count Number of chat servers.
+ * @param replicas Number of NATS servers, all of which keep the room: 1 or 3.
+ * @param wrapper A command to put before each server.
+ */
+export async function startCluster(count: number, replicas: 1 | 3, wrapper: string[]): Promise<Server> {
+  await using stack = new AsyncDisposableStack();
+  const nats = stack.use(await (replicas === 1 ? NatsServer.start(["-js"], wrapper) : NatsCluster.start(wrapper)));
+  const nodes = "nodes" in nats ? nats.nodes : [nats];
+  const args = ["--nats", nats.url, "--nats-replicas", String(replicas)];
+  const servers: Server[] = [];
+  for (let index = 0; index < count; index++) servers.push(stack.use(await startOwn("chat", wrapper, "warning", args)));
+  const started = stack.move();
+  return {
+    port: servers[0]!.port,
+    pid: servers[0]!.pid,
+    ports: servers.map(({ port }) => port),
+    pids: [...servers, ...nodes].map(({ pid }) => pid),
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  };
 }
 
 /** Starts a peer's server, which prints its port once it listens. */

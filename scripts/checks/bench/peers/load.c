@@ -40,6 +40,8 @@ typedef struct {
 } Connection;
 
 static struct sockaddr_in server;
+// Connections are spread over the ports.
+static int ports[16], port_count;
 static int poller, is_datagram;
 static size_t size, in_flight, count, talkers;
 static Connection *connections, *polite; // one more connection, with one message in flight
@@ -110,6 +112,7 @@ static void open_connection(Connection *connection, int blocking, int own_addres
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     if (bind(fd, (struct sockaddr *)&own, sizeof own) < 0) die("bind: %s", strerror(errno));
   }
+  server.sin_port = htons(ports[(connection - connections) % port_count]);
   if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) {
     die("connect: %s", strerror(errno));
   }
@@ -379,10 +382,10 @@ static double cpu_time(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 7) die("usage: load KIND PORT CONNECTIONS SIZE IN_FLIGHT SECONDS [TALKERS]");
+  if (argc < 7) die("usage: load KIND PORT[,PORT...] CONNECTIONS SIZE IN_FLIGHT SECONDS [TALKERS]");
   const char *kind = argv[1];
-  server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[2])),
-                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  server = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  for (char *at = argv[2]; *at && port_count < 16; at += *at == ',') ports[port_count++] = strtol(at, &at, 10);
   count = atoi(argv[3]);
   size = atoi(argv[4]);
   in_flight = atoi(argv[5]);
