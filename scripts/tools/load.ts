@@ -21,7 +21,8 @@ import { parseEndpoint } from "../../lib/net/endpoint.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { MAX_PAYLOAD_IPV4 } from "../../lib/net/datagram.ts";
 import { EXPECTATIONS, type Plan } from "./load/plan.ts";
-import { report } from "./load/report.ts";
+import { runChat } from "./load/chat.ts";
+import { chatReport, report } from "./load/report.ts";
 import { runLoad } from "./load/run.ts";
 import { distinct, type FramingName, FRAMINGS } from "./load/tape.ts";
 import { StatusLine } from "../shared/status_line.ts";
@@ -33,6 +34,7 @@ const options = {
   seconds: seconds("How long to send", 5000),
   framing: choice("Framing of messages", Object.keys(FRAMINGS) as FramingName[], "raw"),
   expect: choice("Expected answer: the message, the message in upper case, or any one message", EXPECTATIONS, "echo"),
+  talkers: integer("N", "Members of a chat that talk; every message is counted at every member of all servers", 0),
   connectEach: flag("Open a connection for each message: connect, read one answer, close"),
   rate: integer("N", "Messages a second over all connections; 0 to send as fast as answers arrive", 0),
   timeout: seconds("How long to wait for an answer; a datagram without one is lost", 2000),
@@ -81,7 +83,10 @@ function planOf(values: Values<typeof options>, target: string | undefined): Pla
   };
 }
 
-async function main(values: Values<typeof options>, target: string | undefined, stop: AbortSignal): Promise<void> {
+async function main(values: Values<typeof options>, targets: string[], stop: AbortSignal): Promise<void> {
+  if (values.talkers > 0) return await loadChat(values, targets, stop);
+  if (targets.length > 1) throw new UsageError("Several servers are for --talkers: those of one chat");
+  const [target] = targets;
   const plan = planOf(values, target);
   const progress = new StatusLine();
   const result = await runLoad(plan, stop, (perSecond, { answered, lost }) => {
@@ -96,6 +101,25 @@ async function main(values: Values<typeof options>, target: string | undefined, 
   await writeStdout(encodeText(values.json ? `${JSON.stringify({ target, ...result })}\n` : report(plan, result)));
   if (result.firstError !== undefined) throw new CommandError(`Failed: ${result.firstError}`);
   if (result.answered === 0) throw new CommandError("Got no answer");
+}
+
+/** Talks in a chat, whose members are spread over its servers, and counts what it delivers. */
+async function loadChat(values: Values<typeof options>, targets: string[], stop: AbortSignal): Promise<void> {
+  const { connections, talkers, size, inFlight, seconds, json } = values;
+  const servers = (targets.length === 0 ? [undefined] : targets).map(serverOf);
+  if (servers.some(({ transport }) => transport === "udp")) throw new UsageError("--talkers is for tcp");
+  if (talkers > connections || connections < 2) {
+    throw new UsageError(`--talkers: expected at most --connections, which are 2 or more, got ${talkers}`);
+  }
+  const result = await runChat({ connections, talkers, size, inFlight }, servers, seconds, stop).catch((error) => {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    const why = error instanceof Deno.errors.ConnectionRefused ? "nothing listens there" : error.message;
+    throw new CommandError(`Failed: ${why}`);
+  });
+  await writeStdout(
+    encodeText(json ? `${JSON.stringify({ targets, ...result })}\n` : chatReport(servers, values, result)),
+  );
+  if (result.operations === 0) throw new CommandError("Nothing was delivered");
 }
 
 /** The sandbox allows this machine only. A load on another machine takes an explicit grant. */
@@ -113,10 +137,14 @@ if (import.meta.main) {
     {
       ...task("load"),
       summary: "Puts a load on a server, checks every answer, and reports rates and latency.",
-      operands: { usage: "tcp://HOST:PORT|udp://HOST:PORT", help: "The server", most: 1 },
+      operands: {
+        usage: "tcp://HOST:PORT|udp://HOST:PORT",
+        help: "The server; with --talkers all servers of a chat",
+        most: Infinity,
+      },
       options,
     },
     "warning",
-    ({ values, operands: [target], requests: { stop } }) => main(values, target, stop),
+    ({ values, operands, requests: { stop } }) => main(values, operands, stop),
   );
 }

@@ -25,10 +25,19 @@ export interface Batch {
 
 /** Collects messages for a batch. */
 export class BatchWriter {
-  #bytes = new Uint8Array(FIRST_SIZE);
+  #bytes: Uint8Array<ArrayBuffer>;
   #end = HEADER;
   /** Member and length of each message, in turn. */
   #entries: number[] = [];
+
+  /**
+   * Begins a batch.
+   *
+   * @param expected The length that it is likely to have, in bytes.
+   */
+  constructor(expected: number = FIRST_SIZE) {
+    this.#bytes = new Uint8Array(expected);
+  }
 
   /** Number of messages. */
   get count(): number {
@@ -71,7 +80,7 @@ export class BatchWriter {
   #reserve(more: number): void {
     const needed = this.#end + more;
     if (needed <= this.#bytes.length) return;
-    const bytes = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    const bytes = new Uint8Array(Math.max(needed, 2 * this.#bytes.length, FIRST_SIZE));
     bytes.set(this.#bytes.subarray(0, this.#end));
     this.#bytes = bytes;
   }

@@ -309,7 +309,7 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   #completeBatch(): void {
     const batch = this.#filling.finish(this.#server, ++this.#lastNumber);
-    this.#filling = new BatchWriter();
+    this.#filling = new BatchWriter(batch.bytes.length);
     this.#complete += batch.bytes.length;
     this.#full.push(batch);
   }

@@ -4,6 +4,7 @@ import { chart } from "../../scripts/checks/bench/chart.ts";
 import { type Competitor, findCompetitors, own } from "../../scripts/checks/bench/competitors.ts";
 import { temporaryFolder } from "../../scripts/checks/bench/machine.ts";
 import type { Figure } from "../../scripts/checks/bench/measure.ts";
+import { hasNatsServer } from "../../scripts/shared/nats.ts";
 import { COMPETITORS } from "../../scripts/checks/bench/names.ts";
 import { report } from "../../scripts/checks/bench/report.ts";
 import { judge, type Outcome } from "../../scripts/checks/bench/verdict.ts";
@@ -56,6 +57,26 @@ Deno.test({
     }
     assertMatch(stderr, /^1\/6 echo, 16 × 64 B: warming up, Wirebench$/m);
     assertMatch(stderr, /^6\/6 start to first answer: round 1 of 1, Node$/m);
+  },
+});
+
+const hasNats = hasNatsServer();
+
+Deno.test({
+  name: "bench: measures a chat over NATS beside one server, and beside batches alone" +
+    (hasNats ? "" : " (ignored: no nats-server here)"),
+  ignore: !hasNats,
+  async fn() {
+    const against = ["nats-2", "nats-batches"];
+    const args = ["--quick", "--json", "--against", against.join(","), "--only", "chat-2,chat-16"];
+    const { code, stdout, stderr } = await bench(...args);
+    assertEquals(code, 0, stderr);
+    const { outcomes } = JSON.parse(stdout) as { outcomes: Outcome[] };
+    assertEquals(outcomes.map(({ figures }) => figures.map(({ competitor }) => competitor)), [
+      ["wirebench", "nats-2"],
+      ["wirebench", ...against],
+    ]);
+    for (const { figures } of outcomes) for (const { best } of figures) assert(best > 0);
   },
 });
 

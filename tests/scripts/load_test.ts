@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Histogram } from "../../scripts/tools/load/histogram.ts";
+import { hasNatsServer, NatsServer } from "../../scripts/shared/nats.ts";
 import type { Result } from "../../scripts/tools/load/run.ts";
 import { Tape } from "../../scripts/tools/load/tape.ts";
 import { bytes, fakeServer, type RawPeer, ServerProcess, textOf, untilNobodyListens } from "../harness.ts";
@@ -57,6 +58,41 @@ Deno.test("load: counts and checks the answer to every message on every connecti
     assertEquals(Math.round(bytesPerSecond.sent * seconds), sent * messageLength);
     assertEquals(bytesPerSecond.received, bytesPerSecond.sent);
   }
+});
+
+Deno.test("load --talkers counts what a chat delivers, at several servers", async () => {
+  await using server = await ServerProcess.start("chat", { quiet: true });
+  const target = `tcp://127.0.0.1:${server.port}`;
+  const args = ["--talkers", "2", "--connections", "4", "--in-flight", "3", "--seconds", "0.2"];
+  const { code, stdout, stderr } = await load(...args, target);
+  assertEquals([code, stderr], [0, ""]);
+  assertMatch(stdout, /^deliveries +[\d,]+ a second: [1-9][\d,]*, all as expected$/m);
+  assertMatch(stdout, /^members +deliveries: min [1-9].*, median .*, max /m);
+  const { operations, min, max } = JSON.parse((await load("--json", ...args, target)).stdout);
+  assert(min > 0 && 4 * min <= operations && operations <= 4 * max);
+  const wrong = await load("--talkers", "1", target, "tcp://127.0.0.1:1");
+  assertEquals([wrong.code, wrong.stderr], [1, "load: Failed: nothing listens there\n"]);
+  const usage = await load("tcp://127.0.0.1:1", "tcp://127.0.0.1:2");
+  assertMatch(usage.stderr, /Several servers are for --talkers: those of one chat/);
+});
+
+const hasNats = hasNatsServer();
+
+Deno.test({
+  name: "load --talkers counts what a chat over NATS delivers at two servers" +
+    (hasNats ? "" : " (ignored: no nats-server here)"),
+  ignore: !hasNats,
+  async fn() {
+    await using nats = await NatsServer.start();
+    const start = () => ServerProcess.start("chat", { args: ["--nats", nats.url], quiet: true });
+    await using one = await start();
+    await using other = await start();
+    const targets = [one, other].map(({ port }) => `tcp://127.0.0.1:${port}`);
+    const { code, stdout, stderr } = await load("--talkers", "3", "--connections", "6", "--seconds", "0.5", ...targets);
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^servers +tcp:.*, tcp:/m);
+    assertMatch(stdout, /^deliveries +[\d,]+ a second: [1-9][\d,]*, all as expected$/m);
+  },
 });
 
 Deno.test("load: counts and checks answers on more connections than the runtime serves evenly", async () => {

@@ -3,8 +3,8 @@ import { tryProgram } from "../../shared/system.ts";
 import { compileC, errorLine, PEERS } from "./compile.ts";
 import type { Pinning } from "./machine.ts";
 import { type CompetitorName, COMPETITORS, OWN } from "./names.ts";
-import { type Server, startCluster, startOwn, startPeer, tryPeer } from "./servers.ts";
-import type { Service, Workload } from "./workloads.ts";
+import { type Server, startCluster, startNats, startOwn, startPeer, tryPeer } from "./servers.ts";
+import type { Load, Service, Workload } from "./workloads.ts";
 
 /** A family of servers to measure. */
 export interface Competitor {
@@ -14,6 +14,8 @@ export interface Competitor {
   version: string;
   serves(workload: Workload): boolean;
   start(service: Service): Promise<Server>;
+  /** The kind of load, if it takes another one than the workload's. */
+  kind?: Load["kind"];
 }
 
 /** A competitor that cannot run on this machine. */
@@ -27,6 +29,7 @@ const TITLES: Record<CompetitorName, string> = {
   "nats-2": "2 over NATS",
   "nats-3": "3 over NATS",
   "nats-3-r3": "3 over 3 NATS",
+  "nats-batches": "64 KiB batches",
   c: "C, epoll",
   bare: "Deno, bare",
   library: "Wirebench, plain loop",
@@ -76,6 +79,18 @@ function cluster(name: keyof typeof CLUSTERS, pinning: Pinning | undefined): Com
   };
 }
 
+/** NATS alone: batches of 64 KiB with a chat's messages, each published when the last one is acknowledged. */
+function batches(pinning: Pinning | undefined): Competitor {
+  return {
+    ...own(pinning),
+    name: "nats-batches",
+    title: TITLES["nats-batches"],
+    kind: "batches",
+    serves: ({ name }) => name === "chat-2",
+    start: () => startNats(pinning?.server ?? []),
+  };
+}
+
 /**
  * Finds the competitors that can run on this machine, and compiles those in C and Go.
  *
@@ -95,9 +110,10 @@ export async function findCompetitors(
       present.push(logged(folder, pinning));
       continue;
     }
-    if (name in CLUSTERS) {
-      if (hasNatsServer()) present.push(cluster(name as keyof typeof CLUSTERS, pinning));
-      else missing.push({ name, reason: "no nats-server" });
+    if (name.startsWith("nats-")) {
+      if (!hasNatsServer()) missing.push({ name, reason: "no nats-server" });
+      else if (name === "nats-batches") present.push(batches(pinning));
+      else present.push(cluster(name as keyof typeof CLUSTERS, pinning));
       continue;
     }
     const found = await findRunning(name as Peer, folder);
@@ -124,7 +140,7 @@ export async function findCompetitors(
 }
 
 /** A competitor that is another program. */
-type Peer = Exclude<CompetitorName, "logged" | keyof typeof CLUSTERS>;
+type Peer = Exclude<CompetitorName, "logged" | `nats-${string}`>;
 
 interface Found {
   version: string;

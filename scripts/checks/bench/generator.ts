@@ -23,21 +23,25 @@ export class Generator {
   /** What it is written in, for the report. */
   readonly title: string;
   readonly #command: string[];
+  /** The one in Deno, for loads that the one in C does not have. */
+  readonly #deno: string[];
   readonly #stop: AbortSignal;
 
-  private constructor(title: string, command: string[], stop: AbortSignal) {
+  private constructor(title: string, command: string[], deno: string[], stop: AbortSignal) {
     this.title = title;
     this.#command = command;
+    this.#deno = deno;
     this.#stop = stop;
   }
 
   /** Compiles it if possible. Aborting `stop` ends a running round. */
   static async make(folder: string, pinning: Pinning | undefined, stop: AbortSignal): Promise<Generator> {
     const before = pinning?.generator ?? [];
+    const run = [Deno.execPath(), "run", "-q", "--no-prompt", "-P=load", "scripts/checks/bench/load.ts"];
+    const deno = [...before, ...run];
     const error = await compileC("load.c", `${folder}/load`);
-    if (error === undefined) return new Generator("in C", [...before, `${folder}/load`], stop);
-    const deno = [Deno.execPath(), "run", "-q", "--no-prompt", "-P=load", "scripts/checks/bench/load.ts"];
-    return new Generator(`in Deno, which is slower than a server in C (${error})`, [...before, ...deno], stop);
+    if (error === undefined) return new Generator("in C", [...before, `${folder}/load`], deno, stop);
+    return new Generator(`in Deno, which is slower than a server in C (${error})`, deno, deno, stop);
   }
 
   #start(
@@ -46,7 +50,7 @@ export class Generator {
     seconds: number,
   ): ChildProcess {
     const numbers = [ports.join(), connections, size, inFlight, seconds, talkers, Number(polite)];
-    const [program, ...args] = [...this.#command, kind, ...numbers.map(String)];
+    const [program, ...args] = [...(kind === "batches" ? this.#deno : this.#command), kind, ...numbers.map(String)];
     const cwd = new URL("../../../..", PEERS);
     const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
     return new ChildProcess(new Deno.Command(program!, { args, cwd, signal: this.#stop, ...piped }).spawn());

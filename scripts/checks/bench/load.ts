@@ -4,9 +4,9 @@ import process from "node:process";
 import { tapesOf } from "../../tools/load/answers.ts";
 import type { Plan } from "../../tools/load/plan.ts";
 import { type Result, runLoad } from "../../tools/load/run.ts";
+import { type ChatPlan, type ChatResult, runChat } from "../../tools/load/chat.ts";
 import { Tally } from "../../tools/load/tally.ts";
 import { TcpFlow } from "../../tools/load/tcp.ts";
-import { runChat } from "./chat_load.ts";
 import type { Round } from "./generator.ts";
 import type { Load } from "./workloads.ts";
 
@@ -66,15 +66,26 @@ async function measure(): Promise<void> {
   console.log(JSON.stringify({ operations, seconds, cpu, lost, ...perConnection, ...beside }));
 }
 
-async function chat(): Promise<void> {
+function chat(load: ChatPlan, ports: readonly number[], duration: number): Promise<ChatResult> {
+  return runChat(load, ports.map((port) => ({ hostname: "127.0.0.1", port })), duration);
+}
+
+/** Runs a load that counts by itself. */
+async function runOther(run: typeof chat): Promise<void> {
   const before = process.cpuUsage();
-  const round = await runChat(load, ports, plan.duration);
+  const round = await run(load, ports, plan.duration);
   const { user, system } = process.cpuUsage(before);
   console.log(JSON.stringify({ ...round, cpu: (user + system) / 1e6 / round.seconds }));
 }
 
+async function batches(): Promise<void> {
+  // Loaded only here: the client of NATS takes 60 ms.
+  const { runBatches } = await import("./batches_load.ts");
+  await runOther(runBatches);
+}
+
 try {
-  await (kind === "idle" ? hold() : kind === "chat" ? chat() : measure());
+  await (kind === "idle" ? hold() : kind === "chat" ? runOther(chat) : kind === "batches" ? batches() : measure());
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   Deno.exit(1);

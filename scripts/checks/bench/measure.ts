@@ -102,7 +102,11 @@ async function sampleOf(
       const { ports = [server!.port], pids = [server!.pid] } = server!;
       const [before, busy] = [await cpuTimeOf(...pids), await busyTime()];
       const began = performance.now();
-      const round = await generator.run(workload.load, ports, warmUp ? seconds / 2 : seconds);
+      const round = await generator.run(
+        { ...workload.load, kind: competitor.kind ?? workload.load.kind },
+        ports,
+        warmUp ? seconds / 2 : seconds,
+      );
       if (warmUp) return undefined;
       const elapsed = (performance.now() - began) / 1000;
       const serverTime = await cpuTimeOf(...pids) - before;

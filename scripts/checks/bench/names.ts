@@ -4,6 +4,7 @@ export const COMPETITORS = [
   "nats-2",
   "nats-3",
   "nats-3-r3",
+  "nats-batches",
   "c",
   "bare",
   "library",

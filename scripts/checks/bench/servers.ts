@@ -66,6 +66,11 @@ export async function startCluster(count: number, replicas: 1 | 3, wrapper: stri
   };
 }
 
+/** Starts nats-server. */
+export async function startNats(wrapper: string[]): Promise<Server> {
+  return await NatsServer.start(["-js"], wrapper);
+}
+
 /** Starts a peer's server, which prints its port once it listens. */
 export async function startPeer(peer: string[]): Promise<Server> {
   const server = new ChildProcess(spawnPeer(peer, "inherit"));

@@ -5,7 +5,7 @@ export type Service = "echo" | "delimited" | "lines" | "uppercase" | "chat";
 
 /** A load, as the generator takes it. */
 export interface Load {
-  kind: "echo" | "lines" | "newlines" | "connect" | "uppercase" | "chat" | "idle";
+  kind: "echo" | "lines" | "newlines" | "connect" | "uppercase" | "chat" | "batches" | "idle";
   connections: number;
   /** Length of a message in bytes, without its framing. */
   size: number;
@@ -172,6 +172,7 @@ export const WORKLOADS: readonly Workload[] = [
   chat("chat-16", "chat, 2 talk to 16, 10 KiB", { connections: 16, talkers: 2, size: 10_240, inFlight: 16 }, {
     c: 0.85,
   }),
+  chat("chat-2", "chat, 1 talks to 1, 64 B", { connections: 2, talkers: 1, size: 64, inFlight: 8192 }, {}),
   fair("echo", 1),
   fair("echo", 200),
   fair("lines", 1),

@@ -1,4 +1,5 @@
-import { formatAddress } from "../../../lib/net/mod.ts";
+import { formatAddress, type HostPort } from "../../../lib/net/mod.ts";
+import type { ChatPlan, ChatResult } from "./chat.ts";
 import type { Plan } from "./plan.ts";
 import type { Result } from "./run.ts";
 
@@ -46,6 +47,23 @@ export function report(plan: Plan, result: Result): string {
     ],
     ["errors", errorsOf(result)],
   );
+  return rows.map(([name, value]) => `${name.padEnd(12)}  ${value}\n`).join("");
+}
+
+/** Formats what a chat has delivered. */
+export function chatReport(servers: readonly HostPort[], plan: ChatPlan, result: ChatResult): string {
+  const { connections, talkers, size, inFlight } = plan;
+  const { operations, seconds, min, median, max } = result;
+  const counts = [min, median, max].map(formatCount);
+  const rows = [
+    ["servers", servers.map((server) => `tcp://${formatAddress(server)}`).join(", ")],
+    [
+      "load",
+      `${talkers} of ${connections} members talk, ${size} bytes, ${inFlight} in flight, ${seconds.toFixed(1)} s`,
+    ],
+    ["deliveries", `${formatCount(operations / seconds)} a second: ${formatCount(operations)}, all as expected`],
+    ["members", `deliveries: min ${counts[0]}, median ${counts[1]}, max ${counts[2]}`],
+  ] as const;
   return rows.map(([name, value]) => `${name.padEnd(12)}  ${value}\n`).join("");
 }
 

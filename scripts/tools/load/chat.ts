@@ -1,10 +1,33 @@
 import { concat } from "@std/bytes/concat";
 import { decimalHeader, encodeText } from "../../../lib/framing/mod.ts";
 import { writeAll } from "../../../lib/log/mod.ts";
-import { medianOf } from "../../tools/load/tally.ts";
-import { Tape } from "../../tools/load/tape.ts";
-import type { Round } from "./generator.ts";
-import type { Load } from "./workloads.ts";
+import { sleep } from "../../../lib/net/timer.ts";
+import type { HostPort } from "../../../lib/net/mod.ts";
+import { medianOf } from "./tally.ts";
+import { Tape } from "./tape.ts";
+
+/** The load of a chat. */
+export interface ChatPlan {
+  /** Number of members, and of those that talk. */
+  connections: number;
+  talkers: number;
+  /** Length of a text in bytes. */
+  size: number;
+  /** Messages in flight of each talker. */
+  inFlight: number;
+}
+
+/** What a chat has delivered. */
+export interface ChatResult {
+  /** Number of messages delivered to all members. */
+  operations: number;
+  seconds: number;
+  lost: number;
+  /** Messages delivered to one member. */
+  min: number;
+  median: number;
+  max: number;
+}
 
 const HEADER = 10;
 /** The length of a name in bytes. Equal lengths of names and texts make all messages equally long. */
@@ -26,7 +49,7 @@ interface Script {
   hello: Uint8Array<ArrayBuffer>;
 }
 
-function scriptOf({ size, inFlight, talkers = 0 }: Load): Script {
+function scriptOf({ size, inFlight, talkers }: ChatPlan): Script {
   const sent = new Tape(size, inFlight, "header");
   const expected = Array.from({ length: talkers }, (_, talker) => {
     const name = encode(encodeText(nameOf(talker)));
@@ -37,7 +60,7 @@ function scriptOf({ size, inFlight, talkers = 0 }: Load): Script {
 
 /** The state that members share. */
 interface Room {
-  load: Load;
+  load: ChatPlan;
   script: Script;
   members: Member[];
   joined: Set<number>;
@@ -120,18 +143,29 @@ class Member {
 }
 
 /**
- * Runs a chat in which each talker has `load.inFlight` messages in flight, for some milliseconds. Members are spread over
- * the ports.
+ * Runs a chat in which each talker has some messages in flight: those that not all others have received. Every message is
+ * compared with the one expected.
+ *
+ * @param load The members and their messages.
+ * @param servers The servers of the chat. Members are spread over them.
+ * @param duration How long to talk, in milliseconds.
+ * @param stop Ends it earlier.
+ * @throws {Error} If a message was wrong, doubled or out of order.
  */
-export async function runChat(load: Load, ports: readonly number[], duration: number): Promise<Omit<Round, "cpu">> {
+export async function runChat(
+  load: ChatPlan,
+  servers: readonly HostPort[],
+  duration: number,
+  stop: AbortSignal = new AbortController().signal,
+): Promise<ChatResult> {
   const script = scriptOf(load);
   const deliveries = script.expected.map(() => 0);
   const room: Room = { load, script, members: [], joined: new Set([0]), deliveries, over: false };
   const failed = Promise.withResolvers<never>();
   try {
     for (let index = 0; index < load.connections; index++) {
-      const port = ports[index % ports.length]!;
-      const member = new Member(await Deno.connect({ hostname: "127.0.0.1", port }), room);
+      const { hostname, port } = servers[index % servers.length]!;
+      const member = new Member(await Deno.connect({ hostname, port }), room);
       room.members.push(member);
       member.receive().catch(failed.reject);
       await writeAll(member.socket, encode(encodeText(nameOf(index))));
@@ -142,7 +176,7 @@ export async function runChat(load: Load, ports: readonly number[], duration: nu
       talker.goal = load.inFlight;
       talker.send().catch(failed.reject);
     }
-    await Promise.race([new Promise((resolve) => setTimeout(resolve, duration)), failed.promise]);
+    await Promise.race([sleep(duration, stop), failed.promise]);
     const seconds = (performance.now() - began) / 1000;
     const counts = room.members.map(({ answered }) => answered);
     const operations = counts.reduce((sum, count) => sum + count, 0);
