@@ -25,18 +25,18 @@ export interface Batch {
 
 /** Collects messages for a batch. */
 export class BatchWriter {
-  #bytes: Uint8Array;
+  #bytes: Uint8Array<ArrayBuffer>;
   #end = HEADER;
   /** Member and length of each message, in turn. */
   #entries: number[] = [];
 
   /**
-   * Makes a writer without messages.
+   * Begins a batch.
    *
-   * @param size Its first size in bytes. It grows.
+   * @param expected The length that it is likely to have, in bytes.
    */
-  constructor(size = FIRST_SIZE) {
-    this.#bytes = new Uint8Array(Math.max(size, FIRST_SIZE));
+  constructor(expected: number = FIRST_SIZE) {
+    this.#bytes = new Uint8Array(expected);
   }
 
   /** Number of messages. */
@@ -80,7 +80,7 @@ export class BatchWriter {
   #reserve(more: number): void {
     const needed = this.#end + more;
     if (needed <= this.#bytes.length) return;
-    const bytes = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    const bytes = new Uint8Array(Math.max(needed, 2 * this.#bytes.length, FIRST_SIZE));
     bytes.set(this.#bytes.subarray(0, this.#end));
     this.#bytes = bytes;
   }

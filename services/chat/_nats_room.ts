@@ -32,6 +32,9 @@ const RETRY_AFTER = 250;
 /** Time in which JetStream must be available at the start, in milliseconds. A leader is elected within that time. */
 const START_WITHIN = 15_000;
 
+/** Why batches are missed. */
+const REMOVED = "NATS removed them before this server read them";
+
 /** Options of `natsRoom`. */
 export interface NatsRoomOptions {
   /** The servers: `nats://HOST:PORT`, or `tls://` to encrypt, more of them after commas; user and password before an @. */
@@ -306,7 +309,6 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   #completeBatch(): void {
     const batch = this.#filling.finish(this.#server, ++this.#lastNumber);
-    // Under load all are full. One that grows copies its messages several times.
     this.#filling = new BatchWriter(Math.min(2 * batch.bytes.length, this.#batchSize));
     this.#complete += batch.bytes.length;
     this.#full.push(batch);
@@ -355,9 +357,7 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   #take(sequence: number, bytes: Uint8Array): void {
     if (sequence < this.#next) return;
-    if (sequence > this.#next) {
-      this.#miss(sequence - this.#next, "were removed from the log before this server read them");
-    }
+    if (sequence > this.#next) this.#miss(sequence - this.#next, REMOVED);
     this.#next = sequence + 1;
     let batch;
     try {
@@ -369,7 +369,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     const { server, number } = batch;
     const last = this.#numbers.get(server);
     if (number <= (last ?? 0)) return; // Appended twice, since its answer was lost.
-    if (last !== undefined && number > last + 1) this.#miss(number - last - 1, "of a server are not in the log");
+    if (last !== undefined && number > last + 1) this.#miss(number - last - 1, "they never were in the log");
     this.#numbers.delete(server);
     this.#numbers.set(server, number);
     if (this.#numbers.size > SERVERS_REMEMBERED) this.#numbers.delete(this.#numbers.keys().next().value!);
@@ -389,9 +389,9 @@ export class NatsRoom implements Room, AsyncDisposable {
     }
   }
 
-  #miss(count: number, what: string): void {
+  #miss(count: number, why: string): void {
     this.#missed += count;
-    this.#log.warn(`{batches} ${what}: members here have missed them`, { batches: batches(count) });
+    this.#log.warn(`Members here have missed {batches}: ${why}`, { batches: batches(count) });
   }
 
   /** Waits until everything said on this server has come back from the log, for some seconds at most. */
@@ -442,12 +442,11 @@ export class NatsRoom implements Room, AsyncDisposable {
       this.#next = Math.max(first, 1);
       this.#log.warn("The log was made anew: members here may have missed messages");
     } else if (last < this.#next - 1) {
-      this.#log.warn("{batches} that members here have got are no longer in the log", {
-        batches: batches(this.#next - 1 - last),
-      });
+      const facts = { batches: batches(this.#next - 1 - last) };
+      this.#log.warn("The log no longer has {batches} that members here have got", facts);
       this.#next = last + 1;
     } else if (first > this.#next) {
-      this.#miss(first - this.#next, "were removed from the log before this server read them");
+      this.#miss(first - this.#next, REMOVED);
       this.#next = first;
     }
   }

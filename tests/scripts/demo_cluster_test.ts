@@ -20,7 +20,7 @@ Deno.test({
   async fn() {
     const { code, stdout, stderr } = await demo();
     assertEquals([code, stderr], [0, ""], stdout);
-    assertMatch(stdout, /^  NATS: node \d+ is killed$/m);
+    assertMatch(stdout, /^  NATS: node \d+, which leads, is killed$/m);
     assertMatch(stdout, /^  All three listeners heard the same 27 messages, in one order:$/m);
     assertMatch(stdout, /^  right$/m);
   },

@@ -35,20 +35,24 @@ function between(least: number, most: number, random: Random): number {
 const FAILURES: readonly Failure[] = [
   {
     name: "NATS node killed, back after a while",
-    async happen({ nats }, random) {
+    async happen(chat, random) {
+      const { nats } = chat;
       const node = nats.nodes[below(nats.nodes.length, random)]!;
       await node.kill();
       await pause(between(500, 4000, random));
       await node.restart();
+      await chat.untilCurrent();
     },
   },
   {
     name: "NATS node stopped for a while",
-    async happen({ nats }, random) {
+    async happen(chat, random) {
+      const { nats } = chat;
       const node = nats.nodes[below(nats.nodes.length, random)]!;
       node.signal("SIGSTOP");
       await pause(between(500, 8000, random));
       node.signal("SIGCONT");
+      await chat.untilCurrent();
     },
   },
   {
@@ -132,6 +136,8 @@ class Chat implements AsyncDisposable {
   readonly places: Place[] = [];
   readonly talkers: Talker[] = [];
   readonly listeners: Listener[] = [];
+  /** All servers, also those that were killed. */
+  readonly servers: ServerProcess[] = [];
   readonly stopTalking = new AbortController();
   longestGap = 0;
   #heardAt: number | undefined;
@@ -148,7 +154,7 @@ class Chat implements AsyncDisposable {
         return serveProxy({ listen: "tcp://127.0.0.1:0", to: `tcp://127.0.0.1:${port}`, log: new Silent("Proxy") });
       }));
       const url = proxies.map(({ addr }) => `nats://127.0.0.1:${(addr as Deno.NetAddr).port}`).join(",");
-      const server = await startServer(url);
+      const server = await chat.#start(url);
       chat.places.push({ proxies, url, server, ...await chat.#join(server, true) });
     }
     for (const { member } of chat.talkers) chat.#talk(member);
@@ -160,7 +166,7 @@ class Chat implements AsyncDisposable {
     const place = this.places[index]!;
     place.talker.killed = place.listener.killed = true;
     await place.server.kill();
-    place.server = await startServer(place.url);
+    place.server = await this.#start(place.url);
     Object.assign(place, await this.#join(place.server, false));
     this.#talk(place.talker.member);
   }
@@ -169,6 +175,15 @@ class Chat implements AsyncDisposable {
   async goesOn(messages: number): Promise<void> {
     const expected = this.places.map(({ listener }) => listener.heard.length + 2 * messages);
     await this.#until(() => this.places.every(({ listener }, index) => listener.heard.length >= expected[index]!));
+  }
+
+  /** Waits until all nodes of NATS have all of the log: only one may lack some of it at a time. */
+  async untilCurrent(): Promise<void> {
+    const end = performance.now() + RECOVERS_WITHIN;
+    while (!await this.nats.isCurrent("lobby")) {
+      if (performance.now() > end) throw new Error(`NATS did not recover within ${RECOVERS_WITHIN / 1000} s`);
+      await pause(250);
+    }
   }
 
   /** Lets the talkers end, and waits until everything that they said has been heard. */
@@ -192,6 +207,12 @@ class Chat implements AsyncDisposable {
     await Promise.all(this.places.map(({ server }) => server.stopAtOnce()));
     await Promise.all(this.places.flatMap(({ proxies }) => proxies.map((proxy) => proxy.shutdown())));
     await this.nats[Symbol.asyncDispose]();
+  }
+
+  async #start(url: string): Promise<ServerProcess> {
+    const server = await ServerProcess.start("chat", { args: ["--nats", url, "--nats-replicas", "3"] });
+    this.servers.push(server);
+    return server;
   }
 
   #talk(member: ChatMember): void {
@@ -237,10 +258,6 @@ class Chat implements AsyncDisposable {
   }
 }
 
-function startServer(url: string): Promise<ServerProcess> {
-  return ServerProcess.start("chat", { args: ["--nats", url, "--nats-replicas", String(SERVERS)] });
-}
-
 /** The last message heard that is not of a talker. */
 function endOf(heard: number[], talker?: number): string {
   let at = heard.length - 2;
@@ -271,11 +288,11 @@ export async function runCluster(
     faults.push(error instanceof Error ? error.message : String(error));
   }
   const counts = countAll(chat.talkers, chat.listeners, faults);
-  for (const { server, talker, listener } of chat.places) {
-    for (const stray of server.strays) faults.push(`a chat server wrote: ${stray}`);
-    for (const { message } of server.log) {
-      if (message.includes("missed")) faults.push(`a chat server logged: ${message}`);
-    }
+  for (const { strays, log } of chat.servers) {
+    const reports = log.filter(({ message }) => /missed|no longer|not a batch|anew/.test(message));
+    faults.push(...[...strays, ...reports.map(({ message }) => message)].map((line) => `a chat server wrote: ${line}`));
+  }
+  for (const { talker, listener } of chat.places) {
     for (const { name, ended } of [talker.member, listener.member]) {
       if (ended !== undefined) faults.push(`${name} was disconnected: ${ended}`);
     }

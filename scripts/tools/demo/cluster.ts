@@ -37,8 +37,9 @@ export async function runCluster(print: (line: string) => void, signal: AbortSig
   print(`chat: three servers, ${servers.map(({ port }) => port).join(", ")}, with a talker and a listener at each`);
   for (let round = 1; round <= ROUNDS && !signal.aborted; round++) {
     if (round === KILLED_BEFORE) {
-      await nats.nodes[0]!.kill();
-      print(`NATS: node ${nats.nodes[0]!.port} is killed`);
+      const leader = await nats.leaderOf("lobby");
+      await leader.kill();
+      print(`NATS: node ${leader.port}, which leads, is killed`);
     }
     await Promise.all(talkers.map((talker) => talker.type(`message ${round}\n`)));
     print(`${TALKERS.join(", ")}: message ${round}`);
