@@ -1,5 +1,5 @@
 import { hasNatsServer } from "../../shared/nats.ts";
-import { tryProgram } from "../../shared/system.ts";
+import { outputOf, tryProgram } from "../../shared/system.ts";
 import { compileC, errorLine, PEERS } from "./compile.ts";
 import type { Pinning } from "./machine.ts";
 import { type CompetitorName, COMPETITORS, OWN } from "./names.ts";
@@ -67,11 +67,11 @@ function logged(folder: string, pinning: Pinning | undefined): Competitor {
 /** What a chat over NATS is compared with: the chat of one server, and programs that append batches to a log of NATS. */
 const BESIDE_NATS = ["embedded", "batches", "publisher"] as const;
 
-function besideNats(name: typeof BESIDE_NATS[number]): Competitor {
+async function besideNats(name: typeof BESIDE_NATS[number]): Promise<Competitor> {
   return {
     name,
     title: TITLES[name],
-    version: `Deno ${Deno.version.deno}`,
+    version: name === "embedded" ? `Deno ${Deno.version.deno}` : await outputOf("nats-server", "--version"),
     serves: ({ nats }) => nats !== undefined && hasNatsServer(),
     start: (service, nats) => name === "embedded" ? startOwn(service, []) : startBatches(nats!, name === "batches"),
   };
@@ -101,7 +101,7 @@ export async function findCompetitors(
       continue;
     }
     if (isBesideNats(name)) {
-      if (hasNatsServer()) present.push(besideNats(name));
+      if (hasNatsServer()) present.push(await besideNats(name));
       continue;
     }
     const found = await findRunning(name, folder);

@@ -102,7 +102,7 @@ function overNats(servers: number, replicas: 1 | 3): Workload {
     nats: { servers, replicas },
     measure: "rate",
     unit: "messages",
-    targets: { batches: 0.8 },
+    targets: { publisher: 0.8 },
   };
 }
 
