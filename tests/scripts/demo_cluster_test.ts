@@ -20,9 +20,9 @@ Deno.test({
   async fn() {
     const { code, stdout, stderr } = await demo();
     assertEquals([code, stderr], [0, ""], stdout);
-    assertMatch(stdout, /^  NATS: node \d+, which leads, is killed$/m);
-    assertMatch(stdout, /^  All three listeners heard the same 27 messages, in one order:$/m);
-    assertMatch(stdout, /^  right$/m);
+    assertMatch(stdout, /^ {2}NATS: node \d+, which leads, is killed$/m);
+    assertMatch(stdout, /^ {2}All three listeners heard the same 27 messages, in one order:$/m);
+    assertMatch(stdout, /^ {2}right$/m);
   },
 });
 

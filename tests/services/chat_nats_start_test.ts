@@ -1,14 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { hasNatsServer, NatsServer } from "../../scripts/shared/nats.ts";
+import { NatsServer } from "../../scripts/shared/nats.ts";
 import { certificatesIn, fakeServer, headed, runServer, ServerProcess, temporaryFolder, textOf } from "../harness.ts";
 import { assertAllHeard, Member } from "./_chat_members.ts";
-
-const hasNats = hasNatsServer();
-
-/** Registers a test that needs nats-server. */
-function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: name + (hasNats ? "" : " (ignored: no nats-server here)"), ignore: !hasNats, fn });
-}
+import { test } from "./_chat_nats.ts";
 
 /** Starts a server that must fail, and checks that it says why in one line. */
 async function assertFails(args: string[], words: RegExp): Promise<void> {
