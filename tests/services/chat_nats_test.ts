@@ -171,14 +171,3 @@ test("rooms over one NATS hear nothing of each other, and a flood in one does no
   assertEquals(ben.heard.length, 50);
   for (const member of [...talkers, ann, ben]) await member[Symbol.asyncDispose]();
 });
-
-test("chat:server over NATS reads batches that arrive in small fragments, and longer ones than any read", async () => {
-  await using nats = await NatsServer.start();
-  const to = nats.url.replace("nats:", "tcp:");
-  await using proxy = await serveProxy({ listen: "tcp://127.0.0.1:0", to, cut: [1, 50], direction: "down", seed: 7 });
-  await using servers = await Servers.start(`nats://127.0.0.1:${proxy.addr.port}`, 1);
-  await talkThrough(servers, () => {
-    proxy.setFaults({});
-    return Promise.resolve();
-  }, { length: 20_000 });
-});

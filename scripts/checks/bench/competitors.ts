@@ -67,6 +67,7 @@ function logged(folder: string, pinning: Pinning | undefined): Competitor {
 /** What a chat over NATS is compared with: the chat of one server, and programs that append batches to a log of NATS. */
 const BESIDE_NATS = ["embedded", "batches", "publisher"] as const;
 
+/** Servers of one of these. */
 async function besideNats(name: typeof BESIDE_NATS[number]): Promise<Competitor> {
   return {
     name,
