@@ -3,6 +3,8 @@ import {
   type ConnectionOptions,
   type NatsConnection,
   NatsConnectionImpl,
+  Parser,
+  type ProtocolHandler,
   type ServerInfo,
   setTransportFactory,
   type Transport,
@@ -77,6 +79,7 @@ export async function connectNats(
     maxPingOut: 2,
     ...(target.authenticator === undefined ? {} : { authenticator: target.authenticator }),
   };
+  closeOnParseErrors();
   setTransportFactory({ factory: () => new ConnectionTransport() });
   try {
     return await NatsConnectionImpl.connect(options);
@@ -84,6 +87,22 @@ export async function connectNats(
     attempt.abort();
     throw explainNats(error, server);
   }
+}
+
+let closesOnParseErrors = false;
+
+/** Closes a connection at a parse error. By itself, the library prints a stack trace to standard output and waits on. */
+function closeOnParseErrors(): void {
+  if (closesOnParseErrors) return;
+  closesOnParseErrors = true;
+  const { parse } = Parser.prototype;
+  Parser.prototype.parse = function (bytes) {
+    try {
+      parse.call(this, bytes);
+    } catch (error) {
+      (this.dispatcher as ProtocolHandler).close(error instanceof Error ? error : undefined);
+    }
+  };
 }
 
 /** No program listens at the address of a server. */

@@ -45,6 +45,16 @@ Deno.test("chat:server --nats says in one line that there is no NATS, or somethi
   );
   await using ended = fakeServer(() => Promise.resolve());
   await assertFails(["--nats", `nats://127.0.0.1:${ended.port}`], /is not NATS: expected INFO, got the end$/m);
+  const info = 'INFO {"version":"2.9.0","max_payload":1000}\r\n';
+  for (const send of [[`${info}GARBAGE\r\n`], [info, "GARBAGE\r\n"], ["INFO {}\r\n"]]) {
+    await using malformed = fakeServer(async (peer) => {
+      await peer.send(send[0]!);
+      if (send.length > 1) await peer.receive("CONNECT".length).then(() => peer.send(send[1]!));
+      await peer.receiveAll();
+    });
+    const words = /^chat:server: Cannot connect to NATS at 127\.0\.0\.1:\d+: (parse error|'' is not a semver)/;
+    await assertFails(["--nats", `nats://127.0.0.1:${malformed.port}`], words);
+  }
   await using broken = fakeServer((peer) => peer.send("INFO {\r\n").then(() => peer.receiveAll()));
   await assertFails(["--nats", `nats://127.0.0.1:${broken.port}`], /: expected JSON after INFO, got "INFO \{\\r\\n"$/m);
 });
