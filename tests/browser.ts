@@ -1,7 +1,7 @@
 import { Chromium, findChromium } from "../scripts/shared/chromium.ts";
 import { temporaryFolder } from "./harness.ts";
 
-export type { Look, Page } from "../scripts/shared/chromium.ts";
+export type { Chromium, Look, Page } from "../scripts/shared/chromium.ts";
 
 const chromium = findChromium();
 
@@ -9,7 +9,7 @@ const chromium = findChromium();
 export function browserTest(name: string, run: (browser: Chromium) => Promise<void>): void {
   const ignore = chromium === undefined;
   Deno.test({
-    name: ignore ? `${name} (ignored: Chromium is not installed)` : name,
+    name: ignore ? `${name} (ignored: no Chromium here)` : name,
     ignore,
     async fn() {
       using folder = temporaryFolder();

@@ -5,6 +5,8 @@ import { UsageError } from "./errors.ts";
 export interface Option<Value> {
   /** Placeholder of its value in the help, `PORT`. An option without one is a flag. */
   readonly placeholder?: string | undefined;
+  /** A letter that stands for it: `o` for `-o FILE`. */
+  readonly short?: string | undefined;
   /** What it does, in a few words without a full stop. */
   readonly help: string;
   /** Value if the option is not given. */
@@ -112,13 +114,13 @@ export function integer(
 export function seconds(
   help: string,
   milliseconds: number,
-  { zero }: { zero?: number | undefined } = {},
+  { zero, shown }: { zero?: number | undefined; shown?: string | undefined } = {},
 ): Option<number> {
   return {
     placeholder: "SECONDS",
     help,
     default: milliseconds,
-    shown: milliseconds === zero && zero !== 0 ? "0" : String(milliseconds / 1000),
+    shown: shown ?? (milliseconds === zero && zero !== 0 ? "0" : String(milliseconds / 1000)),
     parse(given) {
       const number = /^(\d+\.?\d*|\.\d+)$/.test(given) ? Number(given) * 1000 : NaN;
       if (zero !== undefined) return expect(number >= 0, number === 0 ? zero : number, "seconds, 0 or more", given);
@@ -257,7 +259,12 @@ export function parseCommandLine<Table extends Options>(command: Command<Table>,
   const names = new Map(Object.keys(command.options).map((key) => [nameOf(key), key]));
   const flags = [...names].filter(([, key]) => command.options[key]!.placeholder === undefined).map(([name]) => name);
   const unknown: string[] = [];
-  const parsed = parseArgs(explicit(args, flags), {
+  const shorts = new Map([["-h", "--help"]]);
+  for (const [name, key] of names) {
+    const { short } = command.options[key]!;
+    if (short !== undefined) shorts.set(`-${short}`, `--${name}`);
+  }
+  const parsed = parseArgs(explicit(args, flags, shorts), {
     string: ["_", ...[...names.keys()].filter((name) => !flags.includes(name))],
     boolean: ["help", ...flags],
     collect: [...names.keys()].filter((name) => !flags.includes(name)),
@@ -282,14 +289,15 @@ export function parseCommandLine<Table extends Options>(command: Command<Table>,
 
 /**
  * Joins options with their values before they are parsed: the word after a flag is not its value, `-5` after another option
- * is, and `-hat` is not `-h`.
+ * is, and `-hat` is not `-h`. A letter becomes the option that it stands for.
  */
-function explicit(args: string[], flags: string[]): string[] {
+function explicit(args: string[], flags: string[], shorts: ReadonlyMap<string, string>): string[] {
   const tied: string[] = [];
   for (let at = 0; at < args.length; at++) {
     const argument = args[at]!;
     if (argument === "--") return [...tied, ...args.slice(at)];
-    const [, name, value] = /^--([^=]+)(?:=(.*))?$/s.exec(argument === "-h" ? "--help" : argument) ?? [];
+    const option = shorts.get(argument) ?? argument;
+    const [, name, value] = /^--([^=]+)(?:=(.*))?$/s.exec(option) ?? [];
     if (name === undefined) {
       tied.push(argument);
     } else if (name === "help" || flags.includes(name)) {
@@ -298,9 +306,9 @@ function explicit(args: string[], flags: string[]): string[] {
       }
       tied.push(`--${name}=${value ?? "true"}`);
     } else if (value === undefined && /^-[\d.]/.test(args[at + 1] ?? "")) {
-      tied.push(`${argument}=${args[++at]}`);
+      tied.push(`${option}=${args[++at]}`);
     } else {
-      tied.push(argument);
+      tied.push(option);
     }
   }
   return tied;
@@ -346,8 +354,10 @@ export function usageOf({ name, usage = name }: Command): string {
  */
 export function helpText(command: Command, heading: (text: string) => string = String): string {
   const rows = Object.entries(command.options).map(([key, option]) => {
-    const { placeholder, shown = option.repeats ? "" : String(option.default) } = option;
-    const left = `--${nameOf(key)}${placeholder === undefined ? "" : ` ${placeholder}`}`;
+    const { placeholder, short, shown = option.repeats ? "" : String(option.default) } = option;
+    const left = `${short === undefined ? "" : `-${short}, `}--${nameOf(key)}${
+      placeholder === undefined ? "" : ` ${placeholder}`
+    }`;
     const value = placeholder === undefined || shown === "" ? "" : ` (default ${shown})`;
     return [left, `${option.help}${option.repeats ? ", may be given again" : ""}${value}`] as const;
   });

@@ -1,7 +1,7 @@
 import { Log } from "../log/log.ts";
 import { plural } from "../log/plural.ts";
 import { formatAddress, isLoopback } from "../net/address.ts";
-import { DEFAULT_DEADLINES, DEFAULT_MAX_CONNECTIONS } from "../net/limits.ts";
+import { DEFAULT_BACKLOG, DEFAULT_DEADLINES, DEFAULT_MAX_CONNECTIONS } from "../net/limits.ts";
 import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
 import type { Certificate } from "../net/_tls.ts";
 import type { ServeUdpOptions, UdpServer } from "../net/serve_udp.ts";
@@ -58,8 +58,13 @@ export interface TcpServerCommand<Table extends Options> extends ServerCommand<T
 }
 
 const WORKERS_HELP = "Serve with so many threads, for more cores than one (Linux)";
+const BACKLOG_HELP = "Most connections that the system keeps until they are accepted";
 const MESSAGE_HELP = "Longest message accepted";
 const IDLE_HELP = "Close a connection after so long without a message, 0 for never";
+const TIMEOUT_HELP = "Longest time for a message to arrive, and for the first to begin, 0 for no limit";
+const MESSAGE_TIMEOUTS = `${DEFAULT_DEADLINES.messageTimeout / 1000} and ${
+  DEFAULT_DEADLINES.firstMessageTimeout / 1000
+}`;
 /** Default of a limit that does not hold for loopback addresses, as the help shows it. */
 const STRANGERS = "any number from this machine, 100 from elsewhere";
 
@@ -79,9 +84,13 @@ function tcpOptions(
     unix: text("PATH", "Listen at a Unix socket instead, for this user alone", ""),
     tlsCert: text("FILE", "Encrypt with TLS: the server's certificate, in PEM", ""),
     tlsKey: text("FILE", "Its private key, in PEM", ""),
+    backlog: passedOn(integer("N", BACKLOG_HELP, DEFAULT_BACKLOG, { least: 0, most: 65_535 })),
     maxConnections: passedOn(integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 })),
     maxPerAddress: passedOn(integer("N", "Most of them from one address", 0, { least: 1, shown: STRANGERS })),
     ...(idleTimeout === false ? {} : { idleTimeout: passedOn(seconds(IDLE_HELP, idleTimeout, { zero: Infinity })) }),
+    messageTimeout: passedOn(
+      seconds(TIMEOUT_HELP, DEFAULT_DEADLINES.messageTimeout, { zero: Infinity, shown: MESSAGE_TIMEOUTS }),
+    ),
     ...(workers === undefined ? {} : { workers: integer("N", WORKERS_HELP, 1, { least: 1, most: 64 }) }),
     ...(messages ? { maxMessage: passedOn(integer("BYTES", MESSAGE_HELP, DEFAULT_MAX_LENGTH, { least: 1 })) } : {}),
   };
@@ -123,6 +132,7 @@ export function runTcpServer<Table extends Options = Record<never, Option<never>
       "--tls-cert": tls,
       "--allow": options.allow,
       "--max-per-address": maxPerAddress,
+      "--backlog": rest.backlog,
       "--workers": workers === 1 ? undefined : workers,
     };
     const other = Object.entries(others).find(([, value]) => value !== undefined);
@@ -134,6 +144,7 @@ export function runTcpServer<Table extends Options = Record<never, Option<never>
       path: unix || undefined,
       tls,
       maxConnectionsPerAddress: maxPerAddress,
+      firstMessageTimeout: rest.messageTimeout,
     });
     if (workers === 1) return await serve(all, requests);
     return await serveWorkers({ ...all, workers, called: "workers", start: startThread(command.workers!) });

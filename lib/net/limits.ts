@@ -129,6 +129,9 @@ export function clientLimitsOf(given: ConnectionOptions): Limits {
 /** Default of `maxConnections`. */
 export const DEFAULT_MAX_CONNECTIONS = 1000;
 
+/** Default of `backlog`: that of Deno and Node.js. */
+export const DEFAULT_BACKLOG = 511;
+
 /** Default maximum number of bytes that wait to be written: 16 MiB. */
 export const DEFAULT_MAX_QUEUE: number = 16 * 1024 * 1024;
 

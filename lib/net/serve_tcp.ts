@@ -4,7 +4,7 @@ import { formatAddress, type ListenAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
 import { LoopShare } from "./_loop.ts";
 import { type CloseReason, reasonOf } from "./errors.ts";
-import { type ConnectionOptions, type Limits, limitsOf } from "./limits.ts";
+import { type ConnectionOptions, DEFAULT_BACKLOG, type Limits, limitsOf } from "./limits.ts";
 import { describeError, reportError } from "./_report_error.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { listenFirst } from "./_shared_port.ts";
@@ -30,7 +30,8 @@ export interface ServeTcpOptions extends ServeOptions, ConnectionOptions {
   /** Certificate to encrypt every connection with TLS. Not for a Unix socket. */
   tls?: Certificate | undefined;
   /**
-   * Length of the queue in which the operating system keeps connections until they are accepted.
+   * Maximum number of connections that the operating system keeps until they are accepted: 0 to 65535, on Linux at most
+   * `net.core.somaxconn`. Not for a Unix socket.
    *
    * @default {511}
    */
@@ -132,7 +133,7 @@ export function serveTcp(
 
 /** Opens the listener that the options ask for. */
 function listen(options: ServeTcpOptions): Listener {
-  const { hostname = "127.0.0.1", port = 0, path, tls, allow, backlog = 511, reusePort = false } = options;
+  const { hostname = "127.0.0.1", port = 0, path, tls, allow, backlog = DEFAULT_BACKLOG, reusePort = false } = options;
   if (path === undefined) {
     const at = { hostname, port, tcpBacklog: backlog };
     return reusePort === "first" ? listenFirst(at) : Deno.listen({ ...at, reusePort });

@@ -72,7 +72,6 @@ export class LineBuffer {
   addBase64(data: Uint8Array): void {
     if (data.length > LONG) return this.addText(data.toBase64());
     const bytes = this.#bytes;
-    const digits = ALPHABET;
     let to = this.#length;
     const whole = data.length - data.length % 3;
     for (let at = 0; at < whole; at += 3) {

@@ -21,16 +21,17 @@ export interface RecordingHeader {
   readonly faults: Readonly<Record<string, unknown>>;
 }
 
-/** What all events of a connection have. */
-interface OfConnection {
+/** The fields of every event of a connection. */
+export interface ConnectionFields {
   /** When it happened, in microseconds since the recording began. */
   readonly t: number;
   /** The number of the connection, or of the client that sends datagrams, from 1. */
   readonly c: number;
 }
 
-/** What all events in one direction of a connection have. */
-interface OfStream extends OfConnection {
+/** The fields of every event in one direction of a connection. */
+export interface StreamFields extends ConnectionFields {
+  /** The direction. */
   readonly w: Direction;
   /** Offset in the direction's bytes; those of datagrams count in the order in which they were received. */
   readonly at: number;
@@ -39,7 +40,8 @@ interface OfStream extends OfConnection {
 }
 
 /** A connection was accepted, or a new client sent a datagram. */
-export interface OpenEvent extends OfConnection {
+export interface OpenEvent extends ConnectionFields {
+  /** The kind of event. */
   readonly k: "open";
   /** The address of the client. */
   readonly peer: string;
@@ -48,66 +50,80 @@ export interface OpenEvent extends OfConnection {
 }
 
 /** A connection ended, in both directions. */
-export interface CloseEvent extends OfConnection {
+export interface CloseEvent extends ConnectionFields {
+  /** The kind of event. */
   readonly k: "close";
   /** Why, as in the log: `finished`, `reset` ... */
   readonly reason: string;
 }
 
 /** Bytes arrived from a sender: one read, or one datagram. */
-export interface InEvent extends OfStream {
+export interface InEvent extends StreamFields {
+  /** The kind of event. */
   readonly k: "in";
   /** The bytes in Base64. */
   readonly d: string;
 }
 
 /** Bytes were passed on: one write, or one datagram. They are those that arrived at this offset. */
-export interface OutEvent extends OfStream {
+export interface OutEvent extends StreamFields {
+  /** The kind of event. */
   readonly k: "out";
   /** The number of bytes. */
   readonly n: number;
 }
 
 /** A sender ended its side. */
-export interface EndEvent extends OfStream {
+export interface EndEvent extends StreamFields {
+  /** The kind of event. */
   readonly k: "end";
 }
 
 /** A fault struck: a reset, a stop, an end of one side by the proxy, a lost, repeated or reordered datagram. */
-export interface FaultEvent extends OfStream {
+export interface FaultEvent extends StreamFields {
+  /** The kind of event. */
   readonly k: "fault";
+  /** What it does. */
   readonly kind: "reset" | "stop" | "end" | "lost" | "repeated" | "reordered";
-  /** The field and message of a reset in a field. */
+  /** The part and message of a reset in a part. */
   readonly where?: string | undefined;
 }
 
 /** The faults were switched. They strike each direction from the offset in its next `from`. */
 export interface SetEvent {
+  /** When it happened, in microseconds since the recording began. */
   readonly t: number;
+  /** The kind of event. */
   readonly k: "set";
   /** The faults from now on. */
   readonly faults: Readonly<Record<string, unknown>>;
 }
 
 /** A direction began to have the faults of the last `set`. */
-export interface FromEvent extends OfStream {
+export interface FromEvent extends StreamFields {
+  /** The kind of event. */
   readonly k: "from";
 }
 
 /** Forwarding was paused or resumed, for all connections. */
 export interface PauseEvent {
+  /** When it happened, in microseconds since the recording began. */
   readonly t: number;
+  /** The kind of event. */
   readonly k: "pause" | "resume";
 }
 
 /** While paused, one byte, piece or message was let through. */
-export interface StepEvent extends OfStream {
+export interface StepEvent extends StreamFields {
+  /** The kind of event. */
   readonly k: "step";
+  /** What was let through. */
   readonly unit: "byte" | "piece" | "message";
 }
 
 /** Events are missing here, since the memory for them was full. */
 export interface SkipEvent {
+  /** The kind of event. */
   readonly k: "skip";
   /** The number of events. */
   readonly n: number;

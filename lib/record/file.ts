@@ -1,10 +1,12 @@
 import { type Log, writeAll } from "../log/mod.ts";
 import type { Recorder } from "./recorder.ts";
 
+const encoder = new TextEncoder();
+
 /** Options of {@linkcode recordToFile}. */
 export interface RecordingFileOptions {
   /**
-   * The size in bytes at which the file ends.
+   * The size in bytes at which the file is full. Then it gets one more line: how many events it lacks.
    *
    * @default {1_073_741_824} 1 GiB
    */
@@ -17,7 +19,7 @@ const DEFAULT_MAX_SIZE = 1024 ** 3;
 /** The number of bytes that are written at once. */
 const BATCH_SIZE = 256 * 1024;
 /** The pause after a batch, as a multiple of the time that the batch took: traffic comes first. */
-const PAUSES = 15;
+const PAUSES = 30;
 /** The shortest pause in milliseconds: a busy proxy makes few, large writes. */
 const MIN_PAUSE = 10;
 
@@ -42,29 +44,33 @@ export async function recordToFile(
   const cursor = recorder.cursor();
   let size = 0;
 
-  /** Writes lines, unless that makes the file too large. */
-  async function write(bytes: Uint8Array): Promise<boolean> {
-    if (size + bytes.length > maxSize) return false;
-    await writeAll(file, bytes);
-    size += bytes.length;
+  /** Writes lines, or returns false if they would make the file too large. */
+  async function write(lines: Uint8Array): Promise<boolean> {
+    if (size + lines.length > maxSize) return false;
+    await writeAll(file, lines);
+    size += lines.length;
     return true;
   }
 
   async function writeEvents(): Promise<void> {
-    while (recorder.header === undefined && !ending.signal.aborted) await cursor.wait(ending.signal);
+    const { signal } = ending;
+    while (recorder.header === undefined && !signal.aborted) await cursor.wait(signal);
     if (recorder.header === undefined) return;
-    await write(new TextEncoder().encode(`${JSON.stringify(recorder.header)}\n`));
-    for (;;) {
-      await cursor.wait(ending.signal);
+    let lines: Uint8Array = encoder.encode(`${JSON.stringify(recorder.header)}\n`);
+    let { position } = cursor;
+    let spent = 0;
+    while (await write(lines)) {
+      await pause(Math.max(MIN_PAUSE, spent * PAUSES), signal);
+      await cursor.wait(signal);
       const began = performance.now();
-      const lines = cursor.readBytes(BATCH_SIZE);
+      ({ position } = cursor);
+      lines = cursor.readBytes(BATCH_SIZE);
       if (lines.length === 0) return;
-      const pause = Math.max(MIN_PAUSE, (performance.now() - began) * PAUSES);
-      if (!await write(lines)) {
-        return log?.warn("The recording {path} is full at {size} bytes", { path, size });
-      }
-      if (!ending.signal.aborted) await pauseFor(pause, ending.signal);
+      spent = performance.now() - began;
     }
+    log?.warn("The recording {path} is full at {size} bytes", { path, size });
+    await pause(Infinity, signal);
+    await writeAll(file, encoder.encode(`{"k":"skip","n":${recorder.events - position}}\n`));
   }
 
   const writing = writeEvents()
@@ -90,15 +96,16 @@ async function open(path: string): Promise<Deno.FsFile> {
   }
 }
 
-/** Waits for a time, or until the signal aborts. */
-function pauseFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+/** Waits for a time, which may be `Infinity`, or until the signal aborts. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const end = () => {
+    if (signal.aborted) return resolve();
+    const timer = milliseconds === Infinity ? undefined : setTimeout(end, milliseconds);
+    function end(): void {
       clearTimeout(timer);
       signal.removeEventListener("abort", end);
       resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
+    }
     signal.addEventListener("abort", end);
   });
 }

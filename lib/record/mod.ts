@@ -1,11 +1,13 @@
 /**
- * Recordings of what passed a proxy: a recorder in bounded memory, its readers, a file, and a parser.
+ * Recordings of what passed a proxy: a recorder in bounded memory, its readers, a file, and a parser;
+ * a capture and dissectors for Wireshark, and a replay.
  *
  * @module
  */
 
 export type {
   CloseEvent,
+  ConnectionFields,
   Direction,
   EndEvent,
   FaultEvent,
@@ -19,8 +21,18 @@ export type {
   SetEvent,
   SkipEvent,
   StepEvent,
+  StreamFields,
 } from "./event.ts";
+export { dissector, type DissectorFraming, dissectorName } from "./dissector.ts";
 export { type RecordingFileOptions, recordToFile } from "./file.ts";
 export { parseRecording, readRecording, type Recording } from "./parse.ts";
+export { type DescribeEvent, pcapng } from "./pcapng.ts";
 export { Cursor, Recorder, type RecorderOptions } from "./recorder.ts";
+export {
+  replay,
+  type ReplayDifference,
+  type ReplayedConnection,
+  type ReplayOptions,
+  type ReplayTarget,
+} from "./replay.ts";
 export type { FaultKind, ProxyDescription, ProxyTap, StepUnit } from "./tap.ts";

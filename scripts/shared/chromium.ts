@@ -3,8 +3,12 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { within } from "./within.ts";
 
+/** How long to wait for Chromium to end, in milliseconds. */
+const STOP_TIMEOUT = 5000;
+
 /** The path of Chromium or Chrome, if it is installed. */
 export function findChromium(): string | undefined {
+  if (Deno.build.os === "windows") return undefined;
   const script = "command -v chromium || command -v chromium-browser || command -v google-chrome";
   const { stdout } = new Deno.Command("sh", { args: ["-c", script], stderr: "null" }).outputSync();
   return new TextDecoder().decode(stdout).trim() || undefined;
@@ -43,6 +47,7 @@ export class Chromium implements AsyncDisposable {
   readonly #socket: WebSocket;
   readonly #answers = new Map<number, PromiseWithResolvers<Json>>();
   readonly #pages = new Map<string, Page>();
+  readonly #events = new Set<(method: string, params: Json) => void>();
   #calls = 0;
 
   private constructor(process: Deno.ChildProcess, logged: Promise<unknown>, socket: WebSocket) {
@@ -130,20 +135,34 @@ export class Chromium implements AsyncDisposable {
     return await within(answer.promise, `Chromium's answer to ${method}`).finally(() => this.#answers.delete(id));
   }
 
+  /** Waits for the next event of the browser, rather than of a page, that fulfills a condition. */
+  async event(method: string, condition: (params: Json) => boolean): Promise<void> {
+    const happened = Promise.withResolvers<void>();
+    const take = (name: string, params: Json) => {
+      if (name === method && condition(params)) happened.resolve();
+    };
+    this.#events.add(take);
+    await within(happened.promise, method).finally(() => this.#events.delete(take));
+  }
+
   #receive({ id, method, params, result, error, sessionId = "" }: Message): void {
-    if (id === undefined) return this.#pages.get(sessionId)?.receive(method!, params);
+    if (id === undefined) {
+      for (const take of this.#events) take(method!, params);
+      return this.#pages.get(sessionId)?.receive(method!, params);
+    }
     const answer = this.#answers.get(id);
     if (error === undefined) answer?.resolve(result);
     else answer?.reject(new Error(error.message));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const kill = setTimeout(() => this.#process.kill("SIGKILL"), STOP_TIMEOUT);
     const closed = new Promise((resolve) => this.#socket.addEventListener("close", resolve));
     if (this.#socket.readyState === WebSocket.OPEN) {
       this.#socket.send(JSON.stringify({ id: ++this.#calls, method: "Browser.close" }));
       await closed;
     }
-    const kill = setTimeout(() => this.#process.kill("SIGKILL"), 5000);
+    // All its processes have ended when the last one has closed the log.
     await Promise.all([this.#process.status, this.#logged]);
     clearTimeout(kill);
   }
@@ -187,7 +206,8 @@ export class Page {
 
   /** Evaluates an expression in the page; the value of a promise is awaited. */
   async evaluate<Value = Json>(expression: string): Promise<Value> {
-    const parameters = { expression, awaitPromise: true, returnByValue: true, userGesture: true };
+    const policy = { allowUnsafeEvalBlockedByCSP: false };
+    const parameters = { expression, awaitPromise: true, returnByValue: true, userGesture: true, ...policy };
     const { result, exceptionDetails } = await this.send("Runtime.evaluate", parameters);
     if (exceptionDetails === undefined) return result.value;
     throw new Error(`${expression}: ${exceptionDetails.exception?.description ?? exceptionDetails.text}`);

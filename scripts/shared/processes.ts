@@ -24,6 +24,10 @@ export interface RunOptions {
   wrapper?: string[];
   /** Makes a server log warnings only, for tests in which each message would be a line. */
   quiet?: boolean;
+  /** How long to wait for what a client does, in milliseconds; 20 seconds by default. */
+  timeout?: number;
+  /** Ends the process when it aborts. */
+  signal?: AbortSignal;
   /** The standard streams; each is piped by default. */
   streams?: Pick<Deno.CommandOptions, "stdin" | "stdout" | "stderr">;
 }
@@ -37,12 +41,12 @@ export function grantsOf(service: string, side: string): string[] {
 
 /** The command that runs one side of a service. */
 export function command(service: string, side: "server" | "client", options: RunOptions, more: string[]): Deno.Command {
-  const { args = [], permissions = grantsOf(service, side), wrapper = [], streams } = options;
+  const { args = [], permissions = grantsOf(service, side), wrapper = [], streams, signal } = options;
   const file = `services/${service.replaceAll("-", "_")}/${side}.ts`;
   const deno = [Deno.execPath(), "run", "-q", "--no-prompt", ...permissions, file, ...more, ...args];
   const [program, ...rest] = [...wrapper, ...deno];
   const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
-  return new Deno.Command(program!, { args: rest, cwd: root, ...piped, ...streams });
+  return new Deno.Command(program!, { args: rest, cwd: root, ...piped, ...streams, ...(signal && { signal }) });
 }
 
 /** A record of a server's log, from `--log json`. */
@@ -180,24 +184,30 @@ export class ClientProcess extends ChildProcess {
   stderr = "";
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #done: Promise<unknown>;
+  readonly #timeout: number | undefined;
   #waiting: (() => void)[] = [];
+  #ended = false;
 
   constructor(service: string, options: RunOptions) {
     super(command(service, "client", options, []).spawn());
+    this.#timeout = options.timeout;
     this.#input = this.process.stdin.getWriter();
     const collect = (stream: ReadableStream<Uint8Array<ArrayBuffer>>, add: (text: string) => void) =>
       stream.pipeThrough(new TextDecoderStream()).pipeTo(
         new WritableStream({
           write: (chunk) => {
             add(chunk);
-            for (const resolve of this.#waiting.splice(0)) resolve();
+            this.#wake();
           },
         }),
       );
     this.#done = Promise.all([
       collect(this.process.stdout, (chunk) => this.stdout += chunk),
       collect(this.process.stderr, (chunk) => this.stderr += chunk),
-    ]);
+    ]).then(() => {
+      this.#ended = true;
+      this.#wake();
+    });
   }
 
   /** Writes to its standard input. */
@@ -213,17 +223,23 @@ export class ClientProcess extends ChildProcess {
   /** Waits until its standard output matches. */
   async shows(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.stdout)) {
+      if (this.#ended) throw new Error(`the client ended without ${pattern}: "${this.stdout}", "${this.stderr}"`);
       const more = new Promise<void>((resolve) => this.#waiting.push(resolve));
-      await within(more, () => `${pattern} in "${this.stdout}", "${this.stderr}"`);
+      await within(more, () => `${pattern} in "${this.stdout}", "${this.stderr}"`, this.#timeout);
     }
   }
 
   /** Waits for its end. */
   async result(): Promise<ClientResult> {
-    const { code } = await within(this.process.status, () => `the client's end: "${this.stdout}", "${this.stderr}"`);
+    const what = () => `the client's end: "${this.stdout}", "${this.stderr}"`;
+    const { code } = await within(this.process.status, what, this.#timeout);
     await this.#done;
     await this.endInput();
     return { code, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

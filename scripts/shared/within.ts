@@ -1,11 +1,15 @@
 /** How long to wait for anything before failing, in milliseconds. */
 const TIMEOUT = 20_000;
 
-/** Waits for a promise for 20 seconds at most. The error describes the missing event with `what`. */
-export async function within<T>(promise: Promise<T>, what: string | (() => string)): Promise<T> {
+/** Waits for a promise, by default for 20 seconds at most. The error describes the missing event with `what`. */
+export async function within<T>(
+  promise: Promise<T>,
+  what: string | (() => string),
+  timeout: number = TIMEOUT,
+): Promise<T> {
   let timer;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited for ${typeof what === "string" ? what : what()}`)), TIMEOUT);
+    timer = setTimeout(() => reject(new Error(`Waited for ${typeof what === "string" ? what : what()}`)), timeout);
   });
   try {
     return await Promise.race([promise, late]);

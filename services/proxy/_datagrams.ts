@@ -21,6 +21,8 @@ const MIN_SILENCE = 1000;
 const REORDER_TIMEOUT = 100;
 /** The length of the queue of a client and direction. Like a router, the proxy drops datagrams beyond it. */
 const MAX_QUEUED = 1000;
+/** The number of bytes in all queues of a proxy, beyond which it drops datagrams too. */
+const MAX_HELD = 64 * 1024 * 1024;
 /** The pause before receiving again after an error, in milliseconds. */
 const ERROR_PAUSE = 100;
 
@@ -35,6 +37,7 @@ class DatagramQueue {
   #faults: DatagramFaults;
   readonly #send: (datagram: Uint8Array) => Promise<unknown>;
   readonly #signal: AbortSignal;
+  readonly #held: { bytes: number };
   /** Fulfilled when the last datagram of the queue is sent. */
   #tail: Promise<void> = Promise.resolve();
   #queued = 0;
@@ -52,6 +55,7 @@ class DatagramQueue {
     peer: string,
     connection: number,
     signal: AbortSignal,
+    held: { bytes: number },
     send: (datagram: Uint8Array) => Promise<unknown>,
   ) {
     this.gate = new Gate(config);
@@ -63,6 +67,7 @@ class DatagramQueue {
     this.#faults = new DatagramFaults(config.faults, config.seed, connection, way);
     this.#send = send;
     this.#signal = signal;
+    this.#held = held;
   }
 
   /** Lets one datagram through while the proxy is paused. */
@@ -129,11 +134,13 @@ class DatagramQueue {
   #queue(datagram: Datagram, delay: number): void {
     const { log, report, tap } = this.#config;
     const facts = { peer: this.#peer, way: this.#way };
-    if (this.#queued >= MAX_QUEUED) {
+    const { at, bytes, number } = datagram;
+    if (this.#queued >= MAX_QUEUED || this.#held.bytes + bytes.length > MAX_HELD) {
       this.#record(datagram, "lost", "the queue is full");
       return log.warn("{peer}: the queue {way} is full, datagram dropped", facts);
     }
     this.#queued++;
+    this.#held.bytes += bytes.length;
     this.#due = Math.max(this.#due, performance.now() + delay);
     const due = this.#due;
     this.#tail = this.#tail.then(async () => {
@@ -142,8 +149,8 @@ class DatagramQueue {
       await this.gate.opening(isOver);
       this.gate.step = undefined;
       this.#queued--;
+      this.#held.bytes -= bytes.length;
       if (this.#signal.aborted) return;
-      const { at, bytes, number } = datagram;
       tap?.forwarded?.(this.#connection, this.#way, at, bytes.length, number);
       try {
         await this.#send(bytes);
@@ -194,6 +201,8 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
   /** Ordered by last activity, the longest idle first. */
   const clients = new Map<string, Client>();
   const receiving = new Set<Promise<void>>();
+  /** The bytes in all queues. */
+  const held = { bytes: 0 };
   const stopped = new AbortController();
 
   function receive(
@@ -223,7 +232,7 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
     const forgotten = new AbortController();
     const back = Deno.listenDatagram({ transport: "udp", hostname: sourceAddress(target), port: 0 });
     const queue = (way: Direction, send: (datagram: Uint8Array) => Promise<unknown>) =>
-      new DatagramQueue(config, way, peer, number, forgotten.signal, send);
+      new DatagramQueue(config, way, peer, number, forgotten.signal, held, send);
     const up = queue("up", (datagram) => back.send(datagram, target));
     const down = queue("down", (datagram) => front.send(datagram, address));
     let cancelTimeout = () => {};
@@ -235,7 +244,8 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
         clients.delete(peer);
         clients.set(peer, client);
         cancelTimeout();
-        cancelTimeout = after(IDLE_TIMEOUT, client.forget);
+        // The datagrams of a pause wait as long as it takes.
+        cancelTimeout = after(IDLE_TIMEOUT, () => config.isPaused ? client.touch() : client.forget());
       },
       forget() {
         cancelTimeout();

@@ -55,6 +55,9 @@ export interface FaultOptions {
 const STREAM_OPTIONS = ["cut", "rate", "join", "stopAfter", "resetAt", "framing", "resetIn", "message"] as const;
 const DATAGRAM_OPTIONS = ["lose", "repeat", "reorder"] as const;
 
+/** The longest name of a framing, in characters: recordings contain it. */
+const MAX_NAME = 1000;
+
 /** The minimum of each option. */
 const MINIMUM = { cut: 1, delay: 0, rate: 1, join: 0, stopAfter: 0, resetAt: 0, message: 1 } as const;
 
@@ -89,6 +92,10 @@ export function checkFaults(options: FaultOptions, datagrams: boolean): Faults {
   }
   const { resetIn, message } = options;
   const framing = typeof options.framing === "string" ? parseFraming(options.framing) : options.framing;
+  const { length } = framingName(framing) ?? "";
+  if (length > MAX_NAME) {
+    throw new RangeError(`Cannot use a framing of ${length} characters: expected ${MAX_NAME} at most`);
+  }
   const faults = { ...options, framing };
   if (resetIn === undefined && message === undefined) return faults;
   if (framing === undefined || resetIn === undefined) {
@@ -299,8 +306,12 @@ export class DatagramFaults {
 /** The faults as plain data, for a recording. */
 export function plainFaults(options: Faults): Record<string, unknown> {
   const names = [...Object.keys(MINIMUM), ...DATAGRAM_OPTIONS, "resetIn", "direction"] as (keyof Faults)[];
-  const entries = names.map((name) => [name, options[name]]).filter(([, value]) => value !== undefined);
+  const entries = names.map((name) => [name, plainRange(options[name])]).filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(entries), framing: framingName(options.framing) };
+}
+
+function plainRange(value: unknown): unknown {
+  return Array.isArray(value) && value[0] === value[1] ? value[0] : value;
 }
 
 /** Describes the faults in words, for the log. */

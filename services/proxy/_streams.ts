@@ -5,6 +5,7 @@ import { plural } from "../../lib/log/mod.ts";
 import { type CloseReason, ConnectionError, type Endpoint, formatAddress } from "../../lib/net/mod.ts";
 import { after, sleep } from "../../lib/net/timer.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
+import { LoopShare } from "../../lib/net/_loop.ts";
 import { rememberFile } from "../../lib/net/unix.ts";
 import type { Direction } from "../../lib/record/event.ts";
 import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
@@ -17,8 +18,10 @@ import type { Controls, ProxyConfig, RunningProxy } from "./_proxy.ts";
 
 /** The longest joined write in bytes. */
 const MAX_JOINED = 1024 * 1024;
-/** The number of bytes from which on nothing more is read ahead. */
-const MAX_AHEAD = 64 * 1024;
+/** The memory of chunks, in bytes, from which on nothing more is read ahead; a chunk takes more than its bytes. */
+const [MAX_AHEAD, CHUNK_COST] = [64 * 1024, 64];
+/** Upper bounds of the time for a read and a write, and for each of their bytes, in milliseconds. */
+const [WRITE_COST, BYTE_COST] = [0.04, 1e-6];
 /** The longest wait for a connection to the target, in milliseconds. */
 const CONNECT_TIMEOUT = 10_000;
 /**
@@ -45,7 +48,7 @@ class PullSocket {
   readonly #isUnix: boolean;
   readonly #onReset: () => void;
   readonly #chunks: Uint8Array[] = [];
-  /** Bytes of the chunks. */
+  /** The memory of the chunks. */
   #size = 0;
   #arrived = Promise.withResolvers<void>();
   #ended = false;
@@ -61,7 +64,7 @@ class PullSocket {
     socket.on("data", (chunk: Uint8Array) => {
       this.#observer?.received(chunk);
       this.#chunks.push(chunk);
-      this.#size += chunk.length;
+      this.#size += chunk.length + CHUNK_COST;
       if (this.#size >= MAX_AHEAD) socket.pause();
       this.#arrived.resolve();
     });
@@ -95,7 +98,7 @@ class PullSocket {
       for (;;) {
         const chunk = this.#chunks.shift();
         if (chunk !== undefined) {
-          this.#size -= chunk.length;
+          this.#size -= chunk.length + CHUNK_COST;
           if (this.#size < MAX_AHEAD && this.#socket.isPaused()) this.#socket.resume();
           return chunk;
         }
@@ -183,6 +186,7 @@ class Session implements Controls {
   #target: PullSocket | undefined;
   /** Whether an injected reset is pending, so that nothing more is forwarded. */
   #resetting = false;
+  readonly #share = new LoopShare();
   readonly #up: Lane;
   readonly #down: Lane;
 
@@ -222,8 +226,9 @@ class Session implements Controls {
 
   endSide(way: Direction): void {
     const lane = this.#lane(way);
-    const into = way === "up" ? this.#target : this.#client;
-    if (lane.isEnded || into === undefined) return;
+    const target = this.#connected();
+    const into = way === "up" ? target : this.#client;
+    if (lane.isEnded) return;
     const { log, tap } = this.#config;
     log.info("{peer}: ended at byte {at} {way}", { peer: this.#peer, at: lane.at, way });
     tap?.fault?.(this.#number, way, lane.at, "end");
@@ -234,11 +239,20 @@ class Session implements Controls {
 
   reset(): void {
     const { log, tap, report } = this.#config;
+    this.#connected();
     if (this.#resetting) return;
     report.faults.reset++;
     log.info("{peer}: reset at byte {up} up, {down} down", { peer: this.#peer, up: this.#up.at, down: this.#down.at });
     tap?.fault?.(this.#number, "up", this.#up.at, "reset");
     void this.#resetLater();
+  }
+
+  /** The target's side. */
+  #connected(): PullSocket {
+    if (this.#target === undefined) {
+      throw new RangeError(`Connection ${this.#number} has no connection to the target yet`);
+    }
+    return this.#target;
   }
 
   /** Forwards in both directions until both have ended or the session is aborted. */
@@ -272,6 +286,7 @@ class Session implements Controls {
     const { reason = "finished", message: detail } = error ?? {};
     if (reason === "shutdown") report.aborted++;
     else if (error !== undefined) report.reset++;
+    this.#share.close();
     tap?.closed?.(this.#number, reason);
     const { bytes: up, writes: writesUp } = this.#up;
     const { bytes: down, writes: writesDown } = this.#down;
@@ -378,11 +393,13 @@ class Session implements Controls {
       if (delay > 0) await gate.delay(delay, () => this.#isOver(lane));
       lane.due = Math.max(lane.due, performance.now()) + pace;
       for (let left = bytes; left.length > 0;) {
+        for (let turn; (turn = this.#share.request()) !== undefined;) await turn;
         if (gate.isClosed || this.#resetting) await this.#hold(lane);
         if (lane.isEnded) return NOTHING;
         if (lane.options !== this.#config.faults) return rest;
         const piece = this.#nextPiece(left, lane);
         if (piece.length === 0) break; // A reset comes first.
+        this.#share.work(WRITE_COST + piece.length * BYTE_COST);
         tap?.forwarded?.(this.#number, way, lane.at, piece.length);
         lane.at += piece.length;
         await into.write(piece);
@@ -422,8 +439,8 @@ class Session implements Controls {
   async #inject({ kind, at, where }: Fault, lane: Lane): Promise<boolean> {
     const { log, report, tap } = this.#config;
     const { way } = lane;
-    const facts = { peer: this.#peer, at: lane.at, way };
-    tap?.fault?.(this.#number, way, lane.at, kind, where);
+    const facts = { peer: this.#peer, at, way };
+    tap?.fault?.(this.#number, way, at, kind, where);
     if (kind === "reset") {
       report.faults.reset++;
       log.info(`{peer}: reset at byte {at} {way}${where === undefined ? "" : ` (${where})`}`, facts);

@@ -5,17 +5,7 @@
  */
 
 import { normalize } from "node:path/posix";
-import {
-  CommandError,
-  explainError,
-  integer,
-  optional,
-  orUsage,
-  type StopRequests,
-  text,
-  UsageError,
-  type Values,
-} from "../../lib/cli/mod.ts";
+import { integer, optional, orUsage, type StopRequests, text, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
@@ -25,13 +15,13 @@ import { DEFAULT_MAX_CONNECTIONS } from "../../lib/net/limits.ts";
 import { formatEndpoint, parseEndpoint } from "../../lib/net/endpoint.ts";
 import { isLoopback } from "../../lib/net/address.ts";
 import type { Direction } from "../../lib/record/event.ts";
-import { recordToFile } from "../../lib/record/file.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
 import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";
 import { proxyDatagrams } from "./_datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions, type Faults, framingName, plainFaults } from "./_faults.ts";
 import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
 import type { Controls, ProxyConfig, ProxyReport } from "./_proxy.ts";
+import { recordTo } from "./_record.ts";
 import { proxyStreams } from "./_streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./_faults.ts";
@@ -361,16 +351,6 @@ async function main(values: Values<typeof options>, requests: StopRequests, atte
       forwarded + (counts.length === 0 ? "" : `; faults: ${counts.join(", ")}`),
     { ...report, faults, signal: requests.stop.reason },
   );
-}
-
-/** Begins to write a recording. An error of the file system is the user's. */
-async function recordTo(path: string, recorder: Recorder, log: Log): Promise<AsyncDisposable> {
-  try {
-    return await recordToFile(recorder, path, { log });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new CommandError(`Cannot write the recording ${path}: ${explainError(error)}`);
-  }
 }
 
 if (import.meta.main) {

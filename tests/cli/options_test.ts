@@ -119,6 +119,20 @@ const WRONG: [args: string[], words: string][] = [
   [["--__proto__", "x"], "Unknown option --__proto__"],
 ];
 
+Deno.test("a letter stands for an option, in the arguments and in the help", () => {
+  const short = { ...command, options: { ...command.options, host: { ...command.options.host, short: "o" } } };
+  assertEquals(parseCommandLine(short, ["a", "-o", "there", "b"]).values.host, "there");
+  assertEquals(parseCommandLine(short, ["-o", "there", "-h"]).help, true);
+  assertMatch(helpText(short), /\n {2}-o, --host HOST /);
+  const wrong: [args: string[], words: string][] = [[["-o"], "--host needs a value: HOST"], [
+    ["-oh"],
+    "Unknown option -oh",
+  ]];
+  for (const [args, words] of wrong) {
+    assertEquals(assertThrows(() => parseCommandLine(short, args), UsageError).message, words);
+  }
+});
+
 Deno.test("wrong usage is reported with what was expected and what was received", () => {
   for (const [args, words] of WRONG) {
     assertEquals(assertThrows(() => parseCommandLine(command, args), UsageError).message, words);

@@ -51,6 +51,7 @@ Deno.test("invalid certificates are reported in one line", async () => {
     [["--tls-cert", cert!, "--tls-key", cert!], 1, /^echo:server: Cannot use what is no private key/],
     [["--tls-cert", `${folder.path}/none`, "--tls-key", keyFile!], 1, /there is no such file; deno task certs/],
     [["--allow", "10.0.0.0/8", "--unix", "/tmp/x"], 2, /--unix and --allow do not go together/],
+    [["--backlog", "3", "--unix", "/tmp/x"], 2, /--unix and --backlog do not go together/],
     [["--max-per-address", "3", "--unix", "/tmp/x"], 2, /--unix and --max-per-address do not go together/],
     [["--tls-cert", cert!, "--tls-key", keyFile!, "--unix", "/tmp/x"], 2, /--unix and --tls-cert do not go together/],
   ];

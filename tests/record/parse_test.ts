@@ -61,18 +61,18 @@ Deno.test("what a peer can write into a recording does not steer the terminal of
 });
 
 Deno.test("a recording is read from chunks of any size, up to its first problem", async () => {
+  let pulled = 0;
+  async function* chunks(data: Uint8Array, size: number) {
+    for (let at = 0; at < data.length; at += size) {
+      pulled++;
+      yield data.subarray(at, at + size);
+    }
+  }
   const whole = lines + '{"t":3,"k":"close","c":1,"reason":"zoë"}\n';
   for (const size of [1, 7, 1000]) {
-    let pulled = 0;
-    async function* chunks(data: Uint8Array) {
-      for (let at = 0; at < data.length; at += size) {
-        pulled++;
-        yield data.subarray(at, at + size);
-      }
-    }
-    assertEquals(await readRecording(chunks(bytes(whole))), parseRecording(whole));
+    assertEquals(await readRecording(chunks(bytes(whole), size)), parseRecording(whole));
     pulled = 0;
-    const { problem } = await readRecording(chunks(new Uint8Array(10_000_000)));
+    const { problem } = await readRecording(chunks(new Uint8Array(10_000_000), size));
     assertEquals(problem?.replace(/got .*/, "got"), "line 1: expected a line of at most 262144 characters, got");
     assertEquals(pulled, Math.ceil(262_145 / size));
   }

@@ -125,14 +125,16 @@ testServer(
 testServer("chat:server closes clients that send no name, and keeps members that only listen", async (start) => {
   await using server = await start();
   using listener = await join(server, "listener");
-  await using impatient = await start({ args: ["--idle-timeout", "0.2"] });
-  using silent = await impatient.connect();
-  assertEquals(await silent.receiveAll(), "");
-  assertEquals((await impatient.logged(/closed/)).reason, "idle");
-  using dribbling = await impatient.connect();
-  await dribbling.send("5    ");
-  assertEquals(await dribbling.receiveAll(), "");
-  assertEquals((await impatient.logged(new RegExp(`^${dribbling.address} closed`))).reason, "too slow");
+  for (const option of ["--idle-timeout", "--message-timeout"]) {
+    await using impatient = await start({ args: [option, "0.2"] });
+    using silent = await impatient.connect();
+    assertEquals(await silent.receiveAll(), "");
+    assertEquals((await impatient.logged(/closed/)).reason, "idle");
+    using dribbling = await impatient.connect();
+    await dribbling.send("5    ");
+    assertEquals(await dribbling.receiveAll(), "");
+    assertEquals((await impatient.logged(new RegExp(`^${dribbling.address} closed`))).reason, "too slow");
+  }
   using talker = await join(server, "talker");
   await talker.send(headed("are you there?"));
   await listener.receive(said("talker", "are you there?").length);

@@ -176,6 +176,7 @@ Deno.test("invalid faults are rejected", async () => {
     [{ ...udp, lose: 101 }, "Cannot use lose 101: expected 0 to 100 percent"],
     [{ ...at, resetIn: "header" }, "expected both a framing and a part"],
     [{ ...at, framing: "header", message: 2 }, "expected both a framing and a part"],
+    [{ ...at, framing: `delimited:${"x".repeat(1000)}` }, "Cannot use a framing of 1010 characters"],
     [{ ...at, framing: "xml", resetIn: "tag" }, "expected one of header, lines"],
     [{ ...at, framing: "fixed", resetIn: "payload" }, "expected one of header, lines"],
     [{ ...at, framing: "fixed:0", resetIn: "payload" }, "expected fixed:LENGTH"],

@@ -3,7 +3,7 @@ import { outputOf, tryProgram } from "../../shared/system.ts";
 import { compileC, errorLine, PEERS } from "./compile.ts";
 import type { Pinning } from "./machine.ts";
 import { type CompetitorName, COMPETITORS, OWN } from "./names.ts";
-import { type Server, startOwn, startPeer, tryPeer } from "./servers.ts";
+import { type Server, startOwn, startPeer, startProxy, tryPeer } from "./servers.ts";
 import { startBatches, startOverNats } from "./over_nats.ts";
 import type { OverNats, Service, Workload } from "./workloads.ts";
 
@@ -25,6 +25,7 @@ export interface Missing {
 
 const TITLES: Record<CompetitorName, string> = {
   logged: "Wirebench, log",
+  recorded: "Wirebench, --record",
   c: "C, epoll",
   bare: "Deno, bare",
   library: "Wirebench, plain loop",
@@ -47,7 +48,11 @@ export function own(pinning: Pinning | undefined): Competitor {
     title: "Wirebench",
     version: `Deno ${Deno.version.deno}`,
     serves: ({ nats }) => nats === undefined || hasNatsServer(),
-    start: (service, nats) => nats === undefined ? startOwn(service, pinning?.server ?? []) : startOverNats(nats),
+    start: (service, nats) => {
+      const { server = [], generator = [] } = pinning ?? {};
+      if (nats !== undefined) return startOverNats(nats);
+      return service === "proxy" ? startProxy(server, generator) : startOwn(service, server);
+    },
   };
 }
 
@@ -82,6 +87,18 @@ function isBesideNats(name: CompetitorName): name is typeof BESIDE_NATS[number] 
   return (BESIDE_NATS as readonly string[]).includes(name);
 }
 
+/** The proxy, which also writes a recording. */
+function recorded(folder: string, pinning: Pinning | undefined): Competitor {
+  const { server = [], generator = [] } = pinning ?? {};
+  return {
+    ...own(pinning),
+    name: "recorded",
+    title: TITLES.recorded,
+    serves: ({ service }) => service === "proxy",
+    start: () => startProxy(server, generator, `${folder}/recording.jsonl`),
+  };
+}
+
 /**
  * Finds the competitors that can run on this machine, and compiles those in C and Go.
  *
@@ -97,8 +114,8 @@ export async function findCompetitors(
   const present: Competitor[] = [];
   const missing: Missing[] = [];
   for (const name of COMPETITORS.filter((name) => wanted.includes(name))) {
-    if (name === "logged") {
-      present.push(logged(folder, pinning));
+    if (name === "logged" || name === "recorded") {
+      present.push({ logged, recorded }[name](folder, pinning));
       continue;
     }
     if (isBesideNats(name)) {
@@ -116,7 +133,7 @@ export async function findCompetitors(
       title: TITLES[name],
       version,
       serves: ({ service, measure, nats }) => {
-        if (nats !== undefined) return false;
+        if (service === "proxy" || nats !== undefined) return false;
         if (name === "library") return service === "lines" && measure === "rate";
         if (name === "bare") return service === "echo" || service === "uppercase" || service === "lines";
         if (name === "streams") return service === "delimited";
@@ -130,7 +147,7 @@ export async function findCompetitors(
 }
 
 /** A competitor that is another program. */
-type Peer = Exclude<CompetitorName, "logged" | typeof BESIDE_NATS[number]>;
+type Peer = Exclude<CompetitorName, "logged" | "recorded" | typeof BESIDE_NATS[number]>;
 
 interface Found {
   version: string;

@@ -1,6 +1,7 @@
 /** The servers to compare with, by their names on the command line. */
 export const COMPETITORS = [
   "logged",
+  "recorded",
   "c",
   "bare",
   "library",

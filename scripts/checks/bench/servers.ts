@@ -41,6 +41,29 @@ export async function startOwn(
   });
 }
 
+/**
+ * Starts the proxy in front of an echo server.
+ *
+ * @param wrapper A command to put before the proxy.
+ * @param behind A command to put before the echo server.
+ * @param recording The file for a recording.
+ */
+export async function startProxy(wrapper: string[], behind: string[], recording?: string): Promise<Server> {
+  await using started = new AsyncDisposableStack();
+  const target = started.use(await startOwn("echo", behind));
+  const port = freePort();
+  const [listen, to] = [port, target.ports[0]!].map((port) => `tcp://127.0.0.1:${port}`);
+  const args = ["--listen", listen!, "--to", to!, "--log-level", "warning"];
+  const record = recording === undefined ? [] : ["--record", recording];
+  const permissions = ["-P=proxy", ...(recording === undefined ? [] : [`--allow-write=${recording}`])];
+  const streams = { stdin: "null", stdout: "null", stderr: "inherit" } as const;
+  const options = { args: [...args, ...record], wrapper, permissions, streams };
+  const proxy = started.use(new ChildProcess(command("proxy", "server", options, []).spawn()));
+  await untilListening(port);
+  const running = started.move();
+  return { ports: [port], pids: [proxy.pid], [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
 /** Starts a peer's server, which prints its port once it listens. */
 export async function startPeer(peer: string[]): Promise<Server> {
   const server = new ChildProcess(spawnPeer(peer, "inherit"));

@@ -1,7 +1,7 @@
 import type { CompetitorName } from "./names.ts";
 
-/** A service that peers implement too. */
-export type Service = "echo" | "delimited" | "lines" | "uppercase" | "chat";
+/** A service that peers implement too, or the proxy in front of an echo server. */
+export type Service = "echo" | "delimited" | "lines" | "uppercase" | "chat" | "proxy";
 
 /** A load, as the generator takes it. */
 export interface Load {
@@ -106,6 +106,11 @@ function overNats(servers: number, replicas: 1 | 3): Workload {
   };
 }
 
+/** Echo through the proxy. */
+function proxy(name: string, title: string, load: Omit<Load, "kind">): Workload {
+  return echo(name, title, load, {}, { service: "proxy" });
+}
+
 /** Greedy connections, which always have messages in flight, and a polite one beside them. */
 function fair(service: "echo" | "lines", connections: number): Workload {
   const [kind, size] = service === "echo" ? ["echo", 64] as const : ["newlines", 0] as const;
@@ -198,6 +203,9 @@ export const WORKLOADS: readonly Workload[] = [
   overNats(3, 1),
   overNats(2, 3),
   overNats(3, 3),
+  proxy("proxy-64", "proxy, 16 × 64 B", { connections: 16, size: 64, inFlight: 1 }),
+  proxy("proxy-10k", "proxy, 16 × 10 KiB", { connections: 16, size: 10_240, inFlight: 1 }),
+  proxy("proxy-100k", "proxy, 4 × 100 KiB, two in flight", { connections: 4, size: 102_400, inFlight: 2 }),
   fair("echo", 1),
   fair("echo", 200),
   fair("lines", 1),

@@ -130,6 +130,7 @@ export const EXCHANGES: Exchange[] = [
       // Members do not learn who has joined, so ann repeats her message until ben receives it.
       const heard = new AbortController();
       const hearing = ben.shows(/^ann > hello\?\n/).finally(() => heard.abort());
+      hearing.catch(() => {}); // It is awaited below, unless ann fails first.
       while (!heard.signal.aborted) {
         await ann.type("hello?\n");
         await sleep(200, heard.signal);
@@ -169,16 +170,19 @@ export interface StageOptions {
   clientArgs?: string[];
   /** Flags for Deno that replace the clients' permission set. */
   permissions?: string[];
+  /** How long to wait for what a client does, in milliseconds; 20 seconds by default. */
+  timeout?: number;
+  /** Ends the clients when it aborts. */
+  signal?: AbortSignal;
   print?: (text: string) => void;
 }
 
 /** Makes the stage of an exchange with a running server. */
 export function stageAt(
   service: string,
-  { port, args, clientArgs = [], permissions, print = () => {} }: StageOptions,
+  { port, args, clientArgs = [], print = () => {}, ...options }: StageOptions,
 ): Stage {
   const at = ["--port", String(port), ...clientArgs];
-  const options = permissions === undefined ? {} : { permissions };
   return {
     port,
     args,

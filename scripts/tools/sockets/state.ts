@@ -34,12 +34,26 @@ export const SERVICES: ReadonlyMap<number, string> = new Map([
 
 /** A socket as the system reports it. */
 export interface SocketState {
-  protocol: "tcp" | "udp";
+  protocol: "tcp" | "udp" | "unix";
   /** One of the states of RFC 9293, 3.3.2; empty for UDP, which has none. */
   state: string;
+  /** Bytes received that the program has not read; of a listener, connections that wait to be accepted. */
+  received: number;
+  /** Bytes sent that the peer has not acknowledged; of a listener, the most connections that may wait: the backlog. */
+  unsent: number;
+  /** An address; of a Unix socket, its path, empty if it has none. */
   local: string;
   peer: string;
 }
+
+/** The path that the README gives a service's Unix socket, and that its permission set allows. */
+const SOCKET_FILE = /^\/tmp\/wirebench-(.+)\.sock$/;
+
+/** The meaning of the queues. */
+const QUEUES = [
+  "recv-q: bytes received that the program has not read; at LISTEN, connections that wait to be accepted",
+  "send-q: bytes sent that the peer has not acknowledged; at LISTEN, the most connections that may wait (the backlog)",
+];
 
 /** The meaning of each state. */
 const MEANINGS: Readonly<Record<string, string>> = {
@@ -71,36 +85,70 @@ function stateOf(text: string): string {
 }
 
 /**
- * Parses the output of `ss -H -t -u -a -n` (Linux, iproute2): protocol, state, two queues, both addresses.
+ * Parses the output of `ss -H -t -u -x -a -n` (Linux, iproute2): protocol, state, two queues, both addresses. A Unix socket
+ * has a path and a number for each address, and an asterisk in place of no path.
  *
  * @param text Its output.
  */
 export function parseSs(text: string): SocketState[] {
-  return text.split("\n").map((line) => line.trim().split(/\s+/)).filter((fields) => fields.length >= 6).map(
-    ([protocol, state, , , local, peer]) => ({
-      protocol: protocol === "udp" ? "udp" : "tcp",
-      state: protocol === "udp" ? "" : stateOf(state!),
-      local: normal(local!, ":"),
-      peer: normal(peer!, ":"),
-    }),
-  );
+  const lines = text.split("\n");
+  const unix = lines.map((line) => UNIX_SOCKET.exec(line)).filter((fields) => fields !== null);
+  const paths = new Map(unix.map(([, , , , local, number]) => [number, pathOf(local!)]));
+  return [
+    ...lines.map((line) => line.trim().split(/\s+/)).filter(([protocol]) => protocol === "tcp" || protocol === "udp")
+      .map(([protocol, state, received, unsent, local, peer]) => ({
+        protocol: protocol as "tcp" | "udp",
+        state: stateOf(state!),
+        received: Number(received),
+        unsent: Number(unsent),
+        local: normal(local!, ":"),
+        peer: normal(peer!, ":"),
+      })),
+    ...unix.map(([, state, received, unsent, local, , peer, peerNumber]) => ({
+      protocol: "unix" as const,
+      state: stateOf(state!),
+      received: Number(received),
+      unsent: Number(unsent),
+      local: pathOf(local!),
+      peer: pathOf(peer!) || (paths.get(peerNumber) ?? ""),
+    })),
+  ];
+}
+
+/** A line of `ss` about a Unix socket: type, state, two queues, path and number of both ends. */
+const UNIX_SOCKET = /^u_\w+\s+(\S+)\s+(\d+)\s+(\d+)\s+(.+?) (\d+)\s+(.+?) (\d+)\s*$/;
+
+function pathOf(text: string): string {
+  return text === "*" ? "" : text;
 }
 
 /**
- * Parses the output of `netstat -a -n` (macOS): protocol, two queues, both addresses with the port after a dot, state.
+ * Parses the output of `netstat -a -n` (macOS): protocol, two queues, both addresses with the port after a dot, state; and for
+ * a Unix socket an address in memory, type, two queues, four more addresses, path.
  *
  * @param text Its output.
  */
 export function parseNetstat(text: string): SocketState[] {
-  return text.split("\n").map((line) => line.trim().split(/\s+/)).filter(([protocol]) => /^(tcp|udp)\d/.test(protocol!))
-    .map(
-      ([protocol, , , local, peer, state = ""]) => ({
+  const states: SocketState[] = [];
+  for (const line of text.split("\n")) {
+    const fields = line.trim().split(/\s+/);
+    const [protocol, type, , local = "", peer = "", state = ""] = fields;
+    if (/^(tcp|udp)\d/.test(protocol!)) {
+      states.push({
         protocol: protocol!.startsWith("udp") ? "udp" : "tcp",
         state: stateOf(state),
-        local: normal(local!, "."),
-        peer: normal(peer!, "."),
-      }),
-    );
+        received: Number(fields[1]),
+        unsent: Number(fields[2]),
+        local: normal(local, "."),
+        peer: normal(peer, "."),
+      });
+    } else if (type === "stream" || type === "dgram") {
+      const path = fields.slice(8).join(" ");
+      const queues = { received: Number(fields[2]), unsent: Number(fields[3]) };
+      states.push({ protocol: "unix", state: "", ...queues, local: path, peer: "" });
+    }
+  }
+  return states;
 }
 
 /** An address in the form of {@linkcode formatAddress}, without an interface (`%lo`). */
@@ -114,7 +162,7 @@ function normal(text: string, separator: string): string {
 /** Lists all sockets of the system. */
 async function sockets(): Promise<SocketState[]> {
   const [tool, args, parse] = Deno.build.os === "linux"
-    ? ["ss", ["-H", "-t", "-u", "-a", "-n"], parseSs] as const
+    ? ["ss", ["-H", "-t", "-u", "-x", "-a", "-n"], parseSs] as const
     : ["netstat", ["-a", "-n"], parseNetstat] as const;
   try {
     const { stdout, success } = await new Deno.Command(tool, { args: [...args], clearEnv: true, stderr: "null" })
@@ -129,7 +177,8 @@ async function sockets(): Promise<SocketState[]> {
 }
 
 /** The service at one end of a socket, if any. */
-function serviceOf({ local, peer }: SocketState): string | undefined {
+function serviceOf({ protocol, local, peer }: SocketState): string | undefined {
+  if (protocol === "unix") return SOCKET_FILE.exec(local || peer)?.[1];
   const port = (address: string) => Number(address.slice(address.lastIndexOf(":") + 1));
   return SERVICES.get(port(local)) ?? SERVICES.get(port(peer));
 }
@@ -146,10 +195,20 @@ export async function state(all: boolean, colors: boolean): Promise<string> {
   if (shown.length === 0) {
     return "No service is listening or connected at its default port (--all lists every socket).";
   }
-  const rows = shown.map(({ protocol, state, local, peer, service = "" }) => [protocol, state, local, peer, service]);
+  const rows = shown.map(({ protocol, state, received, unsent, local, peer, service = "" }) => [
+    protocol,
+    state,
+    String(received),
+    String(unsent),
+    local,
+    peer,
+    service,
+  ]);
   const states = [...new Set(shown.map(({ state }) => state))].filter((state) => state in MEANINGS).sort();
   return [
-    table(["", "state", "local", "peer", "service"], rows, { colors }),
+    table(["", "state", "recv-q", "send-q", "local", "peer", "service"], rows, { right: [2, 3], colors }),
+    "",
+    ...QUEUES,
     "",
     table(["state", "meaning"], states.map((state) => [state, MEANINGS[state]!]), { colors }),
   ].join("\n");

@@ -1,0 +1,11 @@
+import socket
+import sys
+
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
+    print("Listening at", listener.getsockname())
+    while True:
+        connection, client = listener.accept()
+        with connection:
+            header = connection.recv(10)
+            message = connection.recv(int(header))
+            print("Received", message)

@@ -1,0 +1,45 @@
+import { TextLineStream } from "@std/streams/text-line-stream";
+import { CommandError } from "../../../lib/cli/mod.ts";
+import { ChildProcess } from "../../shared/child_process.ts";
+import { command } from "../../shared/processes.ts";
+import { within } from "../../shared/within.ts";
+
+/** The server of a service, a process in its own sandbox. Disposing of it stops it. */
+export interface Service extends AsyncDisposable {
+  readonly port: number;
+  /** Rejects when the server ends by itself. */
+  readonly failed: Promise<never>;
+}
+
+/** Starts the server of a service on a free port, and waits until it listens. */
+export async function startService(service: string, args: string[]): Promise<Service> {
+  const streams = { stdin: "null", stdout: "null" } as const;
+  const child = new ChildProcess(
+    command(service, "server", { args, streams }, ["--port", "0", "--log", "json"]).spawn(),
+  );
+  const { process } = child;
+  const listening = Promise.withResolvers<number>();
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {});
+  const ended = (async () => {
+    let problem = "";
+    for await (const line of process.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream())) {
+      // An error that ends it is the only line that is not a record of the log.
+      if (!line.startsWith("{")) problem = `: ${line}`;
+      const address = /^\{.*"message":"Listening at [^"]*:(\d+)"/.exec(line)?.[1];
+      if (address !== undefined) listening.resolve(Number(address));
+    }
+    const { code } = await process.status;
+    const error = new CommandError(`The server of ${service} ended with exit code ${code}${problem}`);
+    listening.reject(error);
+    failed.reject(error);
+  })();
+  return {
+    port: await within(listening.promise, `${service} to listen`),
+    failed: failed.promise,
+    async [Symbol.asyncDispose]() {
+      child.signal("SIGTERM");
+      await ended;
+    },
+  };
+}
