@@ -39,7 +39,7 @@ const CONTROL = 100;
 export interface LogOptions {
   /** Name of the room. */
   readonly room: string;
-  /** Number of servers that keep it; `undefined` accepts any number, and makes it on one. */
+  /** Number of servers that keep it; `undefined` accepts any number, and creates it on one. */
   readonly replicas: number | undefined;
   /** Age at which a batch is removed, in milliseconds. */
   readonly maxAge: number;
@@ -96,7 +96,7 @@ export class LogSession {
   }
 
   /**
-   * Opens the log of a room, and makes it if there is none.
+   * Opens the log of a room, and creates it if there is none.
    *
    * @param server The server to connect to.
    * @param target The credentials and the kind of encryption.
@@ -174,7 +174,7 @@ export class LogSession {
         const wait = ready();
         if (wait !== undefined) await wait;
         else if (count % BATCHES_PER_TURN === 0) await nextTurn();
-        if (stopped) return;
+        if (stopped || this.#failed) return;
         waiting.shift()!();
       }
       working = false;
@@ -185,7 +185,7 @@ export class LogSession {
       if (!working) work().catch((error) => this.fail(error));
     };
     const onMessage = (error: Error | null, message: Msg) => {
-      if (stopped) return;
+      if (stopped || this.#failed) return;
       if (error !== null) return this.fail(error);
       heardAt = performance.now();
       const { headers, reply = "", data } = message;
@@ -280,7 +280,7 @@ async function openStream(manager: JetStreamManager, options: LogOptions): Promi
       max_bytes: maxBytes,
       duplicate_window: nanoseconds(Math.min(maxAge, DUPLICATES_WITHIN)),
     }).catch((error) => {
-      // Another server made it meanwhile, with other limits.
+      // Another server has created it meanwhile, with other limits.
       if (codeOf(error) === STREAM_EXISTS) return manager.streams.info(name);
       throw error;
     });

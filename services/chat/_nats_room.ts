@@ -32,8 +32,8 @@ const RETRY_AFTER = 250;
 /** Time in which JetStream must be available at the start, in milliseconds. A leader is elected within that time. */
 const START_WITHIN = 15_000;
 
-/** Why batches are missed. */
-const REMOVED = "NATS removed them before this server read them";
+/** Number of sessions that must skip the same batch before it counts as missed. */
+const SKIPS_BELIEVED = 3;
 
 /** Options of `natsRoom`. */
 export interface NatsRoomOptions {
@@ -140,12 +140,17 @@ export class NatsRoom implements Room, AsyncDisposable {
   readonly #senders: PromiseWithResolvers<void>[] = [];
   #leaving: { at: number; resolve: () => void }[] = [];
 
-  /** The next sequence of the log, and when the log was made. */
+  /** The next sequence of the log, and when the log was created. */
   #next = 0;
   #created: unknown;
-  /** Number of the last batch of each server. */
-  readonly #numbers = new Map<bigint, number>();
+  /** Number of the last batch of each server, and how often some of the log had been skipped then. */
+  readonly #last = new Map<bigint, { number: number; skipped: number }>();
+  #skipped = 0;
+  /** Whether there may be members, who miss what the log lacks. */
+  #isOpen = false;
   #missed = 0;
+  /** The sequence that was skipped last, and in how many sessions. */
+  #skips: [sequence: number, count: number] = [0, 0];
 
   #session: LogSession | undefined;
   #attempts = 0;
@@ -173,7 +178,7 @@ export class NatsRoom implements Room, AsyncDisposable {
   }
 
   /**
-   * Opens a room, and makes it if there is none.
+   * Opens a room, and creates it if there is none.
    *
    * @param given Where NATS is, and limits.
    * @returns The room, connected.
@@ -222,6 +227,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     const read = Promise.withResolvers<void>();
     await this.#follow(session, () => this.#next > last && read.resolve());
     if (this.#next <= last) await read.promise;
+    this.#isOpen = true;
   }
 
   subscribe(connection: Connection, onSlow?: (dropped: number) => void): RoomMember {
@@ -349,15 +355,22 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   #follow(session: LogSession, onBatch: () => void = () => {}): Promise<void> {
     const take = (sequence: number, bytes: Uint8Array) => {
-      this.#take(sequence, bytes);
+      this.#take(session, sequence, bytes);
       onBatch();
     };
     return session.follow(this.#next, take, () => this.#local.ready());
   }
 
-  #take(sequence: number, bytes: Uint8Array): void {
+  #take(session: LogSession, sequence: number, bytes: Uint8Array): void {
     if (sequence < this.#next) return;
-    if (sequence > this.#next) this.#miss(sequence - this.#next, REMOVED);
+    if (sequence > this.#next) {
+      if (this.#skips[0] !== this.#next) this.#skips = [this.#next, 0];
+      // A server of NATS that lags behind the others may skip what they have. Another session may see it.
+      if (this.#isOpen && ++this.#skips[1] < SKIPS_BELIEVED) {
+        return session.fail(new Error(`expected ${this.#next}, got ${sequence}`));
+      }
+      this.#skipTo(sequence);
+    }
     this.#next = sequence + 1;
     let batch;
     try {
@@ -367,12 +380,13 @@ export class NatsRoom implements Room, AsyncDisposable {
       return this.#log.warn("Message {sequence} of the log is not a batch: {why}", { sequence, why });
     }
     const { server, number } = batch;
-    const last = this.#numbers.get(server);
-    if (number <= (last ?? 0)) return; // Appended twice, since its answer was lost.
-    if (last !== undefined && number > last + 1) this.#miss(number - last - 1, "they never were in the log");
-    this.#numbers.delete(server);
-    this.#numbers.set(server, number);
-    if (this.#numbers.size > SERVERS_REMEMBERED) this.#numbers.delete(this.#numbers.keys().next().value!);
+    const { number: last = 0, skipped } = this.#last.get(server) ?? {};
+    if (number <= last) return; // Appended twice, since its answer was lost.
+    // Unless some of the log was skipped, the numbers of a server follow each other.
+    if (skipped === this.#skipped && number > last + 1) this.#miss(number - last - 1, "they never were in the log");
+    this.#last.delete(server);
+    this.#last.set(server, { number, skipped: this.#skipped });
+    if (this.#last.size > SERVERS_REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
     if (this.#maxHistory > 0) batch.forEach((message) => this.#remember(message));
     if (server !== this.#server) return void this.#local.publish([batch.messages]);
     batch.forEachMember((member, messages) => (this.#members.get(member) ?? this.#local).publish([messages]));
@@ -387,6 +401,13 @@ export class NatsRoom implements Room, AsyncDisposable {
     while (this.#history.length > this.#maxHistory || this.#historyLength > MAX_HISTORY) {
       this.#historyLength -= this.#history.shift()!.length;
     }
+  }
+
+  /** Goes on at a later sequence. */
+  #skipTo(sequence: number): void {
+    if (this.#isOpen) this.#miss(sequence - this.#next, "NATS removed them before this server read them");
+    this.#next = sequence;
+    this.#skipped++;
   }
 
   #miss(count: number, why: string): void {
@@ -435,19 +456,19 @@ export class NatsRoom implements Room, AsyncDisposable {
     }
   }
 
-  /** Compares the log with that of the last session: a log that was made anew counts from 1 again, without a word. */
+  /** Compares the log with that of the last session. A log that was recreated counts from 1 again. */
   #checkLog({ info: { created, state: { first_seq: first, last_seq: last } } }: LogSession): void {
     if (created !== this.#created) {
       this.#created = created;
       this.#next = Math.max(first, 1);
-      this.#log.warn("The log was made anew: members here may have missed messages");
+      this.#skipped++;
+      this.#log.warn("The log was recreated: members here may have missed messages");
     } else if (last < this.#next - 1) {
       const facts = { batches: batches(this.#next - 1 - last) };
       this.#log.warn("The log no longer has {batches} that members here have got", facts);
       this.#next = last + 1;
     } else if (first > this.#next) {
-      this.#miss(first - this.#next, REMOVED);
-      this.#next = first;
+      this.#skipTo(first);
     }
   }
 

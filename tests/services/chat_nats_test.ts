@@ -1,5 +1,6 @@
-import { jetstream } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { assert, assertEquals } from "@std/assert";
+import { serveProxy } from "@wirebench/wirebench/proxy";
 import { NatsServer } from "../../scripts/shared/nats.ts";
 import { BatchWriter } from "../../services/chat/_batch.ts";
 import { connectNats } from "../../services/chat/_nats_connection.ts";
@@ -97,7 +98,7 @@ test("chat:server reports a hole in the log, and messages that NATS has forgotte
   await nats.wipe();
   await nats.restart();
   for (const server of servers.all) {
-    await server.logged(/^The log was made anew: members here may have missed messages$/);
+    await server.logged(/^The log was recreated: members here may have missed messages$/);
     await server.logged(/^NATS is back/);
   }
   await talker.say("201");
@@ -131,6 +132,36 @@ test("chat:server drops a batch that is in the log twice, and reports one that i
   const numbers = [1, 2, 3, 6].flatMap((number) => [`ann ${number}a`, `ben ${number}b`]);
   assertEquals(listener.heard, [...numbers, "talker last"]);
   await connection.close();
+});
+
+test("chat:server goes on behind a message that was deleted from the log, and reports it if members missed it", async () => {
+  await using nats = await NatsServer.start();
+  await using proxy = await serveProxy({ listen: "tcp://127.0.0.1:0", to: nats.url.replace("nats:", "tcp:") });
+  await using servers = await Servers.start(nats.url, 1);
+  await using talker = await Member.join(servers.all[0]!, "talker");
+  await using witness = await Member.join(servers.all[0]!, "witness");
+  await using behind = await ServerProcess.start("chat", {
+    args: ["--nats", `nats://127.0.0.1:${proxy.addr.port}`, "--history", "10"],
+  });
+  await using listener = await Member.join(behind, "listener");
+  proxy.setFaults({ resetAt: 1 });
+  await behind.logged(/^NATS is away/);
+  for (let count = 0; count < 3; count++) {
+    await talker.say(String(count));
+    await witness.hears(count + 1);
+  }
+  const connection = await connectNats({ hostname: "127.0.0.1", port: nats.port }, { servers: [] }, "test");
+  await (await jetstreamManager(connection)).streams.deleteMessage("chat_lobby", 2);
+  await connection.close();
+  proxy.setFaults({});
+  await listener.hears(2);
+  assertEquals(listener.heard, ["talker 0", "talker 2"]);
+  await behind.logged(/^Members here have missed 1 batch: NATS removed them before this server read them$/);
+
+  await using late = await ServerProcess.start("chat", { args: ["--nats", nats.url, "--history", "10"] });
+  await using newcomer = await Member.join(late, "newcomer");
+  await newcomer.hears(2);
+  assertEquals(late.log.filter(({ message }) => message.includes("missed")), []);
 });
 
 test("chat:server --history sends new members the last messages, also those from before it started", async () => {

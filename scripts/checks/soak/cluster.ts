@@ -289,7 +289,7 @@ export async function runCluster(
   }
   const counts = countAll(chat.talkers, chat.listeners, faults);
   for (const { strays, log } of chat.servers) {
-    const reports = log.filter(({ message }) => /missed|no longer|not a batch|anew/.test(message));
+    const reports = log.filter(({ message }) => /missed|no longer|not a batch|recreated/.test(message));
     faults.push(...[...strays, ...reports.map(({ message }) => message)].map((line) => `a chat server wrote: ${line}`));
   }
   for (const { talker, listener } of chat.places) {
