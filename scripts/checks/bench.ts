@@ -53,7 +53,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
   const { present, missing } = await findCompetitors(values.against, folder.path, pinning);
   const competitors = [own(pinning), ...present];
   const chosen = wanted.filter((workload) => competitors[0]!.serves(workload));
-  if (chosen.length < wanted.length) missing.push({ name: "chat over NATS", reason: NATS_ADVICE });
+  if (chosen.length < wanted.length) missing.push({ name: "chat over NATS", reason: `no nats-server: ${NATS_ADVICE}` });
 
   const outcomes: Outcome[] = [];
   for (const [at, workload] of chosen.entries()) {

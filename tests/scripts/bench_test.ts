@@ -208,7 +208,7 @@ Deno.test({
       cwd: new URL("../..", import.meta.url),
     }).output();
     assertEquals([code, textOf(stderr)], [0, ""]);
-    assertMatch(textOf(stdout), /^chat over NATS is missing: install nats-server: .*$/m);
+    assertMatch(textOf(stdout), /^chat over NATS is missing: no nats-server: apt-get install nats-server, .*$/m);
   },
 });
 
