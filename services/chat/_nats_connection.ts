@@ -29,6 +29,9 @@ const LONGEST_INFO = 64 * 1024;
 const FIRST_SPACE = 64 * 1024;
 const LONGEST_MESSAGE = 128 * 1024 * 1024;
 const LF = 0x0a;
+/** How the lines MSG and HMSG start, which a payload follows. */
+const M = 0x4d;
+const H = 0x48;
 
 /** How to connect to NATS. */
 export interface NatsTarget {
@@ -205,7 +208,7 @@ class ConnectionTransport implements Transport {
 
 /**
  * Splits what a server sends after whole messages. The library copies a message that arrives in chunks several times, and
- * the garbage of that costs half of the throughput.
+ * the garbage of that costs a third of the throughput.
  */
 class WholeMessages {
   #bytes = new Uint8Array(FIRST_SPACE);
@@ -240,7 +243,7 @@ class WholeMessages {
     for (;;) {
       const line = this.#bytes.subarray(0, this.#length).indexOf(LF, end);
       if (line === -1) return end;
-      const isMessage = this.#bytes[end] === "M".charCodeAt(0) || this.#bytes[end] === "H".charCodeAt(0);
+      const isMessage = this.#bytes[end] === M || this.#bytes[end] === H;
       const next = line + 1 + (isMessage ? lengthBefore(this.#bytes, line) + "\r\n".length : 0);
       if (next > this.#length) return end;
       end = next;
