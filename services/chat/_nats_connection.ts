@@ -242,7 +242,8 @@ class WholeMessages {
     let end = 0;
     for (;;) {
       const line = this.#bytes.subarray(0, this.#length).indexOf(LF, end);
-      if (line === -1) return end;
+      // A longer line is malformed, which the library finds.
+      if (line === -1) return this.#length - end > LONGEST_INFO ? this.#length : end;
       const isMessage = this.#bytes[end] === M || this.#bytes[end] === H;
       const next = line + 1 + (isMessage ? lengthBefore(this.#bytes, line) + "\r\n".length : 0);
       if (next > this.#length) return end;
