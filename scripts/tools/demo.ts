@@ -31,15 +31,15 @@ const options = {
 };
 
 async function main(values: Values<typeof options>, operands: string[], signal: AbortSignal): Promise<void> {
-  if (operands.length === 1 && operands[0] === CLUSTER) return await showCluster(signal);
   const style: Style = { bytes: values.bytes, colors: Deno.stdout.isTerminal() && !Deno.noColor };
   const chosen = operands.length === 0 ? EXCHANGES : EXCHANGES.filter(({ service }) => operands.includes(service));
-  const unknown = operands.find((name) => !EXCHANGES.some(({ service }) => service === name));
+  const names = [...EXCHANGES.map(({ service }) => service), CLUSTER];
+  const unknown = operands.find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    throw new UsageError(
-      `Unknown service "${unknown}": expected some of ${EXCHANGES.map(({ service }) => service).join(", ")}`,
-    );
+    throw new UsageError(`Unknown service "${unknown}": expected some of ${names.join(", ")}`);
   }
+  if (operands.includes(CLUSTER)) await showCluster(signal);
+  if (operands.length > 0 && chosen.length === 0) return;
   const outcomes: Outcome[] = [];
   for (const exchange of chosen) {
     if (signal.aborted) break;
