@@ -32,6 +32,7 @@ const BATCHES_PER_TURN = 16;
 /** Codes of errors of the API. */
 const STREAM_EXISTS = 10058;
 const WRONG_STREAM = 10060;
+const UNAVAILABLE = 10008;
 /** Status of messages that JetStream sends about a consumer, not from the log. */
 const CONTROL = 100;
 
@@ -307,7 +308,9 @@ function explainLog(
   if (isSilent && !hasJetStream) {
     return new CommandError(`NATS at ${address} runs without JetStream: start it with -js`);
   }
-  if (isSilent || error instanceof TimeoutError) return new Unavailable(`JetStream at ${address} does not answer`);
+  if (isSilent || error instanceof TimeoutError || codeOf(error) === UNAVAILABLE) {
+    return new Unavailable(`JetStream at ${address} does not answer`);
+  }
   const copies = replicas === undefined ? "" : ` with ${replicas} ${replicas === 1 ? "replica" : "replicas"}`;
   return new CommandError(`NATS at ${address} refuses the room ${room}${copies}: ${error.message}`);
 }

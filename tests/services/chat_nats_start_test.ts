@@ -1,6 +1,15 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NatsServer } from "../../scripts/shared/nats.ts";
-import { certificatesIn, fakeServer, headed, runServer, ServerProcess, temporaryFolder, textOf } from "../harness.ts";
+import {
+  certificatesIn,
+  fakeServer,
+  headed,
+  type RawPeer,
+  runServer,
+  ServerProcess,
+  temporaryFolder,
+  textOf,
+} from "../harness.ts";
 import { assertAllHeard, Member } from "./_chat_members.ts";
 import { test } from "./_chat_nats.ts";
 
@@ -193,4 +202,34 @@ Deno.test("the client of NATS is loaded only with --nats", async () => {
   }
   assert(loaded.size > 30);
   assertEquals([...loaded].filter((url) => /@nats-io|_nats_(room|log|connection)/.test(url)), []);
+});
+
+/** Answers each request to JetStream with an error. */
+async function answerUnavailable(peer: RawPeer): Promise<void> {
+  const info = { server_id: "x", version: "2.9.10", proto: 1, headers: true, jetstream: true, max_payload: 1_048_576 };
+  await peer.send(`INFO ${JSON.stringify(info)}\r\n`);
+  const error = { code: 503, err_code: 10008, description: "JetStream system temporarily unavailable" };
+  const answer = JSON.stringify({ type: "io.nats.jetstream.api.v1.stream_info_response", error });
+  let sid = "";
+  for (let line = "";;) {
+    line += await peer.receive(1);
+    if (!line.endsWith("\r\n")) continue;
+    const [operation, subject, ...rest] = line.trim().split(" ");
+    if (operation === "PING") await peer.send("PONG\r\n");
+    if (operation === "SUB") sid = rest.at(-1)!;
+    if (operation === "PUB" && subject!.startsWith("$JS.API.")) {
+      await peer.send(`MSG ${rest[0]} ${sid} ${answer.length}\r\n${answer}\r\n`);
+    }
+    line = "";
+  }
+}
+
+test("chat:server --nats waits some seconds for a JetStream that says it is temporarily unavailable", async () => {
+  let tried = 0;
+  await using nats = fakeServer((peer) => {
+    tried++;
+    return answerUnavailable(peer);
+  });
+  await assertFails(["--nats", `nats://127.0.0.1:${nats.port}`], /JetStream at 127\.0\.0\.1:\d+ does not answer/);
+  assert(tried > 1);
 });
