@@ -1,7 +1,7 @@
 import { Log } from "../log/log.ts";
 import { formatAddress, type HostPort } from "../net/address.ts";
 import type { ConnectTcpOptions } from "../net/connect_tcp.ts";
-import { readPem } from "./_read_pem.ts";
+import { readText } from "./read_text.ts";
 import { flag, host, type Operands, type Options, port, seconds, text, type Values } from "../cli/options.ts";
 import { type Program, runTask } from "./run.ts";
 import type { StopRequests } from "../cli/signals.ts";
@@ -81,7 +81,7 @@ export async function runClient<Table extends Options = Record<never, never>>(
       hostname,
       port,
       ...(unix === "" ? {} : { path: unix }),
-      tls: tlsCa === "" ? tls : { caCerts: [await readPem("--tls-ca", tlsCa, advice)] },
+      tls: tlsCa === "" ? tls : { caCerts: [await readText("--tls-ca", tlsCa, advice)] },
       connectTimeout: timeout,
       handshakeTimeout: timeout,
       idleTimeout: timeout,

@@ -11,7 +11,7 @@ import { sourcesOf, startThread, type WorkerProgram } from "../net/worker_thread
 import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
 import { requireAccess } from "../net/_require_access.ts";
-import { readPem } from "./_read_pem.ts";
+import { readText } from "./read_text.ts";
 import type { Advice } from "./explain.ts";
 import {
   host,
@@ -180,7 +180,7 @@ async function readCertificate(
 ): Promise<Certificate | undefined> {
   if ((cert === "") !== (key === "")) throw new UsageError("--tls-cert and --tls-key go together");
   if (cert === "") return undefined;
-  return { cert: await readPem("--tls-cert", cert, advice), key: await readPem("--tls-key", key, advice) };
+  return { cert: await readText("--tls-cert", cert, advice), key: await readText("--tls-key", key, advice) };
 }
 
 async function runServer<Shared extends ReturnType<typeof listenOptions>, Table extends Options>(

@@ -1,9 +1,11 @@
-/** Files and folders to read, and hosts to import from. */
+/** Files and folders to read, and hosts to import from and to connect to. */
 export interface Sources {
   /** Paths of the files and folders. */
   readonly read: readonly string[];
   /** Hosts with their ports. */
   readonly import: readonly string[];
+  /** Addresses to connect to or to listen at. */
+  readonly net?: readonly string[] | undefined;
 }
 
 /**
@@ -16,6 +18,7 @@ export interface Sources {
 export async function requireAccess(sources: Sources): Promise<void> {
   await require("read", sources.read, (path) => ({ name: "read", path }));
   await require("import", sources.import, (host) => ({ name: "import", host }));
+  await require("net", sources.net ?? [], (host) => ({ name: "net", host }));
 }
 
 async function require(

@@ -46,6 +46,40 @@ export interface BroadcastOptions {
   clock?: Clock | undefined;
 }
 
+/** Where the members of a chat hear each other: a {@linkcode Broadcast}, or one that several servers share. */
+export interface Room {
+  /**
+   * Sends everything that others publish from now on to a connection, until it leaves or ends.
+   *
+   * @param connection The connection. Nothing else may write to it meanwhile.
+   * @param onSlow Called when the member is too slow, with the number of dropped bytes; with 0 if the others wait.
+   * @returns The member.
+   */
+  subscribe(connection: Connection, onSlow?: (dropped: number) => void): RoomMember;
+  /**
+   * Backpressure for publishers. Await it once before each message.
+   *
+   * @returns `undefined` if the room has space, or a promise that resolves when publishing should go on.
+   */
+  ready(): Promise<void> | undefined;
+}
+
+/** A connection that has joined a {@linkcode Room}. Disposing of it leaves at once. */
+export interface RoomMember extends Disposable {
+  /**
+   * Sends bytes to all other members. Never waits.
+   *
+   * @param chunks The bytes, in order. They are copied.
+   */
+  publish(chunks: readonly Uint8Array[]): void;
+  /**
+   * Leaves.
+   *
+   * @returns Resolves when everything published until now is written, or the connection has ended.
+   */
+  leave(): Promise<void>;
+}
+
 /** Defaults of {@linkcode BroadcastOptions}. */
 export const DEFAULT_BROADCAST: { readonly slow: SlowPolicy; readonly maxLag: number } = {
   slow: "disconnect",
@@ -108,7 +142,7 @@ interface Range {
  * assertEquals(await connection.readChunk(), new TextEncoder().encode("Hey"));
  * ```
  */
-export class Broadcast {
+export class Broadcast implements Room {
   readonly #slow: SlowPolicy;
   readonly #maxLag: number;
   readonly #segmentSize: number;
@@ -238,7 +272,7 @@ export class Broadcast {
 }
 
 /** A connection that receives a {@linkcode Broadcast}. */
-export class Subscriber implements Disposable {
+export class Subscriber implements RoomMember {
   readonly #room: Broadcast;
   readonly #connection: Connection;
   readonly #forget: () => void;

@@ -17,7 +17,14 @@
 
 export { formatAddress, type HostPort, type ListenAddress } from "./address.ts";
 export type { CountsRow } from "./_admission.ts";
-export { Broadcast, type BroadcastOptions, type SlowPolicy, type Subscriber } from "./broadcast.ts";
+export {
+  Broadcast,
+  type BroadcastOptions,
+  type Room,
+  type RoomMember,
+  type SlowPolicy,
+  type Subscriber,
+} from "./broadcast.ts";
 export { connectTcp, type ConnectTcpOptions } from "./connect_tcp.ts";
 export { connectUdp, type ConnectUdpOptions, type UdpPeer, type UdpRequestOptions } from "./connect_udp.ts";
 export { Connection, type ReadWait } from "./connection.ts";

@@ -18,6 +18,7 @@ import { COMPETITORS } from "./bench/names.ts";
 import { report } from "./bench/report.ts";
 import { judge, type Outcome } from "./bench/verdict.ts";
 import { WORKLOAD_NAMES, WORKLOADS } from "./bench/workloads.ts";
+import { NATS_ADVICE } from "../shared/nats.ts";
 import { StatusLine } from "../shared/status_line.ts";
 
 /** The chart, the only file that the sandbox allows to write. */
@@ -41,7 +42,7 @@ const options = {
 };
 
 async function main(values: Values<typeof options>, stop: AbortSignal): Promise<void> {
-  const chosen = WORKLOADS.filter(({ name }) =>
+  const wanted = WORKLOADS.filter(({ name }) =>
     values.only.some((prefix) => prefix === name || name.startsWith(`${prefix}-`))
   );
   const { rounds, seconds } = values.quick ? QUICK : values;
@@ -51,6 +52,8 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
   const generator = await Generator.make(folder.path, pinning, stop);
   const { present, missing } = await findCompetitors(values.against, folder.path, pinning);
   const competitors = [own(pinning), ...present];
+  const chosen = wanted.filter((workload) => competitors[0]!.serves(workload));
+  if (chosen.length < wanted.length) missing.push({ name: "chat over NATS", reason: `no nats-server: ${NATS_ADVICE}` });
 
   const outcomes: Outcome[] = [];
   for (const [at, workload] of chosen.entries()) {

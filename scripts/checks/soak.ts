@@ -6,16 +6,18 @@
  * @module
  */
 
-import { CommandError, type Option, UsageError, type Values } from "../../lib/cli/mod.ts";
+import { CommandError, flag, type Option, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { SLOW_POLICIES } from "../../lib/net/broadcast.ts";
 import { mulberry32, type Random, seedOf } from "../../services/proxy/random.ts";
 import { Progress } from "../shared/progress.ts";
+import { hasNatsServer, NATS_ADVICE } from "../shared/nats.ts";
 import { drawnSeed, minutes, seed } from "../shared/seeded.ts";
 import { type AttackResult, attacksOn, runAttack } from "./soak/attack.ts";
 import { type Attack, ATTACKS } from "./soak/attackers.ts";
 import { Baseline } from "./soak/baseline.ts";
+import { clusterReport, runCluster } from "./soak/cluster.ts";
 import { Certificates } from "./soak/certificates.ts";
 import { below } from "./soak/client.ts";
 import { attackReport, slowReport, soakReport, TOLERANCE } from "./soak/report.ts";
@@ -55,6 +57,7 @@ const options = {
     ...ATTACKS.map(({ name }) => name),
     NO_ATTACK,
   ]),
+  cluster: flag("Run a chat of three servers over NATS instead, with failures of every part"),
   seed: seed("Seed of the clients' random choices"),
 };
 
@@ -74,7 +77,12 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
   const attacks = attacksOn(scenarios, values.attack);
   const attacksAlone = values.attack.some((name) => name !== NO_ATTACK);
   if (attacksAlone && attacks.length === 0) throw new UsageError("--attack: no such attack on this service");
+  if (values.cluster && values.service.length + values.attack.length > 0) {
+    throw new UsageError("--cluster runs neither other services nor attacks");
+  }
+  if (values.cluster && !hasNatsServer()) throw new CommandError(`--cluster needs nats-server: ${NATS_ADVICE}`);
   console.log(`Seed ${seed}`);
+  if (values.cluster) return await soakCluster(seed, milliseconds, stop);
   using certificates = await Certificates.make();
   const context: Context = { seed, random: mulberry32(seed), certificates, progress: new Progress(), stop };
   const targets: Target[] = [];
@@ -115,6 +123,22 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
       ? `No faults with seed ${seed} before the stop`
       : `No faults with seed ${seed}: every answer was correct, and no server kept resources`,
   );
+}
+
+/** Runs a chat over NATS while its parts fail, and counts every message at every member. */
+async function soakCluster(seed: number, milliseconds: number, stop: AbortSignal): Promise<void> {
+  const progress = new Progress();
+  let status = "starting";
+  const until = performance.now() + milliseconds;
+  const going = () => performance.now() < until && !stop.aborted;
+  const running = runCluster(mulberry32(seed), going, (failure) => status = failure);
+  await progress.during(running, () => status).finally(() => progress.end());
+  const result = await running;
+  console.log(clusterReport(result, { colors: Deno.stdout.isTerminal() && !Deno.noColor }));
+  if (stop.aborted) return console.log(`Stopped before everything was counted, with seed ${seed}`); // Ctrl-C reaches all.
+  for (const fault of result.faults.slice(0, FAULTS_SHOWN)) console.log(fault);
+  if (result.faults.length > 0) throw new CommandError(`${result.faults.length} faults with seed ${seed}`);
+  console.log(`No faults with seed ${seed}: every message was heard once by every member, in one order`);
 }
 
 /** Runs correct and bad clients of all servers at once, and measures the servers before and after. */

@@ -155,7 +155,8 @@ export class ServerProcess extends ChildProcess {
     const lines = this.process.stderr.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
     for await (const line of lines) {
       if (this.#lastLines.push(line) > LINES_KEPT) this.#lastLines.shift();
-      if (line.startsWith("{")) this.log.push(JSON.parse(line));
+      // A killed server may not have written the whole of its last line.
+      if (/^\{.*\}$/.test(line)) this.log.push(JSON.parse(line));
       else this.strays.push(line);
       this.#wake();
     }

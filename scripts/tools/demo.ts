@@ -10,6 +10,7 @@ import { CommandError, flag, UsageError, type Values } from "../../lib/cli/mod.t
 import { runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { serveProxy } from "../../services/proxy/server.ts";
+import { CLUSTER, runCluster } from "./demo/cluster.ts";
 import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { type Style, Transcript } from "./demo/transcript.ts";
 import { ServerProcess } from "../shared/processes.ts";
@@ -32,12 +33,13 @@ const options = {
 async function main(values: Values<typeof options>, operands: string[], signal: AbortSignal): Promise<void> {
   const style: Style = { bytes: values.bytes, colors: Deno.stdout.isTerminal() && !Deno.noColor };
   const chosen = operands.length === 0 ? EXCHANGES : EXCHANGES.filter(({ service }) => operands.includes(service));
-  const unknown = operands.find((name) => !EXCHANGES.some(({ service }) => service === name));
+  const names = [...EXCHANGES.map(({ service }) => service), CLUSTER];
+  const unknown = operands.find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    throw new UsageError(
-      `Unknown service "${unknown}": expected some of ${EXCHANGES.map(({ service }) => service).join(", ")}`,
-    );
+    throw new UsageError(`Unknown service "${unknown}": expected some of ${names.join(", ")}`);
   }
+  if (operands.includes(CLUSTER)) await showCluster(signal);
+  if (operands.length > 0 && chosen.length === 0) return;
   const outcomes: Outcome[] = [];
   for (const exchange of chosen) {
     if (signal.aborted) break;
@@ -47,6 +49,13 @@ async function main(values: Values<typeof options>, operands: string[], signal: 
   const wrong = outcomes.filter(({ fault }) => fault !== undefined).length;
   if (signal.aborted) throw new CommandError("Interrupted");
   if (wrong > 0) throw new CommandError(`${wrong} of ${outcomes.length} exchanges failed`);
+}
+
+/** Runs a chat of three servers, which needs nats-server and takes longer than an exchange. */
+async function showCluster(signal: AbortSignal): Promise<void> {
+  console.log(`${CLUSTER}: one room at three chat servers, over NATS, of which a node is killed`);
+  await runCluster((line) => console.log(`  ${line}`), signal);
+  console.log("  right");
 }
 
 /** Runs an exchange with each of its servers. */
@@ -123,7 +132,7 @@ if (import.meta.main) {
     {
       ...task("demo"),
       summary: "Runs every service and its client, and shows the messages between them.",
-      operands: { usage: "[SERVICE...]", help: "Services to run (default: all)", most: Infinity },
+      operands: { usage: "[SERVICE...]", help: `Services to run (default: all), or ${CLUSTER}`, most: Infinity },
       options,
     },
     "warning",

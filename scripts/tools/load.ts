@@ -22,7 +22,7 @@ import { formatAddress, type HostPort } from "../../lib/net/mod.ts";
 import { parseEndpoint } from "../../lib/net/endpoint.ts";
 import { encodeText } from "../../lib/framing/mod.ts";
 import { MAX_PAYLOAD_IPV4 } from "../../lib/net/datagram.ts";
-import { EXPECTATIONS, type Plan } from "./load/plan.ts";
+import { EXPECTATIONS, isChat, type Plan } from "./load/plan.ts";
 import { report } from "./load/report.ts";
 import { runLoad } from "./load/run.ts";
 import { distinct, framingOf, FRAMINGS } from "./load/tape.ts";
@@ -35,6 +35,7 @@ const options = {
   seconds: seconds("How long to send", 5000),
   framing: framing(`Framing of messages: ${FRAMINGS.join(", ")}`),
   expect: choice("Expected answer: the message, the message in upper case, or any one message", EXPECTATIONS, "echo"),
+  chat: flag("The servers are those of one chat: each connection is a member, which all others must hear"),
   connectEach: flag("Open a connection for each message: connect, read one answer, close"),
   rate: integer("N", "Messages a second over all connections; 0 to send as fast as answers arrive", 0),
   timeout: seconds("How long to wait for an answer; a datagram without one is lost", 2000),
@@ -67,7 +68,10 @@ function serverOf(target = ""): HostPort & { transport: "tcp" | "udp" } {
   throw new UsageError(`Expected tcp://HOST:PORT or udp://HOST:PORT, got "${target}"`);
 }
 
-function planOf(values: Values<typeof options>, target: string | undefined): Plan {
+function planOf(values: Values<typeof options>, targets: string[]): Plan {
+  if (values.chat) return chatOf(values, targets);
+  const [target, more] = targets;
+  if (more !== undefined) throw new UsageError(`Several servers are for --chat: unexpected "${more}"`);
   const { framing, expect, connectEach, inFlight, size, rate, seconds, connections, timeout } = values;
   const endpoint = serverOf(target);
   const { transport } = endpoint;
@@ -100,19 +104,42 @@ function planOf(values: Values<typeof options>, target: string | undefined): Pla
   };
 }
 
-async function main(values: Values<typeof options>, target: string | undefined, stop: AbortSignal): Promise<void> {
-  const plan = planOf(values, target);
+/** A load on a chat, whose members take turns at its servers. */
+function chatOf(values: Values<typeof options>, targets: string[]): Plan {
+  const { framing, expect, connectEach, rate, connections, size, seconds, ...rest } = values;
+  const servers = targets.length === 0 ? [serverOf()] : targets.map(serverOf);
+  if (servers.some(({ transport }) => transport === "udp")) throw new UsageError("--chat is for tcp");
+  const other = Object.entries({
+    "--framing": framing !== "raw",
+    "--expect": expect !== "echo",
+    "--connect-each": connectEach,
+    "--rate": rate > 0,
+  }).find(([, given]) => given);
+  if (other !== undefined) throw new UsageError(`${other[0]} is not for --chat`);
+  if (connections < 2) throw new UsageError("--chat needs two connections");
+  if (connections < servers.length) {
+    throw new UsageError(`--chat needs a connection to each of ${servers.length} servers`);
+  }
+  const plan = { framing: "header", expect, connectEach, rate: Infinity, connections, size, duration: seconds };
+  return { ...servers[0]!, ...plan, ...rest, servers, talkers: connections };
+}
+
+async function main(values: Values<typeof options>, targets: string[], stop: AbortSignal): Promise<void> {
+  const plan = planOf(values, targets);
   const progress = new StatusLine();
+  const unit = isChat(plan) ? "deliveries" : "answers";
   const result = await runLoad(plan, stop, (perSecond, { answered, lost }) => {
     const count = (number: number) => number.toLocaleString("en-US");
     const losses = lost === 0 ? "" : `, ${count(lost)} lost`;
-    return progress.show(`${count(perSecond)} answers in the last second, ${count(answered)} in all${losses}`);
+    return progress.show(`${count(perSecond)} ${unit} in the last second, ${count(answered)} in all${losses}`);
   }).catch((error) => {
     throw error instanceof Deno.errors.NotCapable ? notAllowed(plan) : error;
   });
   await progress.clear();
   if (result.sent === 0) throw new CommandError(`Nothing could be sent: ${result.firstError ?? "interrupted"}`);
-  await writeStdout(encodeText(values.json ? `${JSON.stringify({ target, ...result })}\n` : report(plan, result)));
+  await writeStdout(
+    encodeText(values.json ? `${JSON.stringify({ target: targets.join(" "), ...result })}\n` : report(plan, result)),
+  );
   if (result.firstError !== undefined) throw new CommandError(`Failed: ${result.firstError}`);
   if (result.answered === 0) throw new CommandError("Got no answer");
 }
@@ -120,9 +147,10 @@ async function main(values: Values<typeof options>, target: string | undefined, 
 /** The sandbox allows this machine only. A load on another machine takes an explicit grant. */
 function notAllowed(plan: Plan): CommandError {
   // Datagrams are sent from a socket on any address.
-  const grant = plan.transport === "udp" ? "--allow-net" : `--allow-net=${formatAddress(plan)}`;
+  const servers = (plan.servers ?? [plan]).map(formatAddress).join(",");
+  const grant = plan.transport === "udp" ? "--allow-net" : `--allow-net=${servers}`;
   return new CommandError(
-    `The sandbox of load does not allow ${formatAddress(plan)}; to allow it on purpose: ` +
+    `The sandbox of load does not allow ${servers}; to allow it on purpose: ` +
       `deno run -P=load ${grant} scripts/tools/load.ts ...`,
   );
 }
@@ -132,10 +160,14 @@ if (import.meta.main) {
     {
       ...task("load"),
       summary: "Puts a load on a server, checks every answer, and reports rates and latency.",
-      operands: { usage: "tcp://HOST:PORT|udp://HOST:PORT", help: "The server", most: 1 },
+      operands: {
+        usage: "tcp://HOST:PORT...|udp://HOST:PORT",
+        help: "The server; several of a --chat",
+        most: Infinity,
+      },
       options,
     },
     "warning",
-    ({ values, operands: [target], requests: { stop } }) => main(values, target, stop),
+    ({ values, operands, requests: { stop } }) => main(values, operands, stop),
   );
 }

@@ -4,17 +4,24 @@
  * @module
  */
 
-import { choice, integer } from "../../lib/cli/mod.ts";
+import { choice, integer, type StopRequests } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { decodeText, headedBatches } from "../../lib/framing/mod.ts";
 import { Log, quoteText } from "../../lib/log/mod.ts";
-import { Broadcast, type SlowPolicy, type Subscriber } from "../../lib/net/broadcast.ts";
+import { Broadcast, type Room, type RoomMember, type SlowPolicy } from "../../lib/net/broadcast.ts";
 import type { Connection } from "../../lib/net/connection.ts";
 import { framed } from "../../lib/net/framed.ts";
 import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/serve_tcp.ts";
 import { DEFAULT_BROADCAST, SLOW_POLICIES } from "../../lib/net/broadcast.ts";
+import { checkWithoutNats, natsOptions, type NatsValues, roomOptionsOf } from "./_nats_options.ts";
+import type { NatsRoom, NatsRoomOptions, NatsRoomReport } from "./_nats_room.ts";
 import { checkName, HEADER_LENGTH, PORT } from "./protocol.ts";
+
+export type { NatsRoom, NatsRoomOptions, NatsRoomReport };
+
+/** Time that a server over NATS lets connections finish and appends what they have said, in milliseconds. */
+const DRAIN_TIMEOUT = 5000;
 
 /** Options of {@linkcode serveChat}. */
 export interface ServeChatOptions extends ServeTcpOptions {
@@ -36,6 +43,13 @@ export interface ServeChatOptions extends ServeTcpOptions {
    * @default {16777216}
    */
   maxLag?: number | undefined;
+  /**
+   * The room: one of this server in memory, or one that several servers share, from {@linkcode natsRoom}. `slow` and
+   * `maxLag` are then those of the room. The server does not close it.
+   *
+   * @default {Broadcast}
+   */
+  room?: Room | undefined;
 }
 
 /**
@@ -61,7 +75,7 @@ export interface ServeChatOptions extends ServeTcpOptions {
 export function serveChat(options: ServeChatOptions = {}): TcpServer {
   const log = options.log ?? new Log("Server");
   const framing = headedBatches({ maxLength: options.maxMessage });
-  const room = new Broadcast({ slow: options.slow, maxLag: options.maxLag });
+  const room = options.room ?? new Broadcast({ slow: options.slow, maxLag: options.maxLag });
 
   return serveTcp(
     { ...options, port: options.port ?? PORT, idleTimeout: options.idleTimeout ?? Infinity, log },
@@ -73,11 +87,14 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
           for (const end of ends) {
             const message = bytes.subarray(start, end);
             start = end;
-            if (member === undefined) member = new Member(room, connection, message, log);
-            else member.forward(message);
-            // Wait for members that lag before reading on.
+            if (member === undefined) {
+              member = new Member(room, connection, message, log);
+              continue;
+            }
+            // Wait for members that lag.
             const ready = room.ready();
             if (ready !== undefined) await ready;
+            member.forward(message);
           }
         }
         await member?.leave();
@@ -88,15 +105,39 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
   );
 }
 
+/**
+ * Opens a room that several chat servers share, for {@linkcode serveChat}: a log in NATS JetStream. What the log has
+ * acknowledged reaches each member of each server once, and in the same order. While NATS is away, members stay
+ * connected, and senders wait. The client of NATS is loaded by the first call.
+ *
+ * @param options Where NATS is, and limits.
+ * @returns The room, connected. Close it after the server.
+ * @throws {CommandError} If NATS is not there, refuses the room, or accepts no messages of `maxMessage` bytes.
+ *
+ * @example Two servers, one room
+ * ```ts ignore
+ * import { natsRoom, serveChat } from "@wirebench/wirebench/chat";
+ *
+ * await using room = await natsRoom({ servers: "nats://127.0.0.1:4222" });
+ * await using server = serveChat({ port: 1234, room, maxMessage: room.maxMessage });
+ * await using otherRoom = await natsRoom({ servers: "nats://127.0.0.1:4222" });
+ * await using otherServer = serveChat({ port: 1235, room: otherRoom, maxMessage: otherRoom.maxMessage });
+ * ```
+ */
+export async function natsRoom(options: NatsRoomOptions): Promise<NatsRoom> {
+  const { NatsRoom } = await import("./_nats_room.ts");
+  return await NatsRoom.open(options);
+}
+
 /** A connection that has sent its name. */
 class Member implements Disposable {
   /** The name under its header: the first half of everything forwarded from this member. */
   readonly #name: Uint8Array;
-  readonly #subscriber: Subscriber;
+  readonly #subscriber: RoomMember;
   readonly #log: Log;
   readonly #who: { name: string; peer: string };
 
-  constructor(room: Broadcast, connection: Connection, message: Uint8Array, log: Log) {
+  constructor(room: Room, connection: Connection, message: Uint8Array, log: Log) {
     const name = decodeMessage(message);
     checkName(name);
     this.#name = new Uint8Array(message);
@@ -142,12 +183,33 @@ const options = {
   ),
 };
 
+/** Serves a room over NATS. At the end, what members have said is appended to its log. */
+async function serveOverNats(
+  options: Omit<ServeChatOptions, "room"> & Partial<NatsValues>,
+  { stopNow }: StopRequests,
+): Promise<TcpServer> {
+  const room = await natsRoom(await roomOptionsOf(options));
+  try {
+    const server = serveChat({ ...options, room, maxMessage: room.maxMessage });
+    const drain = server.shutdown.bind(server);
+    server.shutdown = async () => (await Promise.all([drain(), room.close(DRAIN_TIMEOUT, stopNow)]))[0];
+    return server;
+  } catch (error) {
+    await room.close(0);
+    throw error;
+  }
+}
+
 if (import.meta.main) {
   runTcpServer({
     ...task("chat:server"),
     summary: "Forwards every message of a client to all other clients.",
     port: PORT,
     idleTimeout: Infinity,
-    options,
-  }, serveChat);
+    options: { ...options, ...natsOptions },
+  }, (options, requests) => {
+    if (options.nats !== undefined) return serveOverNats(options, requests);
+    checkWithoutNats(options);
+    return serveChat({ ...options, room: undefined });
+  });
 }

@@ -6,6 +6,7 @@ import { temporaryFolder } from "../../scripts/checks/bench/machine.ts";
 import type { Figure } from "../../scripts/checks/bench/measure.ts";
 import { COMPETITORS } from "../../scripts/checks/bench/names.ts";
 import { report } from "../../scripts/checks/bench/report.ts";
+import { hasNatsServer } from "../../scripts/shared/nats.ts";
 import { judge, type Outcome } from "../../scripts/checks/bench/verdict.ts";
 import { WORKLOADS } from "../../scripts/checks/bench/workloads.ts";
 import {
@@ -98,13 +99,13 @@ async function checkProtocols(competitor: Competitor): Promise<void> {
     const what = `${workload.service} of ${competitor.title}`;
     if (workload.service === "uppercase") {
       const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-      await socket.send(bytes("`az{AZ é"), { transport: "udp", hostname: "127.0.0.1", port: server.port });
+      await socket.send(bytes("`az{AZ é"), { transport: "udp", hostname: "127.0.0.1", port: server.ports[0]! });
       const [answer] = await within(socket.receive(), what);
       socket.close();
       assertEquals(textOf(answer), "`AZ{AZ é", what);
       continue;
     }
-    using peer = await RawPeer.connect(server.port);
+    using peer = await RawPeer.connect(server.ports[0]!);
     if (workload.service === "echo") {
       await peer.send("Hello, world");
       await peer.end();
@@ -123,7 +124,7 @@ async function checkProtocols(competitor: Competitor): Promise<void> {
       await peer.end();
       assertEquals(await peer.receiveAll(), "Hello Node!\nHello Node!\n", what);
     } else {
-      using other = await RawPeer.connect(server.port);
+      using other = await RawPeer.connect(server.ports[0]!);
       await peer.send(headed("alice"));
       await other.send(headed("bob"));
       const fromBob = textOf(headed("bob")) + textOf(headed("Hi"));
@@ -171,6 +172,44 @@ Deno.test("bench: the generator in Deno does the same as the one in C", async ()
   const { code, stdout, stderr } = await generate("echo", wrong.port, 1, 64, 1, 0.1);
   assertEquals([code, stdout], [1, ""]);
   assertStringIncludes(stderr, "Wrong answer");
+});
+
+const noNats = hasNatsServer() ? "" : " (ignored: no nats-server here)";
+
+Deno.test({
+  name: `bench: measures chat servers that share a room, beside one server and programs that append batches${noNats}`,
+  ignore: noNats !== "",
+  async fn() {
+    const against = ["embedded", "batches", "publisher"];
+    const args = ["--rounds", "1", "--seconds", "0.2", "--against", against.join(","), "--only", "nats-2-r1,nats-2-r3"];
+    const { code, stdout, stderr } = await bench("--json", ...args);
+    assertEquals(code, 0, stderr);
+    const { outcomes, missing } = JSON.parse(stdout) as { outcomes: Outcome[]; missing: unknown[] };
+    assertEquals(missing, []);
+    assertEquals(outcomes.map(({ workload }) => workload.nats?.replicas), [1, 3]);
+    for (const { figures, verdicts } of outcomes) {
+      assertEquals(figures.map(({ competitor }) => competitor), ["wirebench", ...against]);
+      assert(figures.every(({ best, rounds }) => best > 0 && rounds[0]!.cpuPerOperation! > 0));
+      assertEquals(verdicts.map(({ against, target }) => [against, target]), [["NATS, nobody follows", 0.8]]);
+    }
+  },
+});
+
+Deno.test({
+  name: "bench: without nats-server, skips a room over NATS and says how to get it" +
+    (Deno.build.os === "windows" ? " (ignored: no sh here)" : ""),
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    using folder = testFolder();
+    Deno.writeTextFileSync(`${folder.path}/nats-server`, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    const deno = [Deno.execPath(), "run", "-q", "--no-prompt", "-P=bench", "scripts/checks/bench.ts"];
+    const { stdout, stderr, code } = await new Deno.Command("sh", {
+      args: ["-c", 'PATH=$0:$PATH exec "$@"', folder.path, ...deno, "--only", "nats-3-r3", "--against", "batches"],
+      cwd: new URL("../..", import.meta.url),
+    }).output();
+    assertEquals([code, textOf(stderr)], [0, ""]);
+    assertMatch(textOf(stdout), /^chat over NATS is missing: no nats-server: apt-get install nats-server, .*$/m);
+  },
 });
 
 Deno.test("bench: reports wrong options", async () => {

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { hasNatsServer, NatsServer } from "../../scripts/shared/nats.ts";
+import { decimalHeader, text } from "@wirebench/wirebench/framing";
 import { Histogram } from "../../scripts/tools/load/histogram.ts";
 import type { Result } from "../../scripts/tools/load/run.ts";
 import { Tape } from "../../scripts/tools/load/tape.ts";
@@ -199,6 +201,97 @@ Deno.test("load: counts dropped, duplicate and wrong datagrams", async () => {
   await answering;
 });
 
+/** Checks a load on a chat: all messages were delivered to all other members. */
+async function checkChat(servers: ServerProcess[]): Promise<void> {
+  const targets = servers.map(({ port }) => `tcp://127.0.0.1:${port}`);
+  const load = ["--chat", "--connections", "5", "--in-flight", "4", "--timeout", "20", ...targets.slice(1)];
+  const result = await measured(targets[0]!, ...load);
+  assertEquals([result.code, result.errors, result.stderr], [0, {}, ""]);
+  assertEquals([result.answered, result.lost], [result.sent * 4, 0]);
+  const { perConnection, latency } = result;
+  assert(0 < perConnection.min && perConnection.max < result.answered && 0 < latency.p50);
+}
+
+Deno.test("load: counts what a chat delivers to each member", async () => {
+  await using server = await ServerProcess.start("chat");
+  await checkChat([server]);
+  const people = await load("--seconds", "0.2", "--chat", `tcp://127.0.0.1:${server.port}`);
+  assertMatch(
+    people.stdout,
+    /^deliveries +[\d,]+ a second: [\d,]+ sent, each to 15 others, [\d,]+ delivered, 0 missing$/m,
+  );
+});
+
+const noNats = hasNatsServer() ? "" : " (ignored: no nats-server here)";
+
+Deno.test({
+  name: `load: counts what a chat delivers at several servers${noNats}`,
+  ignore: noNats !== "",
+  async fn() {
+    await using nats = await NatsServer.start();
+    const args = ["--nats", nats.url];
+    await using one = await ServerProcess.start("chat", { args });
+    await using other = await ServerProcess.start("chat", { args });
+    await checkChat([one, other, one]);
+  },
+});
+
+Deno.test("load: reports chat servers that do not share a room, and a message that is missing, doubled or wrong", async () => {
+  await using one = await ServerProcess.start("chat");
+  await using other = await ServerProcess.start("chat");
+  const targets = [one, other].map(({ port }) => `tcp://127.0.0.1:${port}`);
+  const apart = await load("--chat", "--timeout", "0.3", ...targets);
+  assertEquals(
+    [apart.code, apart.stderr],
+    [1, "load: Nothing could be sent: member 1 cannot reach the first: expected servers of one chat\n"],
+  );
+  for (const [spoil, expected] of SPOILT) {
+    await using server = spoiltChat(spoil);
+    const result = await measured(`tcp://127.0.0.1:${server.port}`, "--chat", "--connections", "2", "--timeout", "0.3");
+    assertEquals(result.code, 1, expected.source);
+    assertMatch(result.stderr, expected);
+  }
+});
+
+/** Spoils a member's third message in different ways. */
+const SPOILT: [(message: Uint8Array) => Uint8Array[], RegExp][] = [
+  [() => [], /^load: Failed: \d+ messages were not delivered within 0.3 s\n$/],
+  [
+    (message) => [message, message],
+    /^load: Failed: Wrong answer: member \d expected "000\w.*" from member \d, got "000/,
+  ],
+  [
+    (message) => [message.with(-1, 0)],
+    /^load: Failed: Wrong answer: member \d expected "000\w.*" from member \d, got "000/,
+  ],
+];
+
+/** A chat of two members that spoils a message. */
+function spoiltChat(spoil: (message: Uint8Array) => Uint8Array[]) {
+  const header = text(decimalHeader());
+  const peers: RawPeer[] = [];
+  let count = 0;
+  return fakeServer(async (peer, held) => {
+    peers.push(peer);
+    const decoder = header.decoder();
+    let name: string | undefined;
+    for await (const chunk of chunks(peer)) {
+      for (const said of decoder.push(chunk)) {
+        if (name === undefined) {
+          name = said;
+          continue;
+        }
+        const message = bytes(textOf(header.encode(name)) + textOf(header.encode(said)));
+        const isThird = !said.startsWith("h") && ++count === 3;
+        for (const sent of isThird ? spoil(message) : [message]) {
+          for (const other of peers) if (other !== peer) await other.send(sent).catch(() => {});
+        }
+      }
+    }
+    await held;
+  });
+}
+
 Deno.test("load: reports wrong options with exit code 2", async () => {
   for (
     const [args, message] of [
@@ -215,6 +308,10 @@ Deno.test("load: reports wrong options with exit code 2", async () => {
       [["--size", "1", "--in-flight", "18", "udp://127.0.0.1:80"], "is too short to distinguish 18 messages"],
       [["--expect", "any", "tcp://127.0.0.1:80"], "needs a --framing"],
       [["--connect-each", "--in-flight", "2", "tcp://127.0.0.1:80"], "one message per connection"],
+      [["tcp://127.0.0.1:80", "tcp://127.0.0.1:81"], 'Several servers are for --chat: unexpected "tcp://127.0.0.1:81"'],
+      [["--chat", "udp://127.0.0.1:80"], "--chat is for tcp"],
+      [["--chat", "--rate", "5", "tcp://127.0.0.1:80"], "--rate is not for --chat"],
+      [["--chat", "--connections", "1", "tcp://127.0.0.1:80"], "--chat needs two connections"],
       [["--rate", "5", "--in-flight", "2", "tcp://127.0.0.1:80"], "one message in flight"],
     ] satisfies [string[], string][]
   ) {

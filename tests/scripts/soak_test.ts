@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { timingFaults } from "../../scripts/checks/soak/attack.ts";
+import { countAll } from "../../scripts/checks/soak/cluster.ts";
+import { hasNatsServer } from "../../scripts/shared/nats.ts";
 import { ATTACKS, payloadOf, pipeline, repeat } from "../../scripts/checks/soak/attackers.ts";
 import { bytes, fakeServer, ServerProcess } from "../harness.ts";
 
@@ -96,6 +98,46 @@ Deno.test("an attacker ends when nothing listens any more", async () => {
   await attacking;
 });
 
+const hasNats = hasNatsServer();
+
+Deno.test({
+  name: "soak --cluster counts every message of a chat over NATS at every member while its parts fail" +
+    (hasNats ? "" : " (ignored: no nats-server here)"),
+  ignore: !hasNats,
+  async fn() {
+    const { code, stdout, stderr } = await output("--cluster", "--minutes", "0.05", "--seed", "7");
+    assertEquals([code, stderr], [0, ""], stdout);
+    assertMatch(stdout, /^Seed 7$/m);
+    assertMatch(stdout, /^failure +times\n.* [1-9]$/m);
+    assertMatch(stdout, /^messages said +heard at all members +lost +doubled +out of order +longest gap/m);
+    assertMatch(stdout, /^ +[1-9][\d,]* +[1-9][\d,]* +0 +0 +0 +\d+\.\d$/m);
+    assertMatch(stdout, /^No faults with seed 7: every message was heard once by every member, in one order$/m);
+  },
+});
+
+Deno.test("messages that are lost, doubled or out of order at a member of the cluster are counted", () => {
+  const all = { fromStart: true, killed: false };
+  const heardBy = [[1, 0, 1, 1], [0, 0, 0, 1, 0, 2]];
+  const talkers = [3, 2].map((said, talker) => ({ talker, member: { said }, heard: heardBy[talker]!, ...all }));
+  const reference = { heard: [0, 0, 1, 0, 0, 1, 1, 1, 0, 2], ...all };
+  const count = (heard: number[], member: { killed?: boolean; fromStart?: boolean; talker?: number } = {}) => {
+    const faults: string[] = [];
+    const { lost, doubled, reordered } = countAll(talkers, [reference, { heard, ...all, ...member }], faults);
+    assertEquals(faults.length > 0, lost + doubled + reordered > 0);
+    return { lost, doubled, reordered };
+  };
+  assertEquals(count(reference.heard), { lost: 0, doubled: 0, reordered: 0 });
+  assertEquals(count([0, 0, 1, 0, 1, 1, 0, 2]), { lost: 1, doubled: 0, reordered: 1 });
+  assertEquals(count([0, 0, 1, 0, 0, 1, 1, 1]), { lost: 1, doubled: 0, reordered: 0 });
+  assertEquals(count([0, 0, 1, 0, 0, 1, 1, 1], { killed: true }), { lost: 0, doubled: 0, reordered: 0 });
+  assertEquals(count([0, 0, 1, 0, 0, 1, 0, 1, 1, 1, 0, 2]), { lost: 0, doubled: 1, reordered: 1 });
+  assertEquals(count([1, 0, 0, 0, 0, 1, 1, 1, 0, 2]), { lost: 0, doubled: 0, reordered: 1 });
+  assertEquals(count([0, 1, 1, 1, 0, 2], { fromStart: false }), { lost: 0, doubled: 0, reordered: 0 });
+  assertEquals(count([0, 0, 0, 1, 0, 2], { talker: 1 }), { lost: 0, doubled: 0, reordered: 0 });
+  assertEquals(count([0, 0, 0, 2], { talker: 1 }), { lost: 1, doubled: 0, reordered: 1 });
+  assertEquals(count([0, 1, 0, 2], { fromStart: false }), { lost: 0, doubled: 0, reordered: 1 });
+});
+
 Deno.test("soak prints its table and ends at Ctrl-C", async () => {
   await using process = soak("--minutes", "60", "--service", "lines").spawn();
   const lines = process.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
@@ -115,6 +157,7 @@ Deno.test("soak reports wrong options", async () => {
       [["--service", "telegrams"], /--service: expected one of echo, .*, got "telegrams"/],
       [["--attack", "rudeness"], /--attack: expected one of pipeline-tiny, .*, none, got "rudeness"/],
       [["--attack", "flood", "--service", "echo"], /--attack: no such attack on this service/],
+      [["--cluster", "--service", "echo"], /--cluster runs neither other services nor attacks/],
       [["--minutes", "0"], /--minutes: expected minutes above 0, got "0"/],
     ] as const
   ) {

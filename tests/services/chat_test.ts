@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { concat } from "@std/bytes/concat";
+import { hasNatsServer, NatsServer } from "../../scripts/shared/nats.ts";
+import type { RunOptions } from "../../scripts/shared/processes.ts";
 import {
   bytes,
   ClientProcess,
@@ -14,6 +16,25 @@ import {
   within,
 } from "../harness.ts";
 
+const hasNats = hasNatsServer();
+
+type Start = (options?: RunOptions) => Promise<ServerProcess>;
+
+/** Registers a test of a server, alone and with its room over NATS. Members notice no difference. */
+function testServer(name: string, fn: (start: Start) => Promise<void>): void {
+  Deno.test(name, () => fn((options) => ServerProcess.start("chat", options)));
+  Deno.test({
+    name: `${name}, over NATS${hasNats ? "" : " (ignored: no nats-server here)"}`,
+    ignore: !hasNats,
+    async fn() {
+      await using nats = await NatsServer.start();
+      await fn(({ args = [], ...options } = {}) => {
+        return ServerProcess.start("chat", { args: [...args, "--nats", nats.url], ...options });
+      });
+    },
+  });
+}
+
 /** Connects, and waits until the server knows the name. */
 async function join(server: ServerProcess, name: string): Promise<RawPeer> {
   const peer = await server.connect();
@@ -27,8 +48,8 @@ function said(name: string, text: string): string {
   return textOf(concat([headed(name), headed(text)]));
 }
 
-Deno.test("chat:server sends each message to all the others, and to nobody else", async () => {
-  await using server = await ServerProcess.start("chat");
+testServer("chat:server sends each message to all the others, and to nobody else", async (start) => {
+  await using server = await start();
   using alice = await join(server, "alice");
   using bob = await join(server, "bob");
   using zoe = await join(server, "Zoë");
@@ -43,8 +64,8 @@ Deno.test("chat:server sends each message to all the others, and to nobody else"
   for (const peer of [alice, bob, zoe]) assertEquals(await peer.receiveAll(), "");
 });
 
-Deno.test("chat:server reads a message that comes byte by byte, and several that come at once", async () => {
-  await using server = await ServerProcess.start("chat");
+testServer("chat:server reads a message that comes byte by byte, and several that come at once", async (start) => {
+  await using server = await start();
   using listener = await join(server, "listener");
   using slow = await server.connect();
   for (const byte of concat([headed("slow"), headed("in pieces")])) await slow.send(Uint8Array.of(byte));
@@ -55,54 +76,57 @@ Deno.test("chat:server reads a message that comes byte by byte, and several that
   assertEquals(await listener.receive(all.length), all);
 });
 
-Deno.test("chat:server closes a connection that breaks the protocol, logs why, and the others notice nothing", async () => {
-  await using server = await ServerProcess.start("chat", { args: ["--max-message", "1000"] });
-  using alice = await join(server, "alice");
-  using bob = await join(server, "bob");
-  const cases: [data: Uint8Array, reason: string, words: RegExp][] = [
-    [bytes("GET / HTTP/1.1\r\n\r\n"), "malformed", /got "GET \/ HTTP"; it looks like an HTTP request/],
-    [bytes("+3        abc"), "malformed", /expected a length of digits/],
-    [bytes("1001      "), "too long", /at most 1000 bytes, got 1001/],
-    [bytes("9999999999"), "too long", /at most 1000 bytes, got 9999999999/],
-    [headed(""), "malformed", /expected a name that is not empty/],
-    [headed("  "), "malformed", /expected a name that is not empty/],
-    [headed("a\nb"), "malformed", /expected a name without control characters/],
-    [headed("x".repeat(65)), "malformed", /expected a name of at most 64 characters/],
-    [headed(Uint8Array.of(0xff)), "malformed", /expected UTF-8 text, got "\\xff"/],
-    [concat([headed("mallory"), headed(Uint8Array.of(0xc3))]), "malformed", /expected UTF-8 text, got "\\xc3"/],
-    [concat([headed("mallory"), bytes("x         ")]), "malformed", /at byte 17: expected a length of digits/],
-  ];
-  for (const [data, reason, words] of cases) {
-    using peer = await server.connect();
-    await peer.send(data);
-    assertEquals(await peer.receiveAll(), "");
-    const record = await server.logged(new RegExp(`^${peer.address} closed`));
-    assertEquals(record.reason, reason);
-    assertMatch(String(record.detail), words);
-  }
-  const truncated: [data: string, words: RegExp][] = [
-    ["12", /inside a header: expected 10 bytes, got 2/],
-    ["5         al", /inside a message: expected 5 bytes, got 2/],
-  ];
-  for (const [data, words] of truncated) {
-    using peer = await server.connect();
-    await peer.send(data);
-    await peer.end();
-    assertEquals(await peer.receiveAll(), "");
-    const record = await server.logged(new RegExp(`^${peer.address} closed`));
-    assertEquals(record.reason, "truncated");
-    assertMatch(String(record.detail), words);
-  }
-  await reset(server.port, "5         al");
-  await alice.send(headed("still here"));
-  assertEquals(await bob.receive(said("alice", "still here").length), said("alice", "still here"));
-});
+testServer(
+  "chat:server closes a connection that breaks the protocol, logs why, and the others notice nothing",
+  async (start) => {
+    await using server = await start({ args: ["--max-message", "1000"] });
+    using alice = await join(server, "alice");
+    using bob = await join(server, "bob");
+    const cases: [data: Uint8Array, reason: string, words: RegExp][] = [
+      [bytes("GET / HTTP/1.1\r\n\r\n"), "malformed", /got "GET \/ HTTP"; it looks like an HTTP request/],
+      [bytes("+3        abc"), "malformed", /expected a length of digits/],
+      [bytes("1001      "), "too long", /at most 1000 bytes, got 1001/],
+      [bytes("9999999999"), "too long", /at most 1000 bytes, got 9999999999/],
+      [headed(""), "malformed", /expected a name that is not empty/],
+      [headed("  "), "malformed", /expected a name that is not empty/],
+      [headed("a\nb"), "malformed", /expected a name without control characters/],
+      [headed("x".repeat(65)), "malformed", /expected a name of at most 64 characters/],
+      [headed(Uint8Array.of(0xff)), "malformed", /expected UTF-8 text, got "\\xff"/],
+      [concat([headed("mallory"), headed(Uint8Array.of(0xc3))]), "malformed", /expected UTF-8 text, got "\\xc3"/],
+      [concat([headed("mallory"), bytes("x         ")]), "malformed", /at byte 17: expected a length of digits/],
+    ];
+    for (const [data, reason, words] of cases) {
+      using peer = await server.connect();
+      await peer.send(data);
+      assertEquals(await peer.receiveAll(), "");
+      const record = await server.logged(new RegExp(`^${peer.address} closed`));
+      assertEquals(record.reason, reason);
+      assertMatch(String(record.detail), words);
+    }
+    const truncated: [data: string, words: RegExp][] = [
+      ["12", /inside a header: expected 10 bytes, got 2/],
+      ["5         al", /inside a message: expected 5 bytes, got 2/],
+    ];
+    for (const [data, words] of truncated) {
+      using peer = await server.connect();
+      await peer.send(data);
+      await peer.end();
+      assertEquals(await peer.receiveAll(), "");
+      const record = await server.logged(new RegExp(`^${peer.address} closed`));
+      assertEquals(record.reason, "truncated");
+      assertMatch(String(record.detail), words);
+    }
+    await reset(server.port, "5         al");
+    await alice.send(headed("still here"));
+    assertEquals(await bob.receive(said("alice", "still here").length), said("alice", "still here"));
+  },
+);
 
-Deno.test("chat:server closes clients that send no name, and keeps members that only listen", async () => {
-  await using server = await ServerProcess.start("chat");
+testServer("chat:server closes clients that send no name, and keeps members that only listen", async (start) => {
+  await using server = await start();
   using listener = await join(server, "listener");
   for (const option of ["--idle-timeout", "--message-timeout"]) {
-    await using impatient = await ServerProcess.start("chat", { args: [option, "0.2"] });
+    await using impatient = await start({ args: [option, "0.2"] });
     using silent = await impatient.connect();
     assertEquals(await silent.receiveAll(), "");
     assertEquals((await impatient.logged(/closed/)).reason, "idle");
@@ -116,8 +140,8 @@ Deno.test("chat:server closes clients that send no name, and keeps members that 
   await listener.receive(said("talker", "are you there?").length);
 });
 
-Deno.test("chat:server drops a client that never reads, and the others get everything", async () => {
-  await using server = await ServerProcess.start("chat");
+testServer("chat:server drops a client that never reads, and the others get everything", async (start) => {
+  await using server = await start();
   using deaf = await join(server, "deaf");
   using talker = await join(server, "talker");
   using listener = await join(server, "listener");
@@ -136,34 +160,37 @@ Deno.test("chat:server drops a client that never reads, and the others get every
   assertMatch(String(record.detail), /bytes behind/);
 });
 
-Deno.test("chat:server --slow drop-oldest keeps a member that does not read, and logs what it loses", async () => {
-  await using server = await ServerProcess.start("chat", {
-    args: ["--slow", "drop-oldest", "--max-lag", "1000000"],
-  });
-  using deaf = await server.connect();
-  await deaf.send(headed("deaf"));
-  using talker = await server.connect();
-  await talker.send(headed("talker"));
-  using other = await server.connect();
-  await other.send(headed("other"));
-  for (const name of ["deaf", "talker", "other"]) await server.logged(new RegExp(`"${name}" joined`));
-  const text = "x".repeat(100_000);
-  for (let count = 0; count < 200; count++) {
-    await talker.send(headed(text));
-    await other.receive(10 + 6 + 10 + text.length);
-  }
-  await server.logged(/^"deaf" at 127\.0\.0\.1:\d+ is too slow: \d+ bytes dropped$/);
-  await talker.end();
-  // The slow member is still connected, and gets whole messages.
-  await deaf.end();
-  const got = await deaf.receiveAll();
-  assertEquals(got.length % (10 + 6 + 10 + text.length), 0);
-  assertMatch(got.slice(0, 26), /^6 {9}talker100000 {4}$/);
-  assertEquals(textOf(bytes(got.slice(-5))), "xxxxx");
-});
+testServer(
+  "chat:server --slow drop-oldest keeps a member that does not read, and logs what it loses",
+  async (start) => {
+    await using server = await start({
+      args: ["--slow", "drop-oldest", "--max-lag", "1000000"],
+    });
+    using deaf = await server.connect();
+    await deaf.send(headed("deaf"));
+    using talker = await server.connect();
+    await talker.send(headed("talker"));
+    using other = await server.connect();
+    await other.send(headed("other"));
+    for (const name of ["deaf", "talker", "other"]) await server.logged(new RegExp(`"${name}" joined`));
+    const text = "x".repeat(100_000);
+    for (let count = 0; count < 200; count++) {
+      await talker.send(headed(text));
+      await other.receive(10 + 6 + 10 + text.length);
+    }
+    await server.logged(/^"deaf" at 127\.0\.0\.1:\d+ is too slow: \d+ bytes dropped$/);
+    await talker.end();
+    // The slow member is still connected, and gets whole messages.
+    await deaf.end();
+    const got = await deaf.receiveAll();
+    assertEquals(got.length % (10 + 6 + 10 + text.length), 0);
+    assertMatch(got.slice(0, 26), /^6 {9}talker100000 {4}$/);
+    assertEquals(textOf(bytes(got.slice(-5))), "xxxxx");
+  },
+);
 
-Deno.test("chat:server --max-lag below the size of one read does not disconnect members that read", async () => {
-  await using server = await ServerProcess.start("chat", { args: ["--max-lag", "1000000"] });
+testServer("chat:server --max-lag below the size of one read does not disconnect members that read", async (start) => {
+  await using server = await start({ args: ["--max-lag", "1000000"] });
   using listener = await server.connect();
   await listener.send(headed("listener"));
   using talker = await server.connect();
@@ -177,8 +204,8 @@ Deno.test("chat:server --max-lag below the size of one read does not disconnect 
   assertEquals(server.log.filter(({ message }) => message.includes("too slow")), []);
 });
 
-Deno.test("chat:server serves 200 clients that join, talk and leave", async () => {
-  await using server = await ServerProcess.start("chat");
+testServer("chat:server serves 200 clients that join, talk and leave", async (start) => {
+  await using server = await start();
   using listener = await join(server, "listener");
   const clients = 200;
   const received = (async () => {
@@ -202,8 +229,8 @@ Deno.test("chat:server serves 200 clients that join, talk and leave", async () =
   assertEquals(await received, Array.from({ length: clients }, (_, number) => `text ${number}`).sort());
 });
 
-Deno.test("chat:server closes every connection when it is told to stop", async () => {
-  await using server = await ServerProcess.start("chat");
+testServer("chat:server closes every connection when it is told to stop", async (start) => {
+  await using server = await start();
   using alice = await join(server, "alice");
   using bob = await join(server, "bob");
   await alice.send(headed("last words"));

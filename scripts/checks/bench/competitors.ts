@@ -1,9 +1,11 @@
-import { tryProgram } from "../../shared/system.ts";
+import { hasNatsServer } from "../../shared/nats.ts";
+import { outputOf, tryProgram } from "../../shared/system.ts";
 import { compileC, errorLine, PEERS } from "./compile.ts";
 import type { Pinning } from "./machine.ts";
 import { type CompetitorName, COMPETITORS, OWN } from "./names.ts";
 import { type Server, startOwn, startPeer, startProxy, tryPeer } from "./servers.ts";
-import type { Service, Workload } from "./workloads.ts";
+import { startBatches, startOverNats } from "./over_nats.ts";
+import type { OverNats, Service, Workload } from "./workloads.ts";
 
 /** A family of servers to measure. */
 export interface Competitor {
@@ -12,12 +14,12 @@ export interface Competitor {
   /** The name and version of its compiler or runtime. */
   version: string;
   serves(workload: Workload): boolean;
-  start(service: Service): Promise<Server>;
+  start(service: Service, nats?: OverNats): Promise<Server>;
 }
 
 /** A competitor that cannot run on this machine. */
 export interface Missing {
-  name: CompetitorName;
+  name: string;
   reason: string;
 }
 
@@ -34,6 +36,9 @@ const TITLES: Record<CompetitorName, string> = {
   uvloop: "uvloop",
   streams: "asyncio readline",
   loop: "Python, plain",
+  embedded: "Wirebench, without NATS",
+  batches: "NATS, 64 KiB batches",
+  publisher: "NATS, nobody follows",
 };
 
 /** The services of this project, started as their tasks start them. */
@@ -42,9 +47,10 @@ export function own(pinning: Pinning | undefined): Competitor {
     name: OWN,
     title: "Wirebench",
     version: `Deno ${Deno.version.deno}`,
-    serves: () => true,
-    start: (service) => {
+    serves: ({ nats }) => nats === undefined || hasNatsServer(),
+    start: (service, nats) => {
       const { server = [], generator = [] } = pinning ?? {};
+      if (nats !== undefined) return startOverNats(nats);
       return service === "proxy" ? startProxy(server, generator) : startOwn(service, server);
     },
   };
@@ -57,9 +63,28 @@ function logged(folder: string, pinning: Pinning | undefined): Competitor {
     ...own(pinning),
     name: "logged",
     title: TITLES.logged,
-    serves: ({ service, measure }) => measure === "rate" && (service === "chat" || service === "delimited"),
+    serves: ({ service, measure, nats }) =>
+      nats === undefined && measure === "rate" && (service === "chat" || service === "delimited"),
     start: (service) => startOwn(service, toFile, "info"),
   };
+}
+
+/** What a chat over NATS is compared with: the chat of one server, and programs that append batches to a log of NATS. */
+const BESIDE_NATS = ["embedded", "batches", "publisher"] as const;
+
+/** Servers of one of these. */
+async function besideNats(name: typeof BESIDE_NATS[number]): Promise<Competitor> {
+  return {
+    name,
+    title: TITLES[name],
+    version: name === "embedded" ? `Deno ${Deno.version.deno}` : await outputOf("nats-server", "--version"),
+    serves: ({ nats }) => nats !== undefined && hasNatsServer(),
+    start: (service, nats) => name === "embedded" ? startOwn(service, []) : startBatches(nats!, name === "batches"),
+  };
+}
+
+function isBesideNats(name: CompetitorName): name is typeof BESIDE_NATS[number] {
+  return (BESIDE_NATS as readonly string[]).includes(name);
 }
 
 /** The proxy, which also writes a recording. */
@@ -93,6 +118,10 @@ export async function findCompetitors(
       present.push({ logged, recorded }[name](folder, pinning));
       continue;
     }
+    if (isBesideNats(name)) {
+      if (hasNatsServer()) present.push(await besideNats(name));
+      continue;
+    }
     const found = await findRunning(name, folder);
     if (typeof found === "string") {
       missing.push({ name, reason: found });
@@ -103,8 +132,8 @@ export async function findCompetitors(
       name,
       title: TITLES[name],
       version,
-      serves: ({ service, measure }) => {
-        if (service === "proxy") return false;
+      serves: ({ service, measure, nats }) => {
+        if (service === "proxy" || nats !== undefined) return false;
         if (name === "library") return service === "lines" && measure === "rate";
         if (name === "bare") return service === "echo" || service === "uppercase" || service === "lines";
         if (name === "streams") return service === "delimited";
@@ -118,7 +147,7 @@ export async function findCompetitors(
 }
 
 /** A competitor that is another program. */
-type Peer = Exclude<CompetitorName, "logged" | "recorded">;
+type Peer = Exclude<CompetitorName, "logged" | "recorded" | typeof BESIDE_NATS[number]>;
 
 interface Found {
   version: string;

@@ -42,23 +42,23 @@ export class Generator {
 
   #start(
     { kind, connections, size, inFlight, talkers = 0, polite = false }: Load,
-    port: number,
+    ports: readonly number[],
     seconds: number,
   ): ChildProcess {
-    const numbers = [port, connections, size, inFlight, seconds, talkers, Number(polite)];
-    const [program, ...args] = [...this.#command, kind, ...numbers.map(String)];
+    const numbers = [connections, size, inFlight, seconds, talkers, Number(polite)];
+    const [program, ...args] = [...this.#command, kind, ports.join(","), ...numbers.map(String)];
     const cwd = new URL("../../../..", PEERS);
     const piped = { stdin: "piped", stdout: "piped", stderr: "piped" } as const;
     return new ChildProcess(new Deno.Command(program!, { args, cwd, signal: this.#stop, ...piped }).spawn());
   }
 
   /**
-   * Puts a load on a server for some seconds.
+   * Puts a load on a server, or on all servers of a chat, for some seconds.
    *
    * @throws {Error} If an answer was wrong or missing.
    */
-  async run(load: Load, port: number, seconds: number): Promise<Round> {
-    const { process } = this.#start(load, port, seconds);
+  async run(load: Load, ports: readonly number[], seconds: number): Promise<Round> {
+    const { process } = this.#start(load, ports, seconds);
     await process.stdin.close();
     const { success, stdout, stderr } = await process.output();
     const decoder = new TextDecoder();
@@ -67,8 +67,8 @@ export class Generator {
   }
 
   /** Opens connections, has each answered once, and holds them open while `run` runs. */
-  async hold<Value>(load: Load, port: number, run: () => Promise<Value>): Promise<Value> {
-    await using generator = this.#start({ ...load, kind: "idle" }, port, 0);
+  async hold<Value>(load: Load, ports: readonly number[], run: () => Promise<Value>): Promise<Value> {
+    await using generator = this.#start({ ...load, kind: "idle" }, ports, 0);
     const stderr = new Response(generator.process.stderr).text();
     try {
       if (await generator.line() !== "ready") throw new Error(errorIn(await stderr));

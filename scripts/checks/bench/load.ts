@@ -1,25 +1,21 @@
 // The load generator for machines without a C compiler, with the arguments and the output of peers/load.c.
 
-import process from "node:process";
 import { tapesOf } from "../../tools/load/answers.ts";
 import type { Plan } from "../../tools/load/plan.ts";
 import { type Result, runLoad } from "../../tools/load/run.ts";
 import { Tally } from "../../tools/load/tally.ts";
 import { TcpFlow } from "../../tools/load/tcp.ts";
-import { runChat } from "./chat_load.ts";
 import type { Round } from "./generator.ts";
-import type { Load } from "./workloads.ts";
 
 /** How long to wait for an answer, in milliseconds. A datagram without one is lost. */
 const TIMEOUT = { tcp: 20_000, udp: 250 };
 
-const [kind = "", ...numbers] = Deno.args;
-const [port = 0, connections = 1, size = 1, inFlight = 1, seconds = 1, talkers = 0, polite = 0] = numbers.map(Number);
-const load = { kind: kind as Load["kind"], connections, size, inFlight, talkers };
+const [kind = "", ports = "", ...numbers] = Deno.args;
+const [connections = 1, size = 1, inFlight = 1, seconds = 1, talkers = 0, polite = 0] = numbers.map(Number);
+const servers = ports.split(",").map((port) => ({ hostname: "127.0.0.1", port: Number(port) }));
 const transport = kind === "uppercase" ? "udp" : "tcp";
 const plan: Plan = {
-  hostname: "127.0.0.1",
-  port,
+  ...servers[0]!,
   transport,
   framing: kind === "lines" || kind === "newlines" ? "lines" : "raw",
   connections,
@@ -30,6 +26,7 @@ const plan: Plan = {
   expect: kind === "uppercase" ? "uppercase" : kind === "newlines" ? "any" : "echo",
   connectEach: kind === "connect",
   rate: Infinity,
+  ...(kind === "chat" ? { servers, talkers } : {}),
 };
 
 /** Opens connections, has each answered once, and holds them open until standard input ends. */
@@ -65,15 +62,8 @@ async function measure(): Promise<void> {
   console.log(JSON.stringify({ operations, seconds, cpu, lost, ...perConnection, ...beside }));
 }
 
-async function chat(): Promise<void> {
-  const before = process.cpuUsage();
-  const round = await runChat(load, port, plan.duration);
-  const { user, system } = process.cpuUsage(before);
-  console.log(JSON.stringify({ ...round, cpu: (user + system) / 1e6 / round.seconds }));
-}
-
 try {
-  await (kind === "idle" ? hold() : kind === "chat" ? chat() : measure());
+  await (kind === "idle" ? hold() : measure());
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   Deno.exit(1);

@@ -28,8 +28,12 @@ export async function findPinning(): Promise<Pinning | undefined> {
   return { server: on(0), generator: on(1) };
 }
 
-/** The processor time of a process, in seconds; `NaN` where the system does not report it. */
-export async function cpuTimeOf(pid: number): Promise<number> {
+/** The processor time of processes, in seconds; `NaN` where the system does not report it. */
+export async function cpuTimeOf(pids: readonly number[]): Promise<number> {
+  return (await Promise.all(pids.map(timeOf))).reduce((sum, time) => sum + time, 0);
+}
+
+async function timeOf(pid: number): Promise<number> {
   if (Deno.build.os === "linux") {
     // proc(5): utime and stime are fields 14 and 15, in ticks of 10 ms; field 2 is in parentheses.
     const fields = (await outputOf("cat", `/proc/${pid}/stat`)).split(") ")[1]?.split(" ") ?? [];

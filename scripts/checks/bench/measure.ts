@@ -77,7 +77,7 @@ export async function measure(
       await onProgress(`${workload.title}: ${which}, ${entry.competitor.title}`);
       try {
         if (workload.measure === "rate" || workload.measure === "latency") {
-          entry.server ??= servers.use(await entry.competitor.start(workload.service));
+          entry.server ??= servers.use(await entry.competitor.start(workload.service, workload.nats));
         }
         const sample = await sampleOf(workload, entry.competitor, entry.server, options, round === 0);
         if (sample !== undefined) entry.samples.push(sample);
@@ -99,14 +99,19 @@ async function sampleOf(
   switch (workload.measure) {
     case "rate":
     case "latency": {
-      const [before, busy] = [await cpuTimeOf(server!.pid), await busyTime()];
+      const { ports, pids } = server!;
+      const [before, busy] = [await cpuTimeOf(pids), await busyTime()];
       const began = performance.now();
-      const round = await generator.run(workload.load, server!.port, warmUp ? seconds / 2 : seconds);
+      const time = warmUp ? seconds / 2 : seconds;
+      const round = await (server!.run?.(time) ?? generator.run(workload.load, ports, time));
       if (warmUp) return undefined;
       const elapsed = (performance.now() - began) / 1000;
-      const serverTime = await cpuTimeOf(server!.pid) - before;
+      const serverTime = await cpuTimeOf(pids) - before;
       const others = await busyTime() - busy - serverTime - round.cpu * round.seconds;
-      return { ...sampleFrom(round, serverTime), othersCpu: others / elapsed / 2 };
+      // A chat over NATS is measured by what members say, since the log carries each message once.
+      const listeners = workload.nats === undefined || server!.run !== undefined ? 1 : workload.load.connections - 1;
+      const operations = round.operations / listeners;
+      return { ...sampleFrom({ ...round, operations }, serverTime), othersCpu: others / elapsed / 2 };
     }
     case "memory":
       return warmUp ? undefined : { value: await memoryOfEach(workload, competitor, generator) };
@@ -134,9 +139,9 @@ function sampleFrom({ operations, seconds, cpu, lost, min, median, max, polite }
 /** The memory that each open connection adds to a server, in kilobytes. */
 async function memoryOfEach({ service, load }: Workload, competitor: Competitor, generator: Generator) {
   await using server = await competitor.start(service);
-  await generator.run({ ...load, kind: "echo", connections: WARM_UP_CONNECTIONS }, server.port, 0.3);
-  const before = await memoryOf(server.pid) ?? NaN;
-  const held = await generator.hold(load, server.port, () => memoryOf(server.pid)) ?? NaN;
+  await generator.run({ ...load, kind: "echo", connections: WARM_UP_CONNECTIONS }, server.ports, 0.3);
+  const before = await memoryOf(server.pids[0]!) ?? NaN;
+  const held = await generator.hold(load, server.ports, () => memoryOf(server.pids[0]!)) ?? NaN;
   return (held - before) / load.connections / 1000;
 }
 
@@ -144,7 +149,7 @@ async function memoryOfEach({ service, load }: Workload, competitor: Competitor,
 async function timeToFirstAnswer(competitor: Competitor): Promise<number> {
   const began = performance.now();
   await using server = await competitor.start("echo");
-  using socket = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  using socket = await Deno.connect({ hostname: "127.0.0.1", port: server.ports[0]! });
   await socket.write(Uint8Array.of(7));
   const answer = new Uint8Array(2);
   const length = await within(socket.read(answer), "the first answer");

@@ -12,6 +12,9 @@ export const COMPETITORS = [
   "uvloop",
   "streams",
   "loop",
+  "embedded",
+  "batches",
+  "publisher",
 ] as const;
 
 /** A competitor's name on the command line. */

@@ -4,12 +4,15 @@ import { freePort, untilListening } from "../../shared/ports.ts";
 import { command } from "../../shared/processes.ts";
 import { within } from "../../shared/within.ts";
 import { errorLine, PEERS } from "./compile.ts";
+import type { Round } from "./generator.ts";
 import type { Service } from "./workloads.ts";
 
-/** A running server. Disposing of it kills it. */
+/** A running server, or several that serve together. Disposing of it kills them. */
 export interface Server extends AsyncDisposable {
-  port: number;
-  pid: number;
+  ports: readonly number[];
+  pids: readonly number[];
+  /** Measures itself for some seconds, without the generator. */
+  run?(seconds: number): Promise<Round>;
 }
 
 /**
@@ -18,12 +21,18 @@ export interface Server extends AsyncDisposable {
  *
  * @param wrapper A command to put before Deno, to pin the server to a core.
  * @param level The least important level that it logs.
+ * @param more More arguments.
  */
-export async function startOwn(service: Service, wrapper: string[], level: Level = "warning"): Promise<Server> {
+export async function startOwn(
+  service: Service,
+  wrapper: string[],
+  level: Level = "warning",
+  more: string[] = [],
+): Promise<Server> {
   const transport = service === "uppercase" ? "udp" : "tcp";
   const port = freePort(transport);
   const limits = transport === "tcp" ? ["--max-connections", "10000"] : [];
-  const args = ["--port", String(port), "--log-level", level, ...limits];
+  const args = ["--port", String(port), "--log-level", level, ...limits, ...more];
   const streams = { stdin: "null", stdout: "null", stderr: "inherit" } as const;
   const server = new ChildProcess(command(service, "server", { args, wrapper, streams }, []).spawn());
   return await ready(server, async () => {
@@ -43,7 +52,7 @@ export async function startProxy(wrapper: string[], behind: string[], recording?
   await using started = new AsyncDisposableStack();
   const target = started.use(await startOwn("echo", behind));
   const port = freePort();
-  const [listen, to] = [port, target.port].map((port) => `tcp://127.0.0.1:${port}`);
+  const [listen, to] = [port, target.ports[0]!].map((port) => `tcp://127.0.0.1:${port}`);
   const args = ["--listen", listen!, "--to", to!, "--log-level", "warning"];
   const record = recording === undefined ? [] : ["--record", recording];
   const permissions = ["-P=proxy", ...(recording === undefined ? [] : [`--allow-write=${recording}`])];
@@ -52,7 +61,7 @@ export async function startProxy(wrapper: string[], behind: string[], recording?
   const proxy = started.use(new ChildProcess(command("proxy", "server", options, []).spawn()));
   await untilListening(port);
   const running = started.move();
-  return { port, pid: proxy.pid, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { ports: [port], pids: [proxy.pid], [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 /** Starts a peer's server, which prints its port once it listens. */
@@ -81,7 +90,8 @@ function spawnPeer([program, ...args]: string[], stderr: "inherit" | "piped"): D
 
 async function ready(server: ChildProcess, untilReady: () => Promise<number>): Promise<Server> {
   try {
-    return Object.assign(server, { port: await untilReady() });
+    const ports = [await untilReady()];
+    return { ports, pids: [server.pid], [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;

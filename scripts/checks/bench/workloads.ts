@@ -17,6 +17,12 @@ export interface Load {
   polite?: boolean;
 }
 
+/** How many chat servers share a room, and how many servers of NATS keep it. */
+export interface OverNats {
+  servers: number;
+  replicas: 1 | 3;
+}
+
 /** A measurement and its targets. */
 export interface Workload {
   /** Its name on the command line; `echo` selects all that begin with `echo-`. */
@@ -24,6 +30,8 @@ export interface Workload {
   title: string;
   service: Service;
   load: Load;
+  /** For a chat over NATS. */
+  nats?: OverNats;
   /**
    * The result: operations a second, the median round trip of the polite connection, memory of a connection, or the time
    * from the server's start to its first answer.
@@ -81,6 +89,20 @@ function chat(
     measure: "rate",
     unit: "deliveries",
     targets,
+  };
+}
+
+/** Chat servers that share a room, with a member at each. Its rate is that of what they say. */
+function overNats(servers: number, replicas: 1 | 3): Workload {
+  return {
+    name: `nats-${servers}-r${replicas}`,
+    title: `chat over NATS, ${servers} servers, ${replicas === 1 ? "1 replica" : "3 replicas"}, 64 B`,
+    service: "chat",
+    load: { kind: "chat", connections: servers, talkers: servers, size: 64, inFlight: 8192 },
+    nats: { servers, replicas },
+    measure: "rate",
+    unit: "messages",
+    targets: { publisher: 0.8 },
   };
 }
 
@@ -177,6 +199,10 @@ export const WORKLOADS: readonly Workload[] = [
   chat("chat-16", "chat, 2 talk to 16, 10 KiB", { connections: 16, talkers: 2, size: 10_240, inFlight: 16 }, {
     c: 0.85,
   }),
+  overNats(2, 1),
+  overNats(3, 1),
+  overNats(2, 3),
+  overNats(3, 3),
   proxy("proxy-64", "proxy, 16 × 64 B", { connections: 16, size: 64, inFlight: 1 }),
   proxy("proxy-10k", "proxy, 16 × 10 KiB", { connections: 16, size: 10_240, inFlight: 1 }),
   proxy("proxy-100k", "proxy, 4 × 100 KiB, two in flight", { connections: 4, size: 102_400, inFlight: 2 }),

@@ -25,7 +25,7 @@ export class Baseline implements AsyncDisposable {
   /** Runs one client after another while `going` returns true, and returns their counters. */
   async play(going: () => boolean, random: Random): Promise<Tally> {
     const tally = noTally();
-    while (going()) await echo.play({ port: this.#server.port }, random, tally);
+    while (going()) await echo.play({ port: this.#server.ports[0]! }, random, tally);
     return tally;
   }
 

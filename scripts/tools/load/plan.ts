@@ -22,6 +22,17 @@ export interface Plan extends HostPort {
   connectEach: boolean;
   /** Messages a second over all connections; `Infinity` to send as fast as answers arrive. */
   rate: number;
+  /** For a chat: the servers that its members connect to, in turns, and the number of members that send. */
+  servers?: readonly HostPort[];
+  talkers?: number;
+}
+
+/** A load on a chat: each message must reach all other members, in order. */
+export type ChatPlan = Plan & { servers: readonly HostPort[]; talkers: number };
+
+/** Whether a load is on a chat. */
+export function isChat(plan: Plan): plan is ChatPlan {
+  return plan.servers !== undefined;
 }
 
 /** A connection of a load. */

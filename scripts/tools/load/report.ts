@@ -1,5 +1,5 @@
 import { formatAddress } from "../../../lib/net/mod.ts";
-import type { Plan } from "./plan.ts";
+import { isChat, type Plan } from "./plan.ts";
 import type { Result } from "./run.ts";
 
 /** The share of a core from which on this program limits the rate. */
@@ -7,21 +7,35 @@ export const SATURATED = 0.95;
 
 /** Formats a result for people. */
 export function report(plan: Plan, result: Result): string {
+  const chat = isChat(plan);
   const { transport, framing, connections, size, inFlight, connectEach } = plan;
   const { sent, answered, lost, late, latency, perConnection, bytesPerSecond, cpu } = result;
-  const flows = transport === "udp" ? "sockets" : connectEach ? "at a time, one for each message" : "connections";
+  const flows = chat
+    ? "members"
+    : transport === "udp"
+    ? "sockets"
+    : connectEach
+    ? "at a time, one for each message"
+    : "connections";
+  const servers = plan.servers ?? [plan];
   const rows: [string, string][] = [
-    ["server", `${transport}://${formatAddress(plan)}`],
+    [plural("server", servers), servers.map((server) => `${transport}://${formatAddress(server)}`).join(" ")],
     [
       "load",
       `${connections} ${flows}, ${framing}, ${size} bytes, ${inFlight} in flight, ${result.seconds.toFixed(1)} s`,
     ],
-    [
-      "round trips",
-      `${formatCount(result.roundTripsPerSecond)} a second: ${formatCount(sent)} sent, ${
-        formatCount(answered)
-      } answered`,
-    ],
+    chat
+      ? [
+        "deliveries",
+        `${formatCount(result.roundTripsPerSecond)} a second: ${formatCount(sent)} sent, each to ${connections - 1} ` +
+        `others, ${formatCount(answered)} delivered, ${formatCount(lost)} missing`,
+      ]
+      : [
+        "round trips",
+        `${formatCount(result.roundTripsPerSecond)} a second: ${formatCount(sent)} sent, ${
+          formatCount(answered)
+        } answered`,
+      ],
   ];
   if (transport === "udp") {
     rows.push(["datagrams", `${formatCount(lost)} lost, ${formatCount(late)} late or duplicate`]);
@@ -34,8 +48,10 @@ export function report(plan: Plan, result: Result): string {
       `p99.9 ${time(latency.p999)}, max ${time(latency.max)}`,
     ],
     [
-      "connections",
-      `round trips: min ${formatCount(perConnection.min)}, median ${formatCount(perConnection.median)}, ` +
+      chat ? "members" : "connections",
+      `${chat ? "deliveries" : "round trips"}: min ${formatCount(perConnection.min)}, median ${
+        formatCount(perConnection.median)
+      }, ` +
       `max ${formatCount(perConnection.max)}`,
     ],
     [
@@ -47,6 +63,10 @@ export function report(plan: Plan, result: Result): string {
     ["errors", errorsOf(result)],
   );
   return rows.map(([name, value]) => `${name.padEnd(12)}  ${value}\n`).join("");
+}
+
+function plural(word: string, { length }: { length: number }): string {
+  return length === 1 ? word : `${word}s`;
 }
 
 function errorsOf({ errors }: Result): string {

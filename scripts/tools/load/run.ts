@@ -1,8 +1,9 @@
 import process from "node:process";
 import { sleep } from "../../../lib/net/timer.ts";
 import { resolveUdp } from "../../../lib/net/udp_socket.ts";
-import { type Tapes, tapesOf } from "./answers.ts";
-import type { Flow, Plan } from "./plan.ts";
+import { tapesOf } from "./answers.ts";
+import { openChat } from "./chat.ts";
+import { type Flow, isChat, type Plan } from "./plan.ts";
 import { kindOf, medianOf, Tally } from "./tally.ts";
 import { ConnectingFlow, TcpFlow } from "./tcp.ts";
 import { UdpFlow } from "./udp.ts";
@@ -47,7 +48,7 @@ export async function runLoad(
   onProgress: (perSecond: number, tally: Tally) => unknown = () => {},
 ): Promise<Result> {
   const tally = new Tally();
-  const flows = await open(plan, tapesOf(plan), tally, stop);
+  const flows = await open(plan, tally, stop);
   const cpu = process.cpuUsage();
   const began = performance.now();
   try {
@@ -63,7 +64,9 @@ export async function runLoad(
 }
 
 /** Opens the connections, up to the first failure, which is counted. */
-async function open(plan: Plan, tapes: Tapes, tally: Tally, stop: AbortSignal): Promise<Flow[]> {
+async function open(plan: Plan, tally: Tally, stop: AbortSignal): Promise<Flow[]> {
+  if (isChat(plan)) return await openChat(plan, tally, stop);
+  const tapes = tapesOf(plan);
   const indices = Array.from({ length: plan.connections }, (_, index) => index);
   if (plan.transport === "udp") {
     const server = await resolveUdp(plan);

@@ -6,7 +6,7 @@ import type { Flow, Plan } from "./plan.ts";
 import { kindOf, type Tally } from "./tally.ts";
 
 /** Connects within the timeout. */
-async function connect(plan: Plan): Promise<LoadSocket> {
+export async function connect(plan: Plan): Promise<LoadSocket> {
   const { hostname, port, timeout } = plan;
   const signal = AbortSignal.timeout(timeout);
   try {
@@ -225,7 +225,8 @@ export class ConnectingFlow implements Flow {
   }
 }
 
-function fail(tally: Tally, error: unknown): void {
+/** Counts an error. */
+export function fail(tally: Tally, error: unknown): void {
   if (error instanceof WrongAnswer || error instanceof FramingError) {
     tally.fail("wrong answer", `Wrong answer: ${error.message}`);
   } else {

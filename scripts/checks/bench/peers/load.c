@@ -1,5 +1,6 @@
 // The load generator: one epoll loop that compares every answer byte for byte with the expected one.
 // load echo|lines|newlines|connect|uppercase|chat|idle PORT CONNECTIONS SIZE IN_FLIGHT SECONDS [TALKERS [POLITE]]
+// A chat takes PORT,PORT... too: its members take turns at these servers.
 // prints one line of JSON. After a wrong answer it prints one line on standard error, and exits with code 1.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -40,6 +41,7 @@ typedef struct {
 } Connection;
 
 static struct sockaddr_in server;
+static int ports[16], port_count;
 static int poller, is_datagram;
 static size_t size, in_flight, count, talkers;
 static Connection *connections, *polite; // one more connection, with one message in flight
@@ -251,6 +253,7 @@ static size_t record, said, chat_messages;
 static char **chat_expected, **chat_sent, *hello;
 static uint64_t *deliveries;
 static size_t joined;
+static char run[5]; // starts all names of this run: messages of an earlier one may still arrive
 
 static void make_chat(void) {
   record = HEADER + NAME + HEADER + size;
@@ -259,13 +262,14 @@ static void make_chat(void) {
   chat_expected = calloc(talkers, sizeof *chat_expected);
   chat_sent = calloc(talkers, sizeof *chat_sent);
   deliveries = calloc(talkers, sizeof *deliveries);
+  for (unsigned at = 0, pid = getpid(); at < sizeof run - 1; at++, pid /= 26) run[at] = 'a' + pid % 26;
   char head[2 * HEADER + NAME + 1];
   for (size_t talker = 0; talker < talkers; talker++) {
     chat_expected[talker] = malloc(record * chat_messages);
     chat_sent[talker] = malloc(said * chat_messages);
     for (size_t number = 0; number < chat_messages; number++) {
       char *to = chat_expected[talker] + number * record;
-      snprintf(head, sizeof head, "%-10dname%04u%-10u", NAME, (unsigned)talker % 10000, (unsigned)size);
+      snprintf(head, sizeof head, "%-10d%s%04u%-10u", NAME, run, (unsigned)talker % 10000, (unsigned)size);
       memcpy(to, head, record - size);
       fill(to + record - size, size, number, 7 + talker, 'A');
       memcpy(chat_sent[talker] + number * said, to + HEADER + NAME, said);
@@ -278,6 +282,7 @@ static void make_chat(void) {
 }
 
 static void on_record(Connection *connection, const char *bytes) {
+  if (memcmp(bytes + HEADER, run, sizeof run - 1) != 0) return;
   size_t from = strtoul((char[]){bytes[14], bytes[15], bytes[16], bytes[17], 0}, NULL, 10);
   if (memcmp(bytes + HEADER + NAME, hello, said) == 0) {
     if (from >= count) die("a greeting of nobody");
@@ -327,9 +332,10 @@ static void join_all(void) {
     Connection *connection = &connections[at];
     connection->held = malloc(record + BUFFER);
     connection->next = calloc(talkers, sizeof *connection->next);
+    server.sin_port = htons(ports[at % port_count]);
     open_connection(connection, 1, 0);
     watch(connection, EPOLL_CTL_ADD, EPOLLIN);
-    snprintf(name, sizeof name, "%-10dname%04u", NAME, (unsigned)at % 10000);
+    snprintf(name, sizeof name, "%-10d%s%04u", NAME, run, (unsigned)at % 10000);
     if (send(connection->fd, name, HEADER + NAME, MSG_NOSIGNAL) < 0) die("write: %s", strerror(errno));
     if (at == 0) joined += connection->joined = 1;
     double began = now();
@@ -381,7 +387,10 @@ static double cpu_time(void) {
 int main(int argc, char **argv) {
   if (argc < 7) die("usage: load KIND PORT CONNECTIONS SIZE IN_FLIGHT SECONDS [TALKERS]");
   const char *kind = argv[1];
-  server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[2])),
+  for (char *port = strtok(argv[2], ","); port != NULL && port_count < 16; port = strtok(NULL, ",")) {
+    ports[port_count++] = atoi(port);
+  }
+  server = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(ports[0]),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   count = atoi(argv[3]);
   size = atoi(argv[4]);

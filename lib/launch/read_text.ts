@@ -11,7 +11,7 @@ import type { Advice } from "./explain.ts";
  * @throws {CommandError} If it cannot be read.
  * @throws {Deno.errors.NotCapable} If the sandbox does not allow it.
  */
-export async function readPem(option: string, path: string, { certificate }: Advice = {}): Promise<string> {
+export async function readText(option: string, path: string, { certificate }: Advice = {}): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
