@@ -115,6 +115,7 @@ export class Flow {
   #stored = 0;
   /** Where contiguous bytes begin: in the stream, and in `#data`. */
   readonly #segments: { at: number; offset: number }[] = [];
+  /** Finds the messages; `undefined` without a framing, and after the end. */
   #scanner: FrameScanner | undefined;
   #layout: FrameLayout | undefined;
   #tally: Tally = { ...NO_TALLY };
@@ -427,6 +428,7 @@ export class Flow {
     if (scanner === undefined || this.misfit < Infinity) return;
     scanner.end();
     this.#afterScan(scanner);
+    this.#scanner = undefined;
   }
 
   #afterScan(scanner: FrameScanner): void {

@@ -220,7 +220,10 @@ export async function serveProxy<const Listen extends string | Endpoint>(
       return config.isPaused;
     },
     setFaults(faults) {
-      const framing = faults.framing ?? config.faults.framing;
+      const present = config.faults.framing;
+      // The same framing stays the same object, so that each direction keeps its place in a message.
+      const isPresent = faults.framing === undefined || faults.framing === framingName(present);
+      const framing = isPresent ? present : faults.framing;
       config.faults = checkFaults({ ...faults, framing }, listen.transport === "udp");
       tap?.switched?.(plainFaults(config.faults));
       wake();

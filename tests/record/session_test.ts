@@ -104,6 +104,14 @@ Deno.test("session: says where and why a stream does not fit its framing", () =>
   assertEquals(cut.problem, "Stream ended inside a message: expected 3 bytes, got 2");
 });
 
+Deno.test("session: bytes that arrive after an end, which the proxy drops, are no messages", () => {
+  const { session, up } = sessionOf(["3         ann"], [13]);
+  session.add({ t: 5, k: "fault", c: 1, w: "up", at: 13, kind: "end" });
+  session.add({ t: 6, k: "in", c: 1, w: "up", at: 13, d: btoa("2         me") });
+  session.add({ t: 7, k: "end", c: 1, w: "up", at: 25 });
+  assertEquals([up.tally().messages, up.problem, up.end], [1, undefined, 25]);
+});
+
 Deno.test("session: bytes that are missing are not made up, and what follows them is no message", () => {
   const { session, up } = sessionOf(["2         me"], [12]);
   session.add({ k: "skip", n: 5 });

@@ -296,6 +296,11 @@ Deno.test("setFaults() applies from the next byte on, also inside a chunk, and t
 });
 
 Deno.test("setFaults() inside a message does not lose count of the messages", async () => {
+  for (const framing of [undefined, "header"]) await switchInside(framing);
+});
+
+/** Switches faults inside a message, with the framing of before. */
+async function switchInside(framing: string | undefined): Promise<void> {
   const got = Promise.withResolvers<string>();
   await using server = fakeServer(async (peer) => got.resolve(await peer.receiveAll()));
   await using proxy = await recorded(server.port, { framing: "header", direction: "up" });
@@ -304,14 +309,14 @@ Deno.test("setFaults() inside a message does not lose count of the messages", as
   await peer.send(first);
   await until(() => proxy.report.up === first.length, "half of a message");
   // The second message from here on is the third of the stream. The framing stays.
-  proxy.setFaults({ resetIn: "payload", message: 2, direction: "up" });
+  proxy.setFaults({ framing, resetIn: "payload", message: 2, direction: "up" });
   await peer.send(rest);
-  await got.promise;
+  await within(got.promise, "the reset");
   const { length } = first + rest;
   const [fault] = proxy.told("fault");
   const [, at] = /^(\d+) reset in the payload of message 2$/.exec(fault!)!;
   assert(Number(at) > length - 5 && Number(at) < length, fault);
-});
+}
 
 /** A UDP client of a proxy. */
 function client(port: number) {
