@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { stripTypeScriptTypes } from "node:module";
 import { NO_IMPORTS, permissionSets } from "../scripts/checks/permissions.ts";
 import { EXCHANGES } from "../scripts/tools/demo/exchanges.ts";
 
@@ -229,4 +230,22 @@ Deno.test("lib does nothing when it is imported", async () => {
     }).output();
     assertEquals([success, stdout.length, stderr.length], [true, 0, 0], room);
   }
+});
+
+/** The modules of lib/framing that one of them imports, directly or not, types excluded. */
+function closureOf(module: string, known = new Map<string, string>()): Map<string, string> {
+  if (known.has(module)) return known;
+  const source = stripTypeScriptTypes(read(`lib/framing/${module}`));
+  known.set(module, source);
+  for (const [, from] of source.matchAll(/^(?:import|export)[^;]* from "([^"]*)";/gms)) {
+    assert(/^\.\/\w+\.ts$/.test(from!), `${module} imports ${from}`);
+    closureOf(from!.slice(2), known);
+  }
+  return known;
+}
+
+Deno.test("the scanner and the layouts of framings work in a browser: nothing of Deno, Node or npm, no build step", () => {
+  const modules = closureOf("layout_of.ts", closureOf("scanner.ts"));
+  for (const [module, source] of modules) assert(!/\bDeno\b|node:|\bimport\(|\bprocess\b/.test(source), module);
+  assert(modules.size <= 15, [...modules.keys()].join(", "));
 });

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import fc from "fast-check";
-import { stripTypeScriptTypes } from "node:module";
 import {
   checkFraming,
   customByteFraming,
@@ -247,23 +246,4 @@ Deno.test("a framing over another has its layout, and one of one's own has none"
   assertEquals(lengthPrefix({ bytes: 4, endian: "little" }).layout, layoutOf("length4le"));
   assertEquals(tagged({ A: 2 }).layout, layoutOf("tagged:A=2"));
   assertEquals(FRAMINGS.at(-1)![1].layout, undefined);
-});
-
-/** The modules that a module imports, directly or not, types excluded. */
-async function closureOf(module: string, known = new Map<string, string>()): Promise<Map<string, string>> {
-  if (known.has(module)) return known;
-  const source = await Deno.readTextFile(`lib/framing/${module}`);
-  const stripped = stripTypeScriptTypes(source);
-  known.set(module, stripped);
-  for (const [, from] of stripped.matchAll(/^(?:import|export)[^;]* from "([^"]*)";/gms)) {
-    assert(/^\.\/\w+\.ts$/.test(from!), `${module} imports ${from}`);
-    await closureOf(from!.slice(2), known);
-  }
-  return known;
-}
-
-Deno.test("the scanner and the layouts of framings work in a browser: nothing of Deno, Node or npm, no build step", async () => {
-  const modules = await closureOf("layout_of.ts", await closureOf("scanner.ts"));
-  for (const [module, source] of modules) assert(!/\bDeno\b|node:|\bimport\(|\bprocess\b/.test(source), module);
-  assert(modules.size <= 15, [...modules.keys()].join(", "));
 });
