@@ -39,7 +39,7 @@ export async function recordToFile(
   options: RecordingFileOptions = {},
 ): Promise<AsyncDisposable> {
   const { maxSize = DEFAULT_MAX_SIZE, log } = options;
-  const file = await open(path);
+  const file = await createFile(path);
   const ending = new AbortController();
   const cursor = recorder.cursor();
   let size = 0;
@@ -84,8 +84,8 @@ export async function recordToFile(
   };
 }
 
-/** Opens the file, and makes its folder if that is missing. */
-async function open(path: string): Promise<Deno.FsFile> {
+/** Opens a file to write, which it replaces. Makes its folder if that is missing. */
+export async function createFile(path: string): Promise<Deno.FsFile> {
   const options = { write: true, create: true, truncate: true };
   try {
     return await Deno.open(path, options);

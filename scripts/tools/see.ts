@@ -5,14 +5,14 @@
  * @module
  */
 
-import { optional, port, type StopRequests, text, UsageError, type Values } from "../../lib/cli/mod.ts";
+import { port, type StopRequests, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { sleep } from "../../lib/net/timer.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
-import { recordTo } from "../../services/proxy/_record.ts";
+import { outputFile, recordTo } from "../../services/proxy/_record.ts";
 import { serveProxy } from "../../services/proxy/server.ts";
 import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { servePage } from "./see/http.ts";
@@ -24,7 +24,7 @@ const options = {
   listen: endpoint("Where the proxy listens: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH (default: a free port)"),
   to: endpoint("Where it forwards to, in the same form: a program of your own instead of a service"),
   pagePort: port("Port of the page, 0 for a free one", 0, 0),
-  record: optional(text("FILE", "Record what passes in a file, such as recordings/a.jsonl", "")),
+  record: outputFile("Record what passes in a file, such as recordings/a.jsonl"),
   ...SCENE_OPTIONS,
 };
 
