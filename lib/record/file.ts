@@ -6,12 +6,12 @@ const encoder = new TextEncoder();
 /** Options of {@linkcode recordToFile}. */
 export interface RecordingFileOptions {
   /**
-   * The size in bytes at which the file is full. Then it gets one more line: how many events it lacks.
+   * The maximum size in bytes. A full file gets one more line: the number of events that it lacks.
    *
    * @default {1_073_741_824} 1 GiB
    */
   maxSize?: number | undefined;
-  /** Where to say that the file is full, or cannot be written. */
+  /** The log for warnings: the file is full, or cannot be written. */
   log?: Log | undefined;
 }
 

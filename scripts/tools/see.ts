@@ -1,6 +1,6 @@
 /**
- * Shows messages against chunks, live, in a page: starts a service, the proxy before it, and the page. See
- * `deno task see --help`.
+ * Shows messages and the pieces in which they arrive, live, in a page: starts a service, the proxy in front of it, and the
+ * page. See `deno task see --help`.
  *
  * @module
  */
@@ -43,7 +43,7 @@ const CLIENT_OPTIONS: Record<string, string> = { chat: " --name ann", fixed: " -
 /** How long the clients of an exchange wait, in milliseconds: a person may pause the proxy. The server waits forever. */
 const PATIENCE = 3_600_000;
 
-/** Time in which a signal that has ended the service reaches this program, in milliseconds. */
+/** Time after the end of the service in which the same signal reaches this program, in milliseconds. */
 const SIGNAL_DELAY = 100;
 
 /** What to show. */
@@ -92,7 +92,7 @@ function clientsOf(
   };
 }
 
-/** Throws an error about the addresses or the faults as wrong usage. */
+/** Rethrows an error about the addresses or the faults as wrong usage. */
 function asUsage(error: unknown): never {
   throw error instanceof RangeError || error instanceof TypeError ? new UsageError(error.message) : error;
 }
@@ -149,7 +149,7 @@ if (import.meta.main) {
         grant: (flags) => `deno run -P=see ${flags} scripts/tools/see.ts`,
         kept: { net: ["127.0.0.1"], write: ["recordings"] },
       },
-      summary: "Shows messages against chunks, live, in a page.",
+      summary: "Shows messages and the pieces in which they arrive, live, in a page.",
       operands: {
         usage: "[SERVICE|SCENE]",
         help: "A service (default: chat, with --cut 1-7 --delay 0.002-0.02), or the address of a page",

@@ -1,4 +1,4 @@
-// What the judges of servers and of clients have in common on the command line.
+// The command line that the judges of servers and of clients share.
 
 import { bold, dim, green, red, yellow } from "@std/fmt/colors";
 import {
@@ -64,13 +64,15 @@ const names: Option<string[]> = {
 /** The options of both judges. */
 export const judgeOptions = {
   list: flag("List the cases"),
-  explain: optional(text("CASE", "Say what a case sends, what a right program does, and which mistake it finds", "")),
+  explain: optional(
+    text("CASE", "Describe a case: what it sends, what a right program does, which mistake it finds", ""),
+  ),
   only: names,
   option: pair,
-  strict: flag("Fail for what a program should do as well"),
+  strict: flag("Also fail for what a program should do"),
   json: flag("Print the findings as JSON"),
-  junit: outputFile("Write the findings as JUnit does, such as to recordings/judge.xml"),
-  record: outputFile("Record what the judge saw, such as in recordings/judge.jsonl"),
+  junit: outputFile("Write the findings in the format of JUnit, such as to recordings/judge.xml"),
+  record: outputFile("Record what the judge sent and received, such as in recordings/judge.jsonl"),
 };
 
 /** The values of these options. */
