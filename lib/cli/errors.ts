@@ -60,3 +60,25 @@ export function explainError(error: unknown): string {
   if (PLAIN.some((plain) => error instanceof plain)) return error.message;
   return `${error.name}: ${error.message.replaceAll("\n", " ")}`;
 }
+
+/**
+ * Converts an error of the file system to one for the user of a command. Other errors, such as that of a missing grant,
+ * stay unchanged.
+ *
+ * @param attempt What failed: `Cannot write a.txt`.
+ * @param error The error.
+ * @returns A `CommandError` such as `Cannot write a.txt: Read-only file system`, or the same error.
+ *
+ * @example A folder in the place of a file
+ * ```ts
+ * import { fileError } from "@wirebench/wirebench/cli";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = fileError("Cannot read lib", new Error("Is a directory (os error 21): readfile 'lib'"));
+ * assertEquals(String(error), "CommandError: Cannot read lib: Is a directory");
+ * ```
+ */
+export function fileError(attempt: string, error: unknown): unknown {
+  const system = error instanceof Error && /^(.*) \(os error \d+\)/.exec(error.message);
+  return system ? new CommandError(`${attempt}: ${system[1]}`, { cause: error }) : error;
+}

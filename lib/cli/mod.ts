@@ -13,7 +13,7 @@
  */
 
 export { type Conversation, isInteractive, openConversation } from "./conversation.ts";
-export { CommandError, explainError, orUsage, UsageError } from "./errors.ts";
+export { CommandError, explainError, fileError, orUsage, UsageError } from "./errors.ts";
 export {
   choice,
   type Command,

@@ -20,9 +20,9 @@ export interface CaseWords {
 
 /** One way in which a network or a stranger treats a program, and how a right program reacts. */
 export interface Case<Stage> extends CaseWords {
-  /** The cases that a program must pass before this one tells anything; `plain` always is one. */
+  /** The cases that a program must pass first, since this one proves nothing otherwise; `plain` is always one of them. */
   readonly needs?: readonly string[] | undefined;
-  /** Whether it only waits, beside all other cases, until they are done. */
+  /** Whether it only waits, in the background of all other cases. */
   readonly background?: boolean | undefined;
   /** Whether it disturbs other cases, so that it cannot run beside them. */
   readonly alone?: boolean | undefined;
@@ -49,7 +49,7 @@ export interface Finding {
   readonly milliseconds: number;
 }
 
-/** What a case of its own may say besides the evidence. */
+/** What a case may add to the evidence. */
 export interface WrongOptions {
   /** The mistake, if the evidence shows another one than that of the case. */
   readonly mistake?: string | undefined;

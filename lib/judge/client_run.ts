@@ -7,7 +7,7 @@ import type { Exit, Output, Program } from "./program.ts";
 /** The mistake of a client that does not notice the end. */
 export const SPINS = "A loop that does not look at an empty recv, which is the end, runs for ever";
 
-/** What a client did in one run, and what it is judged by. */
+/** What a client did in one run, and what the judge compares it with. */
 export interface RunResult {
   /** The client's process. */
   readonly program: Program;
@@ -23,25 +23,25 @@ export interface RunResult {
   readonly exit: Exit | undefined;
   /** The run with a correct server on a good network. */
   readonly control: Run | undefined;
-  /** What it said that is no message of the protocol. */
+  /** What it sent that is not a message of the protocol. */
   readonly problem?: Wrong | undefined;
   /** Number of turns that it took. */
   readonly turns?: number;
-  /** Whether it came again. */
+  /** Whether it connected again. */
   readonly again?: boolean;
   /** Whether it has closed its connection while its user may still type. */
   readonly hasLeft?: boolean;
-  /** Whether it left only after it had waited for more, or said its first words only after a long wait. */
+  /** Whether it left only after waiting for more, or sent its first message only after a long wait. */
   readonly gaveUp?: Conversation["gaveUp"];
   /** Whether it sends messages before it has the answers to earlier ones. */
   readonly isAhead?: boolean;
   /** Whether it showed a message only after its user had typed something. */
   readonly nudged?: boolean;
-  /** Whether the messages are one stream, which may be printed as it comes. */
+  /** Whether the messages are one stream, which it may print as it arrives. */
   readonly isStream?: boolean;
-  /** Whether it may leave before it has heard all. */
+  /** Whether it may leave before it has received everything. */
   readonly mayLeave?: boolean;
-  /** Whether a request is ended by ending one's side. */
+  /** Whether a request ends with the end of the client's side. */
   readonly endsRequest?: boolean;
 }
 
@@ -50,7 +50,7 @@ export class Run {
   readonly #of: RunResult;
   /** What it has printed. */
   readonly output: Output;
-  /** Whether it prints the same again when it is treated the same. */
+  /** Whether it prints the same in a second run with the same treatment. */
   isSteady = false;
 
   /** Takes the result. */
@@ -76,7 +76,7 @@ export class Run {
   }
 
   /**
-   * Requires that it has taken all that it was sent.
+   * Requires that it has received everything that was sent to it.
    *
    * @throws {Wrong} If it has not.
    */
@@ -104,11 +104,11 @@ export class Run {
   }
 
   /**
-   * Requires that it has ended, and has not taken half of an answer for all of it.
+   * Requires that it has ended, and has not taken half an answer for a whole one.
    *
    * @param level How bad it is if it has.
    * @param hangs Why it still runs, if it does; the mistake of the case if it is undefined.
-   * @throws {Wrong} If it still runs, or believes what it has got.
+   * @throws {Wrong} If it still runs, or takes what it received for a whole answer.
    */
   failed(level: Level = "must", hangs?: string): void {
     this.ended(hangs);
@@ -116,17 +116,17 @@ export class Run {
     if (again || this.#code !== 0 || !side.ends) return;
     const known = control === undefined ? [] : words([control.output.text, ...control.#texts].join(" "));
     const said = [...words(this.output.text), ...words(this.#of.program.errors.text)];
-    // Any word that it does not say otherwise may tell of the failure.
+    // A word that it prints in this run alone may report the failure.
     if (said.some((word) => !known.some((other) => other.startsWith(word)))) return;
     if (this.#silent) {
       throw this.wrong(`you ended with exit code 0 and said nothing`, {
         level: "should",
-        mistake: "An answer that does not come is a failure, of which the user is told",
+        mistake: "A missing answer is a failure, and the client must report it",
       });
     }
     throw this.wrong(`${this.#printed}, as if it were all`, {
       level,
-      mistake: "A client that does not look how much it has received takes half of an answer for all of it",
+      mistake: "A client that does not check how much it has received takes half an answer for a whole one",
     });
   }
 
@@ -153,7 +153,7 @@ export class Run {
     return this.wrong(gaveUp === "waited" ? `you waited for more, and then ${you}` : you, { mistake });
   }
 
-  /** What a client probably does that fails with a correct server. */
+  /** The probable mistake of a client that fails with a correct server. */
   get #mistake(): string | undefined {
     const { gaveUp, isAhead, isStream, endsRequest, side } = this.#of;
     if (gaveUp === "hesitated") return side.unfinished;

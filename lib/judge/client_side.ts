@@ -15,7 +15,7 @@ export interface ClientSide {
   readonly rounds?: number;
   /** The message after which the server ends the conversation. */
   readonly last?: string;
-  /** The mistake of a client that sends something that is not a whole message. */
+  /** The mistake of a client that sends an incomplete message. */
   readonly unfinished: string;
   /** Whether it can tell an answer that is cut short from a whole one. */
   readonly knowsEnd: boolean;

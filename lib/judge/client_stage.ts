@@ -71,17 +71,17 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
     return this.shared.connected;
   }
 
-  /** The port at which the judge listens: any, unless the command says nothing of a port. */
+  /** The port at which the judge listens: a free one, or that of the protocol if the command has no {port}. */
   get port(): number {
     return this.#command.some((word) => word.includes("{port}")) ? 0 : this.protocol.port;
   }
 
   /**
-   * Starts the client, and plays the server for it. A client that comes again is treated well.
+   * Starts the client, and plays the server for it. From its second connection on, the server is correct.
    *
    * @param treatment How the server treats it.
    * @param control The run with which this one is compared.
-   * @throws {NobodyThere} If it does not come.
+   * @throws {NobodyThere} If it does not connect.
    */
   abstract play(treatment: Treatment, control?: Run): Promise<Run>;
 
@@ -91,7 +91,7 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   /**
    * Plays a correct server on a good network, once. Other runs are compared with this one.
    *
-   * @throws {Wrong} If the client fails already then.
+   * @throws {Wrong} If the client fails even then.
    */
   control(): Promise<Run> {
     return this.shared.control ??= this.#playControl();
@@ -104,7 +104,7 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
       run = await this.playWell();
       run.whole();
     } catch (error) {
-      // A busy machine may have had a part in what was wrong at once.
+      // What was wrong at once may be due to a busy machine.
       const isLate = performance.now() - began > this.patience.milliseconds / 2;
       if (isLate || !(error instanceof Wrong || error instanceof Unjudged)) throw error;
       run = await this.playWell();
@@ -133,7 +133,7 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
     return program;
   }
 
-  /** Explains that the client did not come. */
+  /** Explains that the client did not connect. */
   protected async absent(program: Program, port: number): Promise<NobodyThere> {
     const { hostname, patience } = this;
     const why = program.ended ? ending(await program.exit, program) : `still ran after ${patience.seconds}`;

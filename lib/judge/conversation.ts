@@ -9,15 +9,15 @@ import type { Peer } from "./peer.ts";
 import type { Program } from "./program.ts";
 import type { StreamProtocol } from "./protocol.ts";
 
-/** How long a client says nothing before it is taken to wait for an answer, in milliseconds. */
+/** Silence after which a client counts as waiting for an answer, in milliseconds. */
 const QUIET = 200;
-/** How long a client waits for nothing before it gives up, at least, in milliseconds. */
+/** Shortest silence after which a client that ends counts as having given up, in milliseconds. */
 const WAITED = 800;
 
 /** Mistakes of clients that wait in vain. */
 export const READS_TO_THE_END =
   "A client that reads to the end without ending its own side (shutdown) makes each wait for the other";
-export const DROPS = "A client that drops what comes behind a message in the same recv does this";
+export const DROPS = "A client that drops the bytes after a message in the same recv does this";
 const NEEDS_SHUTDOWN =
   "The other side reads to the end, which only shutdown(SHUT_WR) sends while you wait for the answer";
 
@@ -31,7 +31,7 @@ export interface Answer {
   readonly texts: readonly string[];
 }
 
-/** How the judge's server treats a client. What is not given is as a correct server on a good network does it. */
+/** How the judge's server treats a client. The defaults are those of a correct server on a good network. */
 export interface Treatment {
   /** How the answers are cut into writes. */
   readonly manner?: Manner;
@@ -39,11 +39,11 @@ export interface Treatment {
   readonly keepsInput?: boolean;
   /** The wait before the first answer, in milliseconds. */
   readonly delay?: number;
-  /** Does something else in place of the first answer, with which the conversation is over. */
+  /** Replaces the first answer, and ends the conversation. */
   readonly instead?: (peer: Peer, answer: Answer, conversation: Conversation) => unknown;
 }
 
-/** The conversation is over before its time. */
+/** The conversation has ended too early. */
 class Over extends Error {}
 
 /** One connection of a client with the judge's server. */
@@ -95,7 +95,7 @@ export class Conversation {
   /**
    * Plays the server to the end of the conversation.
    *
-   * @throws {Wrong} If the client says anything that is no message of the protocol.
+   * @throws {Wrong} If the client sends anything that is not a message of the protocol.
    */
   async play(): Promise<void> {
     try {
@@ -109,7 +109,7 @@ export class Conversation {
   /**
    * Reads until the client ends its side.
    *
-   * @throws {Wrong} If it says more than the protocol has for it.
+   * @throws {Wrong} If it sends more than the protocol allows.
    */
   async drain(): Promise<void> {
     const { answers, greeting, framing } = this.#protocol;
@@ -130,7 +130,7 @@ export class Conversation {
     }
   }
 
-  /** The client's messages, as they come: all that have come in one read; together, all until it waits. */
+  /** The client's messages as they arrive: those of one read, or with `together` all until the client waits. */
   async *messages(): AsyncGenerator<unknown[], void, void> {
     const { framing } = this.#protocol;
     const decoder = framing.decoder();
@@ -159,7 +159,7 @@ export class Conversation {
     }
   }
 
-  /** Sends messages: their bytes, or what the case sends in their place. */
+  /** Sends messages, or what the case sends instead. */
   async send(messages: readonly unknown[]): Promise<void> {
     const { manner = inTurns, delay = 0, instead } = this.treatment;
     const { framing } = this.#protocol;
@@ -209,7 +209,7 @@ export class Conversation {
     }
   }
 
-  /** Reads what the client says next. */
+  /** Reads what the client sends next. */
   async #read(pending: boolean): Promise<Uint8Array | null> {
     try {
       return await this.peer.read();
@@ -219,7 +219,7 @@ export class Conversation {
     }
   }
 
-  /** Reads what comes soon; `undefined` if nothing does. */
+  /** Reads what arrives soon; `undefined` if nothing does. */
   async #readSoon(): Promise<Uint8Array | null | undefined> {
     try {
       return await this.peer.read(new Patience(QUIET));
@@ -229,7 +229,7 @@ export class Conversation {
     }
   }
 
-  /** Decodes what the client has said. */
+  /** Decodes what the client has sent. */
   #decode(decode: () => unknown[]): unknown[] {
     try {
       return decode();
@@ -240,7 +240,7 @@ export class Conversation {
     }
   }
 
-  /** Says what a client that does nothing more probably waits for. */
+  /** Explains what an idle client probably waits for. */
   #waits(silence: Wrong): Wrong {
     const { peer, patience } = this;
     const { answers, framed } = this.#protocol;
@@ -263,7 +263,7 @@ export function textOf(message: unknown): string {
   return textOf((message as { body: Uint8Array }).body);
 }
 
-/** Shows the end of what a program has written. */
+/** Quotes the end of what a program has written. */
 export function excerpt(text: string, most = 60): string {
   const shown = escapeBytes(new TextEncoder().encode(text)).replaceAll('"', '\\"');
   return shown.length <= most ? `"${shown}"` : `"...${shown.slice(-most)}"`;

@@ -1,11 +1,11 @@
 /** How often a deadline checks the time, in milliseconds. */
 const TICK = 25;
-/** The most that one tick counts: while this process does not run, neither may the program that is judged. */
+/** The most that one tick counts: while this process is suspended, the judged program may be too. */
 const MOST_PER_TICK = 2 * TICK;
 
 /**
- * How long the judge waits for anything. It counts only the time in which the judge itself could run, so a machine that
- * stands still makes nobody late.
+ * How long the judge waits. Only time in which the judge itself could run counts, so a machine that stalls makes no program
+ * late.
  */
 export class Patience {
   /** The wait in milliseconds. */

@@ -17,7 +17,7 @@ const UDP = 17;
 const TTL = 64;
 const DO_NOT_FRAGMENT = 0x4000;
 
-/** An address as packets have it. */
+/** An address in the form that packets contain. */
 export interface PacketAddress {
   /** 4 or 16 bytes. */
   readonly ip: Uint8Array<ArrayBuffer>;
@@ -25,8 +25,8 @@ export interface PacketAddress {
 }
 
 /**
- * Parses the address of a socket. Names other than IP addresses have none to put into a packet: `localhost` and Unix sockets
- * become 127.0.0.1, other hosts 192.0.2.1, an address reserved for documentation.
+ * Parses the address of a socket. A packet contains only IP addresses, so `localhost` and Unix sockets become
+ * 127.0.0.1, and other host names 192.0.2.1, an address reserved for documentation.
  *
  * @param text `HOST:PORT`, with or without `tcp://` or `udp://` before it; or any other text, for a Unix socket.
  * @param port The port for a socket that has none.
@@ -78,8 +78,8 @@ export interface Segment {
 }
 
 /**
- * Makes an IP packet with a TCP segment. Both checksums are right, unless only the beginning of the payload is given, whose
- * full length is `length`.
+ * Makes an IP packet with a TCP segment. Both checksums are right if the payload is complete. `length` is the full length of a
+ * payload of which only the beginning is given.
  */
 export function tcpPacket(
   from: PacketAddress,

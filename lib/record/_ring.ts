@@ -49,7 +49,7 @@ export class EventRing {
   readonly #datagrams: Uint32Array;
   /** Twice the number of the kind, plus one for the direction down. */
   readonly #kinds: Uint8Array;
-  /** What has left the ring and still holds, by connection; 0 is the proxy. */
+  /** Events that have left the ring and still hold, by connection; 0 is the proxy. */
   readonly #kept = new Map<number, Map<string, Kept>>();
 
   /** Allocates the memory. `maxEvents` is rounded up to a power of two. */
@@ -76,7 +76,7 @@ export class EventRing {
     return this.#next;
   }
 
-  /** Appends an event, in place of the oldest ones. `data` are its bytes, or the fields of its own as JSON. */
+  /** Appends an event, in place of the oldest ones. `data` are its bytes, or its particular fields as JSON. */
   add(
     time: number,
     kind: Kind,
@@ -88,7 +88,7 @@ export class EventRing {
     length: number = data.length,
   ): void {
     const { length: capacity } = this.#bytes;
-    // Data is contiguous: what does not fit before the end of the ring goes to its beginning.
+    // Data is contiguous: data that does not fit before the end of the ring goes to its beginning.
     const room = capacity - this.#nextByte % capacity;
     const start = this.#nextByte + (data.length > room ? room : 0);
     const least = start + data.length - capacity;
@@ -174,7 +174,7 @@ export class EventRing {
     }
     let ofConnection = this.#kept.get(connection);
     if (ofConnection === undefined) this.#kept.set(connection, ofConnection = new Map());
-    // A pause and its end are of one kind; a direction has its own end, faults and offset.
+    // A resume replaces the pause. Each direction has its own end, faults and offset.
     const key = KINDS[number] === "resume" ? `${NUMBERS.pause * 2}` : `${code}`;
     const line = new LineBuffer(this.lineSize(position));
     this.writeLine(position, line);

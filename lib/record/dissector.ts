@@ -9,11 +9,11 @@ export interface DissectorFraming {
 }
 
 /**
- * Writes dissectors for Wireshark, in Lua: they find the messages of a framing in a TCP stream, however it was cut, and
- * name their parts. Choose them with "Decode As", or with `-d tcp.port==9000,wirebench_header` of tshark.
+ * Writes dissectors for Wireshark, in Lua: they find the messages of a framing in a TCP stream, in whatever segments it
+ * arrives, and name their parts. Choose them with "Decode As", or with `-d tcp.port==9000,wirebench_header` of tshark.
  *
  * @param framings The framings. The dissector of each is named after it: `wirebench_header`, `wirebench_fixed_24`.
- * @param ports The TCP ports whose streams the first dissector takes without being chosen.
+ * @param ports The TCP ports to whose streams Wireshark applies the first dissector by default.
  * @returns A script: `wireshark -X lua_script:FILE`.
  *
  * @example

@@ -53,7 +53,7 @@ export interface OpenEvent extends ConnectionFields {
 export interface CloseEvent extends ConnectionFields {
   /** The kind of event. */
   readonly k: "close";
-  /** Why, as in the log: `finished`, `reset` ... */
+  /** The close reason, as in the log: `finished`, `reset` ... */
   readonly reason: string;
 }
 
@@ -83,7 +83,7 @@ export interface EndEvent extends StreamFields {
 export interface FaultEvent extends StreamFields {
   /** The kind of event. */
   readonly k: "fault";
-  /** What it does. */
+  /** The fault. */
   readonly kind: "reset" | "stop" | "end" | "lost" | "repeated" | "reordered";
   /** The part and message of a reset in a part. */
   readonly where?: string | undefined;

@@ -6,12 +6,12 @@ const encoder = new TextEncoder();
 /** Options of {@linkcode recordToFile}. */
 export interface RecordingFileOptions {
   /**
-   * The size in bytes at which the file is full. Then it gets one more line: how many events it lacks.
+   * The maximum size in bytes. A full file gets one more line: the number of events that it lacks.
    *
    * @default {1_073_741_824} 1 GiB
    */
   maxSize?: number | undefined;
-  /** Where to say that the file is full, or cannot be written. */
+  /** The log for warnings: the file is full, or cannot be written. */
   log?: Log | undefined;
 }
 
@@ -39,7 +39,7 @@ export async function recordToFile(
   options: RecordingFileOptions = {},
 ): Promise<AsyncDisposable> {
   const { maxSize = DEFAULT_MAX_SIZE, log } = options;
-  const file = await open(path);
+  const file = await createFile(path);
   const ending = new AbortController();
   const cursor = recorder.cursor();
   let size = 0;
@@ -84,8 +84,8 @@ export async function recordToFile(
   };
 }
 
-/** Opens the file, and makes its folder if that is missing. */
-async function open(path: string): Promise<Deno.FsFile> {
+/** Opens a file to write, which it replaces. Makes its folder if that is missing. */
+export async function createFile(path: string): Promise<Deno.FsFile> {
   const options = { write: true, create: true, truncate: true };
   try {
     return await Deno.open(path, options);

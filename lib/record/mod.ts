@@ -1,6 +1,6 @@
 /**
- * Recordings of what passed a proxy: a recorder in bounded memory, its readers, a file, and a parser;
- * a capture and dissectors for Wireshark, and a replay.
+ * Recordings of what passed a proxy: a recorder in bounded memory, its readers, a file, and a parser; captures and
+ * dissectors for Wireshark; a replay.
  *
  * @module
  */

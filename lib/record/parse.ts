@@ -2,7 +2,7 @@ import type { RecordedEvent, RecordingHeader } from "./event.ts";
 
 /** A recording that was read. */
 export interface Recording {
-  /** The first line; `undefined` if it is not one of a recording. */
+  /** The first line; `undefined` if it is not the header of a recording. */
   header: RecordingHeader | undefined;
   /** The events, up to a problem. */
   events: RecordedEvent[];
@@ -17,7 +17,7 @@ const MAX_LINE = 262_144;
 /** The number of characters of a line that a problem shows. */
 const SHOWN = 40;
 
-/** Returns what a value should have been, or `undefined` if it is right. */
+/** Returns the expected value in words, or `undefined` if the value is right. */
 type Check = (value: unknown) => string | undefined;
 
 const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0 ? undefined : "an integer from 0";

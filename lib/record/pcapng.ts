@@ -35,15 +35,15 @@ type Interface = typeof CLIENT | typeof TARGET;
 const FIRST_PORT = 1024;
 const LISTEN_PORT = 65_535;
 const TARGET_PORT = 65_534;
-/** Spreads the numbers of connections over the initial sequence numbers, so that a reused port is seen as reused. */
+/** Spreads the numbers of connections over the initial sequence numbers, so that Wireshark recognises a reused port. */
 const SEQUENCE_STEP = 0x9e3779b1;
 const NOTHING = new Uint8Array();
-/** The interface on which a direction's bytes arrive at the proxy, and that on which they leave it. */
+/** The interfaces on which the bytes of a direction arrive at the proxy, and leave it. */
 const arrives = { up: CLIENT, down: TARGET } as const;
 const leaves = { up: TARGET, down: CLIENT } as const;
 const opposite = { up: "down", down: "up" } as const;
 
-/** Says what an event is, for the comment of its packet. */
+/** Describes an event, for the comment of its packet. */
 export type DescribeEvent = (event: InEvent | OutEvent) => string;
 
 /**
@@ -53,7 +53,7 @@ export type DescribeEvent = (event: InEvent | OutEvent) => string;
  *
  * @param header The first line of the recording.
  * @param events Its events.
- * @param describe Says what a read or a write is.
+ * @param describe Describes a read or a write.
  * @returns The blocks of the file, one after the other.
  *
  * @example The size of a capture without packets
@@ -97,7 +97,7 @@ function placeOf(event: InEvent | OutEvent): string {
 class Capture {
   readonly #header: RecordingHeader;
   readonly #describe: DescribeEvent;
-  /** The faults of datagrams by {@linkcode datagramOf}: the fault follows the datagram's packet, which has it as a comment. */
+  /** The faults of datagrams by {@linkcode datagramOf}. A fault follows its datagram, whose packet has it as a comment. */
   readonly #faults: ReadonlyMap<string, FaultEvent[]>;
   /** The beginning of each connection, which may follow its first bytes. */
   readonly #opened: ReadonlyMap<number, OpenEvent>;
@@ -174,7 +174,7 @@ function datagramOf({ c, w, i }: InEvent | FaultEvent): string {
 /** The packets of one connection or UDP client. */
 abstract class Connection {
   protected readonly capture: Capture;
-  /** The two ends on each interface: who sends up, and who sends down. */
+  /** The two ends on each interface: the sender of up, and that of down. */
   protected readonly ends: Record<Interface, Record<Direction, PacketAddress>>;
 
   constructor(capture: Capture, number: number, header: RecordingHeader, opened: OpenEvent | undefined) {
@@ -211,7 +211,7 @@ interface SegmentFields {
 class Streams extends Connection {
   readonly #received = { up: new ByteQueue(), down: new ByteQueue() };
   readonly #tcp: Record<Interface, TcpState>;
-  /** Where a direction ended that has not been forwarded as far. */
+  /** Where a direction ended whose bytes are not all forwarded yet. */
   readonly #ends: Partial<Record<Direction, number>> = {};
   /** Whether the proxy connected to the target, as far as is known. */
   readonly #isReached: boolean;
@@ -255,7 +255,7 @@ class Streams extends Connection {
     } else if (kind === "end") {
       this.#finish(leaves[w], t, w);
     } else if (kind === "stop") {
-      // A window of zero is how a sender learns that nobody reads.
+      // A window of zero tells the sender that nobody reads.
       this.#setWindow(t, w, 0, `stopped reading at byte ${at} ${w}`);
     }
   }

@@ -95,7 +95,7 @@ export class Recorder implements ProxyTap {
   }
 
   /**
-   * Makes a reader of the events.
+   * Creates a reader of the events.
    *
    * @param position Where it begins: 0, or the position of an earlier cursor.
    * @returns The cursor.
@@ -232,7 +232,7 @@ export class Cursor {
   /** Lines to repeat, of events that were missed and still hold. */
   #kept: Uint8Array[] = [];
 
-  /** Begins at a position, or at the end if that is before it. */
+  /** Begins at a position, or at the end if the position is beyond it. */
   constructor(recorder: Recorder, ring: EventRing, position: number) {
     this.#recorder = recorder;
     this.#ring = ring;
@@ -258,7 +258,7 @@ export class Cursor {
    * Reads the next events.
    *
    * @param maxSize The number of bytes after which no further event is read, at most 256 KiB.
-   * @returns The events as lines of JSON without newlines; none if there is no new one. A `skip` says what was missed.
+   * @returns The events as lines of JSON without newlines; none if there is no new one. A `skip` counts the events missed.
    */
   read(maxSize: number = BATCH_SIZE): string[] {
     return decoder.decode(this.readBytes(maxSize)).split("\n").slice(0, -1);

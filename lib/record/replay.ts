@@ -13,9 +13,9 @@ export interface ReplayOptions {
   /** The server. */
   to: ReplayTarget;
   /**
-   * Whether to leave out the times between events, but for short pauses between connections. What a client sent after the
-   * server had sent so many bytes is still sent only after as many have arrived. Where one connection affects another without
-   * an answer, as joining a chat does, the recorded times keep the order better.
+   * Whether to leave out the times between events, except for short pauses between connections. The replay still waits for
+   * answers: it sends each piece only after as many bytes have arrived from the server as in the recording. Where one
+   * connection affects another without an answer, as joining a chat does, the recorded times keep the order better.
    *
    * @default {false}
    */
@@ -47,7 +47,7 @@ export interface ReplayDifference {
   readonly instead?: string | undefined;
 }
 
-/** What the replay of one connection came to. */
+/** The result of replaying one connection. */
 export interface ReplayedConnection {
   /** Its number in the recording. */
   readonly connection: number;
@@ -61,8 +61,8 @@ export interface ReplayedConnection {
 
 const DEFAULT_TIMEOUT = 10_000;
 /**
- * The longest pause before another connection goes on, as fast as it may be, in milliseconds: a server may read connections
- * in another order than their bytes arrived.
+ * The longest pause with `asFast` before a step of another connection, in milliseconds: a server may read connections in
+ * another order than that in which their bytes arrived.
  */
 const SETTLE = 20;
 /** The number of bytes of a difference that are kept. */
@@ -128,7 +128,7 @@ export async function replay(events: readonly RecordedEvent[], options: ReplayOp
   return [...peers.values()];
 }
 
-/** One step of a replay. The connection of a step that is the first of its number is opened. */
+/** One step of a replay. The first step of a connection opens it. */
 type Step =
   & { readonly t: number; readonly c: number }
   & (
@@ -249,7 +249,7 @@ abstract class Peer implements ReplayedConnection {
     await this.disconnect();
   }
 
-  /** Looks again whether what is waited for has arrived. */
+  /** Checks again the condition that a step waits for. */
   wake(): void {
     this.#wake();
   }
@@ -329,7 +329,7 @@ class StreamPeer extends Peer {
   }
 
   protected override async send(bytes: Uint8Array): Promise<void> {
-    // A server that has closed the connection sends no answer, which is the difference to report.
+    // A write fails after the server has closed the connection. The missing answer is the difference to report.
     await writeAll(this.#socket, bytes).catch(() => {});
   }
 

@@ -16,21 +16,21 @@ export interface Span {
   readonly end: number | undefined;
 }
 
-/** What one read took from the sender, or one datagram. */
+/** The bytes of one read from the sender, or one datagram. */
 export interface Read extends Span {
   readonly end: number;
   /** When, in microseconds since the recording began. */
   readonly t: number;
 }
 
-/** A message, as the sender meant it; or a datagram. */
+/** A message of the framing, or a datagram. */
 export interface Message extends Span {
   end: number | undefined;
   /** Index of its first part. */
   readonly first: number;
 }
 
-/** What happened in one direction, in order of time: a piece passed on, or a mark where there was none. */
+/** An entry of one direction, in order of time: a piece that was passed on, or a mark for another event. */
 export interface Row {
   /** Index in the direction's rows. */
   readonly index: number;
@@ -52,7 +52,7 @@ export interface Row {
   readonly note?: string | undefined;
 }
 
-/** How many pieces there are, and how they relate to the messages. */
+/** Number of pieces, and how they relate to the messages. */
 export interface Tally {
   messages: number;
   pieces: number;
@@ -80,13 +80,13 @@ export interface Holding {
   readonly text: string;
 }
 
-/** One direction of a connection: its bytes, as they were sent, meant and passed on. */
+/** One direction of a connection: the writes of its sender, the messages, and the pieces passed on. */
 export class Flow {
   /** The direction. */
   readonly way: Direction;
   /** Whether it carries datagrams; they are its messages. */
   readonly datagrams: boolean;
-  /** What the sender wrote, as it was read. */
+  /** The reads from the sender. */
   readonly reads: Read[] = [];
   /** Pieces and marks in order of time. */
   readonly rows: Row[] = [];
@@ -274,7 +274,7 @@ export class Flow {
   }
 
   /**
-   * Forgets the oldest rows, and what lies wholly before the others. Counts stay; a change of the framing finds no messages.
+   * Forgets the oldest rows, and the reads and parts that lie wholly before the other rows. Counts stay; a change of the framing finds no messages.
    *
    * @param rows The number of rows.
    */
@@ -317,7 +317,7 @@ export class Flow {
     return this.#tally;
   }
 
-  /** Says in a few words how a piece relates to the messages, or what a mark marks. */
+  /** Describes in a few words how a piece relates to the messages, or what a mark stands for. */
   describe(row: Row): string {
     if (row.kind !== "piece") return this.#describeMark(row);
     if (this.datagrams) {
@@ -440,7 +440,7 @@ export class Flow {
     }
   }
 
-  /** Adds a piece to the tally, or takes it out again. */
+  /** Adds a piece to the tally, or removes it. */
   #count(row: Row, sign: number): void {
     if (row.kind !== "piece") return;
     if (this.datagrams) this.#tally.whole += sign;
@@ -540,7 +540,7 @@ export class Connection {
   }
 }
 
-/** Everything that a recording tells, connection by connection. */
+/** The contents of a recording, connection by connection. */
 export class Session {
   /** The recording's first line. */
   readonly header: RecordingHeader;
@@ -703,7 +703,7 @@ const UNITS: Readonly<Record<string, string>> = {
   reorder: "%",
 };
 
-/** Bytes that `recv` quotes at most. */
+/** Maximum number of bytes that `recv` quotes. */
 const MOST_SHOWN = 80;
 
 const NO_TALLY: Tally = {
@@ -728,7 +728,7 @@ function decodeBase64(text: string): Uint8Array {
   return bytes;
 }
 
-/** The index of the last item that holds, of items of which the first ones hold and the others do not; or -1. */
+/** Binary search: the index of the last item for which a condition holds, or -1. It must hold for the first items only. */
 function lastIndex<Item>(items: readonly Item[], holds: (item: Item) => boolean): number {
   let low = 0;
   let high = items.length;

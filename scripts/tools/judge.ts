@@ -1,5 +1,5 @@
 /**
- * Judges a running server: speaks its protocol in every way that a network and a stranger may, and says what broke. See
+ * Judges a running server: speaks its protocol, treats it as networks and strangers do, and reports what broke. See
  * `deno task judge --help`.
  *
  * @module
@@ -17,8 +17,8 @@ const options = {
   host: host("The server's host"),
   ...judgeOptions,
   timeout: timeoutOption(TIMEOUT),
-  silence: optional(seconds("How long the server lets a client be silent, to see that it then closes", 0)),
-  pid: optional(integer("N", "Process id of the server, to see its memory and descriptors", 0, { least: 1 })),
+  silence: optional(seconds("Time after which the server closes a silent connection, to judge that it does", 0)),
+  pid: optional(integer("N", "Process id of the server, to judge its memory and descriptors", 0, { least: 1 })),
 };
 
 async function main({ values, operands: [program], requests: { stop } }: TaskRun<typeof options>): Promise<void> {
@@ -49,7 +49,8 @@ if (import.meta.main) {
       name: "judge",
       usage: "deno task judge",
       advice: { grant: (flags) => `deno run -P=judge ${flags} scripts/tools/judge.ts` },
-      summary: "Judges a running server: speaks its protocol as a network and strangers may, and says what broke.",
+      summary:
+        "Judges a running server: speaks its protocol, treats it as networks and strangers do, and reports what broke.",
       operands: { usage: "PROGRAM", help: "The program whose protocol the server speaks, such as echo", most: 1 },
       options,
       example: ["A server of lines, written by yourself, at port 9000", "deno task judge delimited --port 9000"],

@@ -1,5 +1,5 @@
 /**
- * Judges a client program: starts it again and again, plays a server that is legal but hostile, and says what broke. See
+ * Judges a client program: starts it for each case, plays a correct but hostile server, and reports what broke. See
  * `deno task judge:client --help`.
  *
  * @module
@@ -52,7 +52,7 @@ if (import.meta.main) {
       name: "judge:client",
       usage: "deno task judge:client",
       advice: { grant: (flags) => `deno run -P=judge-client ${flags} scripts/tools/judge_client.ts` },
-      summary: "Judges a client program: plays a server that is legal but hostile, and says what broke.",
+      summary: "Judges a client program: plays a correct but hostile server, and reports what broke.",
       operands: {
         usage: "PROGRAM -- COMMAND...",
         help: "The program whose protocol the client speaks, such as echo, and the command that starts the client. " +

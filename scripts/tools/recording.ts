@@ -4,10 +4,11 @@
  * @module
  */
 
-import { flag, type Option, optional, seconds, text, UsageError } from "../../lib/cli/mod.ts";
+import { flag, type Option, seconds, UsageError } from "../../lib/cli/mod.ts";
 import { endpoint, type Program, runTask, type TaskRun } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { parseFraming } from "../../lib/framing/mod.ts";
+import { outputFile } from "../../services/proxy/_record.ts";
 import { dissectorOf } from "./recording/dissector.ts";
 import { type Loaded, loadRecording, textOf, writeOutput } from "./recording/files.ts";
 import { replayRecording } from "./recording/replay.ts";
@@ -27,10 +28,7 @@ const framing: Option<string | undefined> = {
 };
 
 const options = {
-  output: optional({
-    ...text("FILE", "Write to this file, not to standard output; replay has none", ""),
-    short: "o",
-  }),
+  output: { ...outputFile("Write to this file, not to standard output; replay has none"), short: "o" },
   framing,
   to: endpoint("replay: the server, as tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH"),
   asFast: flag("replay: leave out the times between events; answers are still awaited"),

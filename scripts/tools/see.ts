@@ -1,18 +1,18 @@
 /**
- * Shows messages against chunks, live, in a page: starts a service, the proxy before it, and the page. See
- * `deno task see --help`.
+ * Shows messages and the pieces in which they arrive, live, in a page: starts a service, the proxy in front of it, and the
+ * page. See `deno task see --help`.
  *
  * @module
  */
 
-import { optional, port, type StopRequests, text, UsageError, type Values } from "../../lib/cli/mod.ts";
+import { port, type StopRequests, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { sleep } from "../../lib/net/timer.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
-import { recordTo } from "../../services/proxy/_record.ts";
+import { outputFile, recordTo } from "../../services/proxy/_record.ts";
 import { serveProxy } from "../../services/proxy/server.ts";
 import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { servePage } from "./see/http.ts";
@@ -24,7 +24,7 @@ const options = {
   listen: endpoint("Where the proxy listens: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH (default: a free port)"),
   to: endpoint("Where it forwards to, in the same form: a program of your own instead of a service"),
   pagePort: port("Port of the page, 0 for a free one", 0, 0),
-  record: optional(text("FILE", "Record what passes in a file, such as recordings/a.jsonl", "")),
+  record: outputFile("Record what passes in a file, such as recordings/a.jsonl"),
   ...SCENE_OPTIONS,
 };
 
@@ -43,7 +43,7 @@ const CLIENT_OPTIONS: Record<string, string> = { chat: " --name ann", fixed: " -
 /** How long the clients of an exchange wait, in milliseconds: a person may pause the proxy. The server waits forever. */
 const PATIENCE = 3_600_000;
 
-/** Time in which a signal that has ended the service reaches this program, in milliseconds. */
+/** Time after the end of the service in which the same signal reaches this program, in milliseconds. */
 const SIGNAL_DELAY = 100;
 
 /** What to show. */
@@ -92,7 +92,7 @@ function clientsOf(
   };
 }
 
-/** Throws an error about the addresses or the faults as wrong usage. */
+/** Rethrows an error about the addresses or the faults as wrong usage. */
 function asUsage(error: unknown): never {
   throw error instanceof RangeError || error instanceof TypeError ? new UsageError(error.message) : error;
 }
@@ -149,7 +149,7 @@ if (import.meta.main) {
         grant: (flags) => `deno run -P=see ${flags} scripts/tools/see.ts`,
         kept: { net: ["127.0.0.1"], write: ["recordings"] },
       },
-      summary: "Shows messages against chunks, live, in a page.",
+      summary: "Shows messages and the pieces in which they arrive, live, in a page.",
       operands: {
         usage: "[SERVICE|SCENE]",
         help: "A service (default: chat, with --cut 1-7 --delay 0.002-0.02), or the address of a page",

@@ -154,7 +154,7 @@ export class LogSession {
   /**
    * Follows the log: takes every batch from a sequence on, in order. Fails the session on a gap, a lost consumer or silence.
    *
-   * The library's ordered consumer is deaf for up to 90 s when its consumer vanishes, so this is one of its own.
+   * The library's ordered consumer receives nothing for up to 90 s after JetStream has lost it, so it is not used.
    *
    * @param from The first sequence to take.
    * @param take Takes a batch.

@@ -1,4 +1,7 @@
-import { decimalHeader, type Framing, MalformedMessageError, text } from "../../lib/framing/mod.ts";
+import { decimalHeader } from "../../lib/framing/decimal_header.ts";
+import { MalformedMessageError } from "../../lib/framing/errors.ts";
+import type { Framing } from "../../lib/framing/framing.ts";
+import { text } from "../../lib/framing/text.ts";
 
 /** The tutorial's port. */
 export const PORT = 1234;

@@ -7,7 +7,8 @@
 import { choice, integer, type StopRequests } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { decodeText, headedBatches } from "../../lib/framing/mod.ts";
+import { headedBatches } from "../../lib/framing/headed_batches.ts";
+import { decodeText } from "../../lib/framing/text.ts";
 import { Log, quoteText } from "../../lib/log/mod.ts";
 import { Broadcast, type Room, type RoomMember, type SlowPolicy } from "../../lib/net/broadcast.ts";
 import type { Connection } from "../../lib/net/connection.ts";

@@ -1,4 +1,6 @@
-import { decimalHeader, type Framing, text } from "../../lib/framing/mod.ts";
+import { decimalHeader } from "../../lib/framing/decimal_header.ts";
+import type { Framing } from "../../lib/framing/framing.ts";
+import { text } from "../../lib/framing/text.ts";
 
 /** The tutorial's 1234 belongs to chat here. */
 export const PORT = 1235;

@@ -6,7 +6,7 @@
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { lineBatches } from "../../lib/framing/mod.ts";
+import { lineBatches } from "../../lib/framing/line_batches.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed } from "../../lib/net/framed.ts";
 import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/serve_tcp.ts";

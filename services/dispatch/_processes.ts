@@ -1,6 +1,8 @@
 import type { RelayedRecord } from "../../lib/log/mod.ts";
 import { CommandError, Stdin, type StopRequests } from "../../lib/cli/mod.ts";
-import { encodeText, FrameDecoderStream, lines, text } from "../../lib/framing/mod.ts";
+import { lines } from "../../lib/framing/lines.ts";
+import { FrameDecoderStream } from "../../lib/framing/streams.ts";
+import { encodeText, text } from "../../lib/framing/text.ts";
 import {
   formatAddress,
   type ListenAddress,

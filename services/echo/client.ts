@@ -1,7 +1,7 @@
 import { CommandError, Stdin, streamToStdout, writeStdout } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { encodeText } from "../../lib/framing/mod.ts";
+import { encodeText } from "../../lib/framing/text.ts";
 import { type Connection, connectTcp } from "../../lib/net/mod.ts";
 import { DEFAULT_MESSAGE, PORT } from "./protocol.ts";
 

@@ -6,7 +6,7 @@
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { encodeText } from "../../lib/framing/mod.ts";
+import { encodeText } from "../../lib/framing/text.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/serve_tcp.ts";
 import { PORT, receipt } from "./protocol.ts";

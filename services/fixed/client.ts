@@ -1,7 +1,8 @@
 import { integer, orUsage, printLine } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { encodeText, fixed } from "../../lib/framing/mod.ts";
+import { fixed } from "../../lib/framing/fixed.ts";
+import { encodeText } from "../../lib/framing/text.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
 import { lengthOption, PORT } from "./protocol.ts";

@@ -6,7 +6,7 @@
 
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { fixed } from "../../lib/framing/mod.ts";
+import { fixed } from "../../lib/framing/fixed.ts";
 import { Log } from "../../lib/log/mod.ts";
 import { framed } from "../../lib/net/framed.ts";
 import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/serve_tcp.ts";

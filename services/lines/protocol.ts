@@ -1,4 +1,6 @@
-import { type Framing, lines, text } from "../../lib/framing/mod.ts";
+import type { Framing } from "../../lib/framing/framing.ts";
+import { lines } from "../../lib/framing/lines.ts";
+import { text } from "../../lib/framing/text.ts";
 
 /** The tutorial's port. */
 export const PORT = 1060;

@@ -1,4 +1,4 @@
-import { PickleFloat, PickleTuple, type PickleValue } from "../../lib/framing/mod.ts";
+import { PickleFloat, PickleTuple, type PickleValue } from "../../lib/framing/pickle_value.ts";
 
 /** The length of a text's chunks, in UTF-16 code units. */
 export const CHUNK_LENGTH = 4096;

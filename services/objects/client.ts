@@ -1,5 +1,5 @@
 import { CommandError, writeStdout } from "../../lib/cli/mod.ts";
-import { encodeText } from "../../lib/framing/mod.ts";
+import { encodeText } from "../../lib/framing/text.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { escapeText } from "../../lib/log/mod.ts";

@@ -1,12 +1,8 @@
 import { choice, type Option } from "../../lib/cli/mod.ts";
-import {
-  decimalHeader,
-  decodeJson,
-  decodePickle,
-  encodeJson,
-  encodePickle,
-  type Framing,
-} from "../../lib/framing/mod.ts";
+import { decimalHeader } from "../../lib/framing/decimal_header.ts";
+import type { Framing } from "../../lib/framing/framing.ts";
+import { decodeJson, encodeJson } from "../../lib/framing/json.ts";
+import { decodePickle, encodePickle } from "../../lib/framing/pickle.ts";
 import { reprChunks, textChunks } from "./_repr.ts";
 
 /** The tutorial's 1234 belongs to chat here. */

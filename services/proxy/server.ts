@@ -5,7 +5,7 @@
  */
 
 import { normalize } from "node:path/posix";
-import { integer, optional, orUsage, type StopRequests, text, UsageError, type Values } from "../../lib/cli/mod.ts";
+import { integer, orUsage, type StopRequests, UsageError, type Values } from "../../lib/cli/mod.ts";
 import { type Attempt, endpoint, runTask } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
@@ -21,7 +21,7 @@ import { proxyDatagrams } from "./_datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions, type Faults, framingName, plainFaults } from "./_faults.ts";
 import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
 import type { Controls, ProxyConfig, ProxyReport } from "./_proxy.ts";
-import { recordTo } from "./_record.ts";
+import { outputFile, recordTo } from "./_record.ts";
 import { proxyStreams } from "./_streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./_faults.ts";
@@ -323,7 +323,7 @@ const options = {
   listen: endpoint("Where to listen: tcp://HOST:PORT, udp://HOST:PORT or unix:/PATH; port 0 takes a free one"),
   to: endpoint("Where to forward to, in the same form"),
   ...FAULT_OPTIONS,
-  record: optional(text("FILE", "Record what passes in a file, such as recordings/a.jsonl", "")),
+  record: outputFile("Record what passes in a file, such as recordings/a.jsonl"),
   maxConnections: integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 }),
 };
 

@@ -1,7 +1,7 @@
 import { printLine } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { encodeText } from "../../lib/framing/mod.ts";
+import { encodeText } from "../../lib/framing/text.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
 import { framing, GREETING, PORT, readSixteen } from "./protocol.ts";

@@ -1,4 +1,6 @@
-import { fixed, type Framing, TruncatedMessageError } from "../../lib/framing/mod.ts";
+import { TruncatedMessageError } from "../../lib/framing/errors.ts";
+import { fixed } from "../../lib/framing/fixed.ts";
+import type { Framing } from "../../lib/framing/framing.ts";
 import type { Framed } from "../../lib/net/mod.ts";
 
 /** The tutorial's 3000 and 1060 belong to uppercase and lines here. */

@@ -1,7 +1,8 @@
 import { orUsage, printLine, UsageError } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { encodeText, type TaggedMessage } from "../../lib/framing/mod.ts";
+import type { TaggedMessage } from "../../lib/framing/tagged.ts";
+import { encodeText } from "../../lib/framing/text.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectTcp, framed } from "../../lib/net/mod.ts";
 import { framing, LENGTHS, PORT, type Type } from "./protocol.ts";

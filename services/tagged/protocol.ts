@@ -1,4 +1,5 @@
-import { type Framing, tagged, type TaggedMessage } from "../../lib/framing/mod.ts";
+import type { Framing } from "../../lib/framing/framing.ts";
+import { tagged, type TaggedMessage } from "../../lib/framing/tagged.ts";
 
 /** The tutorial names no port. */
 export const PORT = 3005;

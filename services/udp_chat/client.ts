@@ -1,7 +1,7 @@
 import { CommandError, openConversation, printLine } from "../../lib/cli/mod.ts";
 import { type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { encodeText } from "../../lib/framing/mod.ts";
+import { encodeText } from "../../lib/framing/text.ts";
 import { decodeBytes } from "../../lib/log/mod.ts";
 import { connectUdp } from "../../lib/net/mod.ts";
 import { PORT } from "./protocol.ts";

@@ -7,7 +7,7 @@
 import { openConversation, text } from "../../lib/cli/mod.ts";
 import { runUdpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { encodeText } from "../../lib/framing/mod.ts";
+import { encodeText } from "../../lib/framing/text.ts";
 import { decodeBytes, Log } from "../../lib/log/mod.ts";
 import { formatAddress } from "../../lib/net/address.ts";
 import { serveUdp, type ServeUdpOptions, type UdpServer } from "../../lib/net/serve_udp.ts";

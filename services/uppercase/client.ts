@@ -1,7 +1,7 @@
 import { CommandError, flag, printLine, Stdin, UsageError } from "../../lib/cli/mod.ts";
 import { addresses, type ClientRun, runClient } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
-import { encodeText } from "../../lib/framing/mod.ts";
+import { encodeText } from "../../lib/framing/text.ts";
 import { decodeBytes, type Log } from "../../lib/log/mod.ts";
 import { connectUdp, formatAddress, type HostPort } from "../../lib/net/mod.ts";
 import { resolveUdp, UdpSocket } from "../../lib/net/udp_socket.ts";

@@ -114,11 +114,11 @@ Deno.test("deno task proxy --record writes what passed, and a crash loses nothin
 Deno.test("deno task proxy --record outside of recordings/ says what to add to its sandbox, before it listens", async () => {
   using folder = temporaryFolder();
   const at = ["--listen", "tcp://127.0.0.1:0", "--to", "tcp://127.0.0.1:1", "--record"];
-  const ends = async (path: string, permissions?: string[]) => {
+  const ends = async (path: string, permissions?: string[], exitCode = 1) => {
     const process = proxy(folder.path, [...at, path], permissions);
     await process.stdin.close();
     const { code, stderr } = await within(process.output(), "the proxy's end");
-    assertEquals(code, 1);
+    assertEquals(code, exitCode);
     return textOf(stderr);
   };
   const elsewhere = await ends("elsewhere.jsonl");
@@ -127,10 +127,16 @@ Deno.test("deno task proxy --record outside of recordings/ says what to add to i
     /^proxy: The sandbox of proxy does not allow elsewhere\.jsonl; [^\n]* --allow-write=elsewhere\.jsonl,recordings [^\n]*\n$/,
   );
   const allowed = ["-P=proxy", "--allow-write"];
-  assertMatch(await ends(".", allowed), /^proxy: Cannot write the recording \.: IsADirectory[^\n]*\n$/);
+  assertMatch(await ends("..", allowed), /^proxy: Cannot write the recording \.\.: Is a directory\n$/);
   assertMatch(
     await ends("deno.json/a", allowed),
-    /^proxy: Cannot write the recording deno\.json\/a: NotADirectory[^\n]*\n$/,
+    /^proxy: Cannot write the recording deno\.json\/a: Not a directory\n$/,
   );
+  for (const name of ["recordings", "./recordings/"]) {
+    assertEquals(
+      await ends(name, undefined, 2),
+      `proxy: --record: expected a file, such as recordings/a.jsonl, got "${name}"; see deno task proxy --help\n`,
+    );
+  }
   assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name).sort(), ["deno.json", "deno.lock"]);
 });

@@ -516,7 +516,22 @@ Deno.test("recording fails in one line that names what is wrong", async () => {
       "GET / HTTP/1.1\n",
     ],
     [["show", "recordings/none"], 1, /^There is no recording recordings\/none$/],
-    [["show", "recordings"], 1, /^Cannot read recordings: /],
+    [["show", "recordings"], 1, /^Cannot read recordings: Is a directory$/],
+    [
+      ["page", "recordings/a.jsonl", "-o", "recordings/a.jsonl/b"],
+      1,
+      /^Cannot write recordings\/a\.jsonl\/b: Not a directory$/,
+    ],
+    [
+      ["page", "recordings/a.jsonl", "-o", "recordings"],
+      2,
+      /^--output: expected a file, such as recordings\/a\.jsonl, got/,
+    ],
+    [
+      ["dissector", "heder"],
+      2,
+      /^"heder" is neither a framing \(header, .*\) nor a file, such as recordings\/a\.jsonl; see/,
+    ],
     [
       ["show", "/etc/hostname"],
       1,

@@ -57,12 +57,12 @@ export async function pushToMember(conversation: Conversation): Promise<void> {
   }
 }
 
-/** Looks whether a member hears the others while its user says nothing. */
+/** Checks that a member receives messages while its user types nothing. */
 export const asItArrives: Case<StreamClient> = {
   name: "as-it-arrives",
   level: "must",
   sends: "What others say, while the user types nothing.",
-  right: "Prints it as soon as it has come.",
+  right: "Prints it as soon as it arrives.",
   mistake: "A client that waits in input() looks at its socket only after Enter",
   async run(stage) {
     const run = await stage.control();
@@ -81,7 +81,7 @@ export const nameApart: Case<StreamClient> = {
   name: "name-apart",
   level: "must",
   sends: "The name of a sender; its text comes only after the user has typed something.",
-  right: "Prints both when the text has come.",
+  right: "Prints both when the text has arrived.",
   mistake:
     "A client that stops in the middle of a message when no more has come, and begins anew later, loses its place",
   async run(stage) {

@@ -60,7 +60,7 @@ export function confirmed<Stage extends { patience: Patience }>(one: Case<Stage>
   };
 }
 
-/** Plays a server that treats the client in some way, if it gets along with a correct one. */
+/** Plays a server that treats the client in some way, unless the client fails with a correct one. */
 export async function play(stage: StreamClient, treatment: Treatment): Promise<Run> {
   let control;
   try {
@@ -98,9 +98,9 @@ function twoAtOnce(): ClientCase {
   return {
     name: "two-at-once",
     level: "must",
-    sends: "All messages that are due in one write.",
+    sends: "All messages that are due, in one write.",
     right: "Prints each of them.",
-    mistake: "A client that drops what comes behind a message in the same recv does this",
+    mistake: "A client that drops the bytes after a message in the same recv does this",
     run: async (stage) => (await play(stage, { manner: inOneWrite })).whole(),
   };
 }
@@ -109,8 +109,8 @@ function readsAcrossMessages(): ClientCase {
   return {
     name: "across-messages",
     level: "must",
-    sends: "Writes that each hold the end of one message and the start of the next.",
-    right: "Keeps the start until the rest comes.",
+    sends: "Writes that contain the end of one message and the start of the next.",
+    right: "Keeps the start until the rest arrives.",
     mistake: "A client that drops what it has read beyond a message, or takes one recv for one message, does this",
     run: async (stage) => (await play(stage, { manner: acrossMessages })).whole(),
   };
@@ -157,7 +157,7 @@ function cutOff(): ClientCase {
     name: "cut-off",
     level: "must",
     sends: "Half of an answer, and the end.",
-    right: "Ends with an error, and does not take the half for the answer.",
+    right: "Ends with an error, and does not take half an answer for a whole one.",
     mistake: SPINS,
     async run(stage) {
       const run = await play(stage, {
@@ -176,7 +176,7 @@ function reset(): ClientCase {
     name: "reset",
     level: "must",
     sends: "Half of an answer, and a reset instead of the rest and the end.",
-    right: "Ends with an error, and does not take the half for the answer.",
+    right: "Ends with an error, and does not take half an answer for a whole one.",
     mistake: "A client that does not expect recv to fail goes on as if there were more",
     async run(stage) {
       const run = await play(stage, {
@@ -229,7 +229,7 @@ function strictHeader(): ClientCase {
   return {
     name: "strict-header",
     level: "should",
-    sends: `The header "${header}", which Python's int() takes for ${text.length}, and so many bytes.`,
+    sends: `The header "${header}", which Python's int() takes for ${text.length}, and ${text.length} bytes.`,
     right: "Takes digits only, and ends with an error.",
     mistake: "int() also takes a sign, underscores and the digits of every script",
     async run(stage) {
@@ -279,7 +279,7 @@ function notUtf8(bytes: Exclude<ClientSide["notUtf8"], undefined>): ClientCase {
     level: "must",
     sends: "A message that is not UTF-8, and then a correct one.",
     right: "Ends with an error, or goes on and prints the next message.",
-    mistake: "An error in a thread, or in a loop that swallows it, leaves a client that neither hears nor ends",
+    mistake: "An error in a thread, or in a loop that swallows it, leaves a client that neither receives nor ends",
     async run(stage) {
       let heard = false;
       const run = await play(stage, {

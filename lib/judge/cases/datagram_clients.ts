@@ -25,7 +25,7 @@ export function datagramClientCases({ replies }: ClientSide): ClientCase[] {
   ];
 }
 
-/** Plays a server that treats the client in some way, if it gets along with a correct one. */
+/** Plays a server that treats the client in some way, unless the client fails with a correct one. */
 async function play(stage: DatagramClient, treatment: DatagramTreatment): Promise<Run> {
   let control;
   try {
@@ -98,7 +98,7 @@ const notUtf8: ClientCase = {
   level: "should",
   sends: "An answer that is not UTF-8, and correct ones after it.",
   right: "Goes on, or ends with an error.",
-  mistake: "An error that is swallowed leaves a client that neither hears nor ends",
+  mistake: "An error that is swallowed leaves a client that neither receives nor ends",
   async run(stage) {
     (await play(stage, ({ number, reply, answer }) => reply(number === 1 ? Uint8Array.of(0xff, 0xfe) : answer)))
       .ended();
@@ -109,7 +109,7 @@ const twice: ClientCase = {
   name: "twice",
   level: "should",
   sends: "Each answer twice, as a network may.",
-  right: "Drops what has come before it asks again.",
+  right: "Drops datagrams that arrived earlier, before it asks again.",
   mistake: "A client that takes the next datagram for the next answer is one answer behind from then on",
   async run(stage) {
     const run = await play(stage, async ({ reply, answer }) => {

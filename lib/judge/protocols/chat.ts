@@ -368,7 +368,7 @@ const CASES: readonly Case<ServerStage>[] = [
     name: "wrong-header",
     level: "must",
     sends:
-      "Headers that are no length: letters, a negative number, nothing but spaces, in place of a name and after one.",
+      "Headers that are not a length: letters, a negative number, nothing but spaces, in place of a name and after one.",
     mistake: "A program that gives any header to int fails, or believes it",
   }, ["abcdefghij", afterName("-5        "), "          ", afterName("GET / HTTP/1.1\r\n\r\n")]),
   refuses({

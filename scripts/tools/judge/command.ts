@@ -1,9 +1,9 @@
-// What the judges of servers and of clients have in common on the command line.
+// The command line that the judges of servers and of clients share.
 
 import { bold, dim, green, red, yellow } from "@std/fmt/colors";
 import {
   CommandError,
-  explainError,
+  fileError,
   flag,
   type Option,
   optional,
@@ -26,8 +26,10 @@ import {
   recordedBy,
   type Tap,
 } from "../../../lib/judge/mod.ts";
-import { escapeText, Log, plural } from "../../../lib/log/mod.ts";
-import { Recorder, recordToFile } from "../../../lib/record/mod.ts";
+import { escapeText, Log, plural, writeAll } from "../../../lib/log/mod.ts";
+import { createFile } from "../../../lib/record/file.ts";
+import { Recorder } from "../../../lib/record/mod.ts";
+import { outputFile, recordTo } from "../../../services/proxy/_record.ts";
 import { StatusLine } from "../../shared/status_line.ts";
 import { junitOf } from "./junit.ts";
 
@@ -62,13 +64,15 @@ const names: Option<string[]> = {
 /** The options of both judges. */
 export const judgeOptions = {
   list: flag("List the cases"),
-  explain: optional(text("CASE", "Say what a case sends, what a right program does, and which mistake it finds", "")),
+  explain: optional(
+    text("CASE", "Describe a case: what it sends, what a right program does, which mistake it finds", ""),
+  ),
   only: names,
   option: pair,
-  strict: flag("Fail for what a program should do as well"),
+  strict: flag("Also fail for what a program should do"),
   json: flag("Print the findings as JSON"),
-  junit: optional(text("FILE", "Write the findings as JUnit does, such as to recordings/judge.xml", "")),
-  record: optional(text("FILE", "Record what the judge saw, such as in recordings/judge.jsonl", "")),
+  junit: outputFile("Write the findings in the format of JUnit, such as to recordings/judge.xml"),
+  record: outputFile("Record what the judge sent and received, such as in recordings/judge.jsonl"),
 };
 
 /** The values of these options. */
@@ -131,7 +135,7 @@ export async function runJudge(values: JudgeValues, { protocol, cases, what, jud
     seed: 0,
     faults: {},
   });
-  await using _file = recorder && await recordToFile(recorder, values.record!, { log: new Log("Judge") });
+  await using _file = recorder && await recordTo(values.record!, recorder, new Log("Judge"));
   let findings: Finding[];
   try {
     findings = await judge({
@@ -165,14 +169,10 @@ export async function runJudge(values: JudgeValues, { protocol, cases, what, jud
 
 async function writeFile(path: string, content: string): Promise<void> {
   try {
-    await Deno.writeTextFile(path, content).catch(async (error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      await Deno.mkdir(path.slice(0, path.lastIndexOf("/") + 1), { recursive: true });
-      await Deno.writeTextFile(path, content);
-    });
+    using file = await createFile(path);
+    await writeAll(file, encodeText(content));
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new CommandError(`Cannot write ${path}: ${explainError(error)}`);
+    throw fileError(`Cannot write ${path}`, error);
   }
 }
 

@@ -1,5 +1,5 @@
 import { UsageError } from "../../../lib/cli/mod.ts";
-import { parseFraming } from "../../../lib/framing/mod.ts";
+import { FRAMING_NAMES, parseFraming } from "../../../lib/framing/mod.ts";
 import { parseEndpoint } from "../../../lib/net/endpoint.ts";
 import { dissector } from "../../../lib/record/dissector.ts";
 import { loadRecording } from "./files.ts";
@@ -24,6 +24,11 @@ export async function dissectorOf(
   if (names.length !== 1 || file === undefined || layoutOf(file) !== undefined) {
     const all = names.length > 0 ? names : framing === undefined ? NAMES : [framing];
     return dissector(all.map((name) => ({ name, layout: parseFraming(name).layout })));
+  }
+  if (file !== "-" && !/[./]/.test(file)) {
+    throw new UsageError(
+      `"${file}" is neither a framing (${FRAMING_NAMES.join(", ")}) nor a file, such as recordings/a.jsonl`,
+    );
   }
   const { header, session, name } = await loadRecording(file, framing, signal);
   if (session.framing === undefined) {

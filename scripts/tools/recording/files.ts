@@ -1,7 +1,8 @@
-import { CommandError, explainError, Stdin, writeStdout } from "../../../lib/cli/mod.ts";
+import { CommandError, fileError, Stdin, writeStdout } from "../../../lib/cli/mod.ts";
 import { encodeText } from "../../../lib/framing/mod.ts";
 import { escapeText } from "../../../lib/log/mod.ts";
 import { readRecording, type Recording, type RecordingHeader } from "../../../lib/record/mod.ts";
+import { createFile } from "../../../lib/record/file.ts";
 import { Session } from "../../../lib/record/session.ts";
 import { StatusLine } from "../../shared/status_line.ts";
 
@@ -87,9 +88,8 @@ async function read<Result>(
   try {
     return await use((await Deno.open(path)).readable);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable || error instanceof CommandError) throw error;
     if (error instanceof Deno.errors.NotFound) throw new CommandError(`There is no recording ${path}`);
-    throw new CommandError(`Cannot read ${path}: ${explainError(error)}`);
+    throw fileError(`Cannot read ${path}`, error);
   }
 }
 
@@ -135,12 +135,9 @@ export async function writeOutput(
 
 async function create(path: string): Promise<Deno.FsFile> {
   try {
-    const folder = path.slice(0, path.lastIndexOf("/") + 1);
-    if (folder !== "") await Deno.mkdir(folder, { recursive: true });
-    return await Deno.open(path, { write: true, create: true, truncate: true });
+    return await createFile(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new CommandError(`Cannot write ${path}: ${explainError(error)}`);
+    throw fileError(`Cannot write ${path}`, error);
   }
 }
 

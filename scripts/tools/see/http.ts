@@ -79,7 +79,7 @@ async function answer(request: Request, host: string, token: string, view: View)
   const { pathname, searchParams } = new URL(request.url);
   if (!pathname.startsWith(`/${token}/`)) return refuse(404, "the address that deno task see printed");
   const path = pathname.slice(token.length + 2);
-  // A link to the page may be anywhere; the rest is for the page alone. Programs other than browsers send no such header.
+  // Any site may link to the page; all other paths are for the page alone. Programs other than browsers send no such header.
   const site = headers.get("sec-fetch-site") ?? "none";
   if (path !== "" && site !== "same-origin" && site !== "none") return refuse(403, "a request of the page");
   if (path === "control") return await control(request, host, view);

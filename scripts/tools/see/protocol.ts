@@ -10,7 +10,7 @@
 
 import type { Direction, RecordingHeader } from "../../../lib/record/event.ts";
 
-/** Where the server and the proxy stand. */
+/** The state of the server and the proxy. */
 export interface State {
   readonly header: RecordingHeader;
   /** The faults in force: the proxy's options, with times in milliseconds and ranges as `[least, most]`. */
@@ -29,7 +29,7 @@ export interface State {
   readonly outcome?: string | undefined;
 }
 
-/** What the page asks for. */
+/** A request of the page. */
 export type Control =
   /**
    * Replaces all faults. A value is that of the proxy's option (`[2, 20]` milliseconds), or the text of the command line

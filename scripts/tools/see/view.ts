@@ -22,7 +22,7 @@ export interface ViewOptions {
   exchange?: () => Promise<unknown>;
 }
 
-/** What all pages see and control. */
+/** The state that all pages share, and their controls. */
 export class View {
   /** The events and the state, for pages. */
   readonly feed: Feed;
@@ -53,7 +53,7 @@ export class View {
     return sessionPage([...this.#options.recorder.snapshot()].join(""));
   }
 
-  /** Where the proxy stands. */
+  /** The state of the proxy. */
   get state(): State {
     const { proxy, recorder, service, command, exchange } = this.#options;
     return {
@@ -70,7 +70,7 @@ export class View {
   }
 
   /**
-   * Does what a page asks for.
+   * Runs the control that a page sends.
    *
    * @param asked A parsed JSON value, checked here.
    * @throws {UsageError} If it is not a {@linkcode Control}.

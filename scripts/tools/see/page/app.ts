@@ -13,7 +13,7 @@ export interface Choice {
 /** What the page shows, and what is chosen. Changes are drawn together, once a frame. */
 export class App {
   session: Session | undefined;
-  /** Where the server stands; `undefined` without a server. */
+  /** The state of the server; `undefined` without a server. */
   state: State | undefined;
   /** The number of the chosen connection; 0 before there is one. */
   connection = 0;
@@ -164,7 +164,7 @@ export class App {
     }
     const connection = this.current;
     if (connection === undefined) return;
-    // Marks are seen below the newest piece, which has more to tell.
+    // The newest piece is chosen, not a mark after it: the piece shows more.
     const newest = (flow: Flow) => flow.pieces.at(-1) ?? flow.rows.at(-1);
     const [up, down] = [newest(connection.up), newest(connection.down)];
     this.rows.up = up?.index ?? -1;

@@ -12,7 +12,7 @@ const MOST_HELD = 40;
 /** How long a piece is shown before the next, while following, in milliseconds. */
 const READABLE = 120;
 
-/** What is known about the chosen piece. */
+/** The panel of the chosen piece. */
 export class Detail {
   readonly #app: App;
   readonly #panel: HTMLElement;
@@ -41,7 +41,7 @@ export class Detail {
       choice.flow.failure?.message,
     ].join();
     if (key === this.#shown) return;
-    // While pieces arrive, nobody can read each of them.
+    // Pieces arrive faster than anyone can read them.
     const wait = this.#app.following ? this.#next - performance.now() : 0;
     if (wait > 0) {
       clearTimeout(this.#timer);
@@ -196,7 +196,7 @@ function held(flow: Flow, row: Row, part: FramePart | undefined): Content {
   return make("div", { class: "cells", "aria-hidden": "true" }, ...cells, ...blanks);
 }
 
-/** The message of the piece's last byte: as a whole, whatever came of it so far. */
+/** The message of the piece's last byte, as far as it has arrived. */
 function messageOf(flow: Flow, message: Message | undefined): Content[] {
   if (message === undefined || flow.datagrams) return [];
   const { number, start, end } = message;

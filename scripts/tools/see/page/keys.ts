@@ -20,7 +20,7 @@ export function bindKeys(bindings: readonly Binding[]): void {
     if (ctrlKey || altKey || metaKey || document.querySelector("dialog[open]") !== null) return;
     const name = key === " " ? "Space" : shiftKey && key.length > 1 ? `Shift+${key}` : key;
     const element = target as HTMLElement;
-    // These elements have uses of their own for some keys, and Escape leaves them.
+    // These elements use some keys themselves. Escape leaves them.
     if (element.matches("select, input[type=text], input:not([type])")) {
       if (key === "Escape") element.blur();
       return;

@@ -381,7 +381,7 @@ class Drawing {
       free = x + context.measureText(text).width + 8;
     }
     this.#drawBytes(flow.start, flow.end, MEANT, MEANT_HEIGHT, true);
-    // What the proxy still holds back.
+    // Bytes that the proxy holds back.
     const x = this.#x(flow.passed);
     const right = this.#x(flow.end);
     if (right - x > 1 && !flow.datagrams) {
@@ -670,7 +670,7 @@ class Drawing {
     context.fillText(text, at, y + ROW / 2 + 0.5);
   }
 
-  /** Whether a piece has bytes of several messages: what one `recv()` for a message gets most wrong. */
+  /** Whether a piece has bytes of several messages, the worst case for a program that takes one `recv()` for a message. */
   #spans(row: Row): boolean {
     const flow = this.#flow;
     return !flow.datagrams && row.n > 1 && flow.unitAt(row.at) !== flow.unitAt(row.at + row.n - 1);

@@ -70,7 +70,7 @@ function add(events: readonly RecordedEvent[]): void {
   app.changed();
 }
 
-/** Asks the server for one thing after the other, and shows its refusal. */
+/** Sends one request at a time to the server, and shows an error in its answer. */
 async function ask(...controls: Control[]): Promise<void> {
   try {
     for (const control of controls) await live?.control(control);
@@ -80,7 +80,7 @@ async function ask(...controls: Control[]): Promise<void> {
   }
 }
 
-/** Says something about the whole page, until the next time. */
+/** Shows a notice about the whole page, until the next one. */
 function notify(text: string, isError = false): void {
   const notice = find("notice");
   notice.hidden = text === "";
@@ -97,7 +97,7 @@ function setState(state: State): void {
   }
   const asked = scene;
   scene = undefined;
-  // A page that is loaded again has the address of what holds already.
+  // The address of a page that is reloaded has the faults already in force.
   if (asked !== undefined && location.search !== sceneOf(state)) {
     const query = new URLSearchParams(location.search);
     const [service, seed] = [query.get("service"), query.get("seed")];
@@ -161,7 +161,7 @@ function drawBar(): void {
 function step(unit: "byte" | "piece" | "message"): void {
   const { current, state } = app;
   if (current === undefined || state === undefined) return;
-  // Where nothing waits, the other direction may go on.
+  // If nothing waits in this direction, step in the other one.
   const other = app.way === "up" ? "down" : "up";
   const way = isWaiting(current[app.way]) || !isWaiting(current[other]) ? app.way : other;
   const controls: Control[] = [];

@@ -23,7 +23,7 @@ export class Live {
     this.#update();
   }
 
-  /** Asks the server to do something. Throws what was expected. */
+  /** Sends a request to the server. Throws an error that states what was expected. */
   async control(control: Control): Promise<void> {
     const response = await fetch("control", {
       method: "POST",

@@ -92,7 +92,7 @@ export class Strip {
       const next = Math.max(index + 1, firstAfter(flow.rows, until, index));
       let bytes = 0;
       let mark: Row | undefined;
-      // Of very many pieces at one place, the first ones show what they are like.
+      // If many pieces share one place, the first ones stand for all.
       for (let at = index; at < Math.min(next, index + 200); at++) {
         const row = flow.rows[at]!;
         bytes = Math.max(bytes, row.n);
@@ -150,7 +150,7 @@ export class Strip {
   }
 }
 
-/** A time in which something happened every now and then, in microseconds. */
+/** A period with events, in microseconds. */
 interface Period {
   start: number;
   end: number;
@@ -159,7 +159,7 @@ interface Period {
   right: number;
 }
 
-/** Time as it is drawn: times in which nothing happened are left out. */
+/** The axis of time, without the periods in which nothing happened. */
 class TimeScale {
   readonly #periods: Period[];
   readonly #added = { up: 0, down: 0 };
@@ -235,7 +235,7 @@ class TimeScale {
   }
 }
 
-/** Nothing happens for so long that it is left out, in microseconds. */
+/** Shortest time without events that is left out, in microseconds. */
 const IDLE = 400_000;
 /** Width of what is left out, and the least distance of two times in one period. */
 const GAP = 44;
