@@ -132,13 +132,12 @@ export class NatsRoom implements Room, AsyncDisposable {
   #lastNumber = 0;
   /** Number of bytes of complete batches. */
   #complete = 0;
-  /** Number of messages said here, and how many of them have come back from the log. */
-  #said = 0;
-  #heard = 0;
+  /** Number of the last own batch that has come back from the log. */
+  #lastHeard = 0;
   #newMessage = Promise.withResolvers<void>();
   /** Senders that wait for space, and members that wait for messages said before they leave. */
   readonly #senders: PromiseWithResolvers<void>[] = [];
-  #leaving: { at: number; resolve: () => void }[] = [];
+  readonly #leaving = new Set<{ after: number; leave: () => void }>();
 
   /** The next sequence of the log, and when the log was created. */
   #next = 0;
@@ -225,8 +224,10 @@ export class NatsRoom implements Room, AsyncDisposable {
     this.#next = Math.max(first, last + 1 - this.#maxHistory, 1);
     await session.checkAppend(this.#options.room);
     const read = Promise.withResolvers<void>();
-    await this.#follow(session, () => this.#next > last && read.resolve());
-    if (this.#next <= last) await read.promise;
+    // The last messages may have been deleted, and others may follow all the time.
+    const check = (pending: number) => (pending === 0 || this.#next > last) && read.resolve();
+    check(await this.#follow(session, check));
+    await read.promise;
     this.#isOpen = true;
   }
 
@@ -275,7 +276,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     });
     this.#stop.abort();
     for (const sender of this.#senders.splice(0)) sender.reject(stopping());
-    for (const { resolve } of this.#leaving.splice(0)) resolve();
+    for (const { leave } of this.#leaving) leave();
     this.#session?.close();
     await this.#running;
     const report = { lost: this.#waiting, missed: this.#missed };
@@ -309,7 +310,6 @@ export class NatsRoom implements Room, AsyncDisposable {
       this.#completeBatch();
     }
     this.#filling.add(member, chunks);
-    this.#said++;
     this.#newMessage.resolve();
   }
 
@@ -353,10 +353,10 @@ export class NatsRoom implements Room, AsyncDisposable {
     }
   }
 
-  #follow(session: LogSession, onBatch: () => void = () => {}): Promise<void> {
-    const take = (sequence: number, bytes: Uint8Array) => {
+  #follow(session: LogSession, onBatch: (pending: number) => void = () => {}): Promise<number> {
+    const take = (sequence: number, bytes: Uint8Array, pending: number) => {
       this.#take(session, sequence, bytes);
-      onBatch();
+      onBatch(pending);
     };
     return session.follow(this.#next, take, () => this.#local.ready());
   }
@@ -390,9 +390,9 @@ export class NatsRoom implements Room, AsyncDisposable {
     if (this.#maxHistory > 0) batch.forEach((message) => this.#remember(message));
     if (server !== this.#server) return void this.#local.publish([batch.messages]);
     batch.forEachMember((member, messages) => (this.#members.get(member) ?? this.#local).publish([messages]));
-    this.#heard += batch.count;
+    this.#lastHeard = number;
     if (this.#inFlight?.number === number) this.#appended(this.#inFlight);
-    while (this.#leaving.length > 0 && this.#leaving[0]!.at <= this.#heard) this.#leaving.shift()!.resolve();
+    for (const { after, leave } of this.#leaving) if (after <= number) leave();
   }
 
   #remember(message: Uint8Array): void {
@@ -417,9 +417,13 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   /** Waits until everything said on this server has come back from the log, for some seconds at most. */
   async #heardAll(signal: AbortSignal): Promise<void> {
-    if (this.#heard >= this.#said) return;
-    const heard = new Promise<void>((resolve) => this.#leaving.push({ at: this.#said, resolve }));
+    const after = this.#lastNumber + Math.sign(this.#filling.count);
+    if (after <= this.#lastHeard) return;
+    const { promise: heard, resolve: leave } = Promise.withResolvers<void>();
+    const leaving = { after, leave };
+    this.#leaving.add(leaving);
     await Promise.race([heard, sleep(LEAVE_WITHIN, signal)]);
+    this.#leaving.delete(leaving);
   }
 
   /** Keeps a session until the room is closed. */
