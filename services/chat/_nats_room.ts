@@ -1,6 +1,5 @@
 import { credsAuthenticator, tokenAuthenticator, usernamePasswordAuthenticator } from "@nats-io/nats-core/internal";
 import type { Authenticator } from "@nats-io/nats-core/internal";
-import { concat } from "@std/bytes/concat";
 import { CommandError } from "../../lib/cli/errors.ts";
 import { DEFAULT_MAX_LENGTH } from "../../lib/framing/framing.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
@@ -10,6 +9,7 @@ import type { Connection } from "../../lib/net/connection.ts";
 import { ConnectionError } from "../../lib/net/errors.ts";
 import { after, sleep } from "../../lib/net/timer.ts";
 import { type Batch, BATCH_OVERHEAD, BatchReader, BatchWriter } from "./_batch.ts";
+import { History } from "./_history.ts";
 import { parseNatsAddress } from "./_nats_address.ts";
 import { type NatsTarget, NobodyListens } from "./_nats_connection.ts";
 import { type LogOptions, LogSession, Unavailable } from "./_nats_log.ts";
@@ -21,8 +21,6 @@ const BATCH_SIZE = 256 * 1024;
 const MAX_HELD = 1024 * 1024;
 /** Upper bound of the bytes that a message needs beside its text: its id in NATS, the batch, the name, the headers. */
 const MESSAGE_OVERHEAD = 512 + BATCH_OVERHEAD;
-/** Maximum number of bytes of the history that new members get. */
-const MAX_HISTORY = 4 * 1024 * 1024;
 /** Number of servers whose last batch is remembered. */
 const SERVERS_REMEMBERED = 1000;
 /** Time for which a leaving member waits for what others have said, in milliseconds. */
@@ -118,9 +116,7 @@ export class NatsRoom implements Room, AsyncDisposable {
   /** Names this server in batches, and changes with each start. */
   readonly #server = crypto.getRandomValues(new BigUint64Array(1))[0]!;
   readonly #batchSize: number;
-  readonly #history: Uint8Array[] = [];
-  readonly #maxHistory: number;
-  #historyLength = 0;
+  readonly #history: History;
 
   readonly #members = new Map<number, Subscriber>();
   #lastMember = 0;
@@ -166,7 +162,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     this.#session = session;
     this.#log = given.log ?? new Log("Server");
     this.#local = new Broadcast({ slow: given.slow, maxLag: given.maxLag });
-    this.#maxHistory = given.history ?? 0;
+    this.#history = new History(given.history ?? 0);
     const fits = session.maxPayload - MESSAGE_OVERHEAD;
     this.maxMessage = given.maxMessage ?? Math.min(DEFAULT_MAX_LENGTH, fits);
     if (this.maxMessage > fits || fits < 1) {
@@ -221,7 +217,7 @@ export class NatsRoom implements Room, AsyncDisposable {
   async #start(session: LogSession): Promise<void> {
     const { created, state: { first_seq: first, last_seq: last } } = session.info;
     this.#created = created;
-    this.#next = Math.max(first, last + 1 - this.#maxHistory, 1);
+    this.#next = Math.max(first, last + 1 - this.#history.maxCount, 1);
     await session.checkAppend(this.#options.room);
     const read = Promise.withResolvers<void>();
     // The last messages may have been deleted, and others may follow all the time.
@@ -232,7 +228,8 @@ export class NatsRoom implements Room, AsyncDisposable {
   }
 
   subscribe(connection: Connection, onSlow?: (dropped: number) => void): RoomMember {
-    if (this.#history.length > 0) connection.write(concat(this.#history)).catch(() => {});
+    const { bytes } = this.#history;
+    if (bytes.length > 0) connection.write(bytes).catch(() => {});
     const id = ++this.#lastMember;
     const subscriber = this.#local.subscribe(connection, onSlow);
     const forget = () => {
@@ -387,20 +384,12 @@ export class NatsRoom implements Room, AsyncDisposable {
     this.#last.delete(server);
     this.#last.set(server, { number, skipped: this.#skipped });
     if (this.#last.size > SERVERS_REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
-    if (this.#maxHistory > 0) batch.forEach((message) => this.#remember(message));
+    if (this.#history.maxCount > 0) batch.forEach((message) => this.#history.add(message));
     if (server !== this.#server) return void this.#local.publish([batch.messages]);
     batch.forEachMember((member, messages) => (this.#members.get(member) ?? this.#local).publish([messages]));
     this.#lastHeard = number;
     if (this.#inFlight?.number === number) this.#appended(this.#inFlight);
     for (const { after, leave } of this.#leaving) if (after <= number) leave();
-  }
-
-  #remember(message: Uint8Array): void {
-    this.#history.push(new Uint8Array(message));
-    this.#historyLength += message.length;
-    while (this.#history.length > this.#maxHistory || this.#historyLength > MAX_HISTORY) {
-      this.#historyLength -= this.#history.shift()!.length;
-    }
   }
 
   /** Goes on at a later sequence. */

@@ -185,6 +185,23 @@ test("chat:server --history sends new members the last messages, also those from
   assertEquals(plain.heard, ["talker 5"]);
 });
 
+test("chat:server --history takes little memory for members that do not read it", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 1, "--history", "1000");
+  const server = servers.all[0]!;
+  await using talker = await Member.join(server, "talker");
+  await using witness = await Member.join(server, "witness");
+  for (let count = 0; count < 60; count++) await talker.say(String(count).padEnd(64 * 1024, "."));
+  await witness.hears(60);
+  const before = await residentMemory(server.pid);
+  const deaf = await Promise.all(Array.from({ length: 100 }, () => server.connect()));
+  await Promise.all(deaf.map((peer) => peer.send(headed("deaf"))));
+  await server.logged(/"deaf" joined/, deaf.length);
+  const grown = await residentMemory(server.pid) - before;
+  for (const peer of deaf) peer.close();
+  assert(grown < 100 * 1024 * 1024, `${grown} bytes more memory`);
+});
+
 test("chat:server --history starts though the last message was deleted from the log", async () => {
   await using nats = await NatsServer.start();
   await using servers = await Servers.start(nats.url, 1);
