@@ -48,8 +48,8 @@ export interface LogOptions {
   readonly maxBytes: number;
 }
 
-/** Takes a batch from the log. */
-export type TakeBatch = (sequence: number, bytes: Uint8Array) => void;
+/** Takes a batch from the log. `pending` is the number of batches that follow it now. */
+export type TakeBatch = (sequence: number, bytes: Uint8Array, pending: number) => void;
 
 /** A connection to a log in JetStream. It fails as a whole; its user then opens another. */
 export class LogSession {
@@ -160,9 +160,9 @@ export class LogSession {
    * @param take Takes a batch.
    * @param ready Backpressure: a promise to await before the next batch, or `undefined`. JetStream sends at most some MiB
    * ahead of it.
-   * @returns Resolves when the consumer is there.
+   * @returns Number of batches that the log has from there on.
    */
-  async follow(from: number, take: TakeBatch, ready: () => Promise<void> | undefined): Promise<void> {
+  async follow(from: number, take: TakeBatch, ready: () => Promise<void> | undefined): Promise<number> {
     let received = 0;
     let heardAt = performance.now();
     let stopped = false;
@@ -192,9 +192,9 @@ export class LogSession {
       const { headers, reply = "", data } = message;
       const status = headers?.code ?? 0;
       if (status === 0) {
-        const { stream, consumer } = sequencesOf(reply);
+        const { stream, consumer, pending } = numbersOf(reply);
         if (consumer !== ++received) return this.fail(new Error(`expected message ${received}, got ${consumer}`));
-        enqueue(() => take(stream, data));
+        enqueue(() => take(stream, data, pending));
       } else if (status === CONTROL) {
         const last = headers!.get("Nats-Last-Consumer");
         if (last !== "" && Number(last) !== received) {
@@ -220,7 +220,7 @@ export class LogSession {
       stopped = true;
       clearInterval(checking);
     };
-    await this.#manager.consumers.add(this.info.config.name, {
+    const { num_pending: pending } = await this.#manager.consumers.add(this.info.config.name, {
       deliver_subject: inbox,
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: from,
@@ -231,6 +231,7 @@ export class LogSession {
       mem_storage: true,
       num_replicas: 1,
     });
+    return pending;
   }
 
   /** Closes the connection at once. */
@@ -315,11 +316,11 @@ function explainLog(
   return new CommandError(`NATS at ${address} refuses the room ${room}${copies}: ${error.message}`);
 }
 
-/** The sequences in the stream and of the consumer, from the subject to acknowledge a message. */
-function sequencesOf(reply: string): { stream: number; consumer: number } {
+/** The sequences in the stream and of the consumer, and what follows, from the subject to acknowledge a message. */
+function numbersOf(reply: string): { stream: number; consumer: number; pending: number } {
   // $JS.ACK.<stream>.<consumer>.<deliveries>.<stream sequence>.<consumer sequence>.<time>.<pending>, in newer servers
   // with a domain and an account after ACK.
   const words = reply.split(".");
   const at = words.length === 9 ? 5 : 7;
-  return { stream: Number(words[at]), consumer: Number(words[at + 1]) };
+  return { stream: Number(words[at]), consumer: Number(words[at + 1]), pending: Number(words[at + 3]) };
 }

@@ -1,6 +1,5 @@
 import { credsAuthenticator, tokenAuthenticator, usernamePasswordAuthenticator } from "@nats-io/nats-core/internal";
 import type { Authenticator } from "@nats-io/nats-core/internal";
-import { concat } from "@std/bytes/concat";
 import { CommandError } from "../../lib/cli/errors.ts";
 import { DEFAULT_MAX_LENGTH } from "../../lib/framing/framing.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
@@ -10,6 +9,7 @@ import type { Connection } from "../../lib/net/connection.ts";
 import { ConnectionError } from "../../lib/net/errors.ts";
 import { after, sleep } from "../../lib/net/timer.ts";
 import { type Batch, BATCH_OVERHEAD, BatchReader, BatchWriter } from "./_batch.ts";
+import { History } from "./_history.ts";
 import { parseNatsAddress } from "./_nats_address.ts";
 import { type NatsTarget, NobodyListens } from "./_nats_connection.ts";
 import { type LogOptions, LogSession, Unavailable } from "./_nats_log.ts";
@@ -21,8 +21,6 @@ const BATCH_SIZE = 256 * 1024;
 const MAX_HELD = 1024 * 1024;
 /** Upper bound of the bytes that a message needs beside its text: its id in NATS, the batch, the name, the headers. */
 const MESSAGE_OVERHEAD = 512 + BATCH_OVERHEAD;
-/** Maximum number of bytes of the history that new members get. */
-const MAX_HISTORY = 4 * 1024 * 1024;
 /** Number of servers whose last batch is remembered. */
 const SERVERS_REMEMBERED = 1000;
 /** Time for which a leaving member waits for what others have said, in milliseconds. */
@@ -118,9 +116,7 @@ export class NatsRoom implements Room, AsyncDisposable {
   /** Names this server in batches, and changes with each start. */
   readonly #server = crypto.getRandomValues(new BigUint64Array(1))[0]!;
   readonly #batchSize: number;
-  readonly #history: Uint8Array[] = [];
-  readonly #maxHistory: number;
-  #historyLength = 0;
+  readonly #history: History;
 
   readonly #members = new Map<number, Subscriber>();
   #lastMember = 0;
@@ -132,13 +128,12 @@ export class NatsRoom implements Room, AsyncDisposable {
   #lastNumber = 0;
   /** Number of bytes of complete batches. */
   #complete = 0;
-  /** Number of messages said here, and how many of them have come back from the log. */
-  #said = 0;
-  #heard = 0;
+  /** Number of the last own batch that has come back from the log. */
+  #lastHeard = 0;
   #newMessage = Promise.withResolvers<void>();
   /** Senders that wait for space, and members that wait for messages said before they leave. */
   readonly #senders: PromiseWithResolvers<void>[] = [];
-  #leaving: { at: number; resolve: () => void }[] = [];
+  readonly #leaving = new Set<{ after: number; leave: () => void }>();
 
   /** The next sequence of the log, and when the log was created. */
   #next = 0;
@@ -167,7 +162,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     this.#session = session;
     this.#log = given.log ?? new Log("Server");
     this.#local = new Broadcast({ slow: given.slow, maxLag: given.maxLag });
-    this.#maxHistory = given.history ?? 0;
+    this.#history = new History(given.history ?? 0);
     const fits = session.maxPayload - MESSAGE_OVERHEAD;
     this.maxMessage = given.maxMessage ?? Math.min(DEFAULT_MAX_LENGTH, fits);
     if (this.maxMessage > fits || fits < 1) {
@@ -222,16 +217,19 @@ export class NatsRoom implements Room, AsyncDisposable {
   async #start(session: LogSession): Promise<void> {
     const { created, state: { first_seq: first, last_seq: last } } = session.info;
     this.#created = created;
-    this.#next = Math.max(first, last + 1 - this.#maxHistory, 1);
+    this.#next = Math.max(first, last + 1 - this.#history.maxCount, 1);
     await session.checkAppend(this.#options.room);
     const read = Promise.withResolvers<void>();
-    await this.#follow(session, () => this.#next > last && read.resolve());
-    if (this.#next <= last) await read.promise;
+    // The last messages may have been deleted, and others may follow all the time.
+    const check = (pending: number) => (pending === 0 || this.#next > last) && read.resolve();
+    check(await this.#follow(session, check));
+    await read.promise;
     this.#isOpen = true;
   }
 
   subscribe(connection: Connection, onSlow?: (dropped: number) => void): RoomMember {
-    if (this.#history.length > 0) connection.write(concat(this.#history)).catch(() => {});
+    const { bytes } = this.#history;
+    if (bytes.length > 0) connection.write(bytes).catch(() => {});
     const id = ++this.#lastMember;
     const subscriber = this.#local.subscribe(connection, onSlow);
     const forget = () => {
@@ -275,7 +273,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     });
     this.#stop.abort();
     for (const sender of this.#senders.splice(0)) sender.reject(stopping());
-    for (const { resolve } of this.#leaving.splice(0)) resolve();
+    for (const { leave } of this.#leaving) leave();
     this.#session?.close();
     await this.#running;
     const report = { lost: this.#waiting, missed: this.#missed };
@@ -309,7 +307,6 @@ export class NatsRoom implements Room, AsyncDisposable {
       this.#completeBatch();
     }
     this.#filling.add(member, chunks);
-    this.#said++;
     this.#newMessage.resolve();
   }
 
@@ -353,10 +350,10 @@ export class NatsRoom implements Room, AsyncDisposable {
     }
   }
 
-  #follow(session: LogSession, onBatch: () => void = () => {}): Promise<void> {
-    const take = (sequence: number, bytes: Uint8Array) => {
+  #follow(session: LogSession, onBatch: (pending: number) => void = () => {}): Promise<number> {
+    const take = (sequence: number, bytes: Uint8Array, pending: number) => {
       this.#take(session, sequence, bytes);
-      onBatch();
+      onBatch(pending);
     };
     return session.follow(this.#next, take, () => this.#local.ready());
   }
@@ -387,20 +384,12 @@ export class NatsRoom implements Room, AsyncDisposable {
     this.#last.delete(server);
     this.#last.set(server, { number, skipped: this.#skipped });
     if (this.#last.size > SERVERS_REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
-    if (this.#maxHistory > 0) batch.forEach((message) => this.#remember(message));
+    if (this.#history.maxCount > 0) batch.forEach((message) => this.#history.add(message));
     if (server !== this.#server) return void this.#local.publish([batch.messages]);
     batch.forEachMember((member, messages) => (this.#members.get(member) ?? this.#local).publish([messages]));
-    this.#heard += batch.count;
+    this.#lastHeard = number;
     if (this.#inFlight?.number === number) this.#appended(this.#inFlight);
-    while (this.#leaving.length > 0 && this.#leaving[0]!.at <= this.#heard) this.#leaving.shift()!.resolve();
-  }
-
-  #remember(message: Uint8Array): void {
-    this.#history.push(new Uint8Array(message));
-    this.#historyLength += message.length;
-    while (this.#history.length > this.#maxHistory || this.#historyLength > MAX_HISTORY) {
-      this.#historyLength -= this.#history.shift()!.length;
-    }
+    for (const { after, leave } of this.#leaving) if (after <= number) leave();
   }
 
   /** Goes on at a later sequence. */
@@ -417,9 +406,13 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   /** Waits until everything said on this server has come back from the log, for some seconds at most. */
   async #heardAll(signal: AbortSignal): Promise<void> {
-    if (this.#heard >= this.#said) return;
-    const heard = new Promise<void>((resolve) => this.#leaving.push({ at: this.#said, resolve }));
+    const after = this.#lastNumber + Math.sign(this.#filling.count);
+    if (after <= this.#lastHeard) return;
+    const { promise: heard, resolve: leave } = Promise.withResolvers<void>();
+    const leaving = { after, leave };
+    this.#leaving.add(leaving);
     await Promise.race([heard, sleep(LEAVE_WITHIN, signal)]);
+    this.#leaving.delete(leaving);
   }
 
   /** Keeps a session until the room is closed. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { choice, integer, type StopRequests } from "../../lib/cli/mod.ts";
+import { choice, CommandError, integer, type StopRequests } from "../../lib/cli/mod.ts";
 import { runTcpServer } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { headedBatches } from "../../lib/framing/headed_batches.ts";
@@ -187,9 +187,9 @@ const options = {
 /** Serves a room over NATS. At the end, what members have said is appended to its log. */
 async function serveOverNats(
   options: Omit<ServeChatOptions, "room"> & Partial<NatsValues>,
-  { stopNow }: StopRequests,
+  { stop, stopNow }: StopRequests,
 ): Promise<TcpServer> {
-  const room = await natsRoom(await roomOptionsOf(options));
+  const room = await Promise.race([natsRoom(await roomOptionsOf(options)), interrupted(stop)]);
   try {
     const server = serveChat({ ...options, room, maxMessage: room.maxMessage });
     const drain = server.shutdown.bind(server);
@@ -199,6 +199,15 @@ async function serveOverNats(
     await room.close(0);
     throw error;
   }
+}
+
+/** Rejects at a request to stop. */
+function interrupted(stop: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const giveUp = () => reject(new CommandError("Interrupted"));
+    if (stop.aborted) giveUp();
+    else stop.addEventListener("abort", giveUp);
+  });
 }
 
 if (import.meta.main) {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { NatsServer } from "../../scripts/shared/nats.ts";
+import { command } from "../../scripts/shared/processes.ts";
 import {
   certificatesIn,
   fakeServer,
@@ -9,6 +10,7 @@ import {
   ServerProcess,
   temporaryFolder,
   textOf,
+  until,
 } from "../harness.ts";
 import { assertAllHeard, Member } from "./_chat_members.ts";
 import { test } from "./_chat_nats.ts";
@@ -232,4 +234,17 @@ test("chat:server --nats waits some seconds for a JetStream that says it is temp
   });
   await assertFails(["--nats", `nats://127.0.0.1:${nats.port}`], /JetStream at 127\.0\.0\.1:\d+ does not answer/);
   assert(tried > 1);
+});
+
+Deno.test("chat:server --nats ends at Ctrl-C while it waits for NATS at the start", async () => {
+  let tried = 0;
+  await using nats = fakeServer((peer) => {
+    tried++;
+    return answerUnavailable(peer);
+  });
+  const args = ["--nats", `nats://127.0.0.1:${nats.port}`];
+  const server = new ServerProcess(command("chat", "server", { args }, ["--port", "0"]).spawn());
+  await until(() => tried > 1, "a second attempt");
+  assertEquals(await server.stop("SIGINT"), 1);
+  assertEquals(server.strays, ["chat:server: Interrupted"]);
 });

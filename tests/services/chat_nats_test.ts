@@ -185,6 +185,71 @@ test("chat:server --history sends new members the last messages, also those from
   assertEquals(plain.heard, ["talker 5"]);
 });
 
+test("chat:server --history takes little memory for members that do not read it", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 1, "--history", "1000");
+  const server = servers.all[0]!;
+  await using talker = await Member.join(server, "talker");
+  await using witness = await Member.join(server, "witness");
+  for (let count = 0; count < 60; count++) await talker.say(String(count).padEnd(64 * 1024, "."));
+  await witness.hears(60);
+  const before = await residentMemory(server.pid);
+  const deaf = await Promise.all(Array.from({ length: 100 }, () => server.connect()));
+  await Promise.all(deaf.map((peer) => peer.send(headed("deaf"))));
+  await server.logged(/"deaf" joined/, deaf.length);
+  const grown = await residentMemory(server.pid) - before;
+  for (const peer of deaf) peer.close();
+  assert(grown < 100 * 1024 * 1024, `${grown} bytes more memory`);
+});
+
+test("chat:server --history starts though the last message was deleted from the log", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 1);
+  await using talker = await Member.join(servers.all[0]!, "talker");
+  await using witness = await Member.join(servers.all[0]!, "witness");
+  for (let count = 0; count < 2; count++) {
+    await talker.say(String(count));
+    await witness.hears(count + 1);
+  }
+  const connection = await connectNats({ hostname: "127.0.0.1", port: nats.port }, { servers: [] }, "test");
+  await (await jetstreamManager(connection)).streams.deleteMessage("chat_lobby", 2);
+  await connection.close();
+  const starting = ServerProcess.start("chat", { args: ["--nats", nats.url, "--history", "10"] });
+  await using late = await within(starting, "the server's start");
+  await using newcomer = await Member.join(late, "newcomer");
+  await newcomer.hears(1);
+  assertEquals(newcomer.heard, ["talker 0"]);
+});
+
+test("chat:server lets members leave at once after a message that NATS acknowledged and lost", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 1);
+  const server = servers.all[0]!;
+  await using talker = await Member.join(server, "talker");
+  await using listener = await Member.join(server, "listener");
+  await talker.say("0");
+  await listener.hears(1);
+  const connection = await connectNats({ hostname: "127.0.0.1", port: nats.port }, { servers: [] }, "test");
+  const manager = await jetstreamManager(connection);
+  const first = await manager.streams.getMessage("chat_lobby", { seq: 1 });
+  const id = first!.header.get("Nats-Msg-Id").replace(/1$/, "2");
+  // JetStream acknowledges an id that it knows, and ignores the batch.
+  await jetstream(connection).publish("chat.lobby", new BatchWriter().finish(1n, 1).bytes, { msgID: id });
+  await talker.say("lost");
+  await server.logged(/-> Server: lost$/);
+  await connection.close();
+  await talker.say("2");
+  await listener.hears(2);
+  assertEquals(listener.heard, ["talker 0", "talker 2"]);
+  using leaver = await server.connect();
+  await leaver.send(headed("leaver"));
+  await server.logged(/"leaver" joined/);
+  await leaver.end();
+  const began = performance.now();
+  await leaver.receiveAll();
+  assert(performance.now() - began < 4000, "leaves at once");
+});
+
 test("rooms over one NATS hear nothing of each other, and a flood in one does not starve another", async () => {
   await using nats = await NatsServer.start();
   await using loud = await Servers.start(nats.url, 2, "--room", "loud", "--history-bytes", String(1024 * 1024));
