@@ -27,7 +27,9 @@ export function datagramCases(protocol: DatagramProtocol): DatagramCase[] {
       level: "must",
       sends: "An empty datagram.",
       right: "Answers it as any other.",
-      mistake: "A program that takes no bytes for the end, as on a stream, does this",
+      mistake:
+        "A program that takes no bytes for the end, as on a stream, does this; so does sendto of Python's asyncio, " +
+        "which drops an empty datagram before Python 3.13",
       datagram: "",
     }),
     scripted(protocol, {
