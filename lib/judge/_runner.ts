@@ -57,7 +57,9 @@ export async function runCases<Stage extends { readonly connected: number }>(
     // A program that does not speak the protocol would fail again.
     if (one.name === FIRST && stage.connected > 0) return result;
     if (await isAlive()) return withoutNeeds(one) ?? result;
-    if (last === undefined && stage.connected === 0) throw new NobodyThere(result.said.slice(0, -1));
+    if (last === undefined && stage.connected === 0) {
+      throw new NobodyThere(result.said.replace(`. ${one.mistake}.`, "").replace(/\.$/, ""));
+    }
     const isCause = stage.connected > 0 || last === undefined;
     gone = isCause ? one.name : last;
     if (!isCause) return withoutProgram(one);
