@@ -54,8 +54,12 @@ export async function runCases<Stage extends { readonly connected: number }>(
       return result;
     }
     if (gone !== undefined) return withoutProgram(one);
-    if (await isAlive()) return result;
-    if (last === undefined && stage.connected === 0) throw new NobodyThere(result.said.slice(0, -1));
+    // A program that does not speak the protocol would fail again.
+    if (one.name === FIRST && stage.connected > 0) return result;
+    if (await isAlive()) return withoutNeeds(one) ?? result;
+    if (last === undefined && stage.connected === 0) {
+      throw new NobodyThere(result.said.replace(`. ${one.mistake}.`, "").replace(/\.$/, ""));
+    }
     const isCause = stage.connected > 0 || last === undefined;
     gone = isCause ? one.name : last;
     if (!isCause) return withoutProgram(one);
@@ -74,6 +78,10 @@ export async function runCases<Stage extends { readonly connected: number }>(
   const withoutRunning = (one: Case<Stage>): Outcome | undefined => {
     if (signal?.aborted) return unjudged(one, "Interrupted");
     if (gone !== undefined) return withoutProgram(one);
+    return withoutNeeds(one);
+  };
+  /** A case that overlapped with one that it needs may have been wrong for the other's reason. */
+  const withoutNeeds = (one: Case<Stage>): Outcome | undefined => {
     const failed = [FIRST, ...one.needs ?? []].find((name) => name !== one.name && wrong.has(name));
     return failed === undefined ? undefined : unjudged(one, `It needs what the case ${failed} is about`);
   };

@@ -19,6 +19,8 @@ const WRITE = 64 * 1024;
 const NEWLINE = 0x0a;
 const NO_NEWLINE = "A program that does not end its answer with a newline does this";
 
+const NO_END = "A program that does not close the socket, or still holds a file made from it, does this";
+
 /** Where and how a {@linkcode Peer} connects. */
 export interface PeerOptions {
   /** The host of the program. */
@@ -111,6 +113,9 @@ export class Peer implements Disposable {
   get sent(): number {
     return this.#sent.length;
   }
+
+  /** Number of bytes sent before the first bytes came. */
+  sentBefore: number | undefined;
 
   /** Number of bytes received so far. */
   get received(): number {
@@ -222,6 +227,7 @@ export class Peer implements Disposable {
     const chunk = await patience.limit(this.#reading, () => this.wrong(this.#silence(patience), options));
     this.#reading = undefined;
     if (chunk === null) return null;
+    this.sentBefore ??= this.sent;
     this.#received.add(chunk);
     this.#tapped?.passed(this.#from, chunk);
     return chunk;
@@ -276,7 +282,7 @@ export class Peer implements Disposable {
    * @param resetIsEnd Whether a reset counts too.
    */
   async expectEnd(resetIsEnd = false): Promise<void> {
-    const chunk = await this.read();
+    const chunk = await this.read(this.#patience, resetIsEnd ? {} : { mistake: NO_END });
     if (chunk !== null) throw this.#tooMany(chunk);
     if (this.#end === "reset" && !resetIsEnd) {
       throw this.wrong("you reset the connection instead of ending it", {

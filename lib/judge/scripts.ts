@@ -41,6 +41,7 @@ export function characterCut({ text, before = "", after = "", answers }: {
     sends: "A text, cut inside a character of several bytes.",
     right: "Decodes a message when all of it is there.",
     mistake: "A program that decodes what one recv brings loses half a character or fails",
+    needs: ["byte-by-byte"],
     chunks: cutInCharacter(text, before, after),
     ends: true,
     answers,
@@ -67,6 +68,7 @@ export function cutOff({ before = "", part, answers = "" }: { before?: Data; par
 export function carriageReturns(answer: (line: string) => string): Script[] {
   const common = {
     level: "must",
+    needs: ["two-at-once", "byte-by-byte"],
     right: "Takes the carriage return for a part of the line's end, not of the line.",
     ends: true,
     answers: answer("one") + answer("two"),
@@ -99,6 +101,7 @@ export function emptyLine(answer: (line: string) => string): Script {
     sends: "An empty line between two others.",
     right: "Answers it as any other line.",
     mistake: "A program that takes an empty line for the end does this",
+    needs: ["two-at-once"],
     chunks: ["one\n\ntwo\n"],
     ends: true,
     answers: answer("one") + answer("") + answer("two"),
@@ -114,6 +117,7 @@ export function lastLine(answer: (line: string) => string): Script {
     sends: "A line, and a last line without its newline before the end.",
     right: "Answers the last line too.",
     mistake: "A program that drops what has no newline at the end of the stream does this",
+    needs: ["two-at-once"],
     chunks: ["one\ntwo"],
     ends: true,
     answers: answer("one") + answer("two"),

@@ -79,6 +79,10 @@ async function converse<Message>(
     await peer.whileSending(send(peer, encode(sent), manner), peer.expect(join(encode(sent.map(answer)))));
   }
   if (answers === "each") peer.finish();
+  const due = encode(messages.slice(0, 1))[0]!.length;
+  if (answers === "first" && peer.sentBefore! < due) {
+    throw peer.wrong(`you answered after ${peer.sentBefore} of ${due} bytes`);
+  }
   await peer.expectNoMore();
 }
 

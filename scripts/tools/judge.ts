@@ -10,7 +10,7 @@ import { judge, serverCases, TIMEOUT } from "../../lib/judge/mod.ts";
 import { runTask, type TaskRun } from "../../lib/launch/mod.ts";
 import { formatAddress } from "../../lib/net/mod.ts";
 import { footprintOf } from "../shared/footprint.ts";
-import { judgeOptions, protocolFrom, runJudge, timeoutOption } from "./judge/command.ts";
+import { judgeOptions, onlyOf, protocolFrom, runJudge, timeoutOption } from "./judge/command.ts";
 
 const options = {
   port: optional(port("The server's port; that of the program by default", 0, 1)),
@@ -23,7 +23,7 @@ const options = {
 
 async function main({ values, operands: [program], requests: { stop } }: TaskRun<typeof options>): Promise<void> {
   const protocol = protocolFrom(program, values);
-  const { host: hostname, port = protocol.port, timeout, silence, pid, only } = values;
+  const { host: hostname, port = protocol.port, timeout, silence, pid } = values;
   await runJudge(values, {
     protocol,
     cases: serverCases(protocol),
@@ -34,7 +34,7 @@ async function main({ values, operands: [program], requests: { stop } }: TaskRun
         port,
         timeout,
         silence,
-        only: only.length === 0 ? undefined : only,
+        only: onlyOf(values),
         measure: pid === undefined ? undefined : () => footprintOf(pid),
         signal: stop,
         ...hooks,

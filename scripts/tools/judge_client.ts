@@ -10,7 +10,7 @@ import { encodeText } from "../../lib/framing/mod.ts";
 import { CLIENT_TIMEOUT, clientCases, judgeClient } from "../../lib/judge/mod.ts";
 import { runTask, type TaskRun } from "../../lib/launch/mod.ts";
 import { quoteText } from "../../lib/log/mod.ts";
-import { judgeOptions, protocolFrom, runJudge, timeoutOption } from "./judge/command.ts";
+import { judgeOptions, onlyOf, protocolFrom, runJudge, timeoutOption } from "./judge/command.ts";
 
 const options = {
   host: host("The address at which the judge listens"),
@@ -22,7 +22,7 @@ async function main(
   { values, operands: [program, ...command], requests: { stop } }: TaskRun<typeof options>,
 ): Promise<void> {
   const protocol = protocolFrom(program, values);
-  const { host: hostname, timeout, only, list, explain } = values;
+  const { host: hostname, timeout, list, explain } = values;
   const explains = list || explain !== undefined;
   if (command.length === 0 && !explains) throw new UsageError("Expected the client's command after --");
   await runJudge(values, {
@@ -34,7 +34,7 @@ async function main(
         command,
         hostname,
         timeout,
-        only: only.length === 0 ? undefined : only,
+        only: onlyOf(values),
         signal: stop,
         ...hooks,
       }),

@@ -29,15 +29,7 @@ function hasty() {
 Deno.test("judge ends with 0 for a right program, and prints a line for each case and a summary", async () => {
   await using server = serveEcho({ port: 0 });
   const { port } = server.addr;
-  const { code, stdout, stderr } = await judge([
-    "echo",
-    "--port",
-    `${port}`,
-    "--only",
-    "plain",
-    "--only",
-    "half-close",
-  ]);
+  const { code, stdout, stderr } = await judge(["echo", "--port", `${port}`, "--only", "plain,half-close"]);
   assertEquals([code, stderr], [0, ""]);
   assertMatch(
     stdout,

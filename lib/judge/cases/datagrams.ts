@@ -10,8 +10,9 @@ type DatagramCase = Case<DatagramStage>;
 
 /** The longest datagram of IPv4. */
 const LARGEST = 65_507;
-/** How many clients ask at once. */
+/** How many clients ask, and how many of them at once: a program may start a process for each datagram. */
 const CROWD = 100;
+const AT_ONCE = 10;
 /** How often a case is tried in which a datagram may be lost. */
 const TRIES = 3;
 
@@ -27,7 +28,9 @@ export function datagramCases(protocol: DatagramProtocol): DatagramCase[] {
       level: "must",
       sends: "An empty datagram.",
       right: "Answers it as any other.",
-      mistake: "A program that takes no bytes for the end, as on a stream, does this",
+      mistake:
+        "A program that takes no bytes for the end, as on a stream, does this; so does sendto of Python's asyncio, " +
+        "which drops an empty datagram before Python 3.13",
       datagram: "",
     }),
     scripted(protocol, {
@@ -162,7 +165,9 @@ function hundred({ answer, messages }: DatagramProtocol): DatagramCase {
     alone: true,
     async run(stage) {
       const sent = bytesOf(messages[0]!);
-      await Promise.all(Array.from({ length: CROWD }, () => stage.expect(sent, answer(sent))));
+      for (let asked = 0; asked < CROWD; asked += AT_ONCE) {
+        await Promise.all(Array.from({ length: AT_ONCE }, () => stage.expect(sent, answer(sent))));
+      }
     },
   };
 }

@@ -25,7 +25,11 @@ export function endless(sends: string, opening: Uint8Array | string): Case<Serve
       const until = performance.now() + SENDING;
       // An echo would fill the buffers, and look like a refusal.
       const draining = peer.endsWithin(stage.patience);
-      while (peer.sent < ENDLESS && !peer.isGone && performance.now() < until) await peer.send(CHUNK);
+      while (peer.sent < ENDLESS && !peer.isGone && performance.now() < until) {
+        await peer.send(CHUNK).catch(({ message }) => {
+          throw new Unjudged(message);
+        });
+      }
       if (peer.sent < ENDLESS && !peer.isGone) {
         throw new Unjudged(`You read only ${peer.sent} bytes of one message within ${SENDING / 1000} s`);
       }

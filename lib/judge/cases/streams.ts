@@ -23,6 +23,8 @@ const CROWD = 100;
 const LONGEST_CONNECTING = 2000;
 /** How many bytes a client sends at most without reading the answers: more than the buffers of a system hold. */
 const UNREAD = 16 * 1024 * 1024;
+/** How many bytes of messages no system's buffers hold, even if they are made larger. */
+const UNBOUNDED = 4 * UNREAD;
 /** How long a write must be blocked for the buffers to be full, as a share of the patience. */
 const FULL = 0.1;
 /** How long other clients wait while one is silent, as a share of the patience. */
@@ -65,6 +67,7 @@ export function streamCases(protocol: StreamProtocol): ServerCase[] {
     comeAndGo(brief),
     hundred(brief),
     footprint(footprints),
+    ...(fills ? [unread(protocol)] : []),
     again(brief),
   ];
 }
@@ -148,6 +151,7 @@ function halfClose({ framing, messages, long, answer }: StreamProtocol): ServerC
     sends: "All messages, then the end of the client's side, before an answer is read.",
     right: "Answers all of them, then ends its side.",
     mistake: "A loop that stops at the first recv, or a program that closes at the client's end, does this",
+    needs: ["two-at-once"],
     async run(stage) {
       const sent = long === undefined ? messages : [...messages, long];
       using peer = await stage.connect();
@@ -200,6 +204,7 @@ function withoutReading({ framing, long, messages, answer }: StreamProtocol): Se
     right: "Waits until it can send, and sends every byte.",
     mistake: "A send without a loop loses what the buffer did not take; sendall does not",
     alone: true,
+    needs: ["in-turns", "byte-by-byte"],
     async run(stage) {
       using peer = await stage.connect();
       const message = long ?? messages[0];
@@ -229,6 +234,27 @@ function neverReads(protocol: StreamProtocol): ServerCase {
         await peer.sendUntilFull(framing.encode(long ?? messages[0]), UNREAD, stage.patience.share(FULL));
         return peer;
       }),
+  };
+}
+
+function unread({ framing, long, messages }: StreamProtocol): ServerCase {
+  return {
+    name: "unread",
+    level: "should",
+    sends: `Up to ${UNBOUNDED / 1024 / 1024} MiB of messages, without ever reading the answers.`,
+    right: "Reads no more while its answers wait, or drops the client.",
+    mistake: "Any stranger can fill the memory of a program that keeps answers without a limit",
+    alone: true,
+    needs: ["silent-beside"],
+    async run(stage) {
+      const { patience } = stage;
+      using peer = await stage.connect();
+      const message = framing.encode(long ?? messages[0]);
+      await patience.share(HELD_UP).allows(peer.sendUntilFull(message, UNBOUNDED, patience.share(FULL)));
+      if (peer.sent >= UNBOUNDED && !peer.isGone) {
+        throw peer.wrong("you took all of it, although I read none of your answers");
+      }
+    },
   };
 }
 
@@ -297,9 +323,15 @@ async function beside(
     }
     peer.close();
     const error = await others;
+    const heldUp = `While ${what}, another one got no answer for ${brief.seconds}; when the first left`;
+    if (error instanceof Wrong) {
+      throw new Wrong(`${heldUp}, it was not served either: ${error.evidence}`, {
+        mistake: "A program that serves one client after another, and ends when one leaves early, does this",
+      });
+    }
     if (error !== undefined) throw error;
     if (attempt === 1) continue;
-    throw new Wrong(`While ${what}, another one got no answer for ${brief.seconds}; when the first left, it got one`);
+    throw new Wrong(`${heldUp}, it got one`);
   }
 }
 
@@ -387,7 +419,7 @@ function comeAndGo({ converse }: StreamProtocol): ServerCase {
     level: "must",
     sends: `Nothing, on ${CROWD} connections that are closed at once, every other one by a reset.`,
     right: "Goes on serving.",
-    mistake: "A program that expects every client to send something, or every accept to succeed, does this",
+    mistake: "A program that expects every client to stay and to send something, or every call to succeed, does this",
     alone: true,
     needs: ["silent-beside"],
     async run(stage) {

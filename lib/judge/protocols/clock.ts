@@ -36,7 +36,8 @@ export function clock({ interval }: { interval: number }): StreamProtocol<string
     answers: "never",
     converse: welcome,
     lag: 2000 * interval,
-    cases: [leave(interval), ticks(interval)],
+    // Both wait for ticks, side by side.
+    cases: [ticks(interval), leave(interval)],
     clients: [{ args: ["--count", "3"], prints: /^Welcome to the server!\n(The time is \d{10}\.\d{1,6}\n){2}$/ }],
     client: {
       input: [],
@@ -114,7 +115,6 @@ function leave(interval: number): Case<ServerStage> {
     sends: "Nothing on three connections: one is closed, one is reset, and one stays.",
     right: "Goes on sending to the one that stays.",
     mistake: "A program that does not expect send to fail ends when a client has left",
-    alone: true,
     needs: ["silent-beside"],
     async run(stage) {
       using stays = await stage.connect();

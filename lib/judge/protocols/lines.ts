@@ -21,9 +21,13 @@ export function lines(): StreamProtocol<string> {
     answer: () => ANSWER.trimEnd(),
     scripts: [
       stop("stop", "STOP\n", "The line STOP, and then another line."),
-      stop("stop-crlf", "STOP\r\n", "The line STOP, which ends in CR LF, and then another line."),
+      {
+        ...stop("stop-crlf", "STOP\r\n", "The line STOP, which ends in CR LF, and then another line."),
+        needs: ["stop"],
+      },
       {
         ...stop("stop-end", "STOP\n", "The line STOP."),
+        needs: ["stop"],
         mistake: "A program that does not close the socket, or still holds a file made from it, does this",
         chunks: ["STOP\n"],
         then: "ends",
@@ -58,10 +62,10 @@ function stop(name: string, line: string, sends: string): Script {
     name,
     level: "must",
     sends,
-    right: "Answers it once more, ends its side, and closes.",
+    right: "Answers it once more, and nothing after it: ends its side, and closes.",
     mistake: "A program that compares STOP with a line that still has its end, or does not leave its loop, does this",
     chunks: [line, "Hello?\n"],
     answers: ANSWER,
-    then: "refuses",
+    then: "stays",
   };
 }

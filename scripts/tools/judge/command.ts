@@ -54,8 +54,8 @@ const pair: Option<[key: string, value: string][]> = {
 };
 
 const names: Option<string[]> = {
-  placeholder: "CASE",
-  help: "Run this case only",
+  placeholder: "CASE,...",
+  help: "Run these cases only",
   default: [],
   repeats: true,
   parse: (given) => given,
@@ -77,6 +77,11 @@ export const judgeOptions = {
 
 /** The values of these options. */
 export type JudgeValues = Values<typeof judgeOptions>;
+
+/** The names of the cases to run; `undefined` for all. */
+export function onlyOf({ only }: JudgeValues): string[] | undefined {
+  return only.length === 0 ? undefined : only.flatMap((names) => names.split(","));
+}
 
 /** The option for the longest wait. */
 export function timeoutOption(milliseconds: number): Option<number> {
@@ -110,9 +115,9 @@ export interface Judged {
 
 /** Lists or explains cases, or judges and reports. */
 export async function runJudge(values: JudgeValues, { protocol, cases, what, judge }: Judged): Promise<void> {
-  const { list, explain, only, strict, json, junit } = values;
+  const { list, explain, strict, json, junit } = values;
   const colors = Deno.stdout.isTerminal() && !Deno.noColor;
-  for (const name of [...only, ...(explain === undefined ? [] : [explain])]) {
+  for (const name of [...onlyOf(values) ?? [], ...(explain === undefined ? [] : [explain])]) {
     if (cases.some((one) => one.name === name)) continue;
     throw new UsageError(
       `Expected a case of ${protocol.name}: ${cases.map(({ name }) => name).join(", ")}; got "${name}"`,

@@ -1,6 +1,6 @@
 """The server of lines and a fixed answer. It closes the socket, but the file still holds it open: no end is sent.
 
-wrong: stop
+wrong: stop-end
 """
 import socket
 import sys
