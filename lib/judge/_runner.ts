@@ -1,8 +1,15 @@
 import { type Case, type Finding, NobodyThere, Unjudged, Wrong } from "./case.ts";
-import { Patience } from "./patience.ts";
+import { Patience, Stalls } from "./patience.ts";
 
 /** After this time a case that waits does not hold up the next one, in milliseconds. */
 const OVERLAP_AFTER = 300;
+/**
+ * How long the judge may stand still in a case that is wrong, in milliseconds. A program that gave up by then may have been
+ * right to, so the case is run again.
+ */
+const MOST_STALLED = 500;
+/** How often a case is run at most. */
+const MOST_RUNS = 3;
 /** The first case; all others need it. */
 const FIRST = "plain";
 /** A program that is wrong in this case serves one client after another, so no case may overlap with the next. */
@@ -47,8 +54,15 @@ export async function runCases<Stage extends { readonly connected: number }>(
 
   const background = new Set<Promise<void>>();
   const judgeOne = async (one: Case<Stage>): Promise<Outcome> => {
-    const stage = stageOf(one);
-    const result = await outcome(one, stage);
+    let stage = stageOf(one);
+    let result: Outcome;
+    for (let runs = 1;; runs++) {
+      using stalls = new Stalls();
+      result = await outcome(one, stage);
+      if (result.verdict !== "wrong" || stalls.milliseconds < MOST_STALLED || !await isAlive()) break;
+      if (runs === MOST_RUNS) return unjudged(one, `This machine was too busy to tell. It may be that: ${result.said}`);
+      stage = stageOf(one);
+    }
     if (result.verdict === "right") {
       last = one.name;
       return result;

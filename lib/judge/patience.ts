@@ -2,6 +2,8 @@
 const TICK = 25;
 /** The most that one tick counts: while this process is suspended, the judged program may be too. */
 const MOST_PER_TICK = 2 * TICK;
+/** A tick later than this, in milliseconds, means that the process did not run. */
+const STALL = 100;
 
 /**
  * How long the judge waits. Only time in which the judge itself could run counts, so a machine that stalls makes no program
@@ -61,6 +63,28 @@ export class Patience {
       if (error === late) return false;
     }
     return true;
+  }
+}
+
+/** Measures for how long this process could not run, although it was due. */
+export class Stalls implements Disposable {
+  readonly #timer: ReturnType<typeof setInterval>;
+  #last = performance.now();
+  /** The time in milliseconds. */
+  milliseconds = 0;
+
+  /** Starts to measure. */
+  constructor() {
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      const late = now - this.#last - TICK;
+      if (late > STALL) this.milliseconds += late;
+      this.#last = now;
+    }, TICK);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
   }
 }
 
