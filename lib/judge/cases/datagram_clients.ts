@@ -15,6 +15,8 @@ const STRANGER = "I AM THE SERVER";
 const AFTER_STRANGER = 100;
 /** The most bytes that a datagram over IPv4 holds. */
 const LARGEST = 65_507;
+/** How often a client must confuse repeated answers to be wrong. */
+const MOST_TRIES = 4;
 
 /** All cases for clients of a protocol, in the order in which they find causes. */
 export function datagramClientCases({ replies }: ClientSide): ClientCase[] {
@@ -112,10 +114,17 @@ const twice: ClientCase = {
   right: "Drops datagrams that arrived earlier, before it asks again.",
   mistake: "A client that takes the next datagram for the next answer is one answer behind from then on",
   async run(stage) {
-    const run = await play(stage, async ({ reply, answer }) => {
-      await Promise.all([reply(answer), reply(answer)]);
-    });
-    run.whole();
+    for (let tries = 1;; tries++) {
+      const run = await play(stage, async ({ reply, answer }) => {
+        await Promise.all([reply(answer), reply(answer)]);
+      });
+      try {
+        return run.whole();
+      } catch (error) {
+        // A copy that came only when the client was asking again shows nothing.
+        if (tries === MOST_TRIES) throw error;
+      }
+    }
   },
 };
 
