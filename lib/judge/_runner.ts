@@ -60,7 +60,12 @@ export async function runCases<Stage extends { readonly connected: number }>(
       using stalls = new Stalls();
       result = await outcome(one, stage);
       if (result.verdict !== "wrong" || stalls.milliseconds < MOST_STALLED || !await isAlive()) break;
-      if (runs === MOST_RUNS) return unjudged(one, `This machine was too busy to tell. It may be that: ${result.said}`);
+      if (runs === MOST_RUNS) {
+        return unjudged(
+          one,
+          `This machine was too busy to tell whether this is wrong: ${result.said.replace(/\.$/, "")}`,
+        );
+      }
       stage = stageOf(one);
     }
     if (result.verdict === "right") {
