@@ -138,13 +138,14 @@ export const serve = (options) => serveTcp(options, async (connection) => {
 });
 if (import.meta.main) {
   await using _log = configureLog({ format: "json" });
+  // Before it listens: the test may end it as soon as it says so.
+  const requested = Promise.withResolvers();
+  Deno.addSignalListener("SIGTERM", requested.resolve);
   const start = startThread({ module: import.meta.url, serve: "serve" });
   const server = await serveWorkers({ port: 0, workers: 2, called: "workers", start }).catch((error) => {
     console.error(error.message);
     Deno.exit(1);
   });
-  const requested = Promise.withResolvers();
-  Deno.addSignalListener("SIGTERM", requested.resolve);
   await requested.promise;
   await server.shutdown();
 }
