@@ -59,6 +59,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
     for (let runs = 1;; runs++) {
       using stalls = new Stalls();
       result = await outcome(one, stage);
+      if (signal?.aborted) return unjudged(one, "Interrupted");
       if (result.verdict !== "wrong" || stalls.milliseconds < MOST_STALLED || !await isAlive()) break;
       if (runs === MOST_RUNS) {
         return unjudged(

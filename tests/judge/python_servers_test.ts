@@ -6,6 +6,8 @@ import { ChildProcess } from "../../scripts/shared/child_process.ts";
 import { footprintOf } from "../../scripts/shared/footprint.ts";
 import { NO_PYTHON, pythonPrograms } from "./_programs.ts";
 
+/** How long a program may hold a silent client, in milliseconds. */
+const SILENCE = 15_000;
 const PROGRAMS = pythonPrograms("server");
 
 for (const protocol of PROTOCOL_NAMES) {
@@ -24,8 +26,7 @@ for (const protocol of PROTOCOL_NAMES) {
         const said = findings.map((finding) => `${finding.case}: ${finding.said}`).join("\n");
         if (wrong === undefined) {
           const wrongs = findings.filter(({ verdict }) => verdict === "wrong").map((finding) => finding.case);
-          // How long a program lets clients be silent is not judged unless the judge is told.
-          assertEquals(wrongs, lacks.filter((name) => name !== "silent"), `${about}\n${said}`);
+          assertEquals(wrongs, lacks, `${about}\n${said}`);
         } else {
           const { verdict, level } = findings.find((finding) => finding.case === wrong)!;
           assertEquals([verdict, level], ["wrong", "must"], `${about}\n${said}`);
@@ -43,5 +44,5 @@ async function judged(protocol: string, file: string, options: JudgeOptions): Pr
   (async () => {
     while (await server.line() !== undefined) { /* dropped */ }
   })();
-  return await judge(protocol, { port, measure: () => footprintOf(server.pid), ...options });
+  return await judge(protocol, { port, measure: () => footprintOf(server.pid), silence: SILENCE, ...options });
 }
