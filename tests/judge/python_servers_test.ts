@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { type Finding, judge, type JudgeOptions, PROTOCOL_NAMES } from "@wirebench/wirebench/judge";
 import { ChildProcess } from "../../scripts/shared/child_process.ts";
 import { footprintOf } from "../../scripts/shared/footprint.ts";
-import { NO_PYTHON, pythonPrograms } from "./_programs.ts";
+import { NO_PYTHON, pythonPrograms, untilJudged } from "./_programs.ts";
 
 const PROGRAMS = pythonPrograms("server");
 
@@ -43,5 +43,6 @@ async function judged(protocol: string, file: string, options: JudgeOptions): Pr
   (async () => {
     while (await server.line() !== undefined) { /* dropped */ }
   })();
-  return await judge(protocol, { port, measure: () => footprintOf(server.pid), ...options });
+  const measure = () => footprintOf(server.pid);
+  return await untilJudged((only = options.only) => judge(protocol, { port, measure, ...options, only }));
 }
