@@ -65,7 +65,7 @@ for (const { service, args = [], flood: message, question, answer } of TARGETS) 
       const began = performance.now();
       // One of them drains: five seconds are promised for that.
       await (service === "echo" ? server.stop() : server.stopAtOnce());
-      assert(performance.now() - began < 9000, "stopped in time");
+      assert(performance.now() - began < 15_000, "stopped in time");
     } finally {
       for (const peer of greedy) peer.close();
       await floods;

@@ -9,6 +9,9 @@ import type { Tap } from "./tap.ts";
 /** The name that the judge gives to a client that asks for one. Its UTF-8 has more bytes than it has characters. */
 export const NAME = "zoë";
 
+/** How long the connection or datagram of a client that has ended may take to be seen, as a share of the patience. */
+export const SEEN = 0.01;
+
 /** What a {@linkcode ClientStage} is made of. */
 export interface ClientStageOptions<Protocol extends ProtocolDescription> {
   /** The program and its arguments. */

@@ -135,10 +135,18 @@ Deno.test("judge fails for what a program should do only with --strict", async (
     }
   });
   const args = ["delimited", "--port", `${server.port}`, "--only", "endless"];
-  const lenient = await judge(args);
+  // On a busy machine the server reads too little in the time of the case.
+  const judged = async (...more: string[]) => {
+    let result = await judge([...args, ...more]);
+    for (let runs = 1; runs < 6 && result.stdout.includes("You read only"); runs++) {
+      result = await judge([...args, ...more]);
+    }
+    return result;
+  };
+  const lenient = await judged();
   assertEquals([lenient.code, lenient.stderr], [0, ""]);
   assertMatch(lenient.stdout, /^should endless: I sent 16777216 bytes of one message, and you still read on\. /);
-  assertEquals((await judge([...args, "--strict"])).code, 1);
+  assertEquals((await judged("--strict")).code, 1);
 });
 
 Deno.test("judge ends at once when it is interrupted while it waits for a server to close a silent client", async () => {

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { type Finding, judgeClient, PROTOCOL_NAMES } from "@wirebench/wirebench/judge";
-import { NO_PYTHON, type PythonProgram, pythonPrograms } from "./_programs.ts";
+import { NO_PYTHON, type PythonProgram, pythonPrograms, untilJudged } from "./_programs.ts";
 
 /** How long a client may take, in milliseconds: those here give up after 3 s. */
 const TIMEOUT = 10_000;
@@ -28,7 +28,9 @@ for (const protocol of PROTOCOL_NAMES) {
 async function check({ protocol, file, about, wrong, lacks }: PythonProgram): Promise<void> {
   const command = ["python3", file, "{host}", "{port}"];
   const only = wrong === undefined ? undefined : [wrong];
-  const findings = await judgeClient(protocol, { command, only, timeout: TIMEOUT });
+  const findings = await untilJudged((again = only) =>
+    judgeClient(protocol, { command, only: again, timeout: TIMEOUT })
+  );
   const others = findings.filter(({ verdict }) => verdict !== "right").map(summary);
   const expected = wrong === undefined ? lacks.map((name) => `${name}: should wrong`) : [`${wrong}: must wrong`];
   const said = findings.map((finding) => `${finding.case}: ${finding.said}`).join("\n");

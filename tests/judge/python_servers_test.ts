@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { type Finding, judge, type JudgeOptions, PROTOCOL_NAMES } from "@wirebench/wirebench/judge";
 import { ChildProcess } from "../../scripts/shared/child_process.ts";
 import { footprintOf } from "../../scripts/shared/footprint.ts";
-import { NO_PYTHON, pythonPrograms } from "./_programs.ts";
+import { NO_PYTHON, pythonPrograms, untilJudged } from "./_programs.ts";
 
 /** How long a program may hold a silent client, in milliseconds. */
 const SILENCE = 15_000;
@@ -44,5 +44,7 @@ async function judged(protocol: string, file: string, options: JudgeOptions): Pr
   (async () => {
     while (await server.line() !== undefined) { /* dropped */ }
   })();
-  return await judge(protocol, { port, measure: () => footprintOf(server.pid), silence: SILENCE, ...options });
+  const measure = () => footprintOf(server.pid);
+  const given = { port, measure, silence: SILENCE, ...options };
+  return await untilJudged((only = options.only) => judge(protocol, { ...given, only }));
 }

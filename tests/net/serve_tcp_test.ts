@@ -232,7 +232,7 @@ Deno.test("a server can restart at once on the same port, even after closing con
   using peer = await first.connect();
   await peer.send("x");
   await peer.receive(1);
-  first.process.kill("SIGTERM");
+  first.signal("SIGTERM");
   await first.logged(/letting 1 connection finish/);
   await peer.end();
   await first.logged(/^Stopped/);

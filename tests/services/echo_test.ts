@@ -114,7 +114,7 @@ Deno.test("echo:server finishes what is under way when it is told to stop, and s
   using peer = await server.connect();
   await peer.send("before");
   await peer.receive(6);
-  server.process.kill("SIGTERM");
+  server.signal("SIGTERM");
   await server.logged(/SIGTERM: letting 1 connection finish/);
   await untilNobodyListens(server.port);
   await peer.send("after");
@@ -129,8 +129,8 @@ Deno.test("echo:server takes two signals at once for one, as from Ctrl-C under a
   using peer = await server.connect();
   await peer.send("held");
   await peer.receive(4);
-  server.process.kill("SIGINT");
-  server.process.kill("SIGINT");
+  server.signal("SIGINT");
+  server.signal("SIGINT");
   await server.logged(/letting 1 connection finish/);
   await peer.send("still served");
   assertEquals(await peer.receive(12), "still served");
@@ -168,17 +168,17 @@ Deno.test("echo:client reads an answer that comes in chunks", async () => {
 });
 
 Deno.test("echo:client fails with a message when the server ends early, says too much or nothing", async () => {
-  const cases: [serve: (peer: RawPeer, held: Promise<void>) => Promise<unknown>, stderr: RegExp][] = [
+  const cases: [serve: (peer: RawPeer, held: Promise<void>) => Promise<unknown>, stderr: RegExp, timeout?: string][] = [
     [(peer) => peer.receive(12).then(() => peer.send("Hello")), /The server ended early: 12 bytes sent, 5 received/],
     [
       (peer, held) => peer.send("Hello, world and more").then(() => held),
       /The server sent too much: expected 12 bytes, got \d+/,
     ],
-    [(_, held) => held, /Nothing came for 0\.3 s/],
+    [(_, held) => held, /Nothing came for 0\.3 s/, "0.3"],
   ];
-  for (const [serve, stderr] of cases) {
+  for (const [serve, stderr, timeout = "10"] of cases) {
     await using server = fakeServer(serve);
-    const result = await runClient("echo", ["--port", String(server.port), "--timeout", "0.3"]);
+    const result = await runClient("echo", ["--port", String(server.port), "--timeout", timeout]);
     assertMatch(result.stderr, stderr);
     assertEquals(result.code, 1);
   }

@@ -65,7 +65,7 @@ Deno.test("exchange:client notices that the server has gone, and Ctrl-C, while i
   await using interrupted = new ClientProcess("exchange", { args: ["--port", String(server.port), "-"] });
   await interrupted.type("x");
   await server.logged(/connected/);
-  interrupted.process.kill("SIGINT");
+  interrupted.signal("SIGINT");
   assertEquals((await interrupted.result()).code, 1);
 });
 
