@@ -23,7 +23,7 @@ import { below } from "./soak/client.ts";
 import { attackReport, slowReport, soakReport, TOLERANCE } from "./soak/report.ts";
 import { nameOf, type Scenario, SCENARIOS } from "./soak/scenarios.ts";
 import { runSlowMember, type SlowResult } from "./soak/slow_member.ts";
-import { Target } from "./soak/target.ts";
+import { SMALL_NURSERY, Target } from "./soak/target.ts";
 
 /** The phases of a run, as shares of its time. The warm-up ends with the first measurement, the soak with the second. */
 const PHASES = { warmUp: 0.15, soak: 0.35, attacks: 0.35, slowMember: 0.15 };
@@ -149,7 +149,7 @@ async function soakAll(
   { seed, certificates, progress, stop }: Context,
 ): Promise<void> {
   const start = (scenario: Scenario, index: number) =>
-    Target.start(scenario, mulberry32(seedOf(seed, index)), certificates);
+    Target.start(scenario, mulberry32(seedOf(seed, index)), certificates, [SMALL_NURSERY]);
   try {
     // If one server does not start, the others are stopped too.
     const started = await Promise.allSettled(scenarios.map(start));

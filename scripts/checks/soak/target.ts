@@ -12,8 +12,11 @@ const CORRECT = 3;
 const BAD = 6;
 /** The idle timeout of servers, in seconds: longer than a busy machine delays a correct client. */
 const IDLE_TIMEOUT = 3;
-/** Makes V8 collect garbage early. By default it accumulates tens of megabytes, which would hide a leak. */
-const SMALL_NURSERY = "--v8-flags=--max-semi-space-size=1";
+/**
+ * Makes V8 collect garbage early. By default it accumulates tens of megabytes, which would hide a leak. Not for measuring
+ * latency: a few batches of tiny messages fill this nursery, and V8 then collects all of its memory again and again.
+ */
+export const SMALL_NURSERY = "--v8-flags=--max-semi-space-size=1";
 /** How long a server may take to close all connections, in milliseconds: more than its deadlines. */
 const QUIET_WITHIN = 15_000;
 /** How often to check for that, in milliseconds. */
@@ -45,15 +48,20 @@ export class Target implements AsyncDisposable {
     this.name = nameOf(scenario);
   }
 
-  /** Starts the server. */
-  static async start(scenario: Scenario, random: Random, certificates: Certificates): Promise<Target> {
+  /** Starts the server with additional flags of Deno. */
+  static async start(
+    scenario: Scenario,
+    random: Random,
+    certificates: Certificates,
+    flags: string[] = [],
+  ): Promise<Target> {
     const { service, transport, args = [] } = scenario;
     const timed = transport === "TCP" && !["objects", "clock"].includes(service);
     const timeout = timed ? ["--idle-timeout", String(IDLE_TIMEOUT)] : [];
     const { args: transportArgs, endpoint } = transportOf(scenario, certificates);
     const server = await ServerProcess.start(service, {
       args: [...args, ...transportArgs, ...timeout],
-      permissions: [...grantsOf(service, "server"), SMALL_NURSERY],
+      permissions: [...grantsOf(service, "server"), ...flags],
     });
     return new Target(scenario, server, { port: server.port, ...endpoint }, random);
   }
