@@ -11,7 +11,7 @@ import { nameOf, type Scenario } from "./scenarios.ts";
 const CORRECT = 3;
 const BAD = 6;
 /** The idle timeout of servers, in seconds: longer than a busy machine delays a correct client. */
-const IDLE_TIMEOUT = 3;
+const IDLE_TIMEOUT = 5;
 /**
  * Makes V8 collect garbage early. By default it accumulates tens of megabytes, which would hide a leak. Not for measuring
  * latency: a few batches of tiny messages fill this nursery, and V8 then collects all of its memory again and again.
@@ -55,8 +55,8 @@ export class Target implements AsyncDisposable {
     certificates: Certificates,
     flags: string[] = [],
   ): Promise<Target> {
-    const { service, transport, args = [] } = scenario;
-    const timed = transport === "TCP" && !["objects", "clock"].includes(service);
+    const { protocol: { name: service, transport }, args = [] } = scenario;
+    const timed = transport === "tcp" && !["objects", "clock"].includes(service);
     const timeout = timed ? ["--idle-timeout", String(IDLE_TIMEOUT)] : [];
     const { args: transportArgs, endpoint } = transportOf(scenario, certificates);
     const server = await ServerProcess.start(service, {
@@ -150,11 +150,11 @@ export class Target implements AsyncDisposable {
 
 /** The arguments of a server over TLS or at a Unix socket, and its address. */
 function transportOf(
-  { service, over }: Scenario,
+  { protocol, over }: Scenario,
   { args, ca }: Certificates,
 ): { args: string[]; endpoint: Omit<Endpoint, "port"> } {
   if (over === "TLS") return { args, endpoint: { ca } };
   if (over === undefined) return { args: [], endpoint: {} };
-  const path = `/tmp/wirebench-${service}.sock`;
+  const path = `/tmp/wirebench-${protocol.name}.sock`;
   return { args: ["--unix", path], endpoint: { path } };
 }
