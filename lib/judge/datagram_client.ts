@@ -3,6 +3,7 @@ import { Unjudged } from "./case.ts";
 import { Run } from "./client_run.ts";
 import { ClientStage, SEEN } from "./client_stage.ts";
 import { textOf } from "./conversation.ts";
+import { Stalls } from "./patience.ts";
 import { bytesOf, quote } from "./peer.ts";
 import type { Data, DatagramProtocol } from "./protocol.ts";
 import type { TappedConnection } from "./tap.ts";
@@ -31,6 +32,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     const { patience, side, hostname } = this;
     using server = new Socket(hostname, this.port);
     using stranger = new Socket(hostname, 0);
+    using stalls = new Stalls();
     await using program = this.start(server.port);
     const delivered: string[] = [];
     const asked = new Map<string, number>();
@@ -72,6 +74,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     }
     // The datagram of a client that ends at once may not have been read yet.
     if (server.received === 0) await patience.share(SEEN).allows(arrived.promise);
+    await this.noteStalls(program, stalls);
     if (server.received === 0) throw await this.absent(program, server.port);
     const exit = program.ended ? await program.exit : undefined;
     server.close();

@@ -24,6 +24,23 @@ for (const protocol of PROTOCOL_NAMES) {
   });
 }
 
+Deno.test({
+  name:
+    `judgeClient() calls a client wrong that has not given up, even if the judge stands still meanwhile${NO_PYTHON}`,
+  ignore: NO_PYTHON !== "",
+  async fn() {
+    const busy = setInterval(() => {
+      const until = performance.now() + 600;
+      while (performance.now() < until) { /* stands still */ }
+    }, 1000);
+    try {
+      await check(PROGRAMS.find(({ file }) => file.endsWith("echo/client_one_recv.py"))!);
+    } finally {
+      clearInterval(busy);
+    }
+  },
+});
+
 /** Judges a right program completely, and a wrong one by the case for its mistake. */
 async function check({ protocol, file, about, wrong, lacks }: PythonProgram): Promise<void> {
   const command = ["python3", file, "{host}", "{port}"];
