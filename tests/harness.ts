@@ -73,7 +73,13 @@ export class RawPeer implements Disposable {
 
   /** Reads until the peer ends or resets the connection. */
   async receiveAll(): Promise<string> {
+    return textOf((await this.readToEnd()).data);
+  }
+
+  /** Does the same, and returns each chunk and whether the end was a reset. */
+  async readToEnd(): Promise<{ chunks: Uint8Array[]; data: Uint8Array; wasReset: boolean }> {
     const chunks: Uint8Array[] = [];
+    let wasReset = false;
     try {
       for (;;) {
         const chunk = new Uint8Array(65_536);
@@ -83,8 +89,9 @@ export class RawPeer implements Disposable {
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+      wasReset = true;
     }
-    return textOf(concat(chunks));
+    return { chunks, data: concat(chunks), wasReset };
   }
 
   close(): void {

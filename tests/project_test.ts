@@ -93,13 +93,16 @@ const MAY_IMPORT: Record<string, string[]> = {
   services: ["lib/framing", "lib/net", "lib/log", "lib/cli", "lib/launch", "lib/record"],
 };
 
-Deno.test("no room imports from a room it should not know", () => {
+Deno.test("no room imports from a room it should not know, or a private file of another", () => {
   for (const path of all.filter((path) => /^(lib|services)\//.test(path))) {
     const room = path.startsWith("services") ? "services" : path.split("/").slice(0, 2).join("/");
     const own = path.split("/").slice(0, 2).join("/");
     for (const specifier of importsOf(path).filter((specifier) => specifier.startsWith("."))) {
-      const target = new URL(specifier, new URL(path, "file:///")).pathname.slice(1).split("/").slice(0, 2).join("/");
-      assert(target === own || MAY_IMPORT[room]!.includes(target), `${path} imports ${specifier}`);
+      const file = new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
+      const target = file.split("/").slice(0, 2).join("/");
+      if (target === own) continue;
+      assert(MAY_IMPORT[room]!.includes(target), `${path} imports ${specifier}`);
+      assert(!file.includes("/_"), `${path} imports ${specifier}, which is private`);
     }
   }
   // lib/net may import the types of lib/framing only.

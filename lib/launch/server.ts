@@ -3,14 +3,14 @@ import { plural } from "../log/plural.ts";
 import { formatAddress, isLoopback } from "../net/address.ts";
 import { DEFAULT_BACKLOG, DEFAULT_DEADLINES, DEFAULT_MAX_CONNECTIONS } from "../net/limits.ts";
 import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
-import type { Certificate } from "../net/_tls.ts";
+import type { Certificate } from "../net/mod.ts";
 import type { ServeUdpOptions, UdpServer } from "../net/serve_udp.ts";
 import type { ServeOptions, Server } from "../net/server.ts";
 import { serveWorkers } from "../net/serve_workers.ts";
 import { sourcesOf, startThread, type WorkerProgram } from "../net/worker_threads.ts";
 import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
-import { requireAccess } from "../net/_require_access.ts";
+import { requireAccess } from "../net/require_access.ts";
 import { readText } from "./read_text.ts";
 import type { Advice } from "./explain.ts";
 import {

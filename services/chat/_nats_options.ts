@@ -11,7 +11,7 @@ import {
 } from "../../lib/cli/mod.ts";
 import { readText } from "../../lib/launch/read_text.ts";
 import { formatAddress } from "../../lib/net/address.ts";
-import { requireAccess } from "../../lib/net/_require_access.ts";
+import { requireAccess } from "../../lib/net/require_access.ts";
 import type { ServeTcpOptions } from "../../lib/net/serve_tcp.ts";
 import { parseNatsAddress } from "./_nats_address.ts";
 import type { NatsRoomOptions } from "./_nats_room.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { LoopShare } from "../../lib/net/_loop.ts";
+import { LoopShare } from "../../lib/net/loop.ts";
 
 /** Asks until the share may go on. */
 async function goOn(share: LoopShare): Promise<void> {

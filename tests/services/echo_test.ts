@@ -6,23 +6,11 @@ import {
   ClientProcess,
   fakeServer,
   RawPeer,
-  reset,
   runClient,
   ServerProcess,
   turn,
   untilNobodyListens,
 } from "../harness.ts";
-
-Deno.test("echo:server sends back what it gets until the client ends its side", async () => {
-  await using server = await ServerProcess.start("echo");
-  using peer = await server.connect();
-  await peer.send("Hello, ");
-  assertEquals(await peer.receive(7), "Hello, ");
-  await peer.send("world");
-  await peer.end();
-  assertEquals(await peer.receiveAll(), "world");
-  assertEquals((await server.logged(/closed/)).reason, "finished");
-});
 
 Deno.test("echo:server sends back all of 12 MB to a client that reads slowly", async () => {
   await using server = await ServerProcess.start("echo");
@@ -41,30 +29,6 @@ Deno.test("echo:server sends back all of 12 MB to a client that reads slowly", a
   }
   await sending;
   assertEquals(received, sent.length);
-});
-
-Deno.test("echo:server serves others while one is silent, one does not read and one resets", async () => {
-  await using server = await ServerProcess.start("echo");
-  using _silent = await server.connect();
-  using deaf = await server.connect();
-  const stuffing = deaf.send(new Uint8Array(30_000_000)).catch(() => {});
-  await reset(server.port, "half a mess");
-  for (let client = 0; client < 20; client++) {
-    using peer = await server.connect();
-    await peer.send(`client ${client}`);
-    await peer.end();
-    assertEquals(await peer.receiveAll(), `client ${client}`);
-  }
-  deaf.close();
-  await stuffing;
-});
-
-Deno.test("echo:server keeps accepting after clients that connect and reset at once", async () => {
-  await using server = await ServerProcess.start("echo");
-  for (let round = 0; round < 5; round++) await Promise.all(Array.from({ length: 20 }, () => reset(server.port)));
-  using peer = await server.connect();
-  await peer.send("still there");
-  assertEquals(await peer.receive(11), "still there");
 });
 
 Deno.test({

@@ -13,17 +13,6 @@ Deno.test("lines:server answers each line, however the lines are cut", async () 
   assertEquals(await peer.receiveAll(), ANSWER.repeat(4));
 });
 
-Deno.test("lines:server answers STOP, then closes and ignores what follows", async () => {
-  for (const ending of ["\n", "\r\n"]) {
-    await using server = await ServerProcess.start("lines");
-    using peer = await server.connect();
-    await peer.send(`a\nSTOP${ending}b\nc\n`);
-    assertEquals(await peer.receiveAll(), ANSWER.repeat(2));
-    peer.close();
-    await server.logged(/closed: finished/);
-  }
-});
-
 Deno.test("lines:server stops only at the exact line STOP", async () => {
   await using server = await ServerProcess.start("lines");
   using peer = await server.connect();

@@ -34,29 +34,11 @@ function before(port: number, faults: Omit<ServeProxyOptions, "listen" | "to"> =
   return serveProxy({ listen: "tcp://127.0.0.1:0", to: `tcp://127.0.0.1:${port}`, ...faults });
 }
 
-/** Reads to the end, and returns whether that was a reset. */
-async function readToEnd(peer: RawPeer): Promise<{ chunks: Uint8Array[]; data: Uint8Array; wasReset: boolean }> {
-  const chunks: Uint8Array[] = [];
-  let wasReset = false;
-  try {
-    for (;;) {
-      const chunk = new Uint8Array(65_536);
-      const count = await within(peer.socket.read(chunk), () => `the end after ${concat(chunks).length} bytes`);
-      if (count === null) break;
-      chunks.push(chunk.subarray(0, count));
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
-    wasReset = true;
-  }
-  return { chunks, data: concat(chunks), wasReset };
-}
-
 /** Whether a connection to a port is reset, possibly while it is made. */
 async function resets(port: number): Promise<boolean> {
   try {
     using peer = await RawPeer.connect(port);
-    return (await readToEnd(peer)).wasReset;
+    return (await peer.readToEnd()).wasReset;
   } catch (error) {
     return error instanceof Deno.errors.ConnectionReset;
   }
@@ -245,7 +227,7 @@ Deno.test("without faults, megabytes pass unchanged in both directions at once",
   const down = up.toReversed();
   const got = Promise.withResolvers<Uint8Array>();
   await using server = fakeServer(async (peer) => {
-    const [{ data }] = await Promise.all([readToEnd(peer), peer.send(down).then(() => peer.end())]);
+    const [{ data }] = await Promise.all([peer.readToEnd(), peer.send(down).then(() => peer.end())]);
     got.resolve(data);
   });
   await using proxy = await before(server.port);
@@ -259,7 +241,7 @@ Deno.test("without faults, megabytes pass unchanged in both directions at once",
     }
     await peer.end();
   })();
-  const { data, wasReset } = await readToEnd(peer);
+  const { data, wasReset } = await peer.readToEnd();
   await sending;
   same(data, down);
   same(await got.promise, up);
@@ -268,7 +250,7 @@ Deno.test("without faults, megabytes pass unchanged in both directions at once",
 
 Deno.test("the end of one direction is passed on, and the other stays open: the client first, then the server", async () => {
   await using server = fakeServer(async (peer) => {
-    const { data } = await readToEnd(peer);
+    const { data } = await peer.readToEnd();
     await peer.send(`got ${textOf(data)}`);
     await peer.end();
   });
@@ -298,7 +280,7 @@ Deno.test("a client's reset arrives as a reset at the server, and a server's at 
   const ended = Promise.withResolvers<boolean>();
   await using server = fakeServer(async (peer) => {
     await peer.send(await peer.receive(11));
-    ended.resolve((await readToEnd(peer)).wasReset);
+    ended.resolve((await peer.readToEnd()).wasReset);
   });
   await using proxy = await before(server.port);
   const client = connect(proxy.addr.port, "127.0.0.1", () => client.write("half a mess"));
@@ -310,7 +292,7 @@ Deno.test("a client's reset arrives as a reset at the server, and a server's at 
   await using other = await before((breaking.address() as { port: number }).port);
   using peer = await RawPeer.connect(other.addr.port);
   await peer.send("Hey");
-  assertEquals((await readToEnd(peer)).wasReset, true);
+  assertEquals((await peer.readToEnd()).wasReset, true);
   await new Promise<void>((resolve) => breaking.close(() => resolve()));
 });
 
@@ -367,7 +349,7 @@ Deno.test("--cut: the peer receives chunks of the given sizes, the same for the 
     using peer = await RawPeer.connect(proxy.addr.port);
     await peer.send(pattern(40));
     await peer.end();
-    const { chunks, data } = await readToEnd(peer);
+    const { chunks, data } = await peer.readToEnd();
     same(data, pattern(40));
     return chunks.map(({ length }) => length);
   };
@@ -401,7 +383,7 @@ Deno.test("--rate limits the bytes per second", async () => {
   using peer = await RawPeer.connect(proxy.addr.port);
   const began = performance.now();
   const sending = peer.send(pattern(50_000)).then(() => peer.end());
-  same((await readToEnd(peer)).data, pattern(50_000));
+  same((await peer.readToEnd()).data, pattern(50_000));
   await sending;
   const took = performance.now() - began;
   assert(took > 450, `50,000 bytes at 100,000 a second took ${took} ms`);
@@ -410,7 +392,7 @@ Deno.test("--rate limits the bytes per second", async () => {
 Deno.test("--join combines several reads into one write", async () => {
   const got = Promise.withResolvers<number[]>();
   await using server = fakeServer(async (peer) =>
-    got.resolve((await readToEnd(peer)).chunks.map((chunk) => chunk.length))
+    got.resolve((await peer.readToEnd()).chunks.map((chunk) => chunk.length))
   );
   await using proxy = await before(server.port, { join: 60_000, direction: "up" });
   using peer = await RawPeer.connect(proxy.addr.port);
@@ -425,13 +407,13 @@ Deno.test("--reset-at passes exactly the given number of bytes, and resets both 
     await using server = fakeServer(async (peer) => {
       // It speaks first: a connection reset before it is accepted is never seen.
       await peer.send("!");
-      got.resolve(await readToEnd(peer));
+      got.resolve(await peer.readToEnd());
     });
     await using proxy = await before(server.port, { resetAt: count, direction: "up" });
     using peer = await RawPeer.connect(proxy.addr.port);
     await peer.receive(1);
     await peer.send(pattern(count + 10)).catch(() => {});
-    const [here, there] = [await readToEnd(peer), await got.promise];
+    const [here, there] = [await peer.readToEnd(), await got.promise];
     assertEquals([here.data.length, here.wasReset, there.data.length, there.wasReset], [0, true, count, true]);
     same(there.data, pattern(count));
     assertEquals(proxy.report.faults.reset, 1);
@@ -442,7 +424,7 @@ Deno.test("--reset-at 0 resets before the first byte, and a range is a random of
   await using server = serveEcho({ port: 0 });
   await using proxy = await before(server.addr.port, { resetAt: 0 });
   using peer = await RawPeer.connect(proxy.addr.port);
-  assertEquals(await readToEnd(peer), { chunks: [], data: concat([]), wasReset: true });
+  assertEquals(await peer.readToEnd(), { chunks: [], data: concat([]), wasReset: true });
   const drawn = new Set(Array.from({ length: 100 }, (_, connection) => {
     const [...steps] = new StreamFaults({ resetAt: [3, 6] }, 1, connection, "up").steps(pattern(10));
     return steps.at(-1)!.fault!.at;
@@ -455,7 +437,7 @@ Deno.test("--reset-at --direction down resets the stream from the server", async
   await using proxy = await before(server.addr.port, { resetAt: 5, direction: "down" });
   using peer = await RawPeer.connect(proxy.addr.port);
   await peer.send("Hello, world");
-  const { data, wasReset } = await readToEnd(peer);
+  const { data, wasReset } = await peer.readToEnd();
   assertEquals([textOf(data), wasReset], ["Hello", true]);
 });
 
@@ -463,7 +445,7 @@ Deno.test("--reset-in resets inside the named part of the given message", async 
   const got = Promise.withResolvers<{ data: Uint8Array; wasReset: boolean }>();
   await using server = fakeServer(async (peer) => {
     await peer.send("!");
-    got.resolve(await readToEnd(peer));
+    got.resolve(await peer.readToEnd());
   });
   await using proxy = await before(server.port, { framing: "header", resetIn: "header", message: 2, direction: "up" });
   using peer = await RawPeer.connect(proxy.addr.port);
@@ -519,7 +501,7 @@ Deno.test("setFaults() changes the faults of open connections from the next byte
   assertEquals(await peer.receive(3), "ere");
   proxy.setFaults({ resetAt: 3, direction: "up" });
   await peer.send("Farewell");
-  assertEquals([(await readToEnd(peer)).wasReset, proxy.report.up], [true, 3 + 5 + 3]);
+  assertEquals([(await peer.readToEnd()).wasReset, proxy.report.up], [true, 3 + 5 + 3]);
   assertThrows(() => proxy.setFaults({ cut: 0 }), RangeError, "Cannot use cut 0");
   assertThrows(() => proxy.setFaults({ lose: 1 }), RangeError, "Cannot use lose here");
 });
@@ -550,7 +532,7 @@ Deno.test("a framing without a layout resets inside a message", async () => {
   });
   using peer = await RawPeer.connect(proxy.addr.port);
   await peer.send("3:one,0:,5:three,");
-  assertEquals([(await readToEnd(peer)).wasReset, proxy.report.up], [true, "3:one,0:,5".length]);
+  assertEquals([(await peer.readToEnd()).wasReset, proxy.report.up], [true, "3:one,0:,5".length]);
 });
 
 Deno.test("an unreachable target resets the client, and the proxy continues", async () => {
@@ -847,7 +829,7 @@ Deno.test({
       await Promise.all([middle, last].map((proxy) => proxy.logged(/^Listening at unix:/)));
       using peer = await RawPeer.connect(Number(String(address).split(":").at(-1)));
       const sending = peer.send(pattern(100_000)).then(() => peer.end());
-      const { data, wasReset } = await readToEnd(peer);
+      const { data, wasReset } = await peer.readToEnd();
       await sending;
       same(data, pattern(100_000));
       assertEquals(wasReset, false);

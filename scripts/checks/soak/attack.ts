@@ -1,6 +1,7 @@
 // Attacks one server, and measures the latency of its other clients, the time it takes to stop, and its memory and
 // descriptors after the attack.
 
+import type { Footprint } from "../../../lib/judge/mod.ts";
 import type { Random } from "../../../services/proxy/random.ts";
 import { memoryOf } from "../../shared/system.ts";
 import { AttackProcess } from "./attack_process.ts";
@@ -8,7 +9,7 @@ import { type Attack, ATTACKS, payloadOf, type Traffic } from "./attackers.ts";
 import type { Baseline } from "./baseline.ts";
 import type { Certificates } from "./certificates.ts";
 import { noTally, pause, type Tally } from "./client.ts";
-import { type Footprint, type ProcessorTime, processorTimeOf } from "../../shared/footprint.ts";
+import { type ProcessorTime, processorTimeOf } from "../../shared/footprint.ts";
 import { nameOf, type Scenario } from "./scenarios.ts";
 import { Target } from "./target.ts";
 
@@ -28,7 +29,7 @@ export const MOST = { median: 20, worst: 250 };
 /** How long a server may take to stop, in milliseconds: 5 s for its connections, and a tolerance. */
 export const STOPS_WITHIN = 7000;
 /** By how much its memory may have grown after the attack, in bytes: V8 keeps up to 300 MB of what it has freed. */
-export const MEMORY_TOLERANCE = 384e6;
+const MEMORY_TOLERANCE = 384e6;
 
 /** The latency of clients, in milliseconds. */
 export interface Latency {

@@ -66,7 +66,7 @@ export const pipeline = attacker((socket, bytes, traffic) =>
 );
 
 /** Writes all bytes every half second, and reads as fast as it can. */
-export const burst = attacker((socket, bytes, traffic, { signal }) => {
+const burst = attacker((socket, bytes, traffic, { signal }) => {
   const bursts = async () => {
     for (;; await sleep(BETWEEN_BURSTS, signal)) await write(socket, bytes, traffic);
   };
@@ -74,20 +74,20 @@ export const burst = attacker((socket, bytes, traffic, { signal }) => {
 });
 
 /** Writes as fast as it can, and reads nothing. */
-export const neverRead = attacker(writeRepeatedly);
+const neverRead = attacker(writeRepeatedly);
 
 /** Writes all bytes, half-closes, reads to the end and reconnects. */
-export const endAndReadOn = attacker(async (socket, bytes, traffic, end) => {
+const endAndReadOn = attacker(async (socket, bytes, traffic, end) => {
   await write(socket, bytes, traffic);
   await socket.closeWrite();
   await readAll(socket, traffic).finally(after(READ_TIMEOUT, () => end.abort()));
 }, false);
 
 /** Writes all bytes, closes and reconnects. */
-export const writeAndClose = attacker(write, false);
+const writeAndClose = attacker(write, false);
 
 /** Sends the same datagram as fast as it can, and reads no answer. */
-export const flood: Attacker = async ({ port }, { bytes }, signal, traffic = noTraffic()) => {
+const flood: Attacker = async ({ port }, { bytes }, signal, traffic = noTraffic()) => {
   const to: Deno.NetAddr = { transport: "udp", hostname: "127.0.0.1", port };
   const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   traffic.connections++;

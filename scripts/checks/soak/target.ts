@@ -1,9 +1,10 @@
+import type { Footprint } from "../../../lib/judge/mod.ts";
 import type { Random } from "../../../services/proxy/random.ts";
 import { grantsOf, ServerProcess } from "../../shared/processes.ts";
 import type { Certificates } from "./certificates.ts";
 import { LostError, noTally, pause, type Tally } from "./client.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Footprint, footprintOf } from "../../shared/footprint.ts";
+import { footprintOf } from "../../shared/footprint.ts";
 import { misbehave } from "./misbehave.ts";
 import { nameOf, type Scenario } from "./scenarios.ts";
 
