@@ -17,6 +17,9 @@ const missing = Deno.build.os !== "linux"
   ? "no nc here"
   : undefined;
 
+/** How long a command may take, in milliseconds: a judge runs for up to 20 seconds, longer on a busy machine. */
+const COMMAND_TIMEOUT = 60_000;
+
 /** A command of a chapter, and the lines that it prints: `…` stands for any text, a line of it for any lines. */
 interface Command {
   line: string;
@@ -82,7 +85,7 @@ class Background implements AsyncDisposable {
 
   /** Waits until it has printed its first line, which says that it is ready. */
   async begun(): Promise<void> {
-    await within(this.#begun.promise, `the first line of ${this.command.line}`);
+    await within(this.#begun.promise, `the first line of ${this.command.line}`, COMMAND_TIMEOUT);
   }
 
   async #read(): Promise<void> {
@@ -111,7 +114,11 @@ async function follow(chapter: string): Promise<void> {
   for (const command of commandsIn(withFreePorts(chapter))) {
     const { line, shown } = command;
     if (line === "wait") {
-      await within(Promise.all(background.map(({ ended }) => ended)), "the end of the commands before");
+      await within(
+        Promise.all(background.map(({ ended }) => ended)),
+        "the end of the commands before",
+        COMMAND_TIMEOUT,
+      );
     } else if (line.endsWith(" &")) {
       const started = stack.use(new Background(command));
       await started.begun();
@@ -119,7 +126,7 @@ async function follow(chapter: string): Promise<void> {
     } else {
       const child = bash(line);
       const output = new Response(child.stdout).text();
-      await within(child.status, `the end of ${line}`);
+      await within(child.status, `the end of ${line}`, COMMAND_TIMEOUT);
       assertMatch(printed(await output), patternOf(shown), `${line} prints something else than the chapter shows`);
     }
   }

@@ -17,6 +17,14 @@ const SERVES_ONE = "silent-beside";
 /** The last case, which finds a program gone that passed the others. */
 const LAST = "again";
 
+/** What the runner must know of a stage. */
+export interface RunnerStage {
+  /** Number of connections, or of datagrams, so far. */
+  readonly connected: number;
+  /** How long the judge stood still while that could harm the program, in milliseconds; measured here by default. */
+  readonly stalled?: number | undefined;
+}
+
 /** What a run of cases needs to know. */
 export interface RunnerOptions<Stage> {
   /** Makes the stage of a case. */
@@ -41,7 +49,7 @@ type Outcome = Pick<Finding, "verdict" | "level" | "said">;
  *
  * @returns The findings in the order of the cases.
  */
-export async function runCases<Stage extends { readonly connected: number }>(
+export async function runCases<Stage extends RunnerStage>(
   cases: readonly Case<Stage>[],
   { stage: stageOf, isAlive, onCase, onOthersDone, onFinding, signal }: RunnerOptions<Stage>,
 ): Promise<Finding[]> {
@@ -59,7 +67,9 @@ export async function runCases<Stage extends { readonly connected: number }>(
     for (let runs = 1;; runs++) {
       using stalls = new Stalls();
       result = await outcome(one, stage);
-      if (result.verdict !== "wrong" || stalls.milliseconds < MOST_STALLED || !await isAlive()) break;
+      if (signal?.aborted) return unjudged(one, "Interrupted");
+      const { stalled = stalls.milliseconds } = stage;
+      if (result.verdict !== "wrong" || stalled < MOST_STALLED || !await isAlive()) break;
       if (runs === MOST_RUNS) {
         return unjudged(
           one,

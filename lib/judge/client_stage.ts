@@ -1,7 +1,7 @@
 import { NobodyThere, Unjudged, Wrong } from "./case.ts";
 import { ending, type Run } from "./client_run.ts";
 import type { ClientSide } from "./client_side.ts";
-import type { Patience } from "./patience.ts";
+import type { Patience, Stalls } from "./patience.ts";
 import { Program } from "./program.ts";
 import type { ProtocolDescription } from "./protocol.ts";
 import type { Tap } from "./tap.ts";
@@ -54,6 +54,8 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   protected readonly tap: Tap | undefined;
   /** What the stages of all cases share. */
   protected readonly shared: SharedByCases;
+  /** How long the judge stood still in the last run, if the client failed in it: it may have given up. */
+  stalled = 0;
   readonly #command: readonly string[];
   readonly #signal: AbortSignal | undefined;
 
@@ -139,6 +141,11 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   /** Waits a little for the connection or datagram of a client that ended at once, which may not have been seen yet. */
   protected async late(arrival: Promise<unknown>): Promise<void> {
     await this.patience.share(SEEN).allows(arrival);
+  }
+
+  /** Takes down how long the judge stood still in a run. A client that succeeds, or still runs, has not given up. */
+  protected async noteStalls(program: Program, { milliseconds }: Stalls): Promise<void> {
+    this.stalled = program.ended && (await program.exit).code !== 0 ? milliseconds : 0;
   }
 
   /** Explains that the client did not connect. */

@@ -3,6 +3,7 @@ import { Unjudged } from "./case.ts";
 import { Run } from "./client_run.ts";
 import { ClientStage } from "./client_stage.ts";
 import { textOf } from "./conversation.ts";
+import { Stalls } from "./patience.ts";
 import { bytesOf, quote } from "./peer.ts";
 import type { Data, DatagramProtocol } from "./protocol.ts";
 import type { TappedConnection } from "./tap.ts";
@@ -31,6 +32,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     const { patience, side, hostname } = this;
     using server = new Socket(hostname, this.port);
     using stranger = new Socket(hostname, 0);
+    using stalls = new Stalls();
     await using program = this.start(server.port);
     const delivered: string[] = [];
     const asked = new Map<string, number>();
@@ -71,6 +73,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
       // Each datagram of the client begins a new wait.
     }
     if (server.received === 0) await this.late(arrived.promise);
+    await this.noteStalls(program, stalls);
     if (server.received === 0) throw await this.absent(program, server.port);
     const exit = program.ended ? await program.exit : undefined;
     server.close();

@@ -294,16 +294,16 @@ export class Peer implements Disposable {
 
   /** Expects that no more bytes come: looks for the end, but only for a moment. */
   async expectNoMore(): Promise<void> {
-    const chunk = await this.read(new Patience(A_MOMENT)).catch(() => null);
+    const chunk = await this.read(this.#patience.of(A_MOMENT)).catch(() => null);
     if (chunk !== null) throw this.#tooMany(chunk);
   }
 
   /** Reads and drops what comes, and tells whether the program ends or resets the connection in time. */
   async endsWithin(patience: Patience): Promise<boolean> {
     const draining = async () => {
-      while (await this.read(patience) !== null) { /* dropped */ }
+      while (await this.read(patience.of(Infinity)) !== null) { /* dropped */ }
     };
-    return await draining().then(() => true, () => false);
+    return await patience.allows(draining());
   }
 
   /** Makes the complaint: what the judge did, and then what the program did. */

@@ -3,6 +3,7 @@ import { Unjudged, Wrong } from "./case.ts";
 import { Run } from "./client_run.ts";
 import { ClientStage } from "./client_stage.ts";
 import { Conversation, type Treatment } from "./conversation.ts";
+import { Stalls } from "./patience.ts";
 import { Peer } from "./peer.ts";
 import type { StreamProtocol } from "./protocol.ts";
 
@@ -40,6 +41,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         .then(() => conversation.drain()).catch(complain)
         .then(drained.resolve, drained.reject);
     });
+    using stalls = new Stalls();
     await using program = this.start(listener.port);
     try {
       await patience.allows(Promise.race([connected.promise, program.exit]));
@@ -51,6 +53,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
       const wait = side.ends || treatment.instead !== undefined ? patience : patience.share(ENDS_SOON);
       const ended = problem === undefined && await wait.allows(program.exit);
       if (ended) await patience.allows(drained.promise);
+      await this.noteStalls(program, stalls);
       const [first] = conversations;
       return new Run({
         program,

@@ -14,6 +14,7 @@ import { parseNatsAddress } from "./_nats_address.ts";
 import { type NatsTarget, NobodyListens } from "./_nats_connection.ts";
 import { type LogOptions, LogSession, Unavailable } from "./_nats_log.ts";
 import { checkRoom, DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_ROOM } from "./_nats_options.ts";
+import { batches, Position } from "./_position.ts";
 
 /** Length of a batch in bytes. At 64 KiB, small messages take 1.6 to 1.9 times as long. */
 const BATCH_SIZE = 256 * 1024;
@@ -21,17 +22,12 @@ const BATCH_SIZE = 256 * 1024;
 const MAX_HELD = 1024 * 1024;
 /** Upper bound of the bytes that a message needs beside its text: its id in NATS, the batch, the name, the headers. */
 const MESSAGE_OVERHEAD = 512 + BATCH_OVERHEAD;
-/** Number of servers whose last batch is remembered. */
-const SERVERS_REMEMBERED = 1000;
 /** Time for which a leaving member waits for what others have said, in milliseconds. */
 const LEAVE_WITHIN = 5000;
 /** Time between two attempts to connect, in milliseconds. */
 const RETRY_AFTER = 250;
 /** Time in which JetStream must be available at the start, in milliseconds. A leader is elected within that time. */
 const START_WITHIN = 15_000;
-
-/** Number of sessions that must skip the same batch before it counts as missed. */
-const SKIPS_BELIEVED = 3;
 
 /** Options of `natsRoom`. */
 export interface NatsRoomOptions {
@@ -135,17 +131,7 @@ export class NatsRoom implements Room, AsyncDisposable {
   readonly #senders: PromiseWithResolvers<void>[] = [];
   readonly #leaving = new Set<{ after: number; leave: () => void }>();
 
-  /** The next sequence of the log, and when the log was created. */
-  #next = 0;
-  #created: unknown;
-  /** Number of the last batch of each server, and how often some of the log had been skipped then. */
-  readonly #last = new Map<bigint, { number: number; skipped: number }>();
-  #skipped = 0;
-  /** Whether there may be members, who miss what the log lacks. */
-  #isOpen = false;
-  #missed = 0;
-  /** The sequence that was skipped last, and in how many sessions. */
-  #skips: [sequence: number, count: number] = [0, 0];
+  readonly #position = new Position((message, facts) => this.#log.warn(message, facts));
 
   #session: LogSession | undefined;
   #attempts = 0;
@@ -215,16 +201,15 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   /** Begins to follow the log, at its end, and waits until the history has been read. */
   async #start(session: LogSession): Promise<void> {
-    const { created, state: { first_seq: first, last_seq: last } } = session.info;
-    this.#created = created;
-    this.#next = Math.max(first, last + 1 - this.#history.maxCount, 1);
+    const from = this.#position.start(session.info, this.#history.maxCount);
+    const { last_seq: last } = session.info.state;
     await session.checkAppend(this.#options.room);
     const read = Promise.withResolvers<void>();
     // The last messages may have been deleted, and others may follow all the time.
-    const check = (pending: number) => (pending === 0 || this.#next > last) && read.resolve();
-    check(await this.#follow(session, check));
+    const check = (pending: number) => (pending === 0 || this.#position.next > last) && read.resolve();
+    check(await this.#follow(session, from, check));
     await read.promise;
-    this.#isOpen = true;
+    this.#position.open();
   }
 
   subscribe(connection: Connection, onSlow?: (dropped: number) => void): RoomMember {
@@ -276,7 +261,7 @@ export class NatsRoom implements Room, AsyncDisposable {
     for (const { leave } of this.#leaving) leave();
     this.#session?.close();
     await this.#running;
-    const report = { lost: this.#waiting, missed: this.#missed };
+    const report = { lost: this.#waiting, missed: this.#position.missed };
     if (report.lost > 0) {
       this.#log.warn("{lost} may be lost: NATS has not acknowledged them", { lost: messages(report.lost) });
     }
@@ -327,7 +312,7 @@ export class NatsRoom implements Room, AsyncDisposable {
         await this.#newMessage.promise;
         continue;
       }
-      await session.append(this.#options.room, `${this.#server.toString(16)}.${batch.number}`, batch.bytes);
+      await session.append(this.#options.room, batch.bytes);
       this.#appended(batch);
     }
   }
@@ -350,58 +335,32 @@ export class NatsRoom implements Room, AsyncDisposable {
     }
   }
 
-  #follow(session: LogSession, onBatch: (pending: number) => void = () => {}): Promise<number> {
+  #follow(session: LogSession, from: number, onBatch: (pending: number) => void = () => {}): Promise<number> {
     const take = (sequence: number, bytes: Uint8Array, pending: number) => {
-      this.#take(session, sequence, bytes);
+      this.#take(sequence, bytes);
       onBatch(pending);
     };
-    return session.follow(this.#next, take, () => this.#local.ready());
+    return session.follow(from, take, () => this.#local.ready());
   }
 
-  #take(session: LogSession, sequence: number, bytes: Uint8Array): void {
-    if (sequence < this.#next) return;
-    if (sequence > this.#next) {
-      if (this.#skips[0] !== this.#next) this.#skips = [this.#next, 0];
-      // A server of NATS that lags behind the others may skip what they have. Another session may see it.
-      if (this.#isOpen && ++this.#skips[1] < SKIPS_BELIEVED) {
-        return session.fail(new Error(`expected ${this.#next}, got ${sequence}`));
-      }
-      this.#skipTo(sequence);
-    }
-    this.#next = sequence + 1;
+  /** Publishes a batch of the log to the members here, unless they have it. */
+  #take(sequence: number, bytes: Uint8Array): void {
+    const isNew = this.#position.advance(sequence);
     let batch;
     try {
       batch = new BatchReader(bytes);
     } catch (error) {
       const why = error instanceof Error ? error.message : error;
-      return this.#log.warn("Message {sequence} of the log is not a batch: {why}", { sequence, why });
+      if (isNew) this.#log.warn("Message {sequence} of the log is not a batch: {why}", { sequence, why });
+      return;
     }
-    const { server, number } = batch;
-    const { number: last = 0, skipped } = this.#last.get(server) ?? {};
-    if (number <= last) return; // Appended twice, since its answer was lost.
-    // Unless some of the log was skipped, the numbers of a server follow each other.
-    if (skipped === this.#skipped && number > last + 1) this.#miss(number - last - 1, "they never were in the log");
-    this.#last.delete(server);
-    this.#last.set(server, { number, skipped: this.#skipped });
-    if (this.#last.size > SERVERS_REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
+    if (!this.#position.accept(batch)) return;
     if (this.#history.maxCount > 0) batch.forEach((message) => this.#history.add(message));
-    if (server !== this.#server) return void this.#local.publish([batch.messages]);
+    if (batch.server !== this.#server) return void this.#local.publish([batch.messages]);
     batch.forEachMember((member, messages) => (this.#members.get(member) ?? this.#local).publish([messages]));
-    this.#lastHeard = number;
-    if (this.#inFlight?.number === number) this.#appended(this.#inFlight);
-    for (const { after, leave } of this.#leaving) if (after <= number) leave();
-  }
-
-  /** Goes on at a later sequence. */
-  #skipTo(sequence: number): void {
-    if (this.#isOpen) this.#miss(sequence - this.#next, "NATS removed them before this server read them");
-    this.#next = sequence;
-    this.#skipped++;
-  }
-
-  #miss(count: number, why: string): void {
-    this.#missed += count;
-    this.#log.warn(`Members here have missed {batches}: ${why}`, { batches: batches(count) });
+    this.#lastHeard = batch.number;
+    if (this.#inFlight?.number === batch.number) this.#appended(this.#inFlight);
+    for (const { after, leave } of this.#leaving) if (after <= batch.number) leave();
   }
 
   /** Waits until everything said on this server has come back from the log, for some seconds at most. */
@@ -438,30 +397,14 @@ export class NatsRoom implements Room, AsyncDisposable {
     const server = servers[this.#attempts++ % servers.length]!;
     const session = await LogSession.open(server, this.#target, this.#options, this.#stop.signal);
     try {
-      this.#checkLog(session);
+      const from = this.#position.resume(session.info);
       if (this.#away !== undefined) Object.assign(this.#away, { waiting: messages(this.#waiting), bytes: this.#held });
-      await Promise.race([this.#follow(session), session.failed]);
+      await Promise.race([this.#follow(session, from), session.failed]);
       this.#comeBack();
       return session;
     } catch (error) {
       session.close();
       throw error;
-    }
-  }
-
-  /** Compares the log with that of the last session. A log that was recreated counts from 1 again. */
-  #checkLog({ info: { created, state: { first_seq: first, last_seq: last } } }: LogSession): void {
-    if (created !== this.#created) {
-      this.#created = created;
-      this.#next = Math.max(first, 1);
-      this.#skipped++;
-      this.#log.warn("The log was recreated: members here may have missed messages");
-    } else if (last < this.#next - 1) {
-      const facts = { batches: batches(this.#next - 1 - last) };
-      this.#log.warn("The log no longer has {batches} that members here have got", facts);
-      this.#next = last + 1;
-    } else if (first > this.#next) {
-      this.#skipTo(first);
     }
   }
 
@@ -514,10 +457,6 @@ class NatsMember implements RoomMember {
 
 function messages(count: number): string {
   return plural(count, "message");
-}
-
-function batches(count: number): string {
-  return count === 1 ? "1 batch" : `${count} batches`;
 }
 
 function stopping(): ConnectionError {

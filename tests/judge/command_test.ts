@@ -1,7 +1,8 @@
 // The commands of the judge: exit codes, listings, and what they write.
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serveEcho } from "@wirebench/wirebench/echo";
+import { judge as judgeServer } from "@wirebench/wirebench/judge";
 import { parseRecording } from "@wirebench/wirebench/record";
 import { fakeServer, temporaryFolder } from "../harness.ts";
 
@@ -146,4 +147,21 @@ Deno.test("judge fails for what a program should do only with --strict", async (
   assertEquals([lenient.code, lenient.stderr], [0, ""]);
   assertMatch(lenient.stdout, /^should endless: I sent 16777216 bytes of one message, and you still read on\. /);
   assertEquals((await judged("--strict")).code, 1);
+});
+
+Deno.test("judge ends at once when it is interrupted while it waits for a server to close a silent client", async () => {
+  const interrupt = new AbortController();
+  await using server = fakeServer(async (peer) => {
+    interrupt.abort();
+    await peer.receiveAll();
+  });
+  const began = performance.now();
+  const [finding] = await judgeServer("echo", {
+    port: server.port,
+    only: ["silent"],
+    silence: 60_000,
+    signal: interrupt.signal,
+  });
+  assertEquals([finding!.verdict, finding!.said], ["not judged", "Interrupted."]);
+  assert(performance.now() - began < 30_000);
 });

@@ -17,12 +17,31 @@ for (const protocol of PROTOCOL_NAMES) {
     ignore: NO_PYTHON !== "",
     async fn() {
       const programs = PROGRAMS.filter((program) => program.protocol === protocol).values();
-      await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      // All of them end before the test does, so that a failure leaves no client behind.
+      const checks = await Promise.allSettled(Array.from({ length: AT_ONCE }, async () => {
         for (const program of programs) await check(program);
       }));
+      for (const check of checks) if (check.status === "rejected") throw check.reason;
     },
   });
 }
+
+Deno.test({
+  name:
+    `judgeClient() calls a client wrong that has not given up, even if the judge stands still meanwhile${NO_PYTHON}`,
+  ignore: NO_PYTHON !== "",
+  async fn() {
+    const busy = setInterval(() => {
+      const until = performance.now() + 600;
+      while (performance.now() < until) { /* stands still */ }
+    }, 1000);
+    try {
+      await check(PROGRAMS.find(({ file }) => file.endsWith("echo/client_one_recv.py"))!);
+    } finally {
+      clearInterval(busy);
+    }
+  },
+});
 
 /** Judges a right program completely, and a wrong one by the case for its mistake. */
 async function check({ protocol, file, about, wrong, lacks }: PythonProgram): Promise<void> {

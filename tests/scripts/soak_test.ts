@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TextLineStream } from "@std/streams/text-line-stream";
+import { protocolOf } from "@wirebench/wirebench/judge";
 import { timingFaults } from "../../scripts/checks/soak/attack.ts";
 import { countAll } from "../../scripts/checks/soak/cluster.ts";
 import { hasNatsServer } from "../../scripts/shared/nats.ts";
@@ -73,13 +74,13 @@ Deno.test("the latency under attack and the time to stop are faults above their 
   ]);
 });
 
-for (const attack of ATTACKS.filter(({ transport }) => transport === "TCP")) {
+for (const attack of ATTACKS.filter(({ transport }) => transport === "tcp")) {
   Deno.test(`${attack.name} attacks until its signal is aborted, and leaks nothing`, async () => {
     await using server = await ServerProcess.start("delimited", { quiet: true });
     const traffic = { connections: 0, sent: 0, received: 0 };
     const end = new AbortController();
     const { port } = server;
-    const payload = payloadOf(attack, "delimited")!;
+    const payload = payloadOf(attack, protocolOf("delimited"))!;
     const attacking = attack.attacker({ port }, payload, end.signal, traffic);
     const writes = payload.bytes.length > 0;
     while (traffic.connections === 0 || writes && traffic.sent === 0) {

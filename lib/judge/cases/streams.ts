@@ -4,7 +4,7 @@ import { plural } from "../../log/mod.ts";
 import { join } from "../stream.ts";
 import { type Case, Unjudged, Wrong } from "../case.ts";
 import { acrossMessages, byteByByte, inOneWrite, inTurns } from "../manner.ts";
-import { Patience, pause } from "../patience.ts";
+import { pause } from "../patience.ts";
 import type { Peer } from "../peer.ts";
 import type { Script, StreamProtocol } from "../protocol.ts";
 import type { Footprint, ServerStage } from "../stage.ts";
@@ -448,7 +448,10 @@ const streamed: ServerCase = {
   },
 };
 
-/** Waits beside all other cases for the server to close a client that says nothing. */
+/**
+ * Waits beside all other cases for the server to close a client that says nothing. A run is too short to tell a deadline of
+ * a minute from none, so the server is wrong only if its user has said how long it may wait.
+ */
 const silent: ServerCase = {
   name: "silent",
   level: "should",
@@ -461,13 +464,14 @@ const silent: ServerCase = {
     const { silence } = stage;
     using peer = await stage.connect();
     const began = performance.now();
-    const ended = peer.endsWithin(new Patience(silence ?? Infinity));
+    const ended = peer.endsWithin(stage.patience.of(silence ?? Infinity));
     const isOver = silence === undefined ? stage.othersDone.then(() => false) : ended;
     if (await Promise.race([ended, isOver])) return;
     const waited = `${Math.round((performance.now() - began) / 1000)} s`;
     if (silence !== undefined) throw new Wrong(`I said nothing for ${waited}, and you still hold the connection`);
     throw new Unjudged(
-      `You held a silent client for ${waited}; only with the option silence the judge waits for its end`,
+      `You held a silent client for ${waited}. If you never close it, any stranger can use up your connections; with ` +
+        "--silence SECONDS the judge waits that long for you to close it",
     );
   },
 };

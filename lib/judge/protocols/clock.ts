@@ -3,7 +3,7 @@ import { decodeBytes } from "../../log/mod.ts";
 import { type Case, Wrong } from "../case.ts";
 import { ENDLESS_HEADED, MALFORMED_HEADER, NOT_UTF8_HEADED } from "../client_parts.ts";
 import type { Conversation } from "../conversation.ts";
-import { Patience, pause } from "../patience.ts";
+import { type Patience, pause } from "../patience.ts";
 import { type Peer, quote } from "../peer.ts";
 import type { StreamProtocol } from "../protocol.ts";
 import type { Connector, ServerStage } from "../stage.ts";
@@ -70,8 +70,8 @@ async function welcome(stage: Connector): Promise<void> {
 }
 
 /** Reads a tick, for which the judge waits as long as the interval and its patience allow. */
-async function tick(peer: Peer, { milliseconds }: Patience, interval: number): Promise<number> {
-  const first = await peer.read(new Patience(milliseconds + interval * 1000));
+async function tick(peer: Peer, patience: Patience, interval: number): Promise<number> {
+  const first = await peer.read(patience.of(patience.milliseconds + 1000 * interval));
   if (first === null) throw peer.wrong(`you ended the connection, after ${peer.received} bytes`);
   peer.unread(first);
   const header = await peer.receive(HEADER);
@@ -125,7 +125,7 @@ function leave(interval: number): Case<ServerStage> {
       await resets.reset();
       // The first write to a connection that was closed succeeds, the second fails.
       for (let due = 1; due <= 3; due++) {
-        if (await stays.read(new Patience(stage.patience.milliseconds + 1000 * interval)) !== null) continue;
+        if (await stays.read(stage.patience.of(stage.patience.milliseconds + 1000 * interval)) !== null) continue;
         throw stays.wrong("you ended that connection too");
       }
     },

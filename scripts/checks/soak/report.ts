@@ -58,7 +58,7 @@ function soakRow(target: Target): string[] {
   return [
     target.name,
     ...[tally.connections, tally.answers, tally.bytes, target.lost].map((number) => number.toLocaleString("en")),
-    target.scenario.transport === "UDP" ? String(tally.repeated) : "",
+    target.scenario.protocol.transport === "udp" ? String(tally.repeated) : "",
     target.badCount.toLocaleString("en"),
     after === undefined || target.open === undefined ? "" : String(target.open),
     change(before?.descriptors, after?.descriptors),
