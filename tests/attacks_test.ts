@@ -41,13 +41,13 @@ const TARGETS: Target[] = [
 /** Number of slow clients, most bytes that each sends, and milliseconds between bytes. */
 const SLOW = 300;
 const DRIPS = 15;
-const DRIP_EVERY = 400;
+const DRIP_EVERY = 800;
 
 for (const { service, args, longest: message, served } of TARGETS) {
   if (!["chat", "fixed", "delimited", "lines", "tagged", "sixteen"].includes(service)) continue;
 
   Deno.test(`${service}:server closes ${SLOW} clients that send a byte now and then, and serves others meanwhile`, async () => {
-    await using server = await ServerProcess.start(service, { args: [...args, "--idle-timeout", "1"] });
+    await using server = await ServerProcess.start(service, { args: [...args, "--idle-timeout", "2"] });
     let count = 0;
     let isServed = false;
     const closed = Promise.all(Array.from({ length: SLOW }, async () => {
@@ -67,9 +67,7 @@ for (const { service, args, longest: message, served } of TARGETS) {
         assert(at < DRIPS, "closed while it was still sending");
       } while (!isServed);
     }));
-    await served(server);
-    isServed = true;
-    await closed;
+    await Promise.all([served(server).finally(() => isServed = true), closed]);
     await served(server);
     await server.stop();
     const { counts } = await server.logged(/since the start/);

@@ -177,6 +177,18 @@ export function hasProgram(name: string, ...args: string[]): boolean {
   }
 }
 
+/** Why tests of IPv6 are ignored here, for their names; empty if they are not. */
+export const NO_IPV6 = listens("::1") ? "" : " (ignored: no IPv6 here)";
+
+function listens(hostname: string): boolean {
+  try {
+    Deno.listen({ hostname, port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A socket with scripted reads and writes. Closing it ends pending reads. */
 export function stubSocket(behaviour: {
   read?: (buffer: Uint8Array) => Promise<number | null>;

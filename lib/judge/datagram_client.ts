@@ -1,7 +1,7 @@
 import { plural } from "../log/mod.ts";
 import { Unjudged } from "./case.ts";
 import { Run } from "./client_run.ts";
-import { ClientStage, SEEN } from "./client_stage.ts";
+import { ClientStage } from "./client_stage.ts";
 import { textOf } from "./conversation.ts";
 import { Stalls } from "./patience.ts";
 import { bytesOf, quote } from "./peer.ts";
@@ -72,8 +72,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     while (!program.ended && !again && await patience.allows(Promise.race([arrived.promise, program.exit]))) {
       // Each datagram of the client begins a new wait.
     }
-    // The datagram of a client that ends at once may not have been read yet.
-    if (server.received === 0) await patience.share(SEEN).allows(arrived.promise);
+    if (server.received === 0) await this.late(arrived.promise);
     await this.noteStalls(program, stalls);
     if (server.received === 0) throw await this.absent(program, server.port);
     const exit = program.ended ? await program.exit : undefined;

@@ -1,7 +1,7 @@
 import { createServer, type Socket } from "node:net";
 import { Unjudged, Wrong } from "./case.ts";
 import { Run } from "./client_run.ts";
-import { ClientStage, SEEN } from "./client_stage.ts";
+import { ClientStage } from "./client_stage.ts";
 import { Conversation, type Treatment } from "./conversation.ts";
 import { Stalls } from "./patience.ts";
 import { Peer } from "./peer.ts";
@@ -45,8 +45,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
     await using program = this.start(listener.port);
     try {
       await patience.allows(Promise.race([connected.promise, program.exit]));
-      // A client that ends at once may have connected, but is not accepted yet.
-      if (conversations.length === 0) await patience.share(SEEN).allows(connected.promise);
+      if (conversations.length === 0) await this.late(connected.promise);
       if (conversations.length === 0) throw await this.absent(program, listener.port);
       await Promise.race([program.exit, over.promise]);
       if (!treatment.keepsInput) program.endInput();

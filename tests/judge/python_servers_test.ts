@@ -17,7 +17,7 @@ for (const protocol of PROTOCOL_NAMES) {
     async fn() {
       const programs = PROGRAMS.filter((program) => program.protocol === protocol);
       // A right program is judged completely, a wrong one by the case for its mistake.
-      await Promise.all(programs.map(async ({ file, about, wrong, lacks }) => {
+      const checks = await Promise.allSettled(programs.map(async ({ file, about, wrong, lacks }) => {
         const findings = await judged(
           protocol,
           file,
@@ -32,6 +32,7 @@ for (const protocol of PROTOCOL_NAMES) {
           assertEquals([verdict, level], ["wrong", "must"], `${about}\n${said}`);
         }
       }));
+      for (const check of checks) if (check.status === "rejected") throw check.reason;
     },
   });
 }

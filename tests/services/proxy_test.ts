@@ -19,6 +19,7 @@ import {
   bytes,
   fakeServer,
   headed,
+  NO_IPV6,
   RawPeer,
   ServerProcess,
   temporaryFolder,
@@ -200,7 +201,7 @@ Deno.test("a proxy that would connect to itself is rejected, in any notation of 
   }
   // The same port at another address is another endpoint.
   const port = freePort();
-  for (const host of ["127.0.0.2", "[::1]"]) {
+  for (const host of ["127.0.0.2", ...(NO_IPV6 === "" ? ["[::1]"] : [])]) {
     await using _proxy = await serveProxy({ listen: `tcp://127.0.0.1:${port}`, to: `tcp://${host}:${port}` });
   }
 });
