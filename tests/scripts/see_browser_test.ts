@@ -35,7 +35,7 @@ browserTest(
     await page.press("ArrowUp");
     await page.until("document.querySelector('#lane-up .tally').textContent.match(/^[2-9] messages in/)");
     await page.press("Home");
-    await page.until(shows("#detail", "Inside a header"));
+    await page.until(shows("#detail", "Start of header 1"));
     await page.until(shows("#detail", "4 of 10 header bytes of message 1"));
     await page.press("ArrowRight");
     await page.press("ArrowRight");

@@ -1,6 +1,7 @@
 import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import { escapeBytes, escapeText, plural } from "../../../lib/log/mod.ts";
-import { type Connection, type Flow, formatFaults, type Message, type Row } from "../../../lib/record/session.ts";
+import type { Flow, Message, Row } from "../../../lib/record/flow.ts";
+import { type Connection, formatFaults } from "../../../lib/record/session.ts";
 import type { Loaded } from "./files.ts";
 
 /** The number of bytes of a message or a piece that are shown. */

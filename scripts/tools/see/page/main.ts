@@ -1,6 +1,7 @@
 import type { Direction, RecordedEvent, RecordingHeader } from "../../../../lib/record/event.ts";
 import { parseRecording } from "../../../../lib/record/parse.ts";
-import { type Flow, Session } from "../../../../lib/record/session.ts";
+import type { Flow } from "../../../../lib/record/flow.ts";
+import { Session } from "../../../../lib/record/session.ts";
 import type { Control, State } from "../protocol.ts";
 import { App } from "./app.ts";
 import { ConnectionList } from "./connections.ts";
@@ -122,10 +123,23 @@ function drawBar(): void {
   const status = find("status");
   const missed = session === undefined || session.missed === 0 ? "" : `, ${formatCount(session.missed)} events missed`;
   const paused = state?.paused ?? false;
-  const name = recorded !== undefined ? "recorded" : connected === "broken" ? "stopped" : paused ? "paused" : "live";
+  const name = recorded !== undefined
+    ? "recorded"
+    : connected === "broken"
+    ? "stopped"
+    : paused
+    ? "paused"
+    : session === undefined
+    ? "connecting"
+    : "live";
   const older = app.isTrimmed ? ", older pieces left out" : "";
-  const words =
-    { recorded: "a recording", stopped: "no connection to the proxy", paused: "paused", live: "live" }[name];
+  const words = {
+    recorded: "a recording",
+    stopped: "no connection to the proxy",
+    paused: "paused",
+    connecting: name,
+    live: name,
+  }[name];
   setText(status, words + missed + older);
   status.dataset.state = name;
   const isOver = session === undefined || session.connections.values().every(({ closed }) => closed !== undefined);
