@@ -5,7 +5,7 @@ import type { Patience } from "./patience.ts";
 import type { Exit, Output, Program } from "./program.ts";
 
 /** The mistake of a client that does not notice the end. */
-export const SPINS = "A loop that does not look at an empty recv, which is the end, runs for ever";
+export const SPINS = "A loop that does not stop at an empty recv, which is the end, runs for ever";
 
 /** What a client did in one run, and what the judge compares it with. */
 export interface RunResult {

@@ -76,7 +76,7 @@ function plain(): ClientCase {
     name: "plain",
     level: "must",
     sends: "The answers of a correct server, each in one write.",
-    right: "Sends messages of the protocol, prints what it is answered, and ends with exit code 0.",
+    right: "Sends messages of the protocol, prints the answers, and ends with exit code 0.",
     mistake: "The program does not speak the protocol",
     alone: true,
     run: async (stage) => void await stage.control(),

@@ -43,7 +43,7 @@ const plain: ClientCase = {
   level: "must",
   sends: "A correct answer to each datagram.",
   right: "Prints each answer.",
-  mistake: "The program does not speak the protocol, or does not read what it was answered",
+  mistake: "The program does not speak the protocol, or does not read the answers",
   alone: true,
   run: async (stage) => void await stage.control(),
 };
