@@ -98,7 +98,7 @@ export class Run {
     }
     if (shown < Math.min(control.shown, due) && !this.#inParts) throw this.#unlike(this.#printed);
     if (control.shown > 0) return;
-    // A client that prints only a verdict must come to the same one.
+    // A client that prints only a verdict must print the same one.
     const isOther = control.isSteady && this.output.text !== control.output.text;
     if (isOther || this.#code !== control.#code) throw this.#unlike(this.#printed);
   }

@@ -143,7 +143,7 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
     await this.patience.share(SEEN).allows(arrival);
   }
 
-  /** Takes down how long the judge stood still in a run. A client that succeeds, or still runs, has not given up. */
+  /** Records how long the judge stood still in a run. A client that succeeds, or still runs, has not given up. */
   protected async noteStalls(program: Program, { milliseconds }: Stalls): Promise<void> {
     this.stalled = program.ended && (await program.exit).code !== 0 ? milliseconds : 0;
   }

@@ -305,7 +305,7 @@ function stalledBeside(protocol: StreamProtocol): ServerCase {
   };
 }
 
-/** Checks twice that other clients are served while one is there. Only if its leaving helps does it hold them up. */
+/** Checks twice that other clients are served beside one. It holds them up only if they are served once it has left. */
 async function beside(
   stage: ServerStage,
   { converse }: StreamProtocol,
