@@ -1,17 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXCHANGES } from "../../scripts/tools/demo/exchanges.ts";
 import { parseRecording } from "../../lib/record/parse.ts";
-import {
-  bytes,
-  fakeServer,
-  hasProgram,
-  RawPeer,
-  runClient,
-  temporaryFolder,
-  textOf,
-  turn,
-  within,
-} from "../harness.ts";
+import { fakeServer, hasProgram, RawPeer, runClient, temporaryFolder, textOf, within } from "../harness.ts";
 import { ChildProcess } from "../../scripts/shared/child_process.ts";
 import { Events, runSee, See } from "./_see.ts";
 
