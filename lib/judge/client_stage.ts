@@ -1,7 +1,7 @@
 import { NobodyThere, Unjudged, Wrong } from "./case.ts";
 import { ending, type Run } from "./client_run.ts";
 import type { ClientSide } from "./client_side.ts";
-import type { Patience, Stalls } from "./patience.ts";
+import type { Patience } from "./patience.ts";
 import { Program } from "./program.ts";
 import type { ProtocolDescription } from "./protocol.ts";
 import type { Tap } from "./tap.ts";
@@ -34,7 +34,7 @@ export interface SharedByCases {
   /** Number of connections of the client so far, or of datagrams. */
   connected: number;
   /** The run with a correct server on a good network. */
-  control?: Promise<Run>;
+  control?: Promise<Run> | undefined;
 }
 
 /** A client program that is judged, and the protocol that it speaks. */
@@ -51,8 +51,6 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   protected readonly tap: Tap | undefined;
   /** What the stages of all cases share. */
   protected readonly shared: SharedByCases;
-  /** How long the judge stood still in the last run, if the client failed in it: it may have given up. */
-  stalled = 0;
   readonly #command: readonly string[];
   readonly #signal: AbortSignal | undefined;
 
@@ -91,12 +89,18 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   protected abstract playWell(): Promise<Run>;
 
   /**
-   * Plays a correct server on a good network, once. Other runs are compared with this one.
+   * Plays a correct server on a good network, until the client succeeds once. Other runs are compared with this one.
    *
    * @throws {Wrong} If the client fails even then.
    */
-  control(): Promise<Run> {
-    return this.shared.control ??= this.#playControl();
+  async control(): Promise<Run> {
+    const control = this.shared.control ??= this.#playControl();
+    try {
+      return await control;
+    } catch (error) {
+      this.shared.control = undefined;
+      throw error;
+    }
   }
 
   async #playControl(): Promise<Run> {
@@ -133,11 +137,6 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
     })();
     if (this.side.serve === undefined) typing.then(() => program.endInput());
     return program;
-  }
-
-  /** Takes down how long the judge stood still in a run. A client that succeeds, or still runs, has not given up. */
-  protected async noteStalls(program: Program, { milliseconds }: Stalls): Promise<void> {
-    this.stalled = program.ended && (await program.exit).code !== 0 ? milliseconds : 0;
   }
 
   /** Explains that the client did not connect. */
