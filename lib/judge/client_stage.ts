@@ -1,4 +1,5 @@
 import { NobodyThere, Unjudged, Wrong } from "./case.ts";
+import { excerpt } from "./conversation.ts";
 import { ending, type Run } from "./client_run.ts";
 import type { ClientSide } from "./client_side.ts";
 import type { Patience } from "./patience.ts";
@@ -143,6 +144,9 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   protected async absent(program: Program, port: number): Promise<NobodyThere> {
     const { hostname, patience } = this;
     const why = program.ended ? ending(await program.exit, program) : `still ran after ${patience.seconds}`;
-    return new NobodyThere(`your program did not come to ${hostname}:${port}, and ${why}`);
+    const { output, errors } = program;
+    const printed = output.text === "" || errors.text !== "" ? "" : `; it printed ${excerpt(output.text)}`;
+    const hint = this.port === 0 ? "" : "; its command has no {port}, so it must know the port";
+    return new NobodyThere(`your program did not come to ${hostname}:${port}, and ${why}${printed}${hint}`);
   }
 }
