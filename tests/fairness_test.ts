@@ -46,18 +46,22 @@ async function besideGreedy(
   }
 }
 
+/** Lets a correct client talk. Alone it takes half a second; a starved one waits as long as the others send. */
+async function talks({ served }: Target, server: ServerProcess): Promise<void> {
+  const conversations = async () => {
+    for (let count = 0; count < CONVERSATIONS; count++) await served(server);
+  };
+  await within(conversations(), `${CONVERSATIONS} conversations`);
+}
+
 for (const target of TARGETS) {
-  const { service, args, served } = target;
+  const { service, args } = target;
   const name = [`${service}:server`, ...args].join(" ");
 
   Deno.test(`${name} answers others at once while ${GREEDY} clients pipeline the smallest messages, and stops when told to`, async () => {
     await using server = await ServerProcess.start(service, { args });
     await besideGreedy(GREEDY, target, server, async () => {
-      const conversations = async () => {
-        for (let count = 0; count < CONVERSATIONS; count++) await served(server);
-      };
-      // Alone it takes half a second. A starved client waits as long as the others send.
-      await within(conversations(), `${CONVERSATIONS} conversations`);
+      await talks(target, server);
       const began = performance.now();
       // One of them drains: five seconds are promised for that.
       await (service === "echo" ? server.stop() : server.stopAtOnce());
@@ -80,6 +84,24 @@ Deno.test("chat:server relays what others say while one member sends as fast as 
     await within(heard(), "what another member says");
     await server.stopAtOnce();
   });
+});
+
+Deno.test(`the proxy passes on what others send at once while it cuts what ${GREEDY} clients send into single bytes`, async () => {
+  await using server = await ServerProcess.start("echo");
+  const addresses = ["--listen", "tcp://127.0.0.1:0", "--to", `tcp://127.0.0.1:${server.port}`, "--cut", "1"];
+  await using proxy = new ServerProcess(
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "-P=proxy", "services/proxy/server.ts", ...addresses, "--log", "json"],
+      cwd: new URL("..", import.meta.url),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn(),
+  );
+  const { address } = await proxy.logged(/^Listening at/);
+  proxy.port = Number(String(address).split(":").at(-1));
+  const target = targetOf("echo");
+  await besideGreedy(GREEDY, target, proxy, () => talks(target, proxy));
 });
 
 /** Reads until some bytes have come. */
