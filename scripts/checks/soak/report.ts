@@ -20,8 +20,9 @@ const ATTACK_HEADS = ["attacked", "attack", "connections", "sent", "answers", "l
   .concat("baseline median", "worst", "processor", "stopped in (s)", "descriptors", "memory (MB)", "passed");
 const ATTACK_NOTES = `\
 sent: MB sent by the attackers; datagrams in a flood. lost: datagrams of other clients without an answer within a second.
-baseline: latency of a bare echo server that is not attacked. processor: the share of the time that the server was ready
-to run in which it ran. The latency of other clients may exceed the baseline by ${MOST.median} ms (median) and ${MOST.worst} ms (worst),
+median, worst: from a client's message to its answer; connecting does not count. baseline: the same of a bare echo server
+that is not attacked. processor: the share of the time that the server was ready to run in which it ran. The latency of
+other clients may exceed the baseline by ${MOST.median} ms (median) and ${MOST.worst} ms (worst),
 divided by this share. stopped in: time from SIGTERM during an attack to the end of the process, at most ${
   STOPS_WITHIN / 1000
 } s.`;
