@@ -82,6 +82,37 @@ Deno.test("chat:server relays what others say while one member sends as fast as 
   });
 });
 
+Deno.test(`the proxy passes on what others send at once while it cuts what ${GREEDY} clients send into single bytes`, async () => {
+  await using server = await ServerProcess.start("echo");
+  const addresses = ["--listen", "tcp://127.0.0.1:0", "--to", `tcp://127.0.0.1:${server.port}`, "--cut", "1"];
+  await using proxy = new ServerProcess(
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "-P=proxy", "services/proxy/server.ts", ...addresses, "--log", "json"],
+      cwd: new URL("..", import.meta.url),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn(),
+  );
+  const { address } = await proxy.logged(/^Listening at/);
+  const port = Number(String(address).split(":").at(-1));
+  const greedy = await Promise.all(Array.from({ length: GREEDY }, () => RawPeer.connect(port)));
+  const floods = Promise.all(greedy.map((peer) => flood(peer, block(bytes("x")))));
+  try {
+    const roundTrips = async () => {
+      using peer = await RawPeer.connect(port);
+      for (let count = 0; count < ROUND_TRIPS; count++) {
+        await peer.send("Hey");
+        assertEquals(await peer.receive(3), "Hey");
+      }
+    };
+    await within(roundTrips(), `${ROUND_TRIPS} round trips`);
+  } finally {
+    for (const peer of greedy) peer.close();
+    await floods;
+  }
+});
+
 /** Reads until some bytes have come. */
 async function hears({ socket }: RawPeer, text: string): Promise<void> {
   const buffer = new Uint8Array(256 * 1024);

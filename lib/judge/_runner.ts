@@ -17,14 +17,6 @@ const SERVES_ONE = "silent-beside";
 /** The last case, which finds a program gone that passed the others. */
 const LAST = "again";
 
-/** What the runner must know of a stage. */
-export interface RunnerStage {
-  /** Number of connections, or of datagrams, so far. */
-  readonly connected: number;
-  /** How long the judge stood still while that could harm the program, in milliseconds; measured here by default. */
-  readonly stalled?: number | undefined;
-}
-
 /** What a run of cases needs to know. */
 export interface RunnerOptions<Stage> {
   /** Makes the stage of a case. */
@@ -49,7 +41,7 @@ type Outcome = Pick<Finding, "verdict" | "level" | "said">;
  *
  * @returns The findings in the order of the cases.
  */
-export async function runCases<Stage extends RunnerStage>(
+export async function runCases<Stage extends { readonly connected: number }>(
   cases: readonly Case<Stage>[],
   { stage: stageOf, isAlive, onCase, onOthersDone, onFinding, signal }: RunnerOptions<Stage>,
 ): Promise<Finding[]> {
@@ -66,9 +58,9 @@ export async function runCases<Stage extends RunnerStage>(
     let result: Outcome;
     for (let runs = 1;; runs++) {
       using stalls = new Stalls();
-      result = await outcome(one, stage);
+      let stalled;
+      [result, stalled = stalls.milliseconds] = await outcome(one, stage);
       if (signal?.aborted) return unjudged(one, "Interrupted");
-      const { stalled = stalls.milliseconds } = stage;
       if (result.verdict !== "wrong" || stalled < MOST_STALLED || !await isAlive()) break;
       if (runs === MOST_RUNS) {
         return unjudged(
@@ -139,15 +131,16 @@ export async function runCases<Stage extends RunnerStage>(
   return findings;
 }
 
-async function outcome<Stage>(one: Case<Stage>, stage: Stage): Promise<Outcome> {
+/** Runs a case once. Returns also how long the judge stood still, if it is known. */
+async function outcome<Stage>(one: Case<Stage>, stage: Stage): Promise<[Outcome, stalled?: number | undefined]> {
   try {
     await one.run(stage);
-    return { verdict: "right", level: one.level, said: "" };
+    return [{ verdict: "right", level: one.level, said: "" }];
   } catch (error) {
-    if (error instanceof Unjudged) return unjudged(one, error.message);
+    if (error instanceof Unjudged) return [unjudged(one, error.message)];
     if (!(error instanceof Wrong)) throw error;
-    const { evidence, mistake = one.mistake, level = one.level } = error;
-    return { verdict: "wrong", level, said: `${evidence}. ${mistake}.` };
+    const { evidence, mistake = one.mistake, level = one.level, stalled } = error;
+    return [{ verdict: "wrong", level, said: `${evidence}. ${mistake}.` }, stalled];
   }
 }
 

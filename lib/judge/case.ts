@@ -55,6 +55,10 @@ export interface WrongOptions {
   readonly mistake?: string | undefined;
   /** The level, if it is not that of the case. */
   readonly level?: Level | undefined;
+  /**
+   * For how long the judge stood still while that may have caused the evidence, in milliseconds. @default {during the whole case}
+   */
+  readonly stalled?: number | undefined;
 }
 
 /** The program is wrong. */
@@ -65,17 +69,20 @@ export class Wrong extends Error {
   readonly mistake: string | undefined;
   /** The level, if it is not that of the case. */
   readonly level: Level | undefined;
+  /** For how long the judge stood still while that may have caused the evidence, in milliseconds, if it is known. */
+  readonly stalled: number | undefined;
 
   /**
    * Creates the error.
    *
    * @param evidence What happened, a sentence without a full stop.
-   * @param options The mistake and the level, if they are not those of the case.
+   * @param options The mistake and the level, if they are not those of the case, and how long the judge stood still.
    */
   constructor(readonly evidence: string, options: WrongOptions = {}) {
     super(evidence);
     this.mistake = options.mistake;
     this.level = options.level;
+    this.stalled = options.stalled;
   }
 }
 

@@ -1,7 +1,8 @@
 import { NobodyThere, Unjudged, Wrong } from "./case.ts";
+import { excerpt } from "./conversation.ts";
 import { ending, type Run } from "./client_run.ts";
 import type { ClientSide } from "./client_side.ts";
-import type { Patience, Stalls } from "./patience.ts";
+import type { Patience } from "./patience.ts";
 import { Program } from "./program.ts";
 import type { ProtocolDescription } from "./protocol.ts";
 import type { Tap } from "./tap.ts";
@@ -37,7 +38,7 @@ export interface SharedByCases {
   /** Number of connections of the client so far, or of datagrams. */
   connected: number;
   /** The run with a correct server on a good network. */
-  control?: Promise<Run>;
+  control?: Promise<Run> | undefined;
 }
 
 /** A client program that is judged, and the protocol that it speaks. */
@@ -54,8 +55,6 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   protected readonly tap: Tap | undefined;
   /** What the stages of all cases share. */
   protected readonly shared: SharedByCases;
-  /** How long the judge stood still in the last run, if the client failed in it: it may have given up. */
-  stalled = 0;
   readonly #command: readonly string[];
   readonly #signal: AbortSignal | undefined;
 
@@ -94,12 +93,18 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   protected abstract playWell(): Promise<Run>;
 
   /**
-   * Plays a correct server on a good network, once. Other runs are compared with this one.
+   * Plays a correct server on a good network, until the client succeeds once. Other runs are compared with this one.
    *
    * @throws {Wrong} If the client fails even then.
    */
-  control(): Promise<Run> {
-    return this.shared.control ??= this.#playControl();
+  async control(): Promise<Run> {
+    const control = this.shared.control ??= this.#playControl();
+    try {
+      return await control;
+    } catch (error) {
+      this.shared.control = undefined;
+      throw error;
+    }
   }
 
   async #playControl(): Promise<Run> {
@@ -143,15 +148,13 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
     await this.patience.share(SEEN).allows(arrival);
   }
 
-  /** Takes down how long the judge stood still in a run. A client that succeeds, or still runs, has not given up. */
-  protected async noteStalls(program: Program, { milliseconds }: Stalls): Promise<void> {
-    this.stalled = program.ended && (await program.exit).code !== 0 ? milliseconds : 0;
-  }
-
   /** Explains that the client did not connect. */
   protected async absent(program: Program, port: number): Promise<NobodyThere> {
     const { hostname, patience } = this;
     const why = program.ended ? ending(await program.exit, program) : `still ran after ${patience.seconds}`;
-    return new NobodyThere(`your program did not come to ${hostname}:${port}, and ${why}`);
+    const { output, errors } = program;
+    const printed = output.text === "" || errors.text !== "" ? "" : `; it printed ${excerpt(output.text)}`;
+    const hint = this.port === 0 ? "" : "; its command has no {port}, so it must know the port";
+    return new NobodyThere(`your program did not come to ${hostname}:${port}, and ${why}${printed}${hint}`);
   }
 }

@@ -1,5 +1,5 @@
 import { plural } from "../log/mod.ts";
-import { Unjudged } from "./case.ts";
+import { Unjudged, Wrong } from "./case.ts";
 import { Run } from "./client_run.ts";
 import { ClientStage } from "./client_stage.ts";
 import { textOf } from "./conversation.ts";
@@ -28,8 +28,8 @@ export type DatagramTreatment = (question: Question) => unknown;
 
 /** A client of datagrams. */
 export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatment> {
-  override async play(treatment: DatagramTreatment, control?: Run): Promise<Run> {
-    const { patience, side, hostname } = this;
+  override async play(treatment: DatagramTreatment, control?: Run, patience = this.patience): Promise<Run> {
+    const { side, hostname } = this;
     using server = new Socket(hostname, this.port);
     using stranger = new Socket(hostname, 0);
     using stalls = new Stalls();
@@ -39,6 +39,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     const did: string[] = [];
     let tapped: TappedConnection | undefined;
     let again = false;
+    let problem: Wrong | undefined;
     let arrived = Promise.withResolvers<void>();
     const serving = server.each(async (datagram, from) => {
       this.shared.connected++;
@@ -50,6 +51,9 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
       const times = (asked.get(text) ?? 0) + 1;
       asked.set(text, times);
       if (times > REPEATS) again = true;
+      if (side.isText && !isUtf8(datagram)) {
+        problem ??= new Wrong(`You sent ${quote(datagram)}`, { mistake: "The text is UTF-8, not another encoding" });
+      }
       let isNew = times === 1;
       const send = (socket: Socket, as: string) => async (data: Data) => {
         const bytes = bytesOf(data);
@@ -73,7 +77,6 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
       // Each datagram of the client begins a new wait.
     }
     if (server.received === 0) await this.late(arrived.promise);
-    await this.noteStalls(program, stalls);
     if (server.received === 0) throw await this.absent(program, server.port);
     const exit = program.ended ? await program.exit : undefined;
     server.close();
@@ -87,8 +90,10 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
       did: did.length === 0 ? `${heard} and answered nothing` : `${heard} and ${did.slice(0, 4).join(", ")}`,
       delivered,
       exit,
+      stalled: stalls.milliseconds,
       control,
       again,
+      problem,
       turns: server.received,
     });
   }
@@ -102,6 +107,15 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     return this.protocol.client?.replies === undefined
       ? this.protocol.answer(datagram) ?? datagram
       : bytesOf(this.protocol.client.replies[(number - 1) % this.protocol.client.replies.length]!);
+  }
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -8,7 +8,7 @@ import { chosen, type JudgeOptions } from "./judge.ts";
 import { Patience } from "./patience.ts";
 import type { Protocol, ProtocolDescription } from "./protocol.ts";
 import { protocolOf } from "./protocols/mod.ts";
-import { runCases, type RunnerStage } from "./_runner.ts";
+import { runCases } from "./_runner.ts";
 import { StreamClient } from "./stream_client.ts";
 
 /** How long a client may take for anything by default, in milliseconds: many wait 10 s for an answer. */
@@ -71,7 +71,7 @@ function sideOf({ name, client }: ProtocolDescription): ClientSide {
 }
 
 /** Runs the cases, one after another if the client's port is fixed. */
-function run<Protocol extends ProtocolDescription, Stage extends RunnerStage & { readonly port: number }>(
+function run<Protocol extends ProtocolDescription, Stage extends { readonly port: number; readonly connected: number }>(
   Client: new (options: ClientStageOptions<Protocol>) => Stage,
   protocol: Protocol,
   cases: readonly Case<Stage>[],

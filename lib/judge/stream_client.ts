@@ -53,7 +53,6 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
       const wait = side.ends || treatment.instead !== undefined ? patience : patience.share(ENDS_SOON);
       const ended = problem === undefined && await wait.allows(program.exit);
       if (ended) await patience.allows(drained.promise);
-      await this.noteStalls(program, stalls);
       const [first] = conversations;
       return new Run({
         program,
@@ -61,7 +60,8 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         patience,
         did: first!.peer.did,
         delivered: first!.delivered,
-        exit: ended ? await program.exit : undefined,
+        exit: ended || program.ended ? await program.exit : undefined,
+        stalled: stalls.milliseconds,
         control,
         problem,
         again: conversations.length > 1,
@@ -69,6 +69,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         gaveUp: first!.gaveUp,
         isAhead: first!.isAhead,
         nudged: first!.nudged,
+        endedFirst: first!.endedFirst,
         isStream: protocol.framed === undefined && protocol.answers !== "never",
         mayLeave: protocol.greeting.length > 0,
         endsRequest: protocol.answers === "end",

@@ -59,11 +59,13 @@ export class KnownBytes {
     const index = Math.max(0, lastIndex(this.#segments, ({ at }) => at <= before));
     const segment = this.#segments[index];
     if (segment === undefined) return;
-    const at = Math.max(segment.at, before);
-    const dropped = segment.offset + at - segment.at;
+    const { at, offset } = segment;
+    const end = this.#segments[index + 1]?.offset ?? this.#stored;
+    const dropped = Math.min(end, offset + Math.max(0, before - at));
     this.#data = this.#data.slice(dropped, this.#stored);
     this.#stored -= dropped;
-    this.#segments.splice(0, index + 1, { at, offset: 0 });
-    for (const segment of this.#segments.slice(1)) segment.offset -= dropped;
+    const rest = dropped < end ? [{ at: at + dropped - offset, offset: dropped }] : [];
+    this.#segments.splice(0, index + 1, ...rest);
+    for (const segment of this.#segments) segment.offset -= dropped;
   }
 }

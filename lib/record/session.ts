@@ -46,6 +46,8 @@ export class Session {
   framing: string | undefined;
   /** The faults now. */
   faults: Readonly<Record<string, unknown>>;
+  /** The seed now. */
+  seed: number;
   /** Whether forwarding is paused. */
   paused = false;
   /** Number of events that are missing. */
@@ -66,6 +68,7 @@ export class Session {
   constructor(header: RecordingHeader, framing: string | undefined = header.framing) {
     this.header = header;
     this.faults = header.faults;
+    this.seed = header.seed;
     this.setFraming(framing);
   }
 
@@ -123,6 +126,7 @@ export class Session {
         return;
       case "set":
         this.faults = event.faults;
+        this.seed = event.seed ?? this.seed;
         return;
       case "pause":
       case "resume":
@@ -148,7 +152,7 @@ export class Session {
       case "end":
         return flow.finish(event.t, event.at);
       case "from":
-        return flow.mark("from", event.t, event.at, event.i, formatFaults(this.faults));
+        return flow.mark("from", event.t, event.at, event.i, this.#describeFaults());
       case "fault":
         if (event.kind === "end") return flow.finish(event.t, event.at, " by the proxy");
         if (event.kind === "reset" || event.kind === "stop") {
@@ -156,6 +160,10 @@ export class Session {
         }
         flow.strike(event.kind, event.t, event.at, event.i);
     }
+  }
+
+  #describeFaults(): string {
+    return formatFaults(this.faults) + (this.seed === this.header.seed ? "" : `, seed ${this.seed}`);
   }
 
   #connection(number: number, t: number): Connection {

@@ -1,6 +1,6 @@
 // The judge of clients judges clients in Python: right ones, and some that make one mistake each.
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type Finding, judgeClient, PROTOCOL_NAMES } from "@wirebench/wirebench/judge";
 import { steadily } from "../harness.ts";
 import { NO_PYTHON, type PythonProgram, pythonPrograms } from "./_programs.ts";
@@ -45,7 +45,7 @@ Deno.test({
 });
 
 /** Judges a right program completely, and a wrong one by the case for its mistake. */
-async function check({ protocol, file, about, wrong, lacks }: PythonProgram): Promise<void> {
+async function check({ protocol, file, about, wrong, because, lacks }: PythonProgram): Promise<void> {
   const command = ["python3", file, "{host}", "{port}"];
   const only = wrong === undefined ? undefined : [wrong];
   const findings = await judgeClient(protocol, { command, only, timeout: TIMEOUT });
@@ -53,6 +53,7 @@ async function check({ protocol, file, about, wrong, lacks }: PythonProgram): Pr
   const expected = wrong === undefined ? lacks.map((name) => `${name}: should wrong`) : [`${wrong}: must wrong`];
   const said = findings.map((finding) => `${finding.case}: ${finding.said}`).join("\n");
   assertEquals(others, expected, `${about}\n${said}`);
+  assertStringIncludes(said, because, about);
 }
 
 function summary(finding: Finding): string {

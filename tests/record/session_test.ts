@@ -274,6 +274,18 @@ Deno.test("session: forgets closed connections first, and stays within its memor
   assertEquals(up.rows.at(-1)!.piece, 5000);
 });
 
+Deno.test("session: takes further bytes after it has forgotten pieces whose bytes are missing", () => {
+  const { session, up } = sessionOf(["0123456789"], [10], { framing: undefined });
+  session.add({ k: "skip", n: 5 });
+  for (const at of [100, 110, 120]) session.add({ t: at, k: "out", c: 1, w: "up", at, n: 10 });
+  up.forget(2);
+  session.add({ t: 300, k: "in", c: 1, w: "up", at: 130, d: btoa("abcde") });
+  session.add({ t: 301, k: "out", c: 1, w: "up", at: 130, n: 5 });
+  assertEquals(up.recv(up.rows.at(-1)!), '"abcde"');
+  assertEquals(up.recv(up.rows[0]!), "10 bytes that the recording does not have");
+  assertEquals(up.weight > 0, true);
+});
+
 /** Encodes a message that the framing takes: of a fixed length, of a type, or without a newline. */
 function encode(framing: NamedFraming, message: Uint8Array): Uint8Array {
   switch (framing.layout.kind) {

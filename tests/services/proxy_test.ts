@@ -522,6 +522,35 @@ Deno.test("setFaults() changes the faults of a proxy for datagrams", async () =>
   socket.close();
 });
 
+Deno.test("setFaults() takes a seed, with which the random numbers begin again", async () => {
+  await using target = fakeServer(async (peer) => {
+    await peer.receiveAll();
+  });
+  const cuts: number[] = [];
+  await using proxy = await before(target.port, {
+    cut: [1, 9],
+    seed: 1,
+    tap: { forwarded: (_connection, _way, _at, length) => cuts.push(length) },
+  });
+  using peer = await RawPeer.connect((proxy.addr as Deno.NetAddr).port);
+  /** The lengths of the pieces of 200 bytes. */
+  const pieces = async (): Promise<number[]> => {
+    await peer.send(pattern(200));
+    await until(() => cuts.reduce((sum, length) => sum + length, 0) === 200, () => String(cuts));
+    return cuts.splice(0);
+  };
+  const first = await pieces();
+  proxy.setFaults({ cut: [1, 9] }, 7);
+  assertEquals(proxy.seed, 7);
+  const second = await pieces();
+  proxy.setFaults({ cut: [1, 9] }, 1);
+  assertEquals(await pieces(), first);
+  proxy.setFaults({ cut: [1, 9] });
+  assertEquals([await pieces(), proxy.seed], [first, 1]);
+  assert(String(second) !== String(first));
+  assertThrows(() => proxy.setFaults({}, -1), RangeError, "Cannot use seed -1");
+});
+
 Deno.test("a framing without a layout resets inside a message", async () => {
   await using server = fakeServer(async (peer) => {
     for (;;) await peer.send(await peer.receive(1));
@@ -662,6 +691,41 @@ Deno.test("UDP: answers reach their own client, and the client silent for longes
     assertEquals([proxy.connections, proxy.report.connections], [2, 4]);
   } finally {
     for (const socket of sockets) socket.close();
+  }
+});
+
+Deno.test("UDP: while nothing passes, the proxy keeps 64 MiB of datagrams of all clients, and drops the rest", async () => {
+  const target = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  let [received, lost] = [0, 0];
+  await using proxy = await serveProxy({
+    listen: "udp://127.0.0.1:0",
+    to: `udp://127.0.0.1:${(target.addr as Deno.NetAddr).port}`,
+    tap: {
+      received: () => received++,
+      fault: (_connection, _way, _at, kind) => lost += Number(kind === "lost"),
+    },
+  });
+  proxy.pause();
+  const sockets = [0, 1].map(() => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 }));
+  try {
+    const datagram = new Uint8Array(60_000);
+    const room = Math.floor(64 * 1024 * 1024 / datagram.length);
+    for (let sent = 1; sent <= room + 3; sent++) {
+      // One at a time, so that the system drops none.
+      await sockets[Number(sent > room / 2)]!.send(datagram, proxy.addr);
+      await until(() => received === sent, () => `${sent} datagrams, got ${received}`);
+      assertEquals(lost, Math.max(0, sent - room), `${sent} datagrams`);
+    }
+    // One that passes makes room for one.
+    proxy.step(1, "up", "piece");
+    await within(target.receive(), "the first datagram");
+    for (const expected of [3, 4]) {
+      await sockets[0]!.send(datagram, proxy.addr);
+      await until(() => received === room + 1 + expected, "another datagram");
+      assertEquals(lost, expected);
+    }
+  } finally {
+    for (const socket of [...sockets, target]) socket.close();
   }
 });
 

@@ -55,7 +55,9 @@ export function chat(): StreamProtocol<string> {
       typed: TYPED,
       ends: false,
       knowsEnd: true,
-      unfinished: "A header counts bytes, not characters: take the length of the encoded text, and pad it to ten bytes",
+      unfinished:
+        "Before each text goes its length in ten bytes, digits and then spaces. It counts the bytes of the encoded text, " +
+        "not its characters",
       escape: chatEscape,
       notUtf8: chatNotUtf8,
       malformed: MALFORMED_HEADER,

@@ -26,7 +26,8 @@ export function* show({ name, header, events, session }: Loaded, colors: boolean
   yield `  ${escapeText(`${began}, ${time(session.duration).trim()} s; seed ${seed}; ${formatFaults(faults)}`)}\n`;
   for (const event of events) {
     if (event.k === "set") {
-      yield `  ${time(event.t)}  ${escapeText(`faults from now on: ${formatFaults(event.faults)}`)}\n`;
+      const newSeed = event.seed === undefined ? "" : `; seed ${event.seed}`;
+      yield `  ${time(event.t)}  ${escapeText(`faults from now on: ${formatFaults(event.faults)}${newSeed}`)}\n`;
     }
     if (event.k === "pause" || event.k === "resume") yield `  ${time(event.t)}  ${event.k}d\n`;
     if (event.k === "skip") yield `  ${paint(red, `${plural(event.n, "event")} missing here`)}\n`;

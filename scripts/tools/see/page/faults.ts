@@ -138,7 +138,7 @@ export class FaultForm {
     }
     this.#direction.value = String(faults.direction ?? "both");
     this.#note(
-      `seed ${state?.seed ?? session.header.seed}${
+      `seed ${state?.seed ?? session.seed}${
         state === undefined ? "" : " · a change applies from the next byte on, and is recorded"
       }`,
     );

@@ -100,17 +100,12 @@ function setState(state: State): void {
   scene = undefined;
   // The address of a page that is reloaded has the faults already in force.
   if (asked !== undefined && location.search !== sceneOf(state)) {
-    const query = new URLSearchParams(location.search);
-    const [service, seed] = [query.get("service"), query.get("seed")];
-    if (service !== null && service !== state.service) {
-      notify(`This scene is for ${service}. Type: deno task see "${location.search}"`, true);
-    } else {
-      if (seed !== null && seed !== String(state.seed)) {
-        notify(`The seed stays ${state.seed}. For that of the scene, type: deno task see "${location.search}"`);
-      }
+    const service = new URLSearchParams(location.search).get("service");
+    if (service === null || service === state.service) {
       app.changed();
       return void live?.control({ do: "faults", faults: asked }).catch((error) => notify(error.message, true));
     }
+    notify(`This scene is for ${service}. Type: deno task see "${location.search}"`, true);
   }
   history.replaceState(null, "", sceneOf(state));
   app.changed();
