@@ -46,18 +46,22 @@ async function besideGreedy(
   }
 }
 
+/** Lets a correct client talk. Alone it takes half a second; a starved one waits as long as the others send. */
+async function talks({ served }: Target, server: ServerProcess): Promise<void> {
+  const conversations = async () => {
+    for (let count = 0; count < CONVERSATIONS; count++) await served(server);
+  };
+  await within(conversations(), `${CONVERSATIONS} conversations`);
+}
+
 for (const target of TARGETS) {
-  const { service, args, served } = target;
+  const { service, args } = target;
   const name = [`${service}:server`, ...args].join(" ");
 
   Deno.test(`${name} answers others at once while ${GREEDY} clients pipeline the smallest messages, and stops when told to`, async () => {
     await using server = await ServerProcess.start(service, { args });
     await besideGreedy(GREEDY, target, server, async () => {
-      const conversations = async () => {
-        for (let count = 0; count < CONVERSATIONS; count++) await served(server);
-      };
-      // Alone it takes half a second. A starved client waits as long as the others send.
-      await within(conversations(), `${CONVERSATIONS} conversations`);
+      await talks(target, server);
       const began = performance.now();
       // One of them drains: five seconds are promised for that.
       await (service === "echo" ? server.stop() : server.stopAtOnce());
@@ -95,22 +99,9 @@ Deno.test(`the proxy passes on what others send at once while it cuts what ${GRE
     }).spawn(),
   );
   const { address } = await proxy.logged(/^Listening at/);
-  const port = Number(String(address).split(":").at(-1));
-  const greedy = await Promise.all(Array.from({ length: GREEDY }, () => RawPeer.connect(port)));
-  const floods = Promise.all(greedy.map((peer) => flood(peer, block(bytes("x")))));
-  try {
-    const roundTrips = async () => {
-      using peer = await RawPeer.connect(port);
-      for (let count = 0; count < ROUND_TRIPS; count++) {
-        await peer.send("Hey");
-        assertEquals(await peer.receive(3), "Hey");
-      }
-    };
-    await within(roundTrips(), `${ROUND_TRIPS} round trips`);
-  } finally {
-    for (const peer of greedy) peer.close();
-    await floods;
-  }
+  proxy.port = Number(String(address).split(":").at(-1));
+  const target = targetOf("echo");
+  await besideGreedy(GREEDY, target, proxy, () => talks(target, proxy));
 });
 
 /** Reads until some bytes have come. */

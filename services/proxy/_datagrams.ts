@@ -2,7 +2,7 @@ import { explainError } from "../../lib/cli/mod.ts";
 import { type Endpoint, formatAddress } from "../../lib/net/mod.ts";
 import { after, sleep } from "../../lib/net/timer.ts";
 import { resolveUdp } from "../../lib/net/udp_socket.ts";
-import { LoopShare } from "../../lib/net/_loop.ts";
+import { LoopShare } from "../../lib/net/loop.ts";
 import { sourceAddress } from "../../lib/net/address.ts";
 import { DATAGRAM_BUFFER_SIZE } from "../../lib/net/datagram.ts";
 import type { Direction } from "../../lib/record/event.ts";
