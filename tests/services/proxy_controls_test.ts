@@ -314,7 +314,7 @@ async function switchInside(framing: string | undefined): Promise<void> {
   await within(got.promise, "the reset");
   const { length } = first + rest;
   const [fault] = proxy.told("fault");
-  const [, at] = /^(\d+) reset in the payload of message 2$/.exec(fault!)!;
+  const [, at] = /^(\d+) reset in the payload of message 2, counted from byte 14$/.exec(fault!)!;
   assert(Number(at) > length - 5 && Number(at) < length, fault);
 }
 
