@@ -16,13 +16,6 @@ export const ENDLESS_LINE: NonNullable<ClientSide["endless"]> = {
   mistake: "readline() without a limit, or a buffer that grows until a newline comes, takes all memory",
 };
 
-/** A short answer that never ends. */
-export const ENDLESS_ANSWER: NonNullable<ClientSide["endless"]> = {
-  what: "The start of the answer",
-  start: "received ",
-  mistake: "A client that reads to the end without a limit takes all memory",
-};
-
 /** A message whose header announces more bytes than any program accepts. */
 export const ENDLESS_HEADED: NonNullable<ClientSide["endless"]> = {
   what: "A header of 9999999999 bytes",

@@ -1,5 +1,4 @@
 import { encodeText } from "../../framing/mod.ts";
-import { ENDLESS_ANSWER } from "../client_parts.ts";
 import type { Data, Script, StreamProtocol } from "../protocol.ts";
 import { characterCut } from "../scripts.ts";
 import { chunks, stream } from "../stream.ts";
@@ -39,7 +38,6 @@ export function exchange(): StreamProtocol<Uint8Array> {
       ends: true,
       knowsEnd: false,
       unfinished: "The program sends something that it should not",
-      endless: ENDLESS_ANSWER,
     },
   });
 }
