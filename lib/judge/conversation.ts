@@ -186,7 +186,7 @@ export class Conversation {
   /** Answers as the protocol says. */
   async #serve(): Promise<void> {
     const { greeting, answers, answer, framing } = this.#protocol;
-    const { peer, side: { rounds: most = Infinity, last } } = this;
+    const { side: { rounds: most = Infinity, last } } = this;
     if (greeting.length > 0) await this.send(greeting);
     if (answers === "never") return;
     let rounds = 0;
