@@ -95,13 +95,13 @@ const MAY_IMPORT: Record<string, string[]> = {
 
 Deno.test("no layer imports from a layer that it must not know, or a private file of another", () => {
   for (const path of all.filter((path) => /^(lib|services)\//.test(path))) {
-    const room = path.startsWith("services") ? "services" : path.split("/").slice(0, 2).join("/");
+    const layer = path.startsWith("services") ? "services" : path.split("/").slice(0, 2).join("/");
     const own = path.split("/").slice(0, 2).join("/");
     for (const specifier of importsOf(path).filter((specifier) => specifier.startsWith("."))) {
       const file = new URL(specifier, new URL(path, "file:///")).pathname.slice(1);
       const target = file.split("/").slice(0, 2).join("/");
       if (target === own) continue;
-      assert(MAY_IMPORT[room]!.includes(target), `${path} imports ${specifier}`);
+      assert(MAY_IMPORT[layer]!.includes(target), `${path} imports ${specifier}`);
       assert(!file.includes("/_"), `${path} imports ${specifier}, which is private`);
     }
   }

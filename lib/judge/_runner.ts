@@ -85,15 +85,15 @@ export async function runCases<Stage extends { readonly connected: number }>(
     gone = isCause ? one.name : last;
     if (!isCause) return withoutProgram(one);
     const evidence = result.verdict === "wrong" ? result.said : `${one.sends} ${one.mistake}.`;
-    return { verdict: "wrong", level: "must", said: `You serve nobody since this: ${evidence}` };
+    return { verdict: "wrong", level: "must", said: `You have served nobody since this case: ${evidence}` };
   };
   /** The program that passed all cases before it went is wrong in the last case. */
   const withoutProgram = (one: Case<Stage>): Outcome => {
-    if (one.name !== LAST || wrong.has(gone!)) return unjudged(one, `You serve nobody since the case ${gone}`);
+    if (one.name !== LAST || wrong.has(gone!)) return unjudged(one, `You have served nobody since the case ${gone}`);
     return {
       verdict: "wrong",
       level: one.level,
-      said: `You serve nobody since the case ${gone}. ${one.mistake}.`,
+      said: `You have served nobody since the case ${gone}. ${one.mistake}.`,
     };
   };
   const withoutRunning = (one: Case<Stage>): Outcome | undefined => {

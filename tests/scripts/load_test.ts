@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { hasNatsServer, NatsServer } from "../../scripts/shared/nats.ts";
 import { decimalHeader, text } from "@wirebench/wirebench/framing";
 import { Histogram } from "../../scripts/tools/load/histogram.ts";
+import { formatTime } from "../../scripts/tools/load/report.ts";
 import type { Result } from "../../scripts/tools/load/run.ts";
 import { Tape } from "../../scripts/tools/load/tape.ts";
 import { bytes, fakeServer, type RawPeer, ServerProcess, textOf, until, untilNobodyListens } from "../harness.ts";
@@ -331,6 +332,17 @@ Deno.test("load: the sandbox allows this machine only, and the error names the g
   const udp = await load("udp://192.0.2.1:7");
   assertEquals(udp.code, 1);
   assertStringIncludes(udp.stderr, "deno run -P=load --allow-net scripts/tools/load.ts");
+});
+
+Deno.test("load: prints times in digits, also those of more than a second", () => {
+  assertEquals([0.0421, 1, 42.123, 999, 2187.4, 12_345].map(formatTime), [
+    "42 µs",
+    "1.00 ms",
+    "42.1 ms",
+    "999 ms",
+    "2187 ms",
+    "12345 ms",
+  ]);
 });
 
 Deno.test("a histogram's quantiles are at most 2.2 percent above the exact ones", () => {

@@ -305,7 +305,7 @@ function stalledBeside(protocol: StreamProtocol): ServerCase {
   };
 }
 
-/** Checks twice that other clients are served while one is there. Only if its leaving helps does it hold them up. */
+/** Checks twice that other clients are served beside one. It holds them up only if they are served once it has left. */
 async function beside(
   stage: ServerStage,
   { converse }: StreamProtocol,
@@ -509,7 +509,7 @@ function again({ converse }: StreamProtocol): ServerCase {
     level: "must",
     sends: "The first exchange once more, after all other cases.",
     right: "Is still there, and answers as before.",
-    mistake: "A program that serves one client and exits, or that is hindered by what clients left behind, does this",
+    mistake: "A program that serves one client and exits, or fails because of what clients left behind, does this",
     alone: true,
     run: (stage) => converse(stage, inTurns),
   };

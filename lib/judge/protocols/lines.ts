@@ -63,7 +63,8 @@ function stop(name: string, line: string, sends: string): Script {
     level: "must",
     sends,
     right: "Answers it once more, and nothing after it: ends its side, and closes.",
-    mistake: "A program that compares STOP with a line that still has its end, or does not leave its loop, does this",
+    mistake:
+      "A program that compares STOP with a line that still has its newline, or does not leave its loop, does this",
     chunks: [line, "Hello?\n"],
     answers: ANSWER,
     then: "stays",
