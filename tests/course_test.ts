@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { freePort } from "../scripts/shared/ports.ts";
-import { hasProgram, within } from "./harness.ts";
+import { hasProgram, steadily, within } from "./harness.ts";
 
 const root = new URL("..", import.meta.url);
 const folder = new URL("docs/course/", root);
@@ -143,7 +143,7 @@ for (const name of chapters) {
     name: `the course's ${name}: every command prints what is shown` +
       (missing === undefined ? "" : ` (ignored: ${missing})`),
     ignore: missing !== undefined,
-    fn: () => follow(chapter),
+    fn: () => steadily(() => follow(chapter)),
   });
 
   Deno.test(`the course's ${name}: every program shown is its file`, () => {

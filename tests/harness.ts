@@ -1,5 +1,6 @@
 import { concat } from "@std/bytes/concat";
 import { writeAll } from "@wirebench/wirebench/log";
+import { Stalls } from "../lib/judge/patience.ts";
 import type { Clock } from "../lib/net/timer.ts";
 import { ServerProcess as Server } from "../scripts/shared/processes.ts";
 import { within } from "../scripts/shared/within.ts";
@@ -284,6 +285,21 @@ export async function until(condition: () => boolean, what: string | (() => stri
     while (!over && !condition()) await new Promise((resolve) => setTimeout(resolve, 1));
   })();
   await within(polling, what).finally(() => over = true);
+}
+
+/** How often a check that depends on time is run at most. */
+const MOST_RUNS = 5;
+
+/** Runs a check that depends on time, and runs it again if it fails while this process could not run although it was due. */
+export async function steadily<T>(check: () => Promise<T>): Promise<T> {
+  for (let runs = 1;; runs++) {
+    using stalls = new Stalls();
+    try {
+      return await check();
+    } catch (error) {
+      if (stalls.milliseconds === 0 || runs === MOST_RUNS) throw error;
+    }
+  }
 }
 
 /** Waits until a number has stayed the same for a fifth of a second: full buffers stop what changes it. */

@@ -1,6 +1,6 @@
 import { type Level, Wrong } from "./case.ts";
 import type { ClientSide } from "./client_side.ts";
-import { type Conversation, DROPS, excerpt, READS_TO_THE_END } from "./conversation.ts";
+import { type Conversation, DROPS, excerpt, NEEDS_SHUTDOWN, READS_TO_THE_END } from "./conversation.ts";
 import type { Patience } from "./patience.ts";
 import type { Exit, Output, Program } from "./program.ts";
 
@@ -149,7 +149,7 @@ export class Run {
    */
   uncut(): void {
     const shows = (text: string) => this.output.showsAll([text]) === 1;
-    const starts = this.#texts.filter((text) => !shows(text)).map((text) => text.slice(0, Math.ceil(text.length / 4)));
+    const starts = this.#texts.filter((text) => !shows(text)).map((text) => text.slice(0, Math.ceil(text.length / 2)));
     if (starts.some(shows)) {
       throw this.wrong(this.#printed, {
         mistake: "The system drops what a buffer has no room for: recvfrom(16) loses the rest of a longer datagram",
@@ -222,12 +222,10 @@ export class Run {
 
   /** The probable mistake of a client that fails with a correct server. */
   get #mistake(): string | undefined {
-    const { gaveUp, isAhead, isStream, side } = this.#of;
+    const { gaveUp, isAhead, isStream, endsRequest, side } = this.#of;
     if (OTHER_CODEC.test(this.output.text + this.#of.program.errors.text)) return NOT_UTF8;
     if (gaveUp === "hesitated") return side.unfinished;
-    if (gaveUp === "waited" && isStream) {
-      return READS_TO_THE_END;
-    }
+    if (gaveUp === "waited" && isStream) return endsRequest ? NEEDS_SHUTDOWN : READS_TO_THE_END;
     if (isAhead || gaveUp === "waited" && this.shown < this.#of.delivered.length) return DROPS;
     return this.#closes;
   }

@@ -19,7 +19,7 @@ const WAITED = 800;
 export const READS_TO_THE_END =
   "A client that reads to the end without ending its own side (shutdown) makes each wait for the other";
 export const DROPS = "A client that drops the bytes after a message in the same recv does this";
-const NEEDS_SHUTDOWN =
+export const NEEDS_SHUTDOWN =
   "The other side reads to the end, which only shutdown(SHUT_WR) sends while you wait for the answer";
 
 /** What a correct server would send now. */
@@ -186,7 +186,7 @@ export class Conversation {
   /** Answers as the protocol says. */
   async #serve(): Promise<void> {
     const { greeting, answers, answer, framing } = this.#protocol;
-    const { peer, side: { rounds: most = Infinity, last } } = this;
+    const { side: { rounds: most = Infinity, last } } = this;
     if (greeting.length > 0) await this.send(greeting);
     if (answers === "never") return;
     let rounds = 0;
@@ -206,11 +206,6 @@ export class Conversation {
       });
     }
     if (answers === "end") {
-      if (this.gaveUp === "waited") {
-        throw new Wrong(`You sent ${plural(peer.received, "byte")} and did not end your side, but waited`, {
-          mistake: NEEDS_SHUTDOWN,
-        });
-      }
       await this.send([answer(join(all))]);
     }
   }

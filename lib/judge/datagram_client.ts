@@ -15,6 +15,8 @@ const REPEATS = 10;
 export interface Question {
   /** Its number among the client's datagrams, from 1. */
   readonly number: number;
+  /** Whether the client has repeated it before it was answered. */
+  readonly isRepeated: boolean;
   /** What a correct server answers. */
   readonly answer: Uint8Array;
   /** Sends a datagram to the client from the server's address. */
@@ -36,6 +38,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     await using program = this.start(server.port);
     const delivered: string[] = [];
     const asked = new Map<string, number>();
+    const open = new Set<string>();
     const did: string[] = [];
     let tapped: TappedConnection | undefined;
     let again = false;
@@ -61,8 +64,11 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
         tapped?.passed("down", bytes);
         await socket.send(bytes, from);
       };
+      const isRepeated = open.has(text);
+      open.add(text);
       await treatment({
         number: server.received,
+        isRepeated,
         answer: this.#answer(datagram, asked.size),
         reply: async (data) => {
           await send(server, "answered")(data);
@@ -72,6 +78,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
         },
         replyAsStranger: send(stranger, "sent as a stranger"),
       });
+      if (!isRepeated) open.delete(text);
     });
     while (!program.ended && !again && await patience.allows(Promise.race([arrived.promise, program.exit]))) {
       // Each datagram of the client begins a new wait.

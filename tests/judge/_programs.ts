@@ -1,4 +1,3 @@
-import type { Finding } from "@wirebench/wirebench/judge";
 import { PROTOCOL_NAMES } from "../../lib/judge/protocols/mod.ts";
 import { hasProgram } from "../harness.ts";
 
@@ -17,25 +16,6 @@ export interface PythonProgram {
   because: string;
   /** The cases that may find that a right program lacks a deadline or a limit. */
   lacks: string[];
-}
-
-/** How often cases are judged at most. */
-const MOST_RUNS = 6;
-/** Why a case is not judged on a machine that does not let the judge or the program run. */
-const TOO_BUSY = /^This machine was too busy|^You read only \d+ bytes of one message within/;
-
-/** Judges, and judges the cases again for which the machine was too busy. */
-export async function untilJudged(judge: (only?: string[]) => Promise<Finding[]>): Promise<Finding[]> {
-  const findings = await judge();
-  for (let runs = 1; runs < MOST_RUNS; runs++) {
-    const busy = findings.filter(({ verdict, said }) => verdict === "not judged" && TOO_BUSY.test(said));
-    if (busy.length === 0) break;
-    for (const finding of await judge(busy.map((finding) => finding.case))) {
-      const at = findings.findIndex((other) => other.case === finding.case);
-      if (at !== -1) findings[at] = finding;
-    }
-  }
-  return findings;
 }
 
 /** The programs of one side. */

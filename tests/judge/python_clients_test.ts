@@ -2,7 +2,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type Finding, judgeClient, PROTOCOL_NAMES } from "@wirebench/wirebench/judge";
-import { NO_PYTHON, type PythonProgram, pythonPrograms, untilJudged } from "./_programs.ts";
+import { steadily } from "../harness.ts";
+import { NO_PYTHON, type PythonProgram, pythonPrograms } from "./_programs.ts";
 
 /** How long a client may take, in milliseconds: those here give up after 3 s. */
 const TIMEOUT = 10_000;
@@ -19,7 +20,7 @@ for (const protocol of PROTOCOL_NAMES) {
       const programs = PROGRAMS.filter((program) => program.protocol === protocol).values();
       // All of them end before the test does, so that a failure leaves no client behind.
       const checks = await Promise.allSettled(Array.from({ length: AT_ONCE }, async () => {
-        for (const program of programs) await check(program);
+        for (const program of programs) await steadily(() => check(program));
       }));
       for (const check of checks) if (check.status === "rejected") throw check.reason;
     },
@@ -47,9 +48,7 @@ Deno.test({
 async function check({ protocol, file, about, wrong, because, lacks }: PythonProgram): Promise<void> {
   const command = ["python3", file, "{host}", "{port}"];
   const only = wrong === undefined ? undefined : [wrong];
-  const findings = await untilJudged((again = only) =>
-    judgeClient(protocol, { command, only: again, timeout: TIMEOUT })
-  );
+  const findings = await judgeClient(protocol, { command, only, timeout: TIMEOUT });
   const others = findings.filter(({ verdict }) => verdict !== "right").map(summary);
   const expected = wrong === undefined ? lacks.map((name) => `${name}: should wrong`) : [`${wrong}: must wrong`];
   const said = findings.map((finding) => `${finding.case}: ${finding.said}`).join("\n");

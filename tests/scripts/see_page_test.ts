@@ -135,6 +135,16 @@ pageTest(
 );
 
 pageTest(
+  "see page: shows a recording whose framing does not exist without messages, and says so",
+  recordingOf("3         ann", 5, { framing: "nothing" }),
+  async (page) => {
+    await page.until("document.querySelector('#notice').textContent.includes('Framing: expected one of')");
+    await page.until("document.querySelector('#lane-up .tally').textContent.startsWith('1 write in 3 pieces')");
+    assertEquals(page.console, []);
+  },
+);
+
+pageTest(
   "see page: draws the visible part of 30,000 pieces alone",
   recordingOf("5         hello".repeat(4000), 2),
   async (page) => {

@@ -69,6 +69,7 @@ Deno.test("the latency under attack and the time to stop are faults above their 
     "lines: took 7.1 s to stop, expected at most 7",
   ]);
   assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, share: 0.9 }), []);
+  assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, members: 200 }), []);
   assertEquals(timingFaults({ ...good, others: { answers: 0, lost: 0, median: 0, worst: 0 } }), [
     "lines: other clients got no answer",
   ]);

@@ -67,6 +67,7 @@ Deno.test("lines:client sends the greeting, or its arguments in turn", async () 
   assertEquals(await runClient("lines", [...args, "--rounds", "3"]), { code: 0, stdout: ANSWER.repeat(3), stderr: "" });
   assertEquals((await runClient("lines", [...args, "a", "b", "STOP"])).stdout, ANSWER.repeat(3));
   assertEquals((await runClient("lines", [...args, "--rounds", "3", "c", "d"])).stdout, ANSWER.repeat(3));
+  await server.logged(/-> Server: /, 9);
   const said = server.log.filter(({ to }) => to === "Server").map(({ text }) => text);
   assertEquals(said, [...Array(3).fill("Hello server!"), "a", "b", "STOP", "c", "d", "c"]);
 });

@@ -62,7 +62,8 @@ const stranger: ClientCase = {
   right: "Takes answers only from the address that it asked.",
   mistake: "recvfrom takes a datagram of any sender: compare the address, or connect the socket",
   async run(stage) {
-    const run = await play(stage, async ({ replyAsStranger, reply, answer }) => {
+    const run = await play(stage, async ({ isRepeated, replyAsStranger, reply, answer }) => {
+      if (isRepeated) return;
       await replyAsStranger(STRANGER);
       await pause(AFTER_STRANGER);
       await reply(answer);
@@ -142,7 +143,8 @@ const late: ClientCase = {
   right: "Waits for it.",
   mistake: "A client that reads only what is there already, or waits for too short a time, does this",
   async run(stage) {
-    const run = await play(stage, async ({ reply, answer }) => {
+    const run = await play(stage, async ({ isRepeated, reply, answer }) => {
+      if (isRepeated) return;
       await pause(LATE);
       await reply(answer);
     });

@@ -142,7 +142,7 @@ export class Lane {
       fill(words, figure(messages), ` ${units(messages)} in `, figure(pieces), ` piece${pieces === 1 ? "" : "s"}: `);
       words.append(figure(whole), " whole, ", figure(part), " part of one, ", figure(several), " across several");
     }
-    this.#canvas.setAttribute("aria-label", `${title.textContent}: ${words.textContent}. Press t for a table.`);
+    this.#canvas.setAttribute("aria-label", `${from} to ${to}: ${words.textContent}. Press t for a table.`);
   }
 
   /** Decides which bytes are visible: those of the visible rows. */

@@ -58,9 +58,14 @@ app.views.push(
 );
 
 function begin(header: RecordingHeader): Session {
-  const session = new Session(header);
-  app.session = session;
-  return session;
+  try {
+    app.session = new Session(header);
+  } catch (error) {
+    // Such a framing is in no recording of this proxy.
+    app.session = new Session(header, "");
+    notify(`Framing: ${(error as Error).message}`, true);
+  }
+  return app.session;
 }
 
 function add(events: readonly RecordedEvent[]): void {

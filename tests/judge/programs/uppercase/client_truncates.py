@@ -8,5 +8,5 @@ import sys
 server = socket.socket(type=socket.SOCK_DGRAM)
 server.settimeout(3)
 server.connect((sys.argv[1], int(sys.argv[2])))
-server.send(b"this is longer than sixteen bytes")
+server.send(b"more than sixteen bytes")
 print(server.recv(16).decode())
