@@ -216,7 +216,10 @@ export class Run {
 
   /** For how long the judge stood still, if the client has failed and may have given up meanwhile. */
   get #stalled(): number {
-    return (this.#code ?? 0) === 0 || CRASH.test(this.#of.program.errors.text) ? 0 : this.#of.stalled;
+    const { gaveUp, program, stalled } = this.#of;
+    // What it waited for in vain was not due.
+    const isCertain = (this.#code ?? 0) === 0 || gaveUp === "waited" || CRASH.test(program.errors.text);
+    return isCertain ? 0 : stalled;
   }
 
   #unlike(you: string): Wrong {
