@@ -55,9 +55,7 @@ export interface WrongOptions {
   readonly mistake?: string | undefined;
   /** The level, if it is not that of the case. */
   readonly level?: Level | undefined;
-  /**
-   * For how long the judge stood still while that may have caused the evidence, in milliseconds. @default {during the whole case}
-   */
+  /** For how long the judge stood still while that may have caused the evidence, in milliseconds; during all of the case by default. */
   readonly stalled?: number | undefined;
 }
 
