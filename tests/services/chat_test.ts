@@ -64,18 +64,6 @@ testServer("chat:server sends each message to all the others, and to nobody else
   for (const peer of [alice, bob, zoe]) assertEquals(await peer.receiveAll(), "");
 });
 
-testServer("chat:server reads a message that comes byte by byte, and several that come at once", async (start) => {
-  await using server = await start();
-  using listener = await join(server, "listener");
-  using slow = await server.connect();
-  for (const byte of concat([headed("slow"), headed("in pieces")])) await slow.send(Uint8Array.of(byte));
-  assertEquals(await listener.receive(said("slow", "in pieces").length), said("slow", "in pieces"));
-  using quick = await server.connect();
-  await quick.send(concat([headed("quick"), headed("1"), headed("2"), bytes("         3abc")]));
-  const all = said("quick", "1") + said("quick", "2") + said("quick", "abc");
-  assertEquals(await listener.receive(all.length), all);
-});
-
 testServer(
   "chat:server closes a connection that breaks the protocol, logs why, and the others notice nothing",
   async (start) => {
