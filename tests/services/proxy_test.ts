@@ -757,10 +757,11 @@ Deno.test("UDP: other sockets of the program are served while clients send datag
     const to = { transport: "udp", hostname: "127.0.0.1", port: ${(proxy.addr as Deno.NetAddr).port} };
     console.log("ready");
     for (;;) await socket.send(new Uint8Array(1), to).catch(() => {});`;
-  const options = { args: ["eval", "--unstable-net", flood], stdin: "null", stdout: "piped", stderr: "null" } as const;
+  const args = ["eval", "--unstable-net", flood];
+  const command = new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "piped", stderr: "null" });
   try {
     await using stack = new AsyncDisposableStack();
-    const floods = [1, 2, 3].map(() => stack.use(new ChildProcess(new Deno.Command(Deno.execPath(), options).spawn())));
+    const floods = [1, 2, 3].map(() => stack.use(new ChildProcess(command.spawn())));
     for (const each of floods) assertEquals(await within(each.line(), "a flood"), "ready");
     const counts: number[] = [];
     for (let trip = 0; trip < 15; trip++) {
