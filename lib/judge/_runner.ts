@@ -59,11 +59,12 @@ export async function runCases<Stage extends { readonly connected: number }>(
     let result: Outcome;
     for (let runs = 1;; runs++) {
       using stalls = new Stalls();
-      result = await outcome(one, stage);
+      let stalled;
+      [result, stalled = stalls.milliseconds] = await outcome(one, stage);
       if (signal?.aborted) return unjudged(one, "Interrupted");
       if (result.verdict !== "wrong") break;
       // A program may have given up meanwhile.
-      const isStalled = result.by === undefined && stalls.milliseconds >= MOST_STALLED;
+      const isStalled = result.by === undefined && stalled >= MOST_STALLED;
       const isLast = runs >= (isStalled ? MOST_STALLED_RUNS : one.tries ?? 1);
       if (isLast && isStalled) {
         return unjudged(
@@ -91,15 +92,15 @@ export async function runCases<Stage extends { readonly connected: number }>(
     gone = isCause ? one.name : last;
     if (!isCause) return withoutProgram(one);
     const evidence = result.verdict === "wrong" ? result.said : `${one.sends} ${one.mistake}.`;
-    return { verdict: "wrong", level: "must", said: `You serve nobody since this: ${evidence}` };
+    return { verdict: "wrong", level: "must", said: `You have served nobody since this case: ${evidence}` };
   };
   /** The program that passed all cases before it went is wrong in the last case. */
   const withoutProgram = (one: Case<Stage>): Outcome => {
-    if (one.name !== LAST || wrong.has(gone!)) return unjudged(one, `You serve nobody since the case ${gone}`);
+    if (one.name !== LAST || wrong.has(gone!)) return unjudged(one, `You have served nobody since the case ${gone}`);
     return {
       verdict: "wrong",
       level: one.level,
-      said: `You serve nobody since the case ${gone}. ${one.mistake}.`,
+      said: `You have served nobody since the case ${gone}. ${one.mistake}.`,
     };
   };
   const withoutRunning = (one: Case<Stage>): Outcome | undefined => {
@@ -138,15 +139,16 @@ export async function runCases<Stage extends { readonly connected: number }>(
   return findings;
 }
 
-async function outcome<Stage>(one: Case<Stage>, stage: Stage): Promise<Outcome> {
+/** Runs a case once. Returns also how long the judge stood still, if it is known. */
+async function outcome<Stage>(one: Case<Stage>, stage: Stage): Promise<[Outcome, stalled?: number | undefined]> {
   try {
     await one.run(stage);
-    return { verdict: "right", level: one.level, said: "" };
+    return [{ verdict: "right", level: one.level, said: "" }];
   } catch (error) {
-    if (error instanceof Unjudged) return unjudged(one, error.message);
+    if (error instanceof Unjudged) return [unjudged(one, error.message)];
     if (!(error instanceof Wrong)) throw error;
-    const { evidence, mistake = one.mistake, level = one.level, by } = error;
-    return { verdict: "wrong", level, said: `${evidence}. ${mistake}.`, by };
+    const { evidence, mistake = one.mistake, level = one.level, by, stalled } = error;
+    return [{ verdict: "wrong", level, said: `${evidence}. ${mistake}.`, by }, stalled];
   }
 }
 

@@ -59,6 +59,10 @@ export interface WrongOptions {
   readonly level?: Level | undefined;
   /** What proves it, if no stall of this machine can be the cause: nothing came in time, or wrong bytes came. */
   readonly by?: "silence" | "bytes" | undefined;
+  /**
+   * For how long the judge stood still while that may have caused the evidence, in milliseconds. @default {during the whole case}
+   */
+  readonly stalled?: number | undefined;
 }
 
 /** The program is wrong. */
@@ -71,18 +75,21 @@ export class Wrong extends Error {
   readonly level: Level | undefined;
   /** What proves it, if no stall of this machine can be the cause. */
   readonly by: WrongOptions["by"];
+  /** For how long the judge stood still while that may have caused the evidence, in milliseconds, if it is known. */
+  readonly stalled: number | undefined;
 
   /**
    * Creates the error.
    *
    * @param evidence What happened, a sentence without a full stop.
-   * @param options The mistake and the level, if they are not those of the case.
+   * @param options The mistake and the level, if they are not those of the case, and how long the judge stood still.
    */
   constructor(readonly evidence: string, options: WrongOptions = {}) {
     super(evidence);
     this.mistake = options.mistake;
     this.level = options.level;
     this.by = options.by;
+    this.stalled = options.stalled;
   }
 }
 

@@ -19,6 +19,8 @@ export interface ClientSide {
   readonly unfinished: string;
   /** Whether it can tell an answer that is cut short from a whole one. */
   readonly knowsEnd: boolean;
+  /** Whether its datagrams are UTF-8. */
+  readonly isText?: boolean;
   /** The answers of a server of datagrams, if the protocol leaves them open. */
   readonly replies?: readonly string[];
   /** Texts that it prints for an answer, if they are not the answer itself. */

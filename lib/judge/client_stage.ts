@@ -1,4 +1,5 @@
 import { NobodyThere, Unjudged, Wrong } from "./case.ts";
+import { excerpt } from "./conversation.ts";
 import { ending, type Run } from "./client_run.ts";
 import type { ClientSide } from "./client_side.ts";
 import type { Patience } from "./patience.ts";
@@ -8,6 +9,9 @@ import type { Tap } from "./tap.ts";
 
 /** The name that the judge gives to a client that asks for one. Its UTF-8 has more bytes than it has characters. */
 export const NAME = "zoë";
+
+/** How long a client that has ended may take to be seen, as a share of the patience. */
+const SEEN = 0.01;
 
 /** What a {@linkcode ClientStage} is made of. */
 export interface ClientStageOptions<Protocol extends ProtocolDescription> {
@@ -34,7 +38,7 @@ export interface SharedByCases {
   /** Number of connections of the client so far, or of datagrams. */
   connected: number;
   /** The run with a correct server on a good network. */
-  control?: Promise<Run>;
+  control?: Promise<Run> | undefined;
 }
 
 /** A client program that is judged, and the protocol that it speaks. */
@@ -89,12 +93,18 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
   protected abstract playWell(): Promise<Run>;
 
   /**
-   * Plays a correct server on a good network, once. Other runs are compared with this one.
+   * Plays a correct server on a good network, until the client succeeds once. Other runs are compared with this one.
    *
    * @throws {Wrong} If the client fails even then.
    */
-  control(): Promise<Run> {
-    return this.shared.control ??= this.#playControl();
+  async control(): Promise<Run> {
+    const control = this.shared.control ??= this.#playControl();
+    try {
+      return await control;
+    } catch (error) {
+      this.shared.control = undefined;
+      throw error;
+    }
   }
 
   async #playControl(): Promise<Run> {
@@ -133,10 +143,18 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
     return program;
   }
 
+  /** Waits a little for the connection or datagram of a client that ended at once, which may not have been seen yet. */
+  protected async late(arrival: Promise<unknown>): Promise<void> {
+    await this.patience.share(SEEN).allows(arrival);
+  }
+
   /** Explains that the client did not connect. */
   protected async absent(program: Program, port: number): Promise<NobodyThere> {
     const { hostname, patience } = this;
     const why = program.ended ? ending(await program.exit, program) : `still ran after ${patience.seconds}`;
-    return new NobodyThere(`your program did not come to ${hostname}:${port}, and ${why}`);
+    const { output, errors } = program;
+    const printed = output.text === "" || errors.text !== "" ? "" : `; it printed ${excerpt(output.text)}`;
+    const hint = this.port === 0 ? "" : "; its command has no {port}, so it must know the port";
+    return new NobodyThere(`your program did not come to ${hostname}:${port}, and ${why}${printed}${hint}`);
   }
 }

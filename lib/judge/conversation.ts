@@ -1,11 +1,12 @@
+import { concat } from "@std/bytes/concat";
 import { escapeBytes, plural } from "../log/mod.ts";
 import { join } from "./stream.ts";
-import { FramingError } from "../framing/mod.ts";
+import { type Decoder, FramingError } from "../framing/mod.ts";
 import { Wrong } from "./case.ts";
 import type { ClientSide } from "./client_side.ts";
 import { inTurns, type Manner } from "./manner.ts";
 import { Patience, pause } from "./patience.ts";
-import type { Peer } from "./peer.ts";
+import { type Peer, quote } from "./peer.ts";
 import type { Program } from "./program.ts";
 import type { StreamProtocol } from "./protocol.ts";
 
@@ -18,7 +19,7 @@ const WAITED = 800;
 export const READS_TO_THE_END =
   "A client that reads to the end without ending its own side (shutdown) makes each wait for the other";
 export const DROPS = "A client that drops the bytes after a message in the same recv does this";
-const NEEDS_SHUTDOWN =
+export const NEEDS_SHUTDOWN =
   "The other side reads to the end, which only shutdown(SHUT_WR) sends while you wait for the answer";
 
 /** What a correct server would send now. */
@@ -66,7 +67,11 @@ export class Conversation {
   isAhead = false;
   /** Whether the client showed a message only after its user had typed something. */
   nudged = false;
+  /** Whether the client had ended before its first answer was sent. */
+  endedFirst = false;
   readonly #protocol: StreamProtocol;
+  /** The bytes of messages that are not complete. */
+  #bytes: Uint8Array = new Uint8Array();
 
   /** Makes the judge's server for a connection. */
   constructor(
@@ -126,7 +131,7 @@ export class Conversation {
       : Infinity;
     if (peer.received > most) {
       const extra = plural(peer.received - most, "byte");
-      throw new Wrong(`You sent ${peer.heard}: ${extra} too many`, { mistake: this.side.unfinished });
+      throw new Wrong(`You sent ${peer.heard}: ${extra} too many`, { mistake: this.side.unfinished, stalled: 0 });
     }
   }
 
@@ -148,11 +153,11 @@ export class Conversation {
         return;
       }
       if (hesitated && peer.received === chunk.length) this.gaveUp = "hesitated";
-      const messages = this.#decode(() => decoder.push(chunk));
+      const messages = this.#push(decoder, chunk);
       while (this.together) {
         const more = await this.#readSoon();
         if (more === undefined || more === null) break;
-        messages.push(...this.#decode(() => decoder.push(more)));
+        messages.push(...this.#push(decoder, more));
       }
       if (messages.length > 1) this.isAhead = true;
       if (messages.length > 0) yield messages;
@@ -173,6 +178,7 @@ export class Conversation {
       throw new Over();
     }
     if (delay > 0 && this.delivered.length === 0) await pause(delay);
+    if (this.delivered.length === 0) this.endedFirst = this.program.ended;
     await manner.send(this.peer, bytes, ends);
     this.delivered.push(...messages.map(textOf));
   }
@@ -180,7 +186,7 @@ export class Conversation {
   /** Answers as the protocol says. */
   async #serve(): Promise<void> {
     const { greeting, answers, answer, framing } = this.#protocol;
-    const { peer, side: { rounds: most = Infinity, last } } = this;
+    const { side: { rounds: most = Infinity, last } } = this;
     if (greeting.length > 0) await this.send(greeting);
     if (answers === "never") return;
     let rounds = 0;
@@ -200,11 +206,6 @@ export class Conversation {
       });
     }
     if (answers === "end") {
-      if (this.gaveUp === "waited") {
-        throw new Wrong(`You sent ${plural(peer.received, "byte")} and did not end your side, but waited`, {
-          mistake: NEEDS_SHUTDOWN,
-        });
-      }
       await this.send([answer(join(all))]);
     }
   }
@@ -229,14 +230,34 @@ export class Conversation {
     }
   }
 
+  /** Decodes a chunk. A header must be exactly as programs send it; a decoder accepts other forms too. */
+  #push(decoder: Decoder<unknown>, chunk: Uint8Array): unknown[] {
+    const messages = this.#decode(() => decoder.push(chunk));
+    if (this.#protocol.framed !== "header") return messages;
+    this.#bytes = concat([this.#bytes, chunk]);
+    for (const expected of messages.map((message) => this.#protocol.framing.encode(message))) {
+      const got = this.#bytes.subarray(0, expected.length);
+      if (got.some((byte, at) => byte !== expected[at])) {
+        throw new Wrong(`You sent ${quote(got)} in place of ${quote(expected)}`, {
+          mistake: this.side.unfinished,
+          stalled: 0,
+        });
+      }
+      this.#bytes = this.#bytes.subarray(expected.length);
+    }
+    return messages;
+  }
+
   /** Decodes what the client has sent. */
   #decode(decode: () => unknown[]): unknown[] {
     try {
       return decode();
     } catch (error) {
       if (!(error instanceof FramingError)) throw error;
-      const mistake = this.side.unfinished;
-      throw new Wrong(`You sent ${this.peer.heard}. That is no message of the protocol: ${error.message}`, { mistake });
+      throw new Wrong(`You sent ${this.peer.heard}. That is no message of the protocol: ${error.message}`, {
+        mistake: this.side.unfinished,
+        stalled: 0,
+      });
     }
   }
 

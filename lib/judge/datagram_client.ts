@@ -1,8 +1,9 @@
 import { plural } from "../log/mod.ts";
-import { Unjudged } from "./case.ts";
+import { Unjudged, Wrong } from "./case.ts";
 import { Run } from "./client_run.ts";
 import { ClientStage } from "./client_stage.ts";
 import { textOf } from "./conversation.ts";
+import { Stalls } from "./patience.ts";
 import { bytesOf, quote } from "./peer.ts";
 import type { Data, DatagramProtocol } from "./protocol.ts";
 import type { TappedConnection } from "./tap.ts";
@@ -14,6 +15,8 @@ const REPEATS = 10;
 export interface Question {
   /** Its number among the client's datagrams, from 1. */
   readonly number: number;
+  /** Whether the client has repeated it before it was answered. */
+  readonly isRepeated: boolean;
   /** What a correct server answers. */
   readonly answer: Uint8Array;
   /** Sends a datagram to the client from the server's address. */
@@ -27,16 +30,19 @@ export type DatagramTreatment = (question: Question) => unknown;
 
 /** A client of datagrams. */
 export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatment> {
-  override async play(treatment: DatagramTreatment, control?: Run): Promise<Run> {
-    const { patience, side, hostname } = this;
+  override async play(treatment: DatagramTreatment, control?: Run, patience = this.patience): Promise<Run> {
+    const { side, hostname } = this;
     using server = new Socket(hostname, this.port);
     using stranger = new Socket(hostname, 0);
+    using stalls = new Stalls();
     await using program = this.start(server.port);
     const delivered: string[] = [];
     const asked = new Map<string, number>();
+    const open = new Set<string>();
     const did: string[] = [];
     let tapped: TappedConnection | undefined;
     let again = false;
+    let problem: Wrong | undefined;
     let arrived = Promise.withResolvers<void>();
     const serving = server.each(async (datagram, from) => {
       this.shared.connected++;
@@ -48,6 +54,9 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
       const times = (asked.get(text) ?? 0) + 1;
       asked.set(text, times);
       if (times > REPEATS) again = true;
+      if (side.isText && !isUtf8(datagram)) {
+        problem ??= new Wrong(`You sent ${quote(datagram)}`, { mistake: "The text is UTF-8, not another encoding" });
+      }
       let isNew = times === 1;
       const send = (socket: Socket, as: string) => async (data: Data) => {
         const bytes = bytesOf(data);
@@ -55,8 +64,11 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
         tapped?.passed("down", bytes);
         await socket.send(bytes, from);
       };
+      const isRepeated = open.has(text);
+      open.add(text);
       await treatment({
         number: server.received,
+        isRepeated,
         answer: this.#answer(datagram, asked.size),
         reply: async (data) => {
           await send(server, "answered")(data);
@@ -66,10 +78,12 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
         },
         replyAsStranger: send(stranger, "sent as a stranger"),
       });
+      if (!isRepeated) open.delete(text);
     });
     while (!program.ended && !again && await patience.allows(Promise.race([arrived.promise, program.exit]))) {
       // Each datagram of the client begins a new wait.
     }
+    if (server.received === 0) await this.late(arrived.promise);
     if (server.received === 0) throw await this.absent(program, server.port);
     const exit = program.ended ? await program.exit : undefined;
     server.close();
@@ -83,8 +97,10 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
       did: did.length === 0 ? `${heard} and answered nothing` : `${heard} and ${did.slice(0, 4).join(", ")}`,
       delivered,
       exit,
+      stalled: stalls.milliseconds,
       control,
       again,
+      problem,
       turns: server.received,
     });
   }
@@ -98,6 +114,15 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     return this.protocol.client?.replies === undefined
       ? this.protocol.answer(datagram) ?? datagram
       : bytesOf(this.protocol.client.replies[(number - 1) % this.protocol.client.replies.length]!);
+  }
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 

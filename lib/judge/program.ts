@@ -102,8 +102,16 @@ function spawn(file: string, options: Deno.CommandOptions): Deno.ChildProcess {
     return new Deno.Command(file, options).spawn();
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable || !(error instanceof Error)) throw error;
-    throw new NobodyThere(`the command cannot be started: ${error.message}`, { cause: error });
+    throw new NobodyThere(`the command cannot be started: ${whyNot(JSON.stringify(file), error)}`, { cause: error });
   }
+}
+
+function whyNot(file: string, error: Error): string {
+  if (error instanceof Deno.errors.NotFound) return `there is no program ${file}`;
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return `${file} is not executable; a script needs its interpreter before it, such as python3`;
+  }
+  return error.message;
 }
 
 /** What a program has written to one of its output streams. */

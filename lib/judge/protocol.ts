@@ -71,7 +71,7 @@ export interface StreamProtocol<Message = any> extends ProtocolDescription {
    * @param stage Connects to the server.
    * @param manner How the clients cut their bytes into writes.
    * @param messages What they send, if not `messages`.
-   * @throws {Wrong} If anything is not as it must be.
+   * @throws {Wrong} If anything differs from the protocol.
    */
   converse(stage: Connector, manner: Manner, messages?: readonly Message[]): Promise<void>;
   /** Legal but unusual, malformed and hostile streams. */

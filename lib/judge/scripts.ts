@@ -72,7 +72,7 @@ export function carriageReturns(answer: (line: string) => string): Script[] {
   const common = {
     level: "must",
     needs: ["two-at-once", "byte-by-byte"],
-    right: "Takes the carriage return for a part of the line's end, not of the line.",
+    right: "Takes the carriage return as part of the end of the line, not of the line.",
     ends: true,
     answers: answer("one") + answer("two"),
     then: "stays",

@@ -3,6 +3,7 @@ import { Unjudged, Wrong } from "./case.ts";
 import { Run } from "./client_run.ts";
 import { ClientStage } from "./client_stage.ts";
 import { Conversation, type Treatment } from "./conversation.ts";
+import { Stalls } from "./patience.ts";
 import { Peer } from "./peer.ts";
 import type { StreamProtocol } from "./protocol.ts";
 
@@ -40,13 +41,15 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         .then(() => conversation.drain()).catch(complain)
         .then(drained.resolve, drained.reject);
     });
+    using stalls = new Stalls();
     await using program = this.start(listener.port);
     try {
       await patience.allows(Promise.race([connected.promise, program.exit]));
+      if (conversations.length === 0) await this.late(connected.promise);
       if (conversations.length === 0) throw await this.absent(program, listener.port);
       await Promise.race([program.exit, over.promise]);
       if (!treatment.keepsInput) program.endInput();
-      // A client that goes on until the server ends shows in the case for it whether it then does.
+      // Whether a client that goes on until the server ends then ends too is judged in its own case.
       const wait = side.ends || treatment.instead !== undefined ? patience : patience.share(ENDS_SOON);
       const ended = problem === undefined && await wait.allows(program.exit);
       if (ended) await patience.allows(drained.promise);
@@ -57,7 +60,8 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         patience,
         did: first!.peer.did,
         delivered: first!.delivered,
-        exit: ended ? await program.exit : undefined,
+        exit: ended || program.ended ? await program.exit : undefined,
+        stalled: stalls.milliseconds,
         control,
         problem,
         again: conversations.length > 1,
@@ -65,6 +69,7 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
         gaveUp: first!.gaveUp,
         isAhead: first!.isAhead,
         nudged: first!.nudged,
+        endedFirst: first!.endedFirst,
         isStream: protocol.framed === undefined && protocol.answers !== "never",
         mayLeave: protocol.greeting.length > 0,
         endsRequest: protocol.answers === "end",

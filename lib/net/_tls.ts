@@ -34,7 +34,7 @@ export interface Trust {
 }
 
 /** Parses a certificate in PEM, or throws a `RangeError`. */
-export function checkCertificate(pem: string): X509Certificate {
+function checkCertificate(pem: string): X509Certificate {
   const { X509Certificate } = process.getBuiltinModule("node:crypto");
   return readPem("certificate", () => new X509Certificate(pem));
 }

@@ -56,7 +56,8 @@ if (import.meta.main) {
       operands: {
         usage: "PROGRAM -- COMMAND...",
         help: "The program whose protocol the client speaks, such as echo, and the command that starts the client. " +
-          "{host} and {port} in it become the address of the judge, {name} a name for the chat",
+          "{host} and {port} in it become the address of the judge, {name} a name for the chat; without {port} the judge " +
+          "listens at the program's usual port. --list shows what the client reads from its standard input",
         most: Infinity,
       },
       options,

@@ -12,6 +12,8 @@ export interface PythonProgram {
   about: string;
   /** The case that must call it wrong; absent for a right program. */
   wrong?: string;
+  /** Words of the mistake that the judge must name. */
+  because: string;
   /** The cases that may find that a right program lacks a deadline or a limit. */
   lacks: string[];
 }
@@ -23,11 +25,18 @@ export function pythonPrograms(side: "server" | "client"): PythonProgram[] {
     const files = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.startsWith(side)).sort();
     return files.map((name) => {
       const file = new URL(name, folder).pathname;
-      const [, about, verdict, cases = ""] = /^"""(.*)\n\n(right|wrong)(?:, but)?(?:: (.*))?\n"""/.exec(
-        Deno.readTextFileSync(file),
-      )!;
+      const [, about, verdict, cases = "", because = ""] =
+        /^"""(.*)\n\n(right|wrong)(?:, but)?(?:: (.*?)(?: because "(.*)")?)?\n"""/.exec(
+          Deno.readTextFileSync(file),
+        )!;
       const lacks = cases.split(", ").filter((name) => name !== "");
-      return { protocol, file, about: about!, ...(verdict === "wrong" ? { wrong: cases, lacks: [] } : { lacks }) };
+      return {
+        protocol,
+        file,
+        about: about!,
+        because,
+        ...(verdict === "wrong" ? { wrong: cases, lacks: [] } : { lacks }),
+      };
     });
   });
 }

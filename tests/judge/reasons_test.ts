@@ -1,7 +1,7 @@
 // The judge names the cause, and does not blame a program for what follows from it.
 
 import { createServer } from "node:net";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Finding, judge } from "@wirebench/wirebench/judge";
 import { fakeServer, type RawPeer } from "../harness.ts";
 
@@ -114,4 +114,13 @@ Deno.test("the judge says that a server sends one client's answer to another one
   const [beside] = wrongOnes(findings);
   assertEquals(beside?.case, "silent-beside");
   assertMatch(beside!.said, /^I connected and sent nothing; you sent 12 bytes too many: "Hello, world"\. /);
+});
+
+Deno.test("the judge does not call a server right that reads an endless message for longer than the judge waits", async () => {
+  await using server = fakeServer((peer) =>
+    reads(peer, async () => await new Promise((resolve) => setTimeout(resolve, 5)))
+  );
+  const [endless] = await judge("delimited", { port: server.port, timeout: 800, only: ["endless"] });
+  // On a busy machine it reads too little to be judged.
+  assert(endless!.verdict !== "right");
 });

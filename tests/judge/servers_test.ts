@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { judge, PROTOCOL_NAMES, protocolOf } from "@wirebench/wirebench/judge";
 import { footprintOf } from "../../scripts/shared/footprint.ts";
-import { ServerProcess } from "../harness.ts";
+import { ServerProcess, steadily } from "../harness.ts";
 
 /** How the servers run, and what the judge must know of it. */
 const SETTINGS: Record<string, { args?: string[]; options?: Record<string, string>; idle?: number }> = {
@@ -14,23 +14,24 @@ const SETTINGS: Record<string, { args?: string[]; options?: Record<string, strin
 };
 
 for (const name of PROTOCOL_NAMES) {
-  Deno.test(`the judge finds nothing in ${name}:server, not even what it only should do`, async () => {
-    const { args = [], options = {}, idle } = SETTINGS[name] ?? {};
-    await using server = await ServerProcess.start(name, {
-      args: [...args, ...(idle === undefined ? [] : ["--idle-timeout", `${idle}`])],
-      // The log of megabytes of messages would be slower than the judge.
-      quiet: protocolOf(name).transport === "tcp",
-    });
-    const findings = await judge(name, {
-      port: server.port,
-      options,
-      silence: idle && 1000 * (idle + 10),
-      measure: () => footprintOf(server.pid),
-    });
-    const others = findings.filter(({ verdict }) => verdict !== "right");
-    const unjudged = others.filter((finding) => finding.case === "silent" && finding.verdict === "not judged");
-    assertEquals(others, idle === undefined ? unjudged : []);
-    assertEquals(server.log.filter(({ level }) => level === "error"), []);
-    assertEquals(server.strays, []);
-  });
+  Deno.test(`the judge finds nothing in ${name}:server, not even what it only should do`, () =>
+    steadily(async () => {
+      const { args = [], options = {}, idle } = SETTINGS[name] ?? {};
+      await using server = await ServerProcess.start(name, {
+        args: [...args, ...(idle === undefined ? [] : ["--idle-timeout", `${idle}`])],
+        // The log of megabytes of messages would be slower than the judge.
+        quiet: protocolOf(name).transport === "tcp",
+      });
+      const findings = await judge(name, {
+        port: server.port,
+        options,
+        silence: idle && 1000 * (idle + 10),
+        measure: () => footprintOf(server.pid),
+      });
+      const others = findings.filter(({ verdict }) => verdict !== "right");
+      const unjudged = others.filter((finding) => finding.case === "silent" && finding.verdict === "not judged");
+      assertEquals(others, idle === undefined ? unjudged : []);
+      assertEquals(server.log.filter(({ level }) => level === "error"), []);
+      assertEquals(server.strays, []);
+    }));
 }

@@ -114,7 +114,10 @@ Deno.test("judge:client exits with 3 if the client cannot be started or does not
     judgeClient(["echo", "--only", "nothing", "--", "true"]),
   ]);
   assertEquals(results.map(({ code }) => code), [3, 3, 2, 2, 2]);
-  assertMatch(results[0]!.stderr, /^judge:client: The command cannot be started: .*no-such-program/);
+  assertEquals(
+    results[0]!.stderr,
+    'judge:client: The command cannot be started: there is no program "no-such-program"\n',
+  );
   assertMatch(
     results[1]!.stderr,
     /^judge:client: Your program did not come to 127\.0\.0\.1:\d+, and ended with exit code 7: "\d+ is not for me"\n$/,
@@ -122,6 +125,26 @@ Deno.test("judge:client exits with 3 if the client cannot be started or does not
   assertMatch(results[2]!.stderr, /Expected the client's command after --; see deno task judge:client --help/);
   assertMatch(results[3]!.stderr, /Expected one of echo, .*, got "nothing"/);
   assertMatch(results[4]!.stderr, /Expected a case of echo: plain, .*; got "nothing"/);
+});
+
+Deno.test("judge:client says what kept a client from connecting", async () => {
+  using folder = temporaryFolder();
+  const script = `${folder.path}/client.py`;
+  Deno.writeTextFileSync(script, "print()");
+  const [notExecutable, asks] = await Promise.all([
+    judgeClient(["echo", "--", script, "{port}"]),
+    judgeClient(["echo", "--only", "plain", "--", Deno.execPath(), "eval", "console.log('Server?')"]),
+  ]);
+  assertEquals(
+    notExecutable.stderr,
+    `judge:client: The command cannot be started: "${script}" is not executable; ` +
+      "a script needs its interpreter before it, such as python3\n",
+  );
+  assertEquals(
+    asks.stderr,
+    "judge:client: Your program did not come to 127.0.0.1:65432, and ended with exit code 0; " +
+      'it printed "Server?\\n"; its command has no {port}, so it must know the port\n',
+  );
 });
 
 Deno.test({
@@ -138,13 +161,13 @@ Deno.test({
       const isClient = new RegExp(`^\\S*python\\S* \\S+/client_no_timeout.py .*${mark}`);
       return new TextDecoder().decode(stdout).split("\n").filter((line) => isClient.test(line));
     };
-    const started = async () => {
-      while ((await clients()).length === 0) { /* not yet */ }
+    const are = async (count: number) => {
+      while ((await clients()).length !== count) { /* not yet */ }
     };
-    await within(started(), "a client");
+    await within(are(1), "a client");
     judge.signal("SIGINT");
     assertEquals((await within(judge.process.status, "the judge's end")).code, 1);
-    assertEquals(await clients(), []);
+    await within(are(0), "the client's end");
   },
 });
 
@@ -153,7 +176,16 @@ Deno.test({
   ignore: NO_PYTHON !== "",
   async fn() {
     const print = "import sys; sys.stdout.write('\\x1b[2J' * 10_000_000 + 'the end\\n'); sys.exit('\\x1b[31mfailed')";
-    const { code, stdout, stderr } = await judgeClient(["echo", "--only", "plain", "--", "python3", "-c", print]);
+    const { code, stdout, stderr } = await judgeClient([
+      "echo",
+      "--only",
+      "plain",
+      "--",
+      "python3",
+      "-c",
+      print,
+      "{port}",
+    ]);
     assertEquals([code, stdout], [3, ""]);
     assertMatch(stderr, /ended with exit code 1: "\\x1b\[31mfailed"\n$/);
   },

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXCHANGES } from "../../scripts/tools/demo/exchanges.ts";
 import { parseRecording } from "../../lib/record/parse.ts";
-import { fakeServer, hasProgram, RawPeer, runClient, temporaryFolder, textOf, within } from "../harness.ts";
+import { fakeServer, hasProgram, RawPeer, runClient, temporaryFolder, textOf, until, within } from "../harness.ts";
+import { ChildProcess } from "../../scripts/shared/child_process.ts";
 import { Events, runSee, See } from "./_see.ts";
 
 /** Sends a request as it is, and returns the status. */
@@ -227,6 +228,28 @@ Deno.test("see: traffic does not wait for 20 pages, nor for one that stalls, whi
   assertMatch(text, /\{"k":"skip","n":\d+\}/);
 });
 
+Deno.test("see: clients that send datagrams as fast as they can do not hold up the page", async () => {
+  await using see = await See.start("uppercase", "--lose", "0");
+  const flood = `
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    const to = { transport: "udp", hostname: "127.0.0.1", port: ${see.port} };
+    console.log("ready");
+    for (;;) await socket.send(new Uint8Array(1), to).catch(() => {});`;
+  const args = ["eval", "--unstable-net", flood];
+  const options = { args, stdin: "null", stdout: "piped", stderr: "null" } as const;
+  const start = () => new ChildProcess(new Deno.Command(Deno.execPath(), options).spawn());
+  await using stack = new AsyncDisposableStack();
+  const floods = [1, 2, 3].map(() => stack.use(start()));
+  for (const each of floods) assertEquals(await within(each.line(), "a flood"), "ready");
+  const pages = async () => {
+    for (let count = 0; count < 20; count++) {
+      const response = await fetch(`${see.url}style.css`);
+      assertEquals([response.status, (await response.text()).length > 0], [200, true]);
+    }
+  };
+  await within(pages(), "20 answers");
+});
+
 Deno.test("see: takes a scene from the address of a page, or two programs of the user", async () => {
   await using scene = await See.start(
     "http://127.0.0.1:1/0/?service=fixed&delay=0.001&stop-after=100&seed=7#x",
@@ -336,6 +359,32 @@ Deno.test({
       assertEquals([asked, code], [asked, expected], await see.stderr);
     }
   },
+});
+
+Deno.test("see: its service ends with it, even if it is killed", async () => {
+  for (const service of ["chat", "uppercase"]) {
+    await using see = await See.start(service);
+    const { to } = await (async () => {
+      await using events = await Events.open(see);
+      await events.until(({ state }) => state !== undefined, "the state");
+      return events.state!.header;
+    })();
+    const port = Number(to.split(":").at(-1));
+    see.signal("SIGKILL");
+    see.code = (await see.process.status).code;
+    const isFree = () => {
+      try {
+        const options = { hostname: "127.0.0.1", port };
+        if (service === "chat") Deno.listen(options).close();
+        else Deno.listenDatagram({ transport: "udp", ...options }).close();
+        return true;
+      } catch (error) {
+        if (error instanceof Deno.errors.AddrInUse) return false;
+        throw error;
+      }
+    };
+    await until(isFree, `the end of ${service}`);
+  }
 });
 
 Deno.test("see: ends at a signal while a client of its exchange waits", async () => {

@@ -126,7 +126,7 @@ testServer("chat:server closes clients that send no name, and keeps members that
   await using server = await start();
   using listener = await join(server, "listener");
   for (const option of ["--idle-timeout", "--message-timeout"]) {
-    await using impatient = await start({ args: [option, "0.2"] });
+    await using impatient = await start({ args: [option, "1"] });
     using silent = await impatient.connect();
     assertEquals(await silent.receiveAll(), "");
     assertEquals((await impatient.logged(/closed/)).reason, "idle");
@@ -235,7 +235,7 @@ testServer("chat:server closes every connection when it is told to stop", async 
   using bob = await join(server, "bob");
   await alice.send(headed("last words"));
   await bob.receive(said("alice", "last words").length);
-  server.process.kill("SIGTERM");
+  server.signal("SIGTERM");
   assertEquals([await alice.receiveAll(), await bob.receiveAll()], ["", ""]);
   alice.close();
   bob.close();

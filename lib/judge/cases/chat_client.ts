@@ -8,7 +8,7 @@ import { NAME } from "../client_stage.ts";
 import { type Conversation, excerpt } from "../conversation.ts";
 import { pause } from "../patience.ts";
 import type { StreamClient } from "../stream_client.ts";
-import { play } from "./clients.ts";
+import { LATE, play } from "./clients.ts";
 
 const framing = text(decimalHeader());
 /** Who speaks to a client that is judged. */
@@ -65,7 +65,7 @@ export const asItArrives: Case<StreamClient> = {
   right: "Prints it as soon as it arrives.",
   mistake: "A client that waits in input() looks at its socket only after Enter",
   async run(stage) {
-    const run = await stage.control();
+    const run = await play(stage, { delay: LATE });
     if (run.nudged) throw new Wrong("I sent you what others said; you printed it only after a line had been typed");
   },
 };

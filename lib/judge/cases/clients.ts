@@ -3,7 +3,7 @@
 import { plural } from "../../log/mod.ts";
 import { type Case, Unjudged, Wrong } from "../case.ts";
 import type { ClientSide } from "../client_side.ts";
-import { type Run, SPINS } from "../client_run.ts";
+import { NO_CHECK, type Run, SPINS } from "../client_run.ts";
 import type { StreamClient } from "../stream_client.ts";
 import type { Treatment } from "../conversation.ts";
 import { acrossMessages, byteByByte, inOneWrite } from "../manner.ts";
@@ -18,6 +18,8 @@ export const LATE = 1000;
 const HEARD = 0.2;
 /** How many bytes of a message without end a client may take at most: more than the buffers of a system hold. */
 const ENDLESS = 32 * 1024 * 1024;
+const NO_TIMEOUT =
+  "A recv without a timeout waits for ever; if yours has a long one, give the judge a longer --timeout";
 /** How long a write must be blocked for the client to read no more, as a share of the patience. */
 const FULL = 0.1;
 
@@ -26,6 +28,7 @@ export function clientCases(protocol: StreamProtocol, side: ClientSide): ClientC
   const { answers, greeting, framed } = protocol;
   const pushes = side.serve !== undefined;
   const cases = [
+    ...(side.ends ? [exitCode()] : []),
     ...(side.cases ?? []),
     byteByByteCase(),
     ...(answers !== "never" || greeting.length > 0 ? [silentServer()] : []),
@@ -76,10 +79,21 @@ function plain(): ClientCase {
     name: "plain",
     level: "must",
     sends: "The answers of a correct server, each in one write.",
-    right: "Sends messages of the protocol, prints what it is answered, and ends with exit code 0.",
+    right: "Sends messages of the protocol, and prints the answers.",
     mistake: "The program does not speak the protocol",
     alone: true,
     run: async (stage) => void await stage.control(),
+  };
+}
+
+function exitCode(): ClientCase {
+  return {
+    name: "exit-code",
+    level: "must",
+    sends: "The answers of a correct server, and the end.",
+    right: "Ends with exit code 0.",
+    mistake: "A client that reads on after the last answer takes the end, an empty recv, for one more message",
+    run: async (stage) => (await play(stage, {})).succeeded(),
   };
 }
 
@@ -122,8 +136,13 @@ function late(): ClientCase {
     level: "must",
     sends: `The first answer ${LATE / 1000} s late.`,
     right: "Waits for it.",
-    mistake: "A client that reads only what is there already, or waits for too short a time, does this",
-    run: async (stage) => (await play(stage, { delay: LATE })).whole(),
+    mistake:
+      "A client that reads only what is there already, closes without waiting, or waits for too short a time, does this",
+    async run(stage) {
+      const run = await play(stage, { delay: LATE });
+      run.waited();
+      run.whole();
+    },
   };
 }
 
@@ -134,8 +153,8 @@ function silentServer(): ClientCase {
     background: true,
     sends: "Nothing: the connection stays open.",
     right: "Gives up after a while, with an error.",
-    mistake: "A recv without a timeout waits for ever",
-    run: async (stage) => (await play(stage, { instead: () => {} })).failed(),
+    mistake: NO_TIMEOUT,
+    run: async (stage) => (await play(stage, { instead: () => {} })).failed({ takes: NO_CHECK }),
   };
 }
 
@@ -146,9 +165,11 @@ function stalledServer(): ClientCase {
     background: true,
     sends: "Half of an answer, and then nothing: the connection stays open.",
     right: "Gives up after a while, with an error.",
-    mistake: "A recv without a timeout waits for ever",
+    mistake: NO_TIMEOUT,
     run: async (stage) =>
-      (await play(stage, { keepsInput: true, instead: (peer, { half }) => peer.send(half) })).failed(),
+      (await play(stage, { keepsInput: true, instead: (peer, { half }) => peer.send(half) })).failed({
+        takes: NO_CHECK,
+      }),
   };
 }
 
@@ -166,7 +187,7 @@ function cutOff(): ClientCase {
           peer.finish();
         },
       });
-      run.failed();
+      run.failed({ takes: NO_CHECK });
     },
   };
 }
@@ -185,7 +206,7 @@ function reset(): ClientCase {
           await peer.reset();
         },
       });
-      run.failed("must", SPINS);
+      run.failed({ hangs: SPINS, takes: NO_CHECK });
     },
   };
 }
@@ -199,7 +220,7 @@ function end(lenient: boolean): ClientCase {
     mistake: SPINS,
     async run(stage) {
       const run = await play(stage, { instead: (peer) => peer.finish() });
-      run.failed(lenient ? "should" : "must");
+      run.failed({ level: lenient ? "should" : "must", takes: NO_CHECK });
     },
   };
 }
@@ -218,7 +239,7 @@ function malformed({ what, bytes, mistake }: NonNullable<ClientSide["malformed"]
           peer.finish();
         },
       });
-      run.failed("must", SPINS);
+      run.failed({ hangs: SPINS });
     },
   };
 }

@@ -3,7 +3,7 @@
 import { type Case, Unjudged, Wrong } from "../case.ts";
 import type { Run } from "../client_run.ts";
 import type { ClientSide } from "../client_side.ts";
-import type { DatagramClient, DatagramTreatment } from "../datagram_client.ts";
+import type { DatagramClient, DatagramTreatment, Question } from "../datagram_client.ts";
 import { pause } from "../patience.ts";
 import { confirmed, LATE } from "./clients.ts";
 
@@ -13,8 +13,11 @@ type ClientCase = Case<DatagramClient>;
 const STRANGER = "I AM THE SERVER";
 /** How long after the stranger the server answers, in milliseconds. */
 const AFTER_STRANGER = 100;
+/** How long a client may wait for a datagram that is lost, as a multiple of the patience: some wait for half a minute. */
+const LOST = 2.5;
 /** The most bytes that a datagram over IPv4 holds. */
 const LARGEST = 65_507;
+const NO_ANSWER = "A client that ignores a timeout takes no answer for an empty one";
 /** How often a client must confuse repeated answers to be wrong. */
 const MOST_TRIES = 4;
 
@@ -28,24 +31,28 @@ export function datagramClientCases({ replies }: ClientSide): ClientCase[] {
 }
 
 /** Plays a server that treats the client in some way, unless the client fails with a correct one. */
-async function play(stage: DatagramClient, treatment: DatagramTreatment): Promise<Run> {
+async function play(stage: DatagramClient, treatment: DatagramTreatment, patience = stage.patience): Promise<Run> {
   let control;
   try {
     control = await stage.control();
   } catch (error) {
     throw error instanceof Wrong ? new Unjudged("It fails with a correct server already") : error;
   }
-  return await stage.play(treatment, control);
+  return await stage.play(treatment, control, patience);
 }
 
 const plain: ClientCase = {
   name: "plain",
   level: "must",
   sends: "A correct answer to each datagram.",
-  right: "Prints each answer.",
-  mistake: "The program does not speak the protocol, or does not read what it was answered",
+  right: "Prints each answer, and ends with exit code 0.",
+  mistake: "The program does not speak the protocol, or does not read the answers",
   alone: true,
-  run: async (stage) => void await stage.control(),
+  async run(stage) {
+    const run = await stage.control();
+    run.uncut();
+    run.succeeded();
+  },
 };
 
 const stranger: ClientCase = {
@@ -55,7 +62,8 @@ const stranger: ClientCase = {
   right: "Takes answers only from the address that it asked.",
   mistake: "recvfrom takes a datagram of any sender: compare the address, or connect the socket",
   async run(stage) {
-    const run = await play(stage, async ({ replyAsStranger, reply, answer }) => {
+    const run = await play(stage, async ({ isRepeated, replyAsStranger, reply, answer }) => {
+      if (isRepeated) return;
       await replyAsStranger(STRANGER);
       await pause(AFTER_STRANGER);
       await reply(answer);
@@ -135,7 +143,8 @@ const late: ClientCase = {
   right: "Waits for it.",
   mistake: "A client that reads only what is there already, or waits for too short a time, does this",
   async run(stage) {
-    const run = await play(stage, async ({ reply, answer }) => {
+    const run = await play(stage, async ({ isRepeated, reply, answer }) => {
+      if (isRepeated) return;
       await pause(LATE);
       await reply(answer);
     });
@@ -151,7 +160,8 @@ const lost: ClientCase = {
   right: "Asks again, or gives up with an error.",
   mistake: "A recvfrom without a timeout waits for ever for a datagram that was lost",
   async run(stage) {
-    (await play(stage, ({ number, reply, answer }) => number > 1 && reply(answer))).ended();
+    const treatment = ({ number, reply, answer }: Question) => number > 1 && reply(answer);
+    (await play(stage, treatment, stage.patience.share(LOST))).ended();
   },
 };
 
@@ -162,7 +172,7 @@ const silentServer: ClientCase = {
   sends: "No answer at all.",
   right: "Gives up after a while, with an error.",
   mistake: "A recvfrom without a timeout waits for ever for a datagram that was lost",
-  run: async (stage) => (await play(stage, () => {})).failed(),
+  run: async (stage) => (await play(stage, () => {}, stage.patience.share(LOST))).failed({ takes: NO_ANSWER }),
 };
 
 const escape: ClientCase = {

@@ -93,7 +93,7 @@ function twoClients({ answer, messages }: DatagramProtocol): DatagramCase {
     name: "two-clients",
     level: "must",
     sends: "Datagrams of two clients in turns.",
-    right: "Answers whoever wrote, at the address that the datagram came from.",
+    right: "Answers the sender, at the address that the datagram came from.",
     mistake: "A program that remembers one client's address answers the wrong one",
     alone: true,
     async run(stage) {
@@ -189,7 +189,7 @@ function again(protocol: DatagramProtocol): DatagramCase {
     level: "must",
     sends: "The first datagrams once more, after all other cases.",
     right: "Is still there, and answers as before.",
-    mistake: "A program that serves one client and exits, or that is hindered by what clients left behind, does this",
+    mistake: "A program that serves one client and exits, or fails because of what clients left behind, does this",
     alone: true,
     run: (stage) => converse(stage.first, protocol),
   };

@@ -568,7 +568,7 @@ function again({ converse }: StreamProtocol): ServerCase {
     level: "must",
     sends: "The first exchange once more, after all other cases.",
     right: "Is still there, and answers as before.",
-    mistake: "A program that serves one client and exits, or that is hindered by what clients left behind, does this",
+    mistake: "A program that serves one client and exits, or fails because of what clients left behind, does this",
     alone: true,
     run: (stage) => converse(stage, inTurns),
   };

@@ -19,7 +19,7 @@ export function unknownType(type: string): Case<StreamClient> {
           peer.finish();
         },
       });
-      run.failed("must", SPINS);
+      run.failed({ hangs: SPINS });
     },
   };
 }

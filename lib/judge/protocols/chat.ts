@@ -57,7 +57,9 @@ export function chat(): StreamProtocol<string> {
       typed: TYPED,
       ends: false,
       knowsEnd: true,
-      unfinished: "A header counts bytes, not characters: take the length of the encoded text, and pad it to ten bytes",
+      unfinished:
+        "Before each text goes its length in ten bytes, digits and then spaces. It counts the bytes of the encoded text, " +
+        "not its characters",
       escape: chatEscape,
       notUtf8: chatNotUtf8,
       malformed: MALFORMED_HEADER,
@@ -351,7 +353,7 @@ const CASES: readonly Case<ServerStage>[] = [
     name: "leave",
     level: "must",
     sends: "Messages of two members, while others leave, by an end, by a reset, and inside a message.",
-    right: "Goes on serving those who stay.",
+    right: "Goes on serving the others.",
     mistake:
       "A program that does not expect send or recv to fail loses the sender, or everybody, when a member has left",
     alone: true,
@@ -435,7 +437,7 @@ const CASES: readonly Case<ServerStage>[] = [
     name: "name",
     level: "must",
     sends: "Names that are empty, or hold control characters, and a text after each.",
-    mistake: "A program that takes any name lets a stranger speak as nobody, or steer the terminals of others",
+    mistake: "A program that takes any name lets a stranger speak without a name, or steer the terminals of others",
   }, [
     concat([headed(""), headed("I have no name")]),
     concat([headed("eve\x1b[2J"), headed("I clear your screen")]),

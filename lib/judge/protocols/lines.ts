@@ -74,7 +74,8 @@ function stop(name: string, line: string, sends: string): Script {
     level: "must",
     sends,
     right: "Answers it once more, and nothing after it: ends its side, and closes.",
-    mistake: "A program that compares STOP with a line that still has its end, does not leave its loop, or ends as a " +
+    mistake:
+      "A program that compares STOP with a line that still has its newline, does not leave its loop, or ends as a " +
       "whole, does this",
     chunks: [line, "Hello?\n"],
     answers: ANSWER,

@@ -1,6 +1,7 @@
 import { equal } from "@std/assert/equal";
+import { concat } from "@std/bytes/concat";
 import { decimalHeader, decodeJson, decodePickle } from "../../framing/mod.ts";
-import { encodeJson, encodePickle } from "../../framing/mod.ts";
+import { encodeJson, encodePickle, encodeText } from "../../framing/mod.ts";
 import { decodeBytes } from "../../log/mod.ts";
 import { codeInPickle } from "../cases/code.ts";
 import { ENDLESS_HEADED, MALFORMED_HEADER } from "../client_parts.ts";
@@ -68,7 +69,11 @@ export function objects({ format: name }: { format: string }): StreamProtocol<Ui
       unfinished: "The client of the objects only listens",
       prints: ["Hey", "There"],
       escape: decimalHeader().encode(format.escape),
-      malformed: MALFORMED_HEADER,
+      malformed: {
+        what: `The header "${format.payload.length} bytes: " and the object`,
+        bytes: concat([encodeText(`${format.payload.length} bytes: `), format.payload]),
+        mistake: MALFORMED_HEADER.mistake,
+      },
       endless: ENDLESS_HEADED,
       cases: name === "pickle" ? [codeInPickle] : [],
     },

@@ -38,7 +38,8 @@ export function sixteen(): StreamProtocol<Uint8Array> {
       ends: true,
       knowsEnd: true,
       unfinished:
-        "The message is exactly 16 bytes: one more, such as a newline, stays unread and resets the connection",
+        "The message is exactly 16 bytes: with fewer the server waits for the rest, and one more, such as a newline, " +
+        "stays unread and resets the connection",
       escape: "\x1b[2J\x1b[31mHello!!",
     },
   });

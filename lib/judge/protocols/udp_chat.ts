@@ -38,6 +38,7 @@ export function udpChat({ reply }: { reply: string }): DatagramProtocol {
     client: {
       input: ["hello", "grüße an alle", "and once more"],
       replies: ["fine, and you?", "schöne Grüße", "good bye"],
+      isText: true,
       ends: true,
       knowsEnd: true,
       unfinished: "",

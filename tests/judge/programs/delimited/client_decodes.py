@@ -1,6 +1,6 @@
 """The client of lines, which decodes each recv: half a character is an error.
 
-wrong: byte-by-byte
+wrong: byte-by-byte because "A character of several bytes"
 """
 import socket
 import sys
