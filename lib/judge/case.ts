@@ -57,7 +57,11 @@ export interface WrongOptions {
   readonly mistake?: string | undefined;
   /** The level, if it is not that of the case. */
   readonly level?: Level | undefined;
-  /** For how long the judge stood still while that may have caused the evidence, in milliseconds; during all of the case by default. */
+  /** What proves it, if no stall of this machine can be the cause: nothing came in time, or wrong bytes came. */
+  readonly by?: "silence" | "bytes" | undefined;
+  /**
+   * For how long the judge stood still while that may have caused the evidence, in milliseconds. @default {during the whole case}
+   */
   readonly stalled?: number | undefined;
 }
 
