@@ -3,6 +3,7 @@
 import { createServer } from "node:net";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Finding, judge } from "@wirebench/wirebench/judge";
+import { serveLines } from "@wirebench/wirebench/lines";
 import { fakeServer, type RawPeer } from "../harness.ts";
 
 function wrongOnes(findings: Finding[]): Finding[] {
@@ -123,4 +124,10 @@ Deno.test("the judge does not call a server right that reads an endless message 
   const [endless] = await judge("delimited", { port: server.port, timeout: 800, only: ["endless"] });
   // On a busy machine it reads too little to be judged.
   assert(endless!.verdict !== "right");
+});
+
+Deno.test("the judge does not blame a server that closes silent clients after exactly the given time", async () => {
+  await using server = serveLines({ port: 0, firstMessageTimeout: 1000 });
+  const [silent] = await judge("lines", { port: server.addr.port, silence: 1000, only: ["silent"] });
+  assertEquals([silent!.verdict, silent!.said], ["right", ""]);
 });

@@ -38,6 +38,9 @@ const FILLING = 5000;
 /** How long other clients wait while one is silent, as a share of the patience. */
 const HELD_UP = 0.4;
 
+/** By how much a deadline for silent clients may be late, in milliseconds. */
+const LATE = 1000;
+
 /** The length of a stream that a program need not hold in memory, in bytes. */
 const STREAMED = 64e6;
 /** How many descriptors, and bytes of memory, a program may have more than after the first exchange. */
@@ -523,7 +526,7 @@ const silent: ServerCase = {
     const { silence } = stage;
     using peer = await stage.connect();
     const began = performance.now();
-    const ended = peer.endsWithin(stage.patience.of(silence ?? Infinity));
+    const ended = peer.endsWithin(stage.patience.of(silence === undefined ? Infinity : silence + LATE));
     const isOver = silence === undefined ? stage.othersDone.then(() => false) : ended;
     if (await Promise.race([ended, isOver])) return;
     const waited = `${Math.round((performance.now() - began) / 1000)} s`;
