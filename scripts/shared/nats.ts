@@ -1,7 +1,7 @@
 // Runs nats-server, with its files in a folder of its own below the system's folder for temporary files.
 
 import { type ClusterInfo, jetstreamManager } from "@nats-io/jetstream";
-import { connectNats } from "../../services/chat/_nats_connection.ts";
+import { connectNats } from "../../services/chat/_nats/connection.ts";
 import { ChildProcess } from "./child_process.ts";
 import { freePort, untilListening } from "./ports.ts";
 

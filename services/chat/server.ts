@@ -15,8 +15,8 @@ import type { Connection } from "../../lib/net/connection.ts";
 import { framed } from "../../lib/net/framed.ts";
 import { serveTcp, type ServeTcpOptions, type TcpServer } from "../../lib/net/serve_tcp.ts";
 import { DEFAULT_BROADCAST, SLOW_POLICIES } from "../../lib/net/broadcast.ts";
-import { checkWithoutNats, natsOptions, type NatsValues, roomOptionsOf } from "./_nats_options.ts";
-import type { NatsRoom, NatsRoomOptions, NatsRoomReport } from "./_nats_room.ts";
+import { checkWithoutNats, natsOptions, type NatsValues, roomOptionsOf } from "./_nats/options.ts";
+import type { NatsRoom, NatsRoomOptions, NatsRoomReport } from "./_nats/room.ts";
 import { checkName, HEADER_LENGTH, PORT } from "./protocol.ts";
 
 export type { NatsRoom, NatsRoomOptions, NatsRoomReport };
@@ -126,7 +126,7 @@ export function serveChat(options: ServeChatOptions = {}): TcpServer {
  * ```
  */
 export async function natsRoom(options: NatsRoomOptions): Promise<NatsRoom> {
-  const { NatsRoom } = await import("./_nats_room.ts");
+  const { NatsRoom } = await import("./_nats/room.ts");
   return await NatsRoom.open(options);
 }
 

@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serveProxy } from "@wirebench/wirebench/proxy";
 import { NatsCluster, NatsServer } from "../../scripts/shared/nats.ts";
-import { connectNats } from "../../services/chat/_nats_connection.ts";
+import { connectNats } from "../../services/chat/_nats/connection.ts";
 import { ServerProcess } from "../harness.ts";
 import { assertAllHeard } from "./_chat_members.ts";
 import { pause, Servers, talkThrough, test } from "./_chat_nats.ts";

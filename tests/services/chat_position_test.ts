@@ -1,6 +1,6 @@
 import type { StreamInfo } from "@nats-io/jetstream";
 import { assertEquals, assertThrows } from "@std/assert";
-import { Gap, Position } from "../../services/chat/_position.ts";
+import { Gap, Position } from "../../services/chat/_nats/position.ts";
 
 /** What JetStream says of a log. */
 function logOf(first: number, last: number, created = "today"): StreamInfo {

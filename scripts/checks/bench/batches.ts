@@ -2,8 +2,8 @@
 // Waits for the end of its standard input, and prints the number of messages in the batches.
 
 import process from "node:process";
-import { parseNatsAddress } from "../../../services/chat/_nats_address.ts";
-import { LogSession } from "../../../services/chat/_nats_log.ts";
+import { parseNatsAddress } from "../../../services/chat/_nats/address.ts";
+import { LogSession } from "../../../services/chat/_nats/log.ts";
 
 /** The length of a batch in bytes. */
 const BATCH = 64 * 1024;

@@ -1,4 +1,4 @@
-import { type Batch, BATCH_OVERHEAD, BatchWriter } from "./_batch.ts";
+import { type Batch, BATCH_OVERHEAD, BatchWriter } from "./batch.ts";
 
 /** Number of bytes that may wait for the log. Senders then wait. */
 const MAX_HELD = 1024 * 1024;

@@ -1,4 +1,4 @@
-import { type HostPort, parseHostPort } from "../../lib/net/address.ts";
+import { type HostPort, parseHostPort } from "../../../lib/net/address.ts";
 
 const DEFAULT_PORT = 4222;
 

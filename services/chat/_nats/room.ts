@@ -1,19 +1,19 @@
-import { CommandError } from "../../lib/cli/errors.ts";
-import { DEFAULT_MAX_LENGTH } from "../../lib/framing/framing.ts";
-import { Log, plural } from "../../lib/log/mod.ts";
-import type { HostPort } from "../../lib/net/address.ts";
-import { Broadcast, type Room, type RoomMember, type SlowPolicy, type Subscriber } from "../../lib/net/broadcast.ts";
-import type { Connection } from "../../lib/net/connection.ts";
-import { ConnectionError } from "../../lib/net/errors.ts";
-import { sleep } from "../../lib/net/timer.ts";
-import { BATCH_OVERHEAD, BatchReader } from "./_batch.ts";
-import { History } from "./_history.ts";
-import type { NatsTarget } from "./_nats_connection.ts";
-import { type LogOptions, LogSession } from "./_nats_log.ts";
-import { firstOf, targetOf } from "./_nats_open.ts";
-import { checkRoom, DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_ROOM } from "./_nats_options.ts";
-import { Outbox } from "./_outbox.ts";
-import { batches, Position } from "./_position.ts";
+import { CommandError } from "../../../lib/cli/errors.ts";
+import { DEFAULT_MAX_LENGTH } from "../../../lib/framing/framing.ts";
+import { Log, plural } from "../../../lib/log/mod.ts";
+import type { HostPort } from "../../../lib/net/address.ts";
+import { Broadcast, type Room, type RoomMember, type SlowPolicy, type Subscriber } from "../../../lib/net/broadcast.ts";
+import type { Connection } from "../../../lib/net/connection.ts";
+import { ConnectionError } from "../../../lib/net/errors.ts";
+import { sleep } from "../../../lib/net/timer.ts";
+import { BATCH_OVERHEAD, BatchReader } from "./batch.ts";
+import { History } from "./history.ts";
+import type { NatsTarget } from "./connection.ts";
+import { type LogOptions, LogSession } from "./log.ts";
+import { firstOf, targetOf } from "./open.ts";
+import { checkRoom, DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_ROOM } from "./options.ts";
+import { Outbox } from "./outbox.ts";
+import { batches, Position } from "./position.ts";
 
 /** Length of a batch in bytes. At 64 KiB, small messages take 1.6 to 1.9 times as long. */
 const BATCH_SIZE = 256 * 1024;

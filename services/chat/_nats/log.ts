@@ -15,9 +15,9 @@ import {
   StorageType,
   type StreamInfo,
 } from "@nats-io/jetstream";
-import { CommandError } from "../../lib/cli/errors.ts";
-import { formatAddress, type HostPort } from "../../lib/net/address.ts";
-import { connectNats, type NatsTarget } from "./_nats_connection.ts";
+import { CommandError } from "../../../lib/cli/errors.ts";
+import { formatAddress, type HostPort } from "../../../lib/net/address.ts";
+import { connectNats, type NatsTarget } from "./connection.ts";
 
 /** Time in which JetStream must answer a question, in milliseconds. A cluster without a leader does not answer. */
 const ANSWER_WITHIN = 2000;

@@ -1,11 +1,11 @@
 import { credsAuthenticator, tokenAuthenticator, usernamePasswordAuthenticator } from "@nats-io/nats-core/internal";
 import type { Authenticator } from "@nats-io/nats-core/internal";
-import { CommandError } from "../../lib/cli/errors.ts";
-import { formatAddress, type HostPort } from "../../lib/net/address.ts";
-import { after } from "../../lib/net/timer.ts";
-import { parseNatsAddress } from "./_nats_address.ts";
-import { type NatsTarget, NobodyListens } from "./_nats_connection.ts";
-import { Unavailable } from "./_nats_log.ts";
+import { CommandError } from "../../../lib/cli/errors.ts";
+import { formatAddress, type HostPort } from "../../../lib/net/address.ts";
+import { after } from "../../../lib/net/timer.ts";
+import { parseNatsAddress } from "./address.ts";
+import { type NatsTarget, NobodyListens } from "./connection.ts";
+import { Unavailable } from "./log.ts";
 
 /** Time between two attempts, in milliseconds. */
 const RETRY_AFTER = 250;

@@ -8,13 +8,13 @@ import {
   text,
   UsageError,
   type Values,
-} from "../../lib/cli/mod.ts";
-import { readText } from "../../lib/launch/read_text.ts";
-import { formatAddress } from "../../lib/net/address.ts";
-import { requireAccess } from "../../lib/net/require_access.ts";
-import type { ServeTcpOptions } from "../../lib/net/serve_tcp.ts";
-import { parseNatsAddress } from "./_nats_address.ts";
-import type { NatsRoomOptions } from "./_nats_room.ts";
+} from "../../../lib/cli/mod.ts";
+import { readText } from "../../../lib/launch/read_text.ts";
+import { formatAddress } from "../../../lib/net/address.ts";
+import { requireAccess } from "../../../lib/net/require_access.ts";
+import type { ServeTcpOptions } from "../../../lib/net/serve_tcp.ts";
+import { parseNatsAddress } from "./address.ts";
+import type { NatsRoomOptions } from "./room.ts";
 
 /** Names a room. NATS makes its name a part of names of its own. */
 const ROOM = /^[A-Za-z0-9_-]{1,64}$/;
