@@ -83,13 +83,18 @@ export class ServerProcess extends ChildProcess {
     const port = options.quiet ? freePort() : 0;
     const more = ["--port", String(port), "--log", "json", ...(options.quiet ? ["--log-level", "warning"] : [])];
     const server = new this(command(service, "server", options, more).spawn());
-    if (options.quiet) {
-      await untilListening(server.port = port);
+    try {
+      if (options.quiet) {
+        await untilListening(server.port = port);
+      } else {
+        const { address } = await server.logged(/^Listening at/);
+        server.port = Number(String(address).split(":").at(-1));
+      }
       return server;
+    } catch (error) {
+      await server.kill(); // It may start later, when nobody waits for it.
+      throw error;
     }
-    const { address } = await server.logged(/^Listening at/);
-    server.port = Number(String(address).split(":").at(-1));
-    return server;
   }
 
   /** Waits until `count` records match, counting those logged before the call, and returns the last of these. */
