@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { freePort } from "../scripts/shared/ports.ts";
-import { hasProgram, within } from "./harness.ts";
+import { hasProgram, steadily, within } from "./harness.ts";
 
 const root = new URL("..", import.meta.url);
 const folder = new URL("docs/course/", root);
@@ -16,6 +16,9 @@ const missing = Deno.build.os !== "linux"
   : !hasProgram("nc", "-h")
   ? "no nc here"
   : undefined;
+
+/** How long a command may take, in milliseconds: a judge runs for up to 20 seconds, longer on a busy machine. */
+const COMMAND_TIMEOUT = 60_000;
 
 /** A command of a chapter, and the lines that it prints: `…` stands for any text, a line of it for any lines. */
 interface Command {
@@ -82,7 +85,7 @@ class Background implements AsyncDisposable {
 
   /** Waits until it has printed its first line, which says that it is ready. */
   async begun(): Promise<void> {
-    await within(this.#begun.promise, `the first line of ${this.command.line}`);
+    await within(this.#begun.promise, `the first line of ${this.command.line}`, COMMAND_TIMEOUT);
   }
 
   async #read(): Promise<void> {
@@ -111,7 +114,11 @@ async function follow(chapter: string): Promise<void> {
   for (const command of commandsIn(withFreePorts(chapter))) {
     const { line, shown } = command;
     if (line === "wait") {
-      await within(Promise.all(background.map(({ ended }) => ended)), "the end of the commands before");
+      await within(
+        Promise.all(background.map(({ ended }) => ended)),
+        "the end of the commands before",
+        COMMAND_TIMEOUT,
+      );
     } else if (line.endsWith(" &")) {
       const started = stack.use(new Background(command));
       await started.begun();
@@ -119,7 +126,7 @@ async function follow(chapter: string): Promise<void> {
     } else {
       const child = bash(line);
       const output = new Response(child.stdout).text();
-      await within(child.status, `the end of ${line}`);
+      await within(child.status, `the end of ${line}`, COMMAND_TIMEOUT);
       assertMatch(printed(await output), patternOf(shown), `${line} prints something else than the chapter shows`);
     }
   }
@@ -136,7 +143,7 @@ for (const name of chapters) {
     name: `the course's ${name}: every command prints what is shown` +
       (missing === undefined ? "" : ` (ignored: ${missing})`),
     ignore: missing !== undefined,
-    fn: () => follow(chapter),
+    fn: () => steadily(() => follow(chapter)),
   });
 
   Deno.test(`the course's ${name}: every program shown is its file`, () => {

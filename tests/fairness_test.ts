@@ -1,84 +1,78 @@
-// Clients that send as fast as they can, and one that asks a question at a time, against the real programs.
+// Clients that send as fast as they can, and a correct one beside them, against the real programs.
 
 import { concat } from "@std/bytes/concat";
-import { assert, assertEquals } from "@std/assert";
-import { bytes, headed, RawPeer, ServerProcess, within } from "./harness.ts";
-
-/** A service, the smallest messages a client can flood it with, and a question with its answer. */
-interface Target {
-  service: string;
-  args?: string[];
-  flood: Uint8Array;
-  question: string;
-  answer: string;
-}
+import { assert } from "@std/assert";
+import { ATTACKS, payloadOf, repeat, type Traffic } from "../scripts/checks/soak/attackers.ts";
+import { headed, type RawPeer, ServerProcess, until, within } from "./harness.ts";
+import { type Target, targetOf } from "./targets.ts";
 
 const TARGETS: Target[] = [
-  { service: "echo", flood: bytes("x"), question: "Hey", answer: "Hey" },
-  { service: "dispatch", args: ["--mode", "loop"], flood: bytes("x"), question: "Hey", answer: "Hey" },
-  { service: "lines", flood: bytes("\n"), question: "Hey\n", answer: "Hello Node!\n" },
-  { service: "lines", args: ["--workers", "2"], flood: bytes("\n"), question: "Hey\n", answer: "Hello Node!\n" },
-  { service: "delimited", flood: bytes("\r\n"), question: "Hey\n", answer: "Hey\n" },
-  { service: "delimited", args: ["--max-message", "8"], flood: bytes("\n"), question: "Hey\n", answer: "Hey\n" },
-  { service: "tagged", flood: bytes("A1234"), question: "A5678", answer: "A5678" },
-  { service: "fixed", args: ["--length", "1"], flood: bytes("x"), question: "y", answer: "y" },
+  targetOf("echo"),
+  { ...targetOf("echo"), service: "dispatch", args: ["--mode", "loop"] },
+  targetOf("lines"),
+  { ...targetOf("lines"), args: ["--workers", "2"] },
+  targetOf("delimited"),
+  { ...targetOf("delimited"), args: ["--max-message", "16"] },
+  targetOf("tagged"),
+  targetOf("fixed", { length: "1" }),
 ];
 
-/** Number of round trips of the polite client. On a starved server the first one takes as long as the flood. */
-const ROUND_TRIPS = 20;
+/** How often the correct client has its conversation. On a starved server the first one takes as long as the flood. */
+const CONVERSATIONS = 5;
 /** Number of greedy clients. */
 const GREEDY = 3;
 
-/** As many messages as fit into a large write. */
-function block(message: Uint8Array): Uint8Array {
-  return concat(Array.from({ length: Math.floor(256 * 1024 / message.length) }, () => message));
+const pipelining = ATTACKS.find(({ name }) => name === "pipeline-tiny")!;
+
+/** Lets clients pipeline the smallest messages while something happens. */
+async function besideGreedy(
+  count: number,
+  { protocol }: Target,
+  { port }: ServerProcess,
+  happen: () => Promise<void>,
+): Promise<void> {
+  const end = new AbortController();
+  const traffic: Traffic = { connections: 0, sent: 0, received: 0 };
+  const { opening, bytes } = payloadOf(pipelining, protocol)!;
+  // They run in the process of the correct client, which writes of a few bytes would starve.
+  const payload = { opening, bytes: repeat(bytes) };
+  const greedy = Array.from({ length: count }, () => pipelining.attacker({ port }, payload, end.signal, traffic));
+  try {
+    await until(() => traffic.connections >= count && traffic.sent > 0, "greedy clients");
+    await happen();
+  } finally {
+    end.abort();
+    await Promise.all(greedy);
+  }
 }
 
-/** Sends a block repeatedly, and drops the answers, until the connection is closed. */
-async function flood({ socket }: RawPeer, block: Uint8Array): Promise<void> {
-  const send = async () => {
-    for (let rest = block;; rest = rest.length > 0 ? rest : block) rest = rest.subarray(await socket.write(rest));
+/** Lets a correct client talk. Alone it takes half a second; a starved one waits as long as the others send. */
+async function talks({ served }: Target, server: ServerProcess): Promise<void> {
+  const conversations = async () => {
+    for (let count = 0; count < CONVERSATIONS; count++) await served(server);
   };
-  const drop = async () => {
-    for (const buffer = new Uint8Array(256 * 1024); await socket.read(buffer) !== null;) { /* dropped */ }
-  };
-  await Promise.allSettled([send(), drop()]);
+  await within(conversations(), `${CONVERSATIONS} conversations`);
 }
 
-for (const { service, args = [], flood: message, question, answer } of TARGETS) {
+for (const target of TARGETS) {
+  const { service, args } = target;
   const name = [`${service}:server`, ...args].join(" ");
 
   Deno.test(`${name} answers others at once while ${GREEDY} clients pipeline the smallest messages, and stops when told to`, async () => {
     await using server = await ServerProcess.start(service, { args });
-    const greedy = await Promise.all(Array.from({ length: GREEDY }, () => server.connect()));
-    const floods = Promise.all(greedy.map((peer) => flood(peer, block(message))));
-    try {
-      const roundTrips = async () => {
-        using peer = await server.connect();
-        for (let count = 0; count < ROUND_TRIPS; count++) {
-          await peer.send(question);
-          assertEquals(await peer.receive(answer.length), answer);
-        }
-      };
-      // Alone it takes some milliseconds. A starved client waits as long as the others send.
-      await within(roundTrips(), `${ROUND_TRIPS} round trips`);
+    await besideGreedy(GREEDY, target, server, async () => {
+      await talks(target, server);
       const began = performance.now();
       // One of them drains: five seconds are promised for that.
       await (service === "echo" ? server.stop() : server.stopAtOnce());
-      assert(performance.now() - began < 9000, "stopped in time");
-    } finally {
-      for (const peer of greedy) peer.close();
-      await floods;
-    }
+      assert(performance.now() - began < 15_000, "stopped in time");
+    });
   });
 }
 
 Deno.test("chat:server relays what others say while one member sends as fast as it can", async () => {
   await using server = await ServerProcess.start("chat");
-  using greedy = await server.connect();
-  await greedy.send(headed("greedy"));
-  const floods = flood(greedy, block(headed("")));
-  try {
+  await besideGreedy(1, targetOf("chat"), server, async () => {
     const heard = async () => {
       using ann = await server.connect();
       using bob = await server.connect();
@@ -89,10 +83,25 @@ Deno.test("chat:server relays what others say while one member sends as fast as 
     };
     await within(heard(), "what another member says");
     await server.stopAtOnce();
-  } finally {
-    greedy.close();
-    await floods;
-  }
+  });
+});
+
+Deno.test(`the proxy passes on what others send at once while it cuts what ${GREEDY} clients send into single bytes`, async () => {
+  await using server = await ServerProcess.start("echo");
+  const addresses = ["--listen", "tcp://127.0.0.1:0", "--to", `tcp://127.0.0.1:${server.port}`, "--cut", "1"];
+  await using proxy = new ServerProcess(
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-q", "--no-prompt", "-P=proxy", "services/proxy/server.ts", ...addresses, "--log", "json"],
+      cwd: new URL("..", import.meta.url),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn(),
+  );
+  const { address } = await proxy.logged(/^Listening at/);
+  proxy.port = Number(String(address).split(":").at(-1));
+  const target = targetOf("echo");
+  await besideGreedy(GREEDY, target, proxy, () => talks(target, proxy));
 });
 
 /** Reads until some bytes have come. */

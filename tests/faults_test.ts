@@ -33,10 +33,15 @@ const exchanges = QUICK_EXCHANGES.map((exchange) =>
 );
 
 /** Runs only the first client of an exchange, and returns its result. */
-async function firstClient(exchange: Exchange, port: number, serverArgs: string[]): Promise<ClientResult> {
-  const at = ["--port", String(port), "--timeout", "0.5"];
+async function firstClient(
+  exchange: Exchange,
+  port: number,
+  serverArgs: string[],
+  timeout: string,
+): Promise<ClientResult> {
+  const at = ["--port", String(port), "--timeout", timeout];
   if (exchange.service === "chat") {
-    await using client = new ClientProcess("chat", { args: [...at.slice(0, 2), "--name", "ann"] });
+    await using client = new ClientProcess("chat", { args: [...at, "--name", "ann"] });
     await client.type("Hello\nanybody?\n");
     return await client.result();
   }
@@ -97,8 +102,8 @@ for (const exchange of exchanges) {
 
       // A chat member does not receive its own messages, so the fault is on the way to the server.
       const direction = service === "chat" ? "up" : "down";
-      const breaking: [what: string, faults: FaultOptions, words: RegExp][] = transport === "UDP"
-        ? [["all lost", { lose: 100 }, /No answer from [^ ]+ within 0\.5 s/]]
+      const breaking: [what: string, faults: FaultOptions, words: RegExp, timeout?: string][] = transport === "UDP"
+        ? [["all lost", { lose: 100 }, /No answer from [^ ]+ within 0\.5 s/, "0.5"]]
         : [
           ["reset at a byte", { resetAt: 5 }, /The peer broke the connection off/],
           [
@@ -106,15 +111,15 @@ for (const exchange of exchanges) {
             { framing: exchange.framing ?? CHUNKS, resetIn: "payload", ...HITS[service] },
             /The peer broke the connection off/,
           ],
-          ["no more read", { stopAfter: 5 }, /(Nothing came for|A message begun did not end within) 0\.5 s/],
+          ["no more read", { stopAfter: 5 }, /(Nothing came for|A message begun did not end within) 0\.5 s/, "0.5"],
         ];
       // A chat member may receive nothing for any time, so silence is not an error.
       if (service === "chat") breaking.pop();
       await each(
         exchange,
-        breaking.map(([what, faults, words]) => () =>
+        breaking.map(([what, faults, words, timeout = "10"]) => () =>
           through(exchange, server.port, { ...faults, direction }, async (port) => {
-            const { code, stderr } = await firstClient(exchange, port, args);
+            const { code, stderr } = await firstClient(exchange, port, args, timeout);
             assertEquals(code, 1, `${what}: ${stderr}`);
             assertMatch(stderr, new RegExp(`^${service}:client: ${words.source}\n$`), what);
           })

@@ -1,5 +1,6 @@
 import { concat } from "@std/bytes/concat";
 import { writeAll } from "@wirebench/wirebench/log";
+import { Stalls } from "../lib/judge/patience.ts";
 import type { Clock } from "../lib/net/timer.ts";
 import { ServerProcess as Server } from "../scripts/shared/processes.ts";
 import { within } from "../scripts/shared/within.ts";
@@ -73,7 +74,13 @@ export class RawPeer implements Disposable {
 
   /** Reads until the peer ends or resets the connection. */
   async receiveAll(): Promise<string> {
+    return textOf((await this.readToEnd()).data);
+  }
+
+  /** Does the same, and returns each chunk and whether the end was a reset. */
+  async readToEnd(): Promise<{ chunks: Uint8Array[]; data: Uint8Array; wasReset: boolean }> {
     const chunks: Uint8Array[] = [];
+    let wasReset = false;
     try {
       for (;;) {
         const chunk = new Uint8Array(65_536);
@@ -83,8 +90,9 @@ export class RawPeer implements Disposable {
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
+      wasReset = true;
     }
-    return textOf(concat(chunks));
+    return { chunks, data: concat(chunks), wasReset };
   }
 
   close(): void {
@@ -165,6 +173,18 @@ export function temporaryFolder(): Disposable & { path: string } {
 export function hasProgram(name: string, ...args: string[]): boolean {
   try {
     return new Deno.Command(name, { args, stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+/** Why tests of IPv6 are ignored here, for their names; empty if they are not. */
+export const NO_IPV6 = listens("::1") ? "" : " (ignored: no IPv6 here)";
+
+function listens(hostname: string): boolean {
+  try {
+    Deno.listen({ hostname, port: 0 }).close();
+    return true;
   } catch {
     return false;
   }
@@ -265,6 +285,21 @@ export async function until(condition: () => boolean, what: string | (() => stri
     while (!over && !condition()) await new Promise((resolve) => setTimeout(resolve, 1));
   })();
   await within(polling, what).finally(() => over = true);
+}
+
+/** How often a check that depends on time is run at most. */
+const MOST_RUNS = 5;
+
+/** Runs a check that depends on time, and runs it again if it fails while this process could not run although it was due. */
+export async function steadily<T>(check: () => Promise<T>): Promise<T> {
+  for (let runs = 1;; runs++) {
+    using stalls = new Stalls();
+    try {
+      return await check();
+    } catch (error) {
+      if (stalls.milliseconds === 0 || runs === MOST_RUNS) throw error;
+    }
+  }
 }
 
 /** Waits until a number has stayed the same for a fifth of a second: full buffers stop what changes it. */

@@ -5,7 +5,7 @@ import type { Patience } from "./patience.ts";
 import type { Exit, Output, Program } from "./program.ts";
 
 /** The mistake of a client that does not notice the end. */
-export const SPINS = "A loop that does not look at an empty recv, which is the end, runs for ever";
+export const SPINS = "A loop that does not stop at an empty recv, which is the end, runs for ever";
 
 /** The mistake of a client that does not notice that the rest is missing. */
 export const NO_CHECK = "A client that does not check how much it has received takes half an answer for a whole one";
@@ -123,7 +123,7 @@ export class Run {
     if (shown < Math.min(control.shown, due) && !this.#inParts) throw this.#unlike(this.#printed);
     if (this.#hasLess(control)) throw this.#unlike(this.#printed);
     if (control.shown > 0) return;
-    // A client that prints only a verdict must come to the same one.
+    // A client that prints only a verdict must print the same one.
     const isOther = control.isSteady && this.output.text !== control.output.text;
     if (isOther || this.#code !== control.#code) throw this.#unlike(this.#printed);
   }

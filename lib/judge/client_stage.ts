@@ -10,6 +10,9 @@ import type { Tap } from "./tap.ts";
 /** The name that the judge gives to a client that asks for one. Its UTF-8 has more bytes than it has characters. */
 export const NAME = "zoë";
 
+/** How long a client that has ended may take to be seen, as a share of the patience. */
+const SEEN = 0.01;
+
 /** What a {@linkcode ClientStage} is made of. */
 export interface ClientStageOptions<Protocol extends ProtocolDescription> {
   /** The program and its arguments. */
@@ -138,6 +141,11 @@ export abstract class ClientStage<Protocol extends ProtocolDescription, Treatmen
     })();
     if (this.side.serve === undefined) typing.then(() => program.endInput());
     return program;
+  }
+
+  /** Waits a little for the connection or datagram of a client that ended at once, which may not have been seen yet. */
+  protected async late(arrival: Promise<unknown>): Promise<void> {
+    await this.patience.share(SEEN).allows(arrival);
   }
 
   /** Explains that the client did not connect. */

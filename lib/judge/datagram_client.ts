@@ -83,6 +83,7 @@ export class DatagramClient extends ClientStage<DatagramProtocol, DatagramTreatm
     while (!program.ended && !again && await patience.allows(Promise.race([arrived.promise, program.exit]))) {
       // Each datagram of the client begins a new wait.
     }
+    if (server.received === 0) await this.late(arrived.promise);
     if (server.received === 0) throw await this.absent(program, server.port);
     const exit = program.ended ? await program.exit : undefined;
     server.close();

@@ -65,7 +65,7 @@ export async function judge(protocol: string | Protocol, options: JudgeOptions =
   const described = typeof protocol === "string" ? protocolOf(protocol, options.options) : protocol;
   const { hostname = "127.0.0.1", port = described.port, timeout = TIMEOUT } = options;
   const lag = described.transport === "tcp" ? described.lag : 0;
-  const patience = new Patience(timeout + lag);
+  const patience = new Patience(timeout + lag, options.signal);
   const othersDone = Promise.withResolvers<void>();
   const onOthersDone = () => othersDone.resolve();
   const at = ({ name }: { name: string }, { tap } = options) => ({

@@ -1,3 +1,5 @@
+import { Unjudged } from "./case.ts";
+
 /** How often a deadline checks the time, in milliseconds. */
 const TICK = 25;
 /** The most that one tick counts: while this process is suspended, the judged program may be too. */
@@ -12,10 +14,17 @@ const STALL = 100;
 export class Patience {
   /** The wait in milliseconds. */
   milliseconds: number;
+  readonly #signal: AbortSignal | undefined;
 
-  /** Waits for so many milliseconds. */
-  constructor(milliseconds: number) {
+  /**
+   * Waits for so many milliseconds.
+   *
+   * @param milliseconds The wait, 0 or more; `Infinity` for no limit.
+   * @param signal Ends every wait.
+   */
+  constructor(milliseconds: number, signal?: AbortSignal) {
     this.milliseconds = milliseconds;
+    this.#signal = signal;
   }
 
   /** The wait in seconds, for people. */
@@ -25,7 +34,12 @@ export class Patience {
 
   /** A share of it. */
   share(factor: number): Patience {
-    return new Patience(this.milliseconds * factor);
+    return this.of(this.milliseconds * factor);
+  }
+
+  /** Another wait, which the same signal ends. */
+  of(milliseconds: number): Patience {
+    return new Patience(milliseconds, this.#signal);
   }
 
   /**
@@ -34,6 +48,7 @@ export class Patience {
    * @param promise What to wait for.
    * @param late Makes the error if it is not settled in time.
    * @returns Its value.
+   * @throws {Unjudged} If the signal has aborted.
    */
   async limit<Value>(promise: Promise<Value>, late: () => Error): Promise<Value> {
     let timer;
@@ -44,7 +59,8 @@ export class Patience {
         const now = performance.now();
         spent += Math.min(now - last, MOST_PER_TICK);
         last = now;
-        if (spent >= this.milliseconds) reject(late());
+        if (this.#signal?.aborted) reject(new Unjudged("Interrupted"));
+        else if (spent >= this.milliseconds) reject(late());
       }, TICK);
     });
     try {
@@ -54,13 +70,18 @@ export class Patience {
     }
   }
 
-  /** Waits for a promise, and tells whether it was settled in time. */
+  /**
+   * Waits for a promise, and tells whether it was settled in time.
+   *
+   * @throws {Unjudged} If the signal has aborted.
+   */
   async allows(promise: Promise<unknown>): Promise<boolean> {
     const late = new Error();
     try {
       await this.limit(promise, () => late);
     } catch (error) {
       if (error === late) return false;
+      if (this.#signal?.aborted) throw error;
     }
     return true;
   }

@@ -45,10 +45,11 @@ export class StreamClient extends ClientStage<StreamProtocol, Treatment> {
     await using program = this.start(listener.port);
     try {
       await patience.allows(Promise.race([connected.promise, program.exit]));
+      if (conversations.length === 0) await this.late(connected.promise);
       if (conversations.length === 0) throw await this.absent(program, listener.port);
       await Promise.race([program.exit, over.promise]);
       if (!treatment.keepsInput) program.endInput();
-      // A client that goes on until the server ends shows in the case for it whether it then does.
+      // Whether a client that goes on until the server ends then ends too is judged in its own case.
       const wait = side.ends || treatment.instead !== undefined ? patience : patience.share(ENDS_SOON);
       const ended = problem === undefined && await wait.allows(program.exit);
       if (ended) await patience.allows(drained.promise);

@@ -60,7 +60,7 @@ export async function runClient<Table extends Options = Record<never, never>>(
     host: host("Host to connect to"),
     port: port("Port to connect to", command.port, 1),
     ...(transport === "tcp" ? tcpOptions : {}),
-    timeout: seconds("Give up after so long without what is owed", 10_000),
+    timeout: seconds("Longest wait for the connection, an answer, or the rest of a message", 10_000),
   };
   const full = {
     name,

@@ -3,14 +3,14 @@ import { plural } from "../log/plural.ts";
 import { formatAddress, isLoopback } from "../net/address.ts";
 import { DEFAULT_BACKLOG, DEFAULT_DEADLINES, DEFAULT_MAX_CONNECTIONS } from "../net/limits.ts";
 import type { DrainReport, ServeTcpOptions, TcpServer } from "../net/serve_tcp.ts";
-import type { Certificate } from "../net/_tls.ts";
+import type { Certificate } from "../net/mod.ts";
 import type { ServeUdpOptions, UdpServer } from "../net/serve_udp.ts";
 import type { ServeOptions, Server } from "../net/server.ts";
 import { serveWorkers } from "../net/serve_workers.ts";
 import { sourcesOf, startThread, type WorkerProgram } from "../net/worker_threads.ts";
 import { removeStaleSocket } from "../net/unix.ts";
 import { DEFAULT_MAX_LENGTH } from "../framing/framing.ts";
-import { requireAccess } from "../net/_require_access.ts";
+import { requireAccess } from "../net/require_access.ts";
 import { readText } from "./read_text.ts";
 import type { Advice } from "./explain.ts";
 import {
@@ -57,10 +57,10 @@ export interface TcpServerCommand<Table extends Options> extends ServerCommand<T
   workers?: WorkerProgram | undefined;
 }
 
-const WORKERS_HELP = "Serve with so many threads, for more cores than one (Linux)";
-const BACKLOG_HELP = "Most connections that the system keeps until they are accepted";
+const WORKERS_HELP = "Number of threads that serve, to use several cores (Linux)";
+const BACKLOG_HELP = "Most connections that may wait to be accepted";
 const MESSAGE_HELP = "Longest message accepted";
-const IDLE_HELP = "Close a connection after so long without a message, 0 for never";
+const IDLE_HELP = "Close a connection after this time without a message, 0 for never";
 const TIMEOUT_HELP = "Longest time for a message to arrive, and for the first to begin, 0 for no limit";
 const MESSAGE_TIMEOUTS = `${DEFAULT_DEADLINES.messageTimeout / 1000} and ${
   DEFAULT_DEADLINES.firstMessageTimeout / 1000
@@ -72,7 +72,7 @@ function listenOptions(defaultPort: number) {
   return {
     host: host("Address to listen at; other than loopback exposes the server, :: takes both families"),
     port: port("Port to listen at, 0 for a free one", defaultPort, 0),
-    allow: ranges("Take clients from these addresses alone, 192.168.0.0/16 or ::1"),
+    allow: ranges("Accept only clients from these addresses, such as 192.168.0.0/16 or ::1"),
   };
 }
 
@@ -81,12 +81,14 @@ function tcpOptions(
 ) {
   return {
     ...listenOptions(port),
-    unix: text("PATH", "Listen at a Unix socket instead, for this user alone", ""),
+    unix: text("PATH", "Listen at a Unix socket instead, for this user only", ""),
     tlsCert: text("FILE", "Encrypt with TLS: the server's certificate, in PEM", ""),
     tlsKey: text("FILE", "Its private key, in PEM", ""),
     backlog: passedOn(integer("N", BACKLOG_HELP, DEFAULT_BACKLOG, { least: 0, most: 65_535 })),
     maxConnections: passedOn(integer("N", "Most connections at once", DEFAULT_MAX_CONNECTIONS, { least: 1 })),
-    maxPerAddress: passedOn(integer("N", "Most of them from one address", 0, { least: 1, shown: STRANGERS })),
+    maxPerAddress: passedOn(
+      integer("N", "Most connections at once from one address", 0, { least: 1, shown: STRANGERS }),
+    ),
     ...(idleTimeout === false ? {} : { idleTimeout: passedOn(seconds(IDLE_HELP, idleTimeout, { zero: Infinity })) }),
     messageTimeout: passedOn(
       seconds(TIMEOUT_HELP, DEFAULT_DEADLINES.messageTimeout, { zero: Infinity, shown: MESSAGE_TIMEOUTS }),

@@ -8,9 +8,9 @@ import {
   type RelayedRecord,
   targetOf,
   writeToStandardError,
-} from "./_configure.ts";
+} from "./configure.ts";
 import { decodeBytes } from "./escape.ts";
-import { jsonFormatter, transcriptFormatter } from "./format.ts";
+import { jsonFormatter, transcriptFormatter } from "./_format.ts";
 import { writerSink } from "./sink.ts";
 import type { LogWriter } from "./writer.ts";
 

@@ -1,5 +1,5 @@
-import type { LogRecord, Sink } from "./_configure.ts";
-import type { TextFormatter } from "./format.ts";
+import type { LogRecord, Sink } from "./configure.ts";
+import type { TextFormatter } from "./_format.ts";
 import { plural } from "./plural.ts";
 import { type LogWriter, writeAll } from "./writer.ts";
 

@@ -34,7 +34,7 @@ export interface Trust {
 }
 
 /** Parses a certificate in PEM, or throws a `RangeError`. */
-export function checkCertificate(pem: string): X509Certificate {
+function checkCertificate(pem: string): X509Certificate {
   const { X509Certificate } = process.getBuiltinModule("node:crypto");
   return readPem("certificate", () => new X509Certificate(pem));
 }
@@ -57,7 +57,7 @@ function readPem<Value>(what: string, read: () => Value): Value {
   try {
     return read();
   } catch (error) {
-    throw new RangeError(`Cannot use what is no ${what}: expected one in PEM`, { cause: error });
+    throw new RangeError(`Cannot read the ${what}: expected a ${what} in PEM`, { cause: error });
   }
 }
 

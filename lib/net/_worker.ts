@@ -1,5 +1,5 @@
 /// <reference lib="deno.worker" />
-import { configureSink, type LogRecord } from "../log/_configure.ts";
+import { configureSink, type LogRecord } from "../log/configure.ts";
 import { plural } from "../log/plural.ts";
 import { note } from "../log/sink.ts";
 import type { RelayedRecord } from "../log/log.ts";

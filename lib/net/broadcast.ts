@@ -102,7 +102,7 @@ const STALLED_AFTER = 500;
 /** Interval at which a waiting publisher checks again, in milliseconds. */
 const CHECK_EVERY = 5;
 
-/** A segment of the log. Subscribers hold the one that they read, so segments that all have read are collected. */
+/** A segment of the log. Subscribers hold the one that they read, so segments that all have read are collected, or used again. */
 interface Segment {
   readonly bytes: Uint8Array;
   /** Offset of its first byte in the log. */
@@ -151,6 +151,10 @@ export class Broadcast implements Room {
   /** Subscribers that lagged when the last segment began, since when, and whether they were notified. */
   readonly #lagging = new Map<Subscriber, { since: number; notified: boolean }>();
   #last: Segment;
+  /** Memory of the segment before the last one. Allocating a segment costs more than all other work of a broadcast. */
+  #spare: Uint8Array | undefined;
+  /** Subscribers that left while a write was under way, which needs its segment until it ends. */
+  readonly #stillWriting = new Set<Subscriber>();
   #waking = false;
 
   /**
@@ -186,6 +190,8 @@ export class Broadcast implements Room {
     const forget = () => {
       this.#subscribers.delete(subscriber);
       this.#lagging.delete(subscriber);
+      if (subscriber.isWriting) this.#stillWriting.add(subscriber);
+      else this.#stillWriting.delete(subscriber);
     };
     const subscriber = new Subscriber(this, connection, this.#last, forget, onSlow, this.#clock);
     this.#subscribers.add(subscriber);
@@ -237,9 +243,21 @@ export class Broadcast implements Room {
   }
 
   #addSegment(atLeast: number): void {
-    const { start, length } = this.#last;
-    const bytes = new Uint8Array(Math.max(this.#segmentSize, atLeast));
+    const { bytes: last, start, length } = this.#last;
+    const bytes = this.#takeSpare(atLeast) ?? new Uint8Array(Math.max(this.#segmentSize, atLeast));
     this.#last = this.#last.next = { bytes, start: start + length, length: 0, next: undefined };
+    this.#spare = last.length === this.#segmentSize ? last : undefined;
+  }
+
+  /** Takes the memory of the segment before the last one, unless it is too short or a subscriber still needs it. */
+  #takeSpare(atLeast: number): Uint8Array | undefined {
+    const spare = this.#spare;
+    if (spare === undefined || spare.length < atLeast) return undefined;
+    for (const subscriber of this.#subscribers) {
+      if (subscriber.position < this.#last.start || subscriber.isWritingFrom(spare)) return undefined;
+    }
+    for (const subscriber of this.#stillWriting) if (subscriber.isWritingFrom(spare)) return undefined;
+    return spare;
   }
 
   #findLagging(): void {
@@ -285,9 +303,10 @@ export class Subscriber implements RoomMember {
   #lastOwn: Range | undefined;
   /** Buffer for runs that are written together. Only one write is under way at a time. */
   #gathered: Uint8Array | undefined;
-  /** Position at which a leaving subscriber stops. */
+  /** Position at which a leaving subscriber stops; 0 once it has left. */
   #end = Infinity;
-  #writing = false;
+  /** The bytes of the write under way. */
+  #run: Uint8Array | undefined;
   readonly #clock: Clock;
   #wroteAt: number;
   #left: PromiseWithResolvers<void> | undefined;
@@ -316,6 +335,16 @@ export class Subscriber implements RoomMember {
     return this.#segment.start + this.#offset;
   }
 
+  /** Whether a write is under way. */
+  get isWriting(): boolean {
+    return this.#run !== undefined;
+  }
+
+  /** Whether a write from a segment is under way. */
+  isWritingFrom(bytes: Uint8Array): boolean {
+    return this.#run?.buffer === bytes.buffer;
+  }
+
   /** Time of the last completed write, by the clock of the broadcast. */
   get wroteAt(): number {
     return this.#wroteAt;
@@ -339,10 +368,9 @@ export class Subscriber implements RoomMember {
 
   /** Writes what is new, unless a write is under way. */
   wake(): void {
-    if (this.#writing) return;
+    if (this.isWriting) return;
     const run = this.#gather();
     if (run === undefined) return;
-    this.#writing = true;
     this.#connection.beginWork();
     this.#write(run);
   }
@@ -358,7 +386,7 @@ export class Subscriber implements RoomMember {
     while (last.next !== undefined) last = last.next;
     this.#end = last.start + last.length;
     this.wake();
-    if (!this.#writing) this.#detach();
+    if (!this.isWriting) this.#detach();
     return this.#left.promise;
   }
 
@@ -392,6 +420,7 @@ export class Subscriber implements RoomMember {
   }
 
   #write(run: Uint8Array): void {
+    this.#run = run;
     this.#connection.write(run).then(() => {
       this.#wroteAt = this.#clock.now();
       const next = this.#gather();
@@ -405,9 +434,9 @@ export class Subscriber implements RoomMember {
   }
 
   #stopWriting(): void {
-    this.#writing = false;
+    this.#run = undefined;
     this.#connection.endWork();
-    if (this.#left !== undefined) this.#detach();
+    if (this.#left !== undefined || this.#end === 0) this.#detach();
   }
 
   /** Not before the last byte is written: a leaving subscriber may lag like any other. */

@@ -5,7 +5,7 @@ import { formatAddress } from "./address.ts";
 import { type CloseReason, ConnectionError, toConnectionError, toHandshakeError } from "./errors.ts";
 import { type ConnectionOptions, type Deadlines, type Limits, limitsOf } from "./limits.ts";
 import { type Certificate, encryption, type Socket, type Trust } from "./_tls.ts";
-import { LoopShare } from "./_loop.ts";
+import { LoopShare } from "./loop.ts";
 import type { ConnectionTelemetry } from "./_telemetry.ts";
 import { after } from "./timer.ts";
 import { Watchdog } from "./_watchdog.ts";

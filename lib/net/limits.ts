@@ -59,7 +59,7 @@ export const DEFAULT_DEADLINES: Readonly<Record<keyof Deadlines, number>> = {
  * `messageTimeout`.
  * @throws {RangeError} If one is not a number of milliseconds above 0.
  */
-export function deadlinesOf(given: Deadlines): Record<keyof Deadlines, number> {
+function deadlinesOf(given: Deadlines): Record<keyof Deadlines, number> {
   const idle = given.idleTimeout ?? Infinity;
   const {
     handshakeTimeout = DEFAULT_DEADLINES.handshakeTimeout,
@@ -133,7 +133,7 @@ export const DEFAULT_MAX_CONNECTIONS = 1000;
 export const DEFAULT_BACKLOG = 511;
 
 /** Default maximum number of bytes that wait to be written: 16 MiB. */
-export const DEFAULT_MAX_QUEUE: number = 16 * 1024 * 1024;
+const DEFAULT_MAX_QUEUE = 16 * 1024 * 1024;
 
 /**
  * Checks that an option is a valid count.

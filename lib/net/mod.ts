@@ -32,7 +32,7 @@ export type { Endpoint } from "./endpoint.ts";
 export { type CloseReason, ConnectionError, TimedOut } from "./errors.ts";
 export { type Framed, framed, type PushOptions, type WaitOptions } from "./framed.ts";
 export type { ConnectionOptions, Deadlines } from "./limits.ts";
-export type { LoopShare } from "./_loop.ts";
+export type { LoopShare } from "./loop.ts";
 export { reconnecting, type ReconnectingOptions, type ReconnectingState } from "./reconnecting.ts";
 export { type DrainReport, serveTcp, type ServeTcpOptions, type TcpServer } from "./serve_tcp.ts";
 export { type DropReason, serveUdp, type ServeUdpOptions, type UdpServer } from "./serve_udp.ts";

@@ -2,7 +2,7 @@ import { Log } from "../log/log.ts";
 import { Admission, type CountsRow } from "./_admission.ts";
 import { formatAddress, type ListenAddress } from "./address.ts";
 import { Connection } from "./connection.ts";
-import { LoopShare } from "./_loop.ts";
+import { LoopShare } from "./loop.ts";
 import { type CloseReason, reasonOf } from "./errors.ts";
 import { type ConnectionOptions, DEFAULT_BACKLOG, type Limits, limitsOf } from "./limits.ts";
 import { describeError, reportError } from "./_report_error.ts";

@@ -6,7 +6,7 @@ import { allowList } from "./allow_list.ts";
 import { DATAGRAM_BUFFER_SIZE } from "./datagram.ts";
 import { reasonOf } from "./errors.ts";
 import { checkLimit } from "./limits.ts";
-import { LoopShare } from "./_loop.ts";
+import { LoopShare } from "./loop.ts";
 import { describeError, reportError } from "./_report_error.ts";
 import type { ServeOptions, Server } from "./server.ts";
 import { type ServerTelemetry, serverTelemetry } from "./_telemetry.ts";

@@ -1,6 +1,6 @@
 // A circle that the imports do not show: a thread started here runs ./_worker.ts, which imports the message types below.
 
-import { requireAccess, type Sources } from "./_require_access.ts";
+import { requireAccess, type Sources } from "./require_access.ts";
 import type { RelayedRecord } from "../log/log.ts";
 import type { ListenAddress } from "./address.ts";
 import type { StartWorker, WorkerOptions, WorkerReport } from "./serve_workers.ts";

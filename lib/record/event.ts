@@ -97,6 +97,8 @@ export interface SetEvent {
   readonly k: "set";
   /** The faults from now on. */
   readonly faults: Readonly<Record<string, unknown>>;
+  /** The seed from now on; absent if it stays. */
+  readonly seed?: number | undefined;
 }
 
 /** A direction began to have the faults of the last `set`. */

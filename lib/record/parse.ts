@@ -40,7 +40,7 @@ const FIELDS: Record<RecordedEvent["k"], Record<string, Check>> = {
   out: { ...OF_STREAM, n: count },
   end: OF_STREAM,
   fault: { ...OF_STREAM, kind: oneOf("reset", "stop", "end", "lost", "repeated", "reordered"), where: maybe(words) },
-  set: { t: count, faults: record },
+  set: { t: count, faults: record, seed: maybe(count) },
   from: OF_STREAM,
   pause: { t: count },
   resume: { t: count },

@@ -171,9 +171,9 @@ export class Recorder implements ProxyTap {
     this.#addFields("close", connection, "up", 0, { reason });
   }
 
-  /** Records new faults. */
-  switched(faults: Readonly<Record<string, unknown>>): void {
-    this.#addFields("set", 0, "up", 0, { faults });
+  /** Records new faults, and a new seed. */
+  switched(faults: Readonly<Record<string, unknown>>, seed?: number): void {
+    this.#addFields("set", 0, "up", 0, { faults, seed });
   }
 
   /** Records the offset from which a direction has the new faults. */

@@ -28,8 +28,8 @@ export interface ProxyTap {
   fault?(connection: number, way: Direction, at: number, kind: FaultKind, where?: string, datagram?: number): void;
   /** A connection ended in both directions, for a reason of the log. */
   closed?(connection: number, reason: string): void;
-  /** The faults were replaced. */
-  switched?(faults: Readonly<Record<string, unknown>>): void;
+  /** The faults were replaced, and the seed if there is one. */
+  switched?(faults: Readonly<Record<string, unknown>>, seed?: number): void;
   /** A direction has the new faults from this offset on. */
   applied?(connection: number, way: Direction, at: number): void;
   /** Forwarding was paused or resumed. */

@@ -23,7 +23,7 @@ import { below } from "./soak/client.ts";
 import { attackReport, slowReport, soakReport, TOLERANCE } from "./soak/report.ts";
 import { nameOf, type Scenario, SCENARIOS } from "./soak/scenarios.ts";
 import { runSlowMember, type SlowResult } from "./soak/slow_member.ts";
-import { Target } from "./soak/target.ts";
+import { SMALL_NURSERY, Target } from "./soak/target.ts";
 
 /** The phases of a run, as shares of its time. The warm-up ends with the first measurement, the soak with the second. */
 const PHASES = { warmUp: 0.15, soak: 0.35, attacks: 0.35, slowMember: 0.15 };
@@ -52,7 +52,7 @@ function names(help: string, all: readonly string[]): Option<string[]> {
 
 const options = {
   minutes,
-  service: names("Run this service only", SCENARIOS.map(({ service }) => service)),
+  service: names("Run this service only", SCENARIOS.map(({ protocol }) => protocol.name)),
   attack: names("Run this attack and nothing else; none for no attacks", [
     ...ATTACKS.map(({ name }) => name),
     NO_ATTACK,
@@ -73,11 +73,12 @@ interface Context {
 async function main(values: Values<typeof options>, stop: AbortSignal): Promise<void> {
   const seed = drawnSeed(values.seed);
   const milliseconds = values.minutes * 60_000;
-  const scenarios = SCENARIOS.filter(({ service }) => values.service.length === 0 || values.service.includes(service));
+  const { service } = values;
+  const scenarios = SCENARIOS.filter(({ protocol }) => service.length === 0 || service.includes(protocol.name));
   const attacks = attacksOn(scenarios, values.attack);
   const attacksAlone = values.attack.some((name) => name !== NO_ATTACK);
   if (attacksAlone && attacks.length === 0) throw new UsageError("--attack: no such attack on this service");
-  if (values.cluster && values.service.length + values.attack.length > 0) {
+  if (values.cluster && service.length + values.attack.length > 0) {
     throw new UsageError("--cluster runs neither other services nor attacks");
   }
   if (values.cluster && !hasNatsServer()) throw new CommandError(`--cluster needs nats-server: ${NATS_ADVICE}`);
@@ -97,7 +98,7 @@ async function main(values: Values<typeof options>, stop: AbortSignal): Promise<
       const soakTime = milliseconds * (PHASES.soak + PHASES.attacks) - attackTime;
       await soakAll(targets, scenarios, { warmUp: milliseconds * PHASES.warmUp, soak: soakTime }, context);
       await attackAll(attacked, attacks, attackTime, context);
-      const chats = scenarios.some(({ service }) => service === "chat");
+      const chats = scenarios.some(({ protocol }) => protocol.name === "chat");
       if (chats) await chatAll(slow, milliseconds * PHASES.slowMember, context);
     }
   } finally {
@@ -149,7 +150,7 @@ async function soakAll(
   { seed, certificates, progress, stop }: Context,
 ): Promise<void> {
   const start = (scenario: Scenario, index: number) =>
-    Target.start(scenario, mulberry32(seedOf(seed, index)), certificates);
+    Target.start(scenario, mulberry32(seedOf(seed, index)), certificates, [SMALL_NURSERY]);
   try {
     // If one server does not start, the others are stopped too.
     const started = await Promise.allSettled(scenarios.map(start));

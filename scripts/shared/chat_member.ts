@@ -1,9 +1,9 @@
 // Members of a chat that check what they hear, for the demo, the soak and the tests.
 
-import { decimalHeader, encodeText, text } from "../../lib/framing/mod.ts";
 import { writeAll } from "../../lib/log/mod.ts";
+import { framing } from "../../services/chat/protocol.ts";
 
-const header = decimalHeader();
+const messages = framing();
 
 /** A member of a chat at 127.0.0.1. Disposing of it closes its connection. */
 export class ChatMember implements AsyncDisposable {
@@ -31,7 +31,7 @@ export class ChatMember implements AsyncDisposable {
   ): Promise<ChatMember> {
     const socket = await Deno.connect({ hostname: "127.0.0.1", port });
     socket.setNoDelay(true);
-    await writeAll(socket, header.encode(encodeText(name)));
+    await writeAll(socket, messages.encode(name));
     return new ChatMember(name, socket, onMessage);
   }
 
@@ -42,7 +42,7 @@ export class ChatMember implements AsyncDisposable {
 
   /** Says a text. Resolves when the operating system has taken it. */
   async say(text: string): Promise<void> {
-    await writeAll(this.#socket, header.encode(encodeText(text)));
+    await writeAll(this.#socket, messages.encode(text));
     this.#said++;
   }
 
@@ -65,7 +65,7 @@ export class ChatMember implements AsyncDisposable {
   }
 
   async #read(): Promise<void> {
-    const decoder = text(header).decoder();
+    const decoder = messages.decoder();
     const buffer = new Uint8Array(256 * 1024);
     let from: string | undefined;
     try {

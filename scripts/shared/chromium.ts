@@ -156,7 +156,7 @@ export class Chromium implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const kill = setTimeout(() => this.#process.kill("SIGKILL"), STOP_TIMEOUT);
+    const kill = setTimeout(() => this.#kill(), STOP_TIMEOUT);
     const closed = new Promise((resolve) => this.#socket.addEventListener("close", resolve));
     if (this.#socket.readyState === WebSocket.OPEN) {
       this.#socket.send(JSON.stringify({ id: ++this.#calls, method: "Browser.close" }));
@@ -165,6 +165,14 @@ export class Chromium implements AsyncDisposable {
     // All its processes have ended when the last one has closed the log.
     await Promise.all([this.#process.status, this.#logged]);
     clearTimeout(kill);
+  }
+
+  #kill(): void {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended; its children may not have.
+    }
   }
 }
 

@@ -1,12 +1,5 @@
+import type { Footprint } from "../../lib/judge/mod.ts";
 import { memoryOf, outputOf } from "./system.ts";
-
-/** The resources of a process. */
-export interface Footprint {
-  /** Resident memory in bytes; `undefined` on Windows. */
-  memory: number | undefined;
-  /** Number of open descriptors; `undefined` except on Linux. */
-  descriptors: number | undefined;
-}
 
 /** Measures the resources of a process. */
 export async function footprintOf(pid: number): Promise<Footprint> {

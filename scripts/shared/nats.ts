@@ -78,6 +78,16 @@ export class NatsServer implements AsyncDisposable {
     await untilListening(this.port);
   }
 
+  /** Copies what it has stored, while it does not run. Returns how to put the copy in its place. */
+  async save(): Promise<() => Promise<void>> {
+    const copy = `${this.#folder}/saved`;
+    await run("cp", "-r", `${this.#folder}/jetstream`, copy);
+    return async () => {
+      await run("rm", "-r", `${this.#folder}/jetstream`);
+      await run("mv", copy, `${this.#folder}/jetstream`);
+    };
+  }
+
   /** Removes what it has stored, while it does not run. */
   async wipe(): Promise<void> {
     await run("rm", "-r", this.#folder);

@@ -5,13 +5,24 @@ const hostname = "127.0.0.1";
 /** How often a starting server is tried, in milliseconds: the bench times the start. */
 const RETRY_EVERY = 1;
 
-/** A port that nothing listens at, for a server that cannot report which port it got. */
+/** The ports to choose a free one from. The system gives none of them to sockets that do not ask for one. */
+const CHOICE = { first: 10_000, last: 32_767 };
+
+/**
+ * A port that nothing listens at, for a server that cannot report which port it got. A port that the system chooses would
+ * soon be that of somebody's connection.
+ */
 export function freePort(transport: "tcp" | "udp" = "tcp"): number {
-  const socket = transport === "tcp"
-    ? Deno.listen({ hostname, port: 0 })
-    : Deno.listenDatagram({ transport, hostname, port: 0 });
-  socket.close();
-  return (socket.addr as Deno.NetAddr).port;
+  for (;;) {
+    const port = CHOICE.first + Math.floor(Math.random() * (CHOICE.last - CHOICE.first + 1));
+    try {
+      const address = { hostname, port };
+      (transport === "tcp" ? Deno.listen(address) : Deno.listenDatagram({ transport, ...address })).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /** Waits until a server accepts a TCP connection, or answers a UDP datagram of one byte. */

@@ -24,7 +24,7 @@ export interface RunOptions {
   wrapper?: string[];
   /** Makes a server log warnings only, for tests in which each message would be a line. */
   quiet?: boolean;
-  /** How long to wait for what a client does, in milliseconds; 20 seconds by default. */
+  /** How long to wait for what a client does, in milliseconds; a minute by default. */
   timeout?: number;
   /** Ends the process when it aborts. */
   signal?: AbortSignal;
@@ -94,9 +94,10 @@ export class ServerProcess extends ChildProcess {
 
   /** Waits until `count` records match, counting those logged before the call, and returns the last of these. */
   async logged(pattern: RegExp, count = 1): Promise<LogRecord> {
-    for (;;) {
-      const found = this.log.filter(({ message }) => pattern.test(message))[count - 1];
-      if (found !== undefined) return found;
+    for (let at = 0, left = count;;) {
+      for (; at < this.log.length; at++) {
+        if (pattern.test(this.log[at]!.message) && --left === 0) return this.log[at]!;
+      }
       if (this.#ended) throw new Error(`The server ended without logging ${pattern}: ${this.#stderr}`);
       await within(new Promise<void>((resolve) => this.#waiting.push(resolve)), () => `${pattern} in ${this.#stderr}`);
     }
@@ -112,7 +113,10 @@ export class ServerProcess extends ChildProcess {
 
   /** Asks it to stop, and to stop at once as soon as a second signal counts as a second request. */
   async stopAtOnce(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    const again = setTimeout(() => this.signal(signal), SECOND_SIGNAL_AFTER);
+    let again;
+    // A busy machine may delay the first signal, so the time counts from what the server says about it.
+    const taken = this.logged(/: letting .* finish; a second signal aborts$/);
+    taken.then(() => again = setTimeout(() => this.signal(signal), SECOND_SIGNAL_AFTER), () => {});
     try {
       return await this.stop(signal);
     } finally {
@@ -130,13 +134,14 @@ export class ServerProcess extends ChildProcess {
 
   override async [Symbol.asyncDispose](): Promise<void> {
     if (this.#killed) return;
-    if (!this.log.some(({ message }) => message.startsWith("Stopped"))) this.signal("SIGTERM");
-    const again = setTimeout(() => this.signal("SIGTERM"), SECOND_SIGNAL_AFTER);
+    const isStopped = this.log.some(({ message }) => message.startsWith("Stopped"));
+    if (!isStopped) this.signal("SIGTERM");
+    const again = isStopped ? undefined : setTimeout(() => this.signal("SIGTERM"), SECOND_SIGNAL_AFTER);
     const { code } = await this.process.status;
     clearTimeout(again);
     await this.#logged;
     // On a busy machine a second signal can reach a program that has removed its listeners and is about to exit.
-    const wasExiting = code === 143 && this.#signals > 1;
+    const wasExiting = [130, 143].includes(code) && this.#signals > 1;
     if (code !== 0 && !wasExiting) throw new Error(`The server ended with exit code ${code}: ${this.#stderr}`);
   }
 

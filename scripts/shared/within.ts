@@ -1,7 +1,7 @@
 /** How long to wait for anything before failing, in milliseconds. */
-const TIMEOUT = 20_000;
+const TIMEOUT = 60_000;
 
-/** Waits for a promise, by default for 20 seconds at most. The error describes the missing event with `what`. */
+/** Waits for a promise, by default for a minute at most. The error describes the missing event with `what`. */
 export async function within<T>(
   promise: Promise<T>,
   what: string | (() => string),

@@ -17,7 +17,9 @@ const options = {
   host: host("The server's host"),
   ...judgeOptions,
   timeout: timeoutOption(TIMEOUT),
-  silence: optional(seconds("Time after which the server closes a silent connection, to judge that it does", 0)),
+  silence: optional(
+    seconds("Longest time that a silent connection may stay open, to judge that the server closes it", 0),
+  ),
   pid: optional(integer("N", "Process id of the server, to judge its memory and descriptors", 0, { least: 1 })),
 };
 

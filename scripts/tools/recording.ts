@@ -1,5 +1,5 @@
 /**
- * Shows, converts and replays recordings of the proxy. See `deno task recording --help`.
+ * Shows, converts and replays recordings. See `deno task recording --help`.
  *
  * @module
  */
@@ -80,7 +80,7 @@ if (import.meta.main) {
   await runTask(
     {
       ...program,
-      summary: `Shows, converts and replays recordings of the proxy. Commands:
+      summary: `Shows, converts and replays recordings. Commands:
 
   show       Print what happened: connections, messages, the pieces in which they arrived, faults
   pcapng     Convert to a capture for Wireshark

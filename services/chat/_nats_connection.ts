@@ -15,7 +15,7 @@ import { decodeBytes } from "../../lib/log/mod.ts";
 import { formatAddress, type HostPort } from "../../lib/net/address.ts";
 import { connectTcp } from "../../lib/net/connect_tcp.ts";
 import type { Connection } from "../../lib/net/connection.ts";
-import type { Trust } from "../../lib/net/_tls.ts";
+import type { Trust } from "../../lib/net/mod.ts";
 
 /** Time in which a server must accept a connection, and then greet, in milliseconds. */
 const ANSWER_WITHIN = 2000;

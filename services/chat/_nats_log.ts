@@ -1,6 +1,8 @@
 import { createInbox, type Msg, type NatsConnection, RequestError, TimeoutError } from "@nats-io/nats-core/internal";
 import {
   AckPolicy,
+  type ConsumerConfig,
+  type ConsumerInfo,
   DeliverPolicy,
   DiscardPolicy,
   jetstream,
@@ -25,8 +27,10 @@ const APPEND_WITHIN = 4000;
 const HEARTBEAT = 1000;
 const LONGEST_SILENCE = 2500;
 const CHECK_EVERY = 500;
-/** Time for which JetStream remembers the ids of what was appended, in milliseconds. */
-const DUPLICATES_WITHIN = 30_000;
+/** Interval at which a follower checks that it still follows the leader, in milliseconds. */
+const LEADER_CHECKED_EVERY = 1000;
+/** Number of attempts to get a consumer at the leader. Each succeeds at one of three nodes. */
+const PLACEMENTS = 20;
 /** Number of waiting batches after which a follower lets the event loop turn. */
 const BATCHES_PER_TURN = 16;
 /** Codes of errors of the API. */
@@ -128,13 +132,12 @@ export class LogSession {
    * Appends a batch.
    *
    * @param room Name of the room.
-   * @param id Id of the batch. JetStream ignores a batch whose id it has seen within half a minute.
    * @param bytes The batch.
    * @returns Resolves when the log has it.
    */
-  async append(room: string, id: string, bytes: Uint8Array): Promise<void> {
+  async append(room: string, bytes: Uint8Array): Promise<void> {
     try {
-      await this.#client.publish(subjectOf(room), bytes, { msgID: id, timeout: APPEND_WITHIN });
+      await this.#client.publish(subjectOf(room), bytes, { timeout: APPEND_WITHIN });
     } catch (error) {
       // The end of the connection rejects this first, and says why later.
       await Promise.race([this.failed, nextTurn()]);
@@ -152,12 +155,13 @@ export class LogSession {
   }
 
   /**
-   * Follows the log: takes every batch from a sequence on, in order. Fails the session on a gap, a lost consumer or silence.
+   * Follows the log: takes every batch from a sequence on, in order. Fails the session on a gap, a lost consumer, silence,
+   * or another leader.
    *
    * The library's ordered consumer receives nothing for up to 90 s after JetStream has lost it, so it is not used.
    *
    * @param from The first sequence to take.
-   * @param take Takes a batch.
+   * @param take Takes a batch. An error that it throws fails the session.
    * @param ready Backpressure: a promise to await before the next batch, or `undefined`. JetStream sends at most some MiB
    * ahead of it.
    * @returns Number of batches that the log has from there on.
@@ -166,61 +170,25 @@ export class LogSession {
     let received = 0;
     let heardAt = performance.now();
     let stopped = false;
-    const waiting: (() => void)[] = [];
-    let working = false;
-
-    const work = async () => {
-      working = true;
-      for (let count = 1; waiting.length > 0; count++) {
-        const wait = ready();
-        if (wait !== undefined) await wait;
-        else if (count % BATCHES_PER_TURN === 0) await nextTurn();
-        if (stopped || this.#failed) return;
-        waiting.shift()!();
-      }
-      working = false;
-    };
-    const enqueue = (step: () => void) => {
-      if (!working && ready() === undefined) return step();
-      waiting.push(step);
-      if (!working) work().catch((error) => this.fail(error));
-    };
-    const onMessage = (error: Error | null, message: Msg) => {
-      if (stopped || this.#failed) return;
-      if (error !== null) return this.fail(error);
-      heardAt = performance.now();
+    const steps = new Steps(ready, () => stopped || this.#failed, this.fail);
+    const receive = (message: Msg) => {
       const { headers, reply = "", data } = message;
       const status = headers?.code ?? 0;
       if (status === 0) {
         const { stream, consumer, pending } = numbersOf(reply);
-        if (consumer !== ++received) return this.fail(new Error(`expected message ${received}, got ${consumer}`));
-        enqueue(() => take(stream, data, pending));
+        if (consumer !== ++received) throw new Error(`expected message ${received}, got ${consumer}`);
+        steps.add(() => take(stream, data, pending));
       } else if (status === CONTROL) {
         const last = headers!.get("Nats-Last-Consumer");
-        if (last !== "" && Number(last) !== received) {
-          return this.fail(new Error(`expected ${last} messages, got ${received}`));
-        }
+        if (last !== "" && Number(last) !== received) throw new Error(`expected ${last} messages, got ${received}`);
         // JetStream waits for this answer before it sends more.
         const flow = reply || headers!.get("Nats-Consumer-Stalled");
-        if (flow !== "") enqueue(() => this.#connection.isClosed() || this.#connection.publish(flow));
-      } else this.fail(new Error(`JetStream ended the consumer: ${headers!.description}`));
+        if (flow !== "") steps.add(() => this.#connection.isClosed() || this.#connection.publish(flow));
+      } else throw new Error(`JetStream ended the consumer: ${headers!.description}`);
     };
 
     const inbox = createInbox();
-    this.#connection.subscribe(inbox, { callback: onMessage });
-    let checkedAt = heardAt;
-    const checking = setInterval(() => {
-      const now = performance.now();
-      // After a pause of this process, what arrived meanwhile is read first.
-      if (now - checkedAt > 2 * CHECK_EVERY) heardAt = now;
-      checkedAt = now;
-      if (now - heardAt > LONGEST_SILENCE) this.fail(new Error(`silent for ${LONGEST_SILENCE} ms`));
-    }, CHECK_EVERY);
-    this.#stopFollowing = () => {
-      stopped = true;
-      clearInterval(checking);
-    };
-    const { num_pending: pending } = await this.#manager.consumers.add(this.info.config.name, {
+    const { num_pending: pending, cluster } = await this.#consumeAtLeader({
       deliver_subject: inbox,
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: from,
@@ -231,13 +199,109 @@ export class LogSession {
       mem_storage: true,
       num_replicas: 1,
     });
+    if (this.#failed) return await this.failed;
+    this.#connection.subscribe(inbox, {
+      callback: (error, message) => {
+        if (stopped || this.#failed) return;
+        heardAt = performance.now();
+        try {
+          if (error !== null) throw error;
+          receive(message);
+        } catch (error) {
+          this.fail(error as Error);
+        }
+      },
+    });
+    let checkedAt = heardAt = performance.now();
+    const checking = setInterval(() => {
+      const now = performance.now();
+      // After a pause of this process, what arrived meanwhile is read first.
+      if (now - checkedAt > 2 * CHECK_EVERY) heardAt = now;
+      checkedAt = now;
+      if (now - heardAt > LONGEST_SILENCE) this.fail(new Error(`silent for ${LONGEST_SILENCE} ms`));
+    }, CHECK_EVERY);
+    const stopWatching = this.#watchLeader(cluster?.leader);
+    this.#stopFollowing = () => {
+      stopped = true;
+      clearInterval(checking);
+      stopWatching();
+    };
     return pending;
+  }
+
+  /**
+   * Creates a consumer at the node that leads the log, which sends nothing before it has a subscriber.
+   *
+   * JetStream creates it at any node that has the log. But when a leader of NATS 2.9 stands still, comes back and finds
+   * another leader, it keeps what it has received meanwhile, so the nodes then have the same batches in another order, or
+   * not all of them, under the same sequences.
+   */
+  async #consumeAtLeader(config: Partial<ConsumerConfig>): Promise<ConsumerInfo> {
+    const { consumers } = this.#manager;
+    const stream = this.info.config.name;
+    for (let attempt = 1;; attempt++) {
+      const consumer = await consumers.add(stream, config);
+      if (consumer.cluster?.leader === await this.#leader() || attempt === PLACEMENTS) return consumer;
+      consumers.delete(stream, consumer.name).catch(() => {});
+    }
+  }
+
+  /** Fails the session when another node than the expected one leads the log. Returns how to stop that. */
+  #watchLeader(expected: string | undefined): () => void {
+    if (this.info.config.num_replicas === 1) return () => {};
+    const check = async () => {
+      const leader = await this.#leader();
+      if (leader !== expected) throw new Error(`${leader} leads the log, no longer ${expected}`);
+    };
+    // A node that does not answer in time may be busy.
+    const failed = (error: Error) => error instanceof TimeoutError || this.#failed || this.fail(error);
+    const checking = setInterval(() => check().catch(failed), LEADER_CHECKED_EVERY);
+    return () => clearInterval(checking);
+  }
+
+  /** The node that leads the log, if there are several. */
+  async #leader(): Promise<string | undefined> {
+    return (await this.#manager.streams.info(this.info.config.name)).cluster?.leader;
   }
 
   /** Closes the connection at once. */
   close(): void {
+    this.fail(new Error("the session is closed"));
     this.#stopFollowing();
     this.#connection.close().catch(() => {});
+  }
+}
+
+/** Steps that run in order, each when the room is ready for it: at once unless others wait. */
+class Steps {
+  readonly #ready: () => Promise<void> | undefined;
+  readonly #isOver: () => boolean;
+  readonly #fail: (error: Error) => void;
+  readonly #waiting: (() => void)[] = [];
+  #running = false;
+
+  constructor(ready: () => Promise<void> | undefined, isOver: () => boolean, fail: (error: Error) => void) {
+    this.#ready = ready;
+    this.#isOver = isOver;
+    this.#fail = fail;
+  }
+
+  add(step: () => void): void {
+    if (!this.#running && this.#ready() === undefined) return step();
+    this.#waiting.push(step);
+    if (!this.#running) this.#run().catch(this.#fail);
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (let count = 1; this.#waiting.length > 0; count++) {
+      const wait = this.#ready();
+      if (wait !== undefined) await wait;
+      else if (count % BATCHES_PER_TURN === 0) await nextTurn();
+      if (this.#isOver()) return;
+      this.#waiting.shift()!();
+    }
+    this.#running = false;
   }
 }
 
@@ -280,7 +344,6 @@ async function openStream(manager: JetStreamManager, options: LogOptions): Promi
       num_replicas: replicas ?? 1,
       max_age: nanoseconds(maxAge),
       max_bytes: maxBytes,
-      duplicate_window: nanoseconds(Math.min(maxAge, DUPLICATES_WITHIN)),
     }).catch((error) => {
       // Another server has created it meanwhile, with other limits.
       if (codeOf(error) === STREAM_EXISTS) return manager.streams.info(name);

@@ -11,7 +11,7 @@ import {
 } from "../../lib/cli/mod.ts";
 import { readText } from "../../lib/launch/read_text.ts";
 import { formatAddress } from "../../lib/net/address.ts";
-import { requireAccess } from "../../lib/net/_require_access.ts";
+import { requireAccess } from "../../lib/net/require_access.ts";
 import type { ServeTcpOptions } from "../../lib/net/serve_tcp.ts";
 import { parseNatsAddress } from "./_nats_address.ts";
 import type { NatsRoomOptions } from "./_nats_room.ts";
@@ -37,7 +37,7 @@ const address: Option<string | undefined> = {
 
 const room: Option<string> = {
   placeholder: "NAME",
-  help: "Name of that room",
+  help: "Name of the room",
   default: DEFAULT_ROOM,
   parse: checkRoom,
 };
@@ -60,11 +60,11 @@ const bytes = { least: 1024 * 1024 };
 export const natsOptions = {
   nats: address,
   room: passedOn(room),
-  natsReplicas: passedOn(choice("Servers of NATS that keep it", ["1", "3"], "1")),
+  natsReplicas: passedOn(choice("Number of NATS servers that keep the room", ["1", "3"], "1")),
   natsCa: optional(text("FILE", "Encrypt to NATS, and trust this certificate authority alone, in PEM", "")),
   natsCreds: optional(text("FILE", "Credentials file of NATS, or a file with USER:PASSWORD or a token", "")),
   history: passedOn(integer("N", "Messages of the room that a new member gets first", 0, { most: 1000 })),
-  historyAge: passedOn(seconds("NATS keeps messages for so long", DEFAULT_HISTORY_AGE)),
+  historyAge: passedOn(seconds("How long NATS keeps messages", DEFAULT_HISTORY_AGE)),
   historyBytes: passedOn(integer("BYTES", "Most bytes of messages that NATS keeps", DEFAULT_HISTORY_BYTES, bytes)),
 };
 

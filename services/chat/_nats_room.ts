@@ -1,37 +1,28 @@
-import { credsAuthenticator, tokenAuthenticator, usernamePasswordAuthenticator } from "@nats-io/nats-core/internal";
-import type { Authenticator } from "@nats-io/nats-core/internal";
 import { CommandError } from "../../lib/cli/errors.ts";
 import { DEFAULT_MAX_LENGTH } from "../../lib/framing/framing.ts";
 import { Log, plural } from "../../lib/log/mod.ts";
-import { formatAddress, type HostPort } from "../../lib/net/address.ts";
+import type { HostPort } from "../../lib/net/address.ts";
 import { Broadcast, type Room, type RoomMember, type SlowPolicy, type Subscriber } from "../../lib/net/broadcast.ts";
 import type { Connection } from "../../lib/net/connection.ts";
 import { ConnectionError } from "../../lib/net/errors.ts";
-import { after, sleep } from "../../lib/net/timer.ts";
-import { type Batch, BATCH_OVERHEAD, BatchReader, BatchWriter } from "./_batch.ts";
+import { sleep } from "../../lib/net/timer.ts";
+import { BATCH_OVERHEAD, BatchReader } from "./_batch.ts";
 import { History } from "./_history.ts";
-import { parseNatsAddress } from "./_nats_address.ts";
-import { type NatsTarget, NobodyListens } from "./_nats_connection.ts";
-import { type LogOptions, LogSession, Unavailable } from "./_nats_log.ts";
+import type { NatsTarget } from "./_nats_connection.ts";
+import { type LogOptions, LogSession } from "./_nats_log.ts";
+import { firstOf, targetOf } from "./_nats_open.ts";
 import { checkRoom, DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_ROOM } from "./_nats_options.ts";
+import { Outbox } from "./_outbox.ts";
+import { batches, Position } from "./_position.ts";
 
 /** Length of a batch in bytes. At 64 KiB, small messages take 1.6 to 1.9 times as long. */
 const BATCH_SIZE = 256 * 1024;
-/** Number of bytes that may wait for the log. Senders then wait. */
-const MAX_HELD = 1024 * 1024;
 /** Upper bound of the bytes that a message needs beside its text: its id in NATS, the batch, the name, the headers. */
 const MESSAGE_OVERHEAD = 512 + BATCH_OVERHEAD;
-/** Number of servers whose last batch is remembered. */
-const SERVERS_REMEMBERED = 1000;
 /** Time for which a leaving member waits for what others have said, in milliseconds. */
 const LEAVE_WITHIN = 5000;
-/** Time between two attempts to connect, in milliseconds. */
+/** Time between two sessions, in milliseconds. */
 const RETRY_AFTER = 250;
-/** Time in which JetStream must be available at the start, in milliseconds. A leader is elected within that time. */
-const START_WITHIN = 15_000;
-
-/** Number of sessions that must skip the same batch before it counts as missed. */
-const SKIPS_BELIEVED = 3;
 
 /** Options of `natsRoom`. */
 export interface NatsRoomOptions {
@@ -103,7 +94,12 @@ export interface NatsRoomReport {
 
 /**
  * A room that several chat servers share: a log in NATS JetStream. What members say is appended to it, and members get
- * everything from it, those of the same server too, so that the order is the same for all.
+ * everything from it, those of the same server too, so that the order is the same for all:
+ *
+ *     member -> Outbox -> batch -> log -> Position: is it new? -> Broadcast -> members of this server
+ *
+ * One session with NATS follows another: `#run`. Each appends what waits in the outbox, and follows the log from the
+ * position on. It fails as a whole, whatever is wrong.
  */
 export class NatsRoom implements Room, AsyncDisposable {
   /** The longest text that fits, in bytes. */
@@ -112,40 +108,20 @@ export class NatsRoom implements Room, AsyncDisposable {
   readonly #target: NatsTarget;
   readonly #options: LogOptions;
   readonly #log: Log;
+  /** What members have said, and the log does not have yet. */
+  readonly #outbox: Outbox;
+  /** Where this server is in the log. */
+  readonly #position = new Position((message, facts) => this.#log.warn(message, facts));
+  /** What members here get. */
   readonly #local: Broadcast;
-  /** Names this server in batches, and changes with each start. */
-  readonly #server = crypto.getRandomValues(new BigUint64Array(1))[0]!;
-  readonly #batchSize: number;
   readonly #history: History;
 
   readonly #members = new Map<number, Subscriber>();
   #lastMember = 0;
-
-  /** What members have said: messages to come, complete batches, and the batch that is being appended. */
-  #filling = new BatchWriter();
-  #full: Batch[] = [];
-  #inFlight: Batch | undefined;
-  #lastNumber = 0;
-  /** Number of bytes of complete batches. */
-  #complete = 0;
   /** Number of the last own batch that has come back from the log. */
   #lastHeard = 0;
-  #newMessage = Promise.withResolvers<void>();
-  /** Senders that wait for space, and members that wait for messages said before they leave. */
-  readonly #senders: PromiseWithResolvers<void>[] = [];
+  /** Members that leave once a batch has come back. */
   readonly #leaving = new Set<{ after: number; leave: () => void }>();
-
-  /** The next sequence of the log, and when the log was created. */
-  #next = 0;
-  #created: unknown;
-  /** Number of the last batch of each server, and how often some of the log had been skipped then. */
-  readonly #last = new Map<bigint, { number: number; skipped: number }>();
-  #skipped = 0;
-  /** Whether there may be members, who miss what the log lacks. */
-  #isOpen = false;
-  #missed = 0;
-  /** The sequence that was skipped last, and in how many sessions. */
-  #skips: [sequence: number, count: number] = [0, 0];
 
   #session: LogSession | undefined;
   #attempts = 0;
@@ -169,7 +145,7 @@ export class NatsRoom implements Room, AsyncDisposable {
       const limit = plural(session.maxPayload, "byte");
       throw new CommandError(`NATS accepts at most ${limit}: expected --max-message ${fits}, got ${this.maxMessage}`);
     }
-    this.#batchSize = Math.min(BATCH_SIZE, fits);
+    this.#outbox = new Outbox(Math.min(BATCH_SIZE, fits));
   }
 
   /**
@@ -180,12 +156,7 @@ export class NatsRoom implements Room, AsyncDisposable {
    * @throws {CommandError} If that is not possible. The message says why.
    */
   static async open(given: NatsRoomOptions): Promise<NatsRoom> {
-    const { tls, credentials, servers } = parseNatsAddress(given.servers);
-    const authenticator = authenticatorOf(given.credentials ?? credentials);
-    const trust = given.ca === undefined ? (tls ? {} : undefined) : { caCerts: [given.ca] };
-    // Chat servers spread over the servers of NATS.
-    const first = Math.floor(Math.random() * servers.length);
-    const target = { servers: [...servers.slice(first), ...servers.slice(0, first)], tls: trust, authenticator };
+    const target = targetOf(given);
     const options = {
       room: checkRoom(given.room ?? DEFAULT_ROOM),
       replicas: given.replicas,
@@ -215,39 +186,159 @@ export class NatsRoom implements Room, AsyncDisposable {
 
   /** Begins to follow the log, at its end, and waits until the history has been read. */
   async #start(session: LogSession): Promise<void> {
-    const { created, state: { first_seq: first, last_seq: last } } = session.info;
-    this.#created = created;
-    this.#next = Math.max(first, last + 1 - this.#history.maxCount, 1);
+    const from = this.#position.start(session.info, this.#history.maxCount);
+    const { last_seq: last } = session.info.state;
     await session.checkAppend(this.#options.room);
     const read = Promise.withResolvers<void>();
     // The last messages may have been deleted, and others may follow all the time.
-    const check = (pending: number) => (pending === 0 || this.#next > last) && read.resolve();
-    check(await this.#follow(session, check));
+    const check = (pending: number) => (pending === 0 || this.#position.next > last) && read.resolve();
+    check(await this.#follow(session, from, check));
     await read.promise;
-    this.#isOpen = true;
+    this.#position.open();
   }
+
+  // Members
 
   subscribe(connection: Connection, onSlow?: (dropped: number) => void): RoomMember {
     const { bytes } = this.#history;
     if (bytes.length > 0) connection.write(bytes).catch(() => {});
     const id = ++this.#lastMember;
     const subscriber = this.#local.subscribe(connection, onSlow);
-    const forget = () => {
-      this.#members.delete(id);
-      this.#checkFlushed();
-    };
-    const publish = (chunks: readonly Uint8Array[]) => this.#append(id, chunks);
     this.#members.set(id, subscriber);
-    return new NatsMember(subscriber, publish, () => this.#heardAll(connection.signal), forget);
+    return {
+      publish: (chunks) => this.#outbox.add(id, chunks),
+      leave: async () => {
+        await this.#heardAll(connection.signal);
+        await subscriber.leave();
+      },
+      [Symbol.dispose]: () => {
+        subscriber[Symbol.dispose]();
+        this.#members.delete(id);
+        this.#checkFlushed();
+      },
+    };
   }
 
   ready(): Promise<void> | undefined {
-    if (this.#held < MAX_HELD) return undefined;
-    if (this.#stop.signal.aborted) return Promise.reject(stopping());
-    const sender = Promise.withResolvers<void>();
-    this.#senders.push(sender);
-    return sender.promise;
+    return this.#outbox.ready();
   }
+
+  /** Waits until everything said on this server has come back from the log, for some seconds at most. */
+  async #heardAll(signal: AbortSignal): Promise<void> {
+    const after = this.#outbox.lastNumber;
+    if (after <= this.#lastHeard) return;
+    const { promise: heard, resolve: leave } = Promise.withResolvers<void>();
+    const leaving = { after, leave };
+    this.#leaving.add(leaving);
+    await Promise.race([heard, sleep(LEAVE_WITHIN, signal)]);
+    this.#leaving.delete(leaving);
+  }
+
+  // To the log and from it
+
+  /** Appends batches while the session lasts, one at a time, so that a sender's messages stay in order. */
+  async #appendAll(session: LogSession): Promise<void> {
+    while (!session.hasFailed) {
+      const batch = this.#outbox.next();
+      if (batch === undefined) await this.#outbox.changed();
+      else {
+        await session.append(this.#options.room, batch.bytes);
+        this.#appended(batch.number);
+      }
+    }
+  }
+
+  /** The log has a batch, as its answer says, or as it comes back. */
+  #appended(number: number): void {
+    if (!this.#outbox.remove(number)) return;
+    this.#comeBack();
+    this.#checkFlushed();
+  }
+
+  #follow(session: LogSession, from: number, onBatch: (pending: number) => void = () => {}): Promise<number> {
+    const take = (sequence: number, bytes: Uint8Array, pending: number) => {
+      this.#take(sequence, bytes);
+      onBatch(pending);
+    };
+    return session.follow(from, take, () => this.#local.ready());
+  }
+
+  /** Publishes a batch of the log to the members here, unless they have it. */
+  #take(sequence: number, bytes: Uint8Array): void {
+    const isNew = this.#position.advance(sequence);
+    let batch;
+    try {
+      batch = new BatchReader(bytes);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : error;
+      if (isNew) this.#log.warn("Message {sequence} of the log is not a batch: {why}", { sequence, why });
+      return;
+    }
+    const { server, number } = batch;
+    if (!this.#position.accept(batch)) return;
+    if (this.#history.maxCount > 0) batch.forEach((message) => this.#history.add(message));
+    if (server !== this.#outbox.server) return void this.#local.publish([batch.messages]);
+    // A member does not hear itself.
+    batch.forEachMember((member, messages) => (this.#members.get(member) ?? this.#local).publish([messages]));
+    this.#lastHeard = number;
+    this.#appended(number);
+    for (const { after, leave } of this.#leaving) if (after <= number) leave();
+  }
+
+  // Sessions
+
+  /** Keeps a session until the room is closed. */
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        const session = this.#session ??= await this.#reopen();
+        this.#appendAll(session).catch(session.fail);
+        await session.failed;
+      } catch (error) {
+        this.#goAway(error);
+      }
+      this.#session?.close();
+      this.#outbox.wake(); // Ends the loop of that session.
+      this.#session = undefined;
+      await sleep(RETRY_AFTER, signal);
+    }
+  }
+
+  async #reopen(): Promise<LogSession> {
+    const { servers } = this.#target;
+    const server = servers[this.#attempts++ % servers.length]!;
+    const session = await LogSession.open(server, this.#target, this.#options, this.#stop.signal);
+    try {
+      const from = this.#position.resume(session.info);
+      const { waiting, held: bytes } = this.#outbox;
+      if (this.#away !== undefined) Object.assign(this.#away, { waiting: messages(waiting), bytes });
+      await Promise.race([this.#follow(session, from), session.failed]);
+      this.#comeBack();
+      return session;
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+  }
+
+  #goAway(error: unknown): void {
+    if (this.#stop.signal.aborted || this.#away !== undefined) return;
+    this.#away = { since: performance.now(), waiting: "", bytes: 0 };
+    const why = error instanceof Error ? error.message : error;
+    this.#log.warn("NATS is away: {why}. Members stay connected, and senders wait", { why });
+  }
+
+  /** Not before NATS has taken a batch that waited: a cluster without a majority can be reached, and takes none. */
+  #comeBack(): void {
+    if (this.#away === undefined || this.#outbox.isAppending) return;
+    const { since, waiting, bytes } = this.#away;
+    this.#away = undefined;
+    const seconds = ((performance.now() - since) / 1000).toFixed(1);
+    this.#log.info("NATS is back after {seconds} s: {waiting} ({bytes} bytes) waited", { seconds, waiting, bytes });
+  }
+
+  // The end
 
   /**
    * Closes the room: waits until all members have left and the log has what they said, then disconnects.
@@ -272,11 +363,11 @@ export class NatsRoom implements Room, AsyncDisposable {
       sleep(timeout, signal).then(resolve);
     });
     this.#stop.abort();
-    for (const sender of this.#senders.splice(0)) sender.reject(stopping());
+    this.#outbox.close(new ConnectionError("shutdown", "The server is shutting down"));
     for (const { leave } of this.#leaving) leave();
     this.#session?.close();
     await this.#running;
-    const report = { lost: this.#waiting, missed: this.#missed };
+    const report = { lost: this.#outbox.waiting, missed: this.#position.missed };
     if (report.lost > 0) {
       this.#log.warn("{lost} may be lost: NATS has not acknowledged them", { lost: messages(report.lost) });
     }
@@ -287,269 +378,10 @@ export class NatsRoom implements Room, AsyncDisposable {
   }
 
   #checkFlushed(): void {
-    if (this.#members.size === 0 && this.#held === 0) this.#flushed?.();
-  }
-
-  /** Number of bytes that wait for the log. */
-  get #held(): number {
-    return this.#complete + (this.#filling.count === 0 ? 0 : this.#filling.length);
-  }
-
-  /** Number of messages that wait for the log. */
-  get #waiting(): number {
-    return [this.#inFlight, ...this.#full, this.#filling].reduce((sum, batch) => sum + (batch?.count ?? 0), 0);
-  }
-
-  #append(member: number, chunks: readonly Uint8Array[]): void {
-    let length = 0;
-    for (const chunk of chunks) length += chunk.length;
-    if (this.#filling.count > 0 && this.#filling.length + length + BATCH_OVERHEAD > this.#batchSize) {
-      this.#completeBatch();
-    }
-    this.#filling.add(member, chunks);
-    this.#newMessage.resolve();
-  }
-
-  #completeBatch(): void {
-    const batch = this.#filling.finish(this.#server, ++this.#lastNumber);
-    this.#filling = new BatchWriter(Math.min(2 * batch.bytes.length, this.#batchSize));
-    this.#complete += batch.bytes.length;
-    this.#full.push(batch);
-  }
-
-  /** Appends batches while the session lasts, one at a time, so that a sender's messages stay in order. */
-  async #appendAll(session: LogSession): Promise<void> {
-    while (!session.hasFailed) {
-      if (this.#inFlight === undefined && this.#full.length === 0 && this.#filling.count > 0) this.#completeBatch();
-      const batch = this.#inFlight ??= this.#full.shift();
-      if (batch === undefined) {
-        this.#newMessage = Promise.withResolvers();
-        await this.#newMessage.promise;
-        continue;
-      }
-      await session.append(this.#options.room, `${this.#server.toString(16)}.${batch.number}`, batch.bytes);
-      this.#appended(batch);
-    }
-  }
-
-  /** The log has a batch, as its answer says, or as it comes back. */
-  #appended(batch: Batch): void {
-    if (this.#inFlight !== batch) return;
-    this.#inFlight = undefined;
-    this.#complete -= batch.bytes.length;
-    this.#comeBack();
-    this.#checkFlushed();
-    this.#releaseSenders();
-  }
-
-  async #releaseSenders(): Promise<void> {
-    while (this.#held < MAX_HELD && this.#senders.length > 0) {
-      this.#senders.shift()!.resolve();
-      // The sender publishes before this goes on.
-      await undefined;
-    }
-  }
-
-  #follow(session: LogSession, onBatch: (pending: number) => void = () => {}): Promise<number> {
-    const take = (sequence: number, bytes: Uint8Array, pending: number) => {
-      this.#take(session, sequence, bytes);
-      onBatch(pending);
-    };
-    return session.follow(this.#next, take, () => this.#local.ready());
-  }
-
-  #take(session: LogSession, sequence: number, bytes: Uint8Array): void {
-    if (sequence < this.#next) return;
-    if (sequence > this.#next) {
-      if (this.#skips[0] !== this.#next) this.#skips = [this.#next, 0];
-      // A server of NATS that lags behind the others may skip what they have. Another session may see it.
-      if (this.#isOpen && ++this.#skips[1] < SKIPS_BELIEVED) {
-        return session.fail(new Error(`expected ${this.#next}, got ${sequence}`));
-      }
-      this.#skipTo(sequence);
-    }
-    this.#next = sequence + 1;
-    let batch;
-    try {
-      batch = new BatchReader(bytes);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : error;
-      return this.#log.warn("Message {sequence} of the log is not a batch: {why}", { sequence, why });
-    }
-    const { server, number } = batch;
-    const { number: last = 0, skipped } = this.#last.get(server) ?? {};
-    if (number <= last) return; // Appended twice, since its answer was lost.
-    // Unless some of the log was skipped, the numbers of a server follow each other.
-    if (skipped === this.#skipped && number > last + 1) this.#miss(number - last - 1, "they never were in the log");
-    this.#last.delete(server);
-    this.#last.set(server, { number, skipped: this.#skipped });
-    if (this.#last.size > SERVERS_REMEMBERED) this.#last.delete(this.#last.keys().next().value!);
-    if (this.#history.maxCount > 0) batch.forEach((message) => this.#history.add(message));
-    if (server !== this.#server) return void this.#local.publish([batch.messages]);
-    batch.forEachMember((member, messages) => (this.#members.get(member) ?? this.#local).publish([messages]));
-    this.#lastHeard = number;
-    if (this.#inFlight?.number === number) this.#appended(this.#inFlight);
-    for (const { after, leave } of this.#leaving) if (after <= number) leave();
-  }
-
-  /** Goes on at a later sequence. */
-  #skipTo(sequence: number): void {
-    if (this.#isOpen) this.#miss(sequence - this.#next, "NATS removed them before this server read them");
-    this.#next = sequence;
-    this.#skipped++;
-  }
-
-  #miss(count: number, why: string): void {
-    this.#missed += count;
-    this.#log.warn(`Members here have missed {batches}: ${why}`, { batches: batches(count) });
-  }
-
-  /** Waits until everything said on this server has come back from the log, for some seconds at most. */
-  async #heardAll(signal: AbortSignal): Promise<void> {
-    const after = this.#lastNumber + Math.sign(this.#filling.count);
-    if (after <= this.#lastHeard) return;
-    const { promise: heard, resolve: leave } = Promise.withResolvers<void>();
-    const leaving = { after, leave };
-    this.#leaving.add(leaving);
-    await Promise.race([heard, sleep(LEAVE_WITHIN, signal)]);
-    this.#leaving.delete(leaving);
-  }
-
-  /** Keeps a session until the room is closed. */
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        const session = this.#session ??= await this.#reopen();
-        this.#appendAll(session).catch(session.fail);
-        await session.failed;
-      } catch (error) {
-        this.#goAway(error);
-      }
-      this.#session?.close();
-      this.#newMessage.resolve(); // Ends the loop of that session.
-      this.#session = undefined;
-      await sleep(RETRY_AFTER, signal);
-    }
-  }
-
-  async #reopen(): Promise<LogSession> {
-    const { servers } = this.#target;
-    const server = servers[this.#attempts++ % servers.length]!;
-    const session = await LogSession.open(server, this.#target, this.#options, this.#stop.signal);
-    try {
-      this.#checkLog(session);
-      if (this.#away !== undefined) Object.assign(this.#away, { waiting: messages(this.#waiting), bytes: this.#held });
-      await Promise.race([this.#follow(session), session.failed]);
-      this.#comeBack();
-      return session;
-    } catch (error) {
-      session.close();
-      throw error;
-    }
-  }
-
-  /** Compares the log with that of the last session. A log that was recreated counts from 1 again. */
-  #checkLog({ info: { created, state: { first_seq: first, last_seq: last } } }: LogSession): void {
-    if (created !== this.#created) {
-      this.#created = created;
-      this.#next = Math.max(first, 1);
-      this.#skipped++;
-      this.#log.warn("The log was recreated: members here may have missed messages");
-    } else if (last < this.#next - 1) {
-      const facts = { batches: batches(this.#next - 1 - last) };
-      this.#log.warn("The log no longer has {batches} that members here have got", facts);
-      this.#next = last + 1;
-    } else if (first > this.#next) {
-      this.#skipTo(first);
-    }
-  }
-
-  #goAway(error: unknown): void {
-    if (this.#stop.signal.aborted || this.#away !== undefined) return;
-    this.#away = { since: performance.now(), waiting: "", bytes: 0 };
-    const why = error instanceof Error ? error.message : error;
-    this.#log.warn("NATS is away: {why}. Members stay connected, and senders wait", { why });
-  }
-
-  /** Not before NATS has taken a batch that waited: a cluster without a majority can be reached, and takes none. */
-  #comeBack(): void {
-    if (this.#away === undefined || this.#inFlight !== undefined) return;
-    const { since, waiting, bytes } = this.#away;
-    this.#away = undefined;
-    const seconds = ((performance.now() - since) / 1000).toFixed(1);
-    this.#log.info("NATS is back after {seconds} s: {waiting} ({bytes} bytes) waited", { seconds, waiting, bytes });
-  }
-}
-
-/** A member of a {@linkcode NatsRoom}. */
-class NatsMember implements RoomMember {
-  readonly publish: (chunks: readonly Uint8Array[]) => void;
-  readonly #subscriber: RoomMember;
-  readonly #heardAll: () => Promise<void>;
-  readonly #forget: () => void;
-
-  constructor(
-    subscriber: RoomMember,
-    publish: (chunks: readonly Uint8Array[]) => void,
-    heardAll: () => Promise<void>,
-    forget: () => void,
-  ) {
-    this.#subscriber = subscriber;
-    this.publish = publish;
-    this.#heardAll = heardAll;
-    this.#forget = forget;
-  }
-
-  async leave(): Promise<void> {
-    await this.#heardAll();
-    await this.#subscriber.leave();
-  }
-
-  [Symbol.dispose](): void {
-    this.#subscriber[Symbol.dispose]();
-    this.#forget();
+    if (this.#members.size === 0 && this.#outbox.held === 0) this.#flushed?.();
   }
 }
 
 function messages(count: number): string {
   return plural(count, "message");
-}
-
-function batches(count: number): string {
-  return count === 1 ? "1 batch" : `${count} batches`;
-}
-
-function stopping(): ConnectionError {
-  return new ConnectionError("shutdown", "The server is shutting down");
-}
-
-/** Calls a function with one server after the other until it succeeds. JetStream may be electing a leader. */
-async function firstOf<Value>(target: NatsTarget, open: (server: HostPort) => Promise<Value>): Promise<Value> {
-  const began = performance.now();
-  for (;;) {
-    const errors: unknown[] = [];
-    for (const server of target.servers) {
-      try {
-        return await open(server);
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    const isSoon = errors.some((error) => error instanceof Unavailable) && performance.now() - began < START_WITHIN;
-    if (!isSoon) throw errors.find((error) => !(error instanceof NobodyListens)) ?? nobodyListens(target);
-    await new Promise((resolve) => after(RETRY_AFTER, () => resolve(undefined)));
-  }
-}
-
-function nobodyListens({ servers }: NatsTarget): CommandError {
-  const addresses = servers.map(formatAddress).join(", ");
-  return new CommandError(`No NATS server at ${addresses}: start one with nats-server -js, or check --nats`);
-}
-
-function authenticatorOf(credentials: string | undefined): Authenticator | undefined {
-  if (credentials === undefined) return undefined;
-  if (credentials.includes("-----BEGIN")) return credsAuthenticator(new TextEncoder().encode(credentials));
-  const [user, password] = credentials.trim().split(/:(.*)/s);
-  return password === undefined ? tokenAuthenticator(user!) : usernamePasswordAuthenticator(user!, password);
 }

@@ -6,7 +6,7 @@ import { sleep } from "../../lib/net/timer.ts";
 import { framing, GREETING, PORT } from "./protocol.ts";
 
 const options = {
-  rounds: integer("N", "Number of lines to send; after the last LINE comes the first again", 0, {
+  rounds: integer("N", "Number of lines to send; after the last LINE, the first one follows again", 0, {
     least: 1,
     shown: "each LINE once; without LINE, no end",
   }),

@@ -121,7 +121,7 @@ function formatShort(value: PickleValue): string | undefined {
  * @param value Any number.
  * @returns The shortest text that reads back as the same float.
  */
-export function reprFloat(value: number): string {
+function reprFloat(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (Object.is(value, -0)) return "-0.0";

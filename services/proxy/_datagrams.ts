@@ -2,6 +2,7 @@ import { explainError } from "../../lib/cli/mod.ts";
 import { type Endpoint, formatAddress } from "../../lib/net/mod.ts";
 import { after, sleep } from "../../lib/net/timer.ts";
 import { resolveUdp } from "../../lib/net/udp_socket.ts";
+import { LoopShare } from "../../lib/net/loop.ts";
 import { sourceAddress } from "../../lib/net/address.ts";
 import { DATAGRAM_BUFFER_SIZE } from "../../lib/net/datagram.ts";
 import type { Direction } from "../../lib/record/event.ts";
@@ -37,7 +38,7 @@ class DatagramQueue {
   #faults: DatagramFaults;
   readonly #send: (datagram: Uint8Array) => Promise<unknown>;
   readonly #signal: AbortSignal;
-  readonly #held: { bytes: number };
+  readonly #held: Held;
   /** Fulfilled when the last datagram of the queue is sent. */
   #tail: Promise<void> = Promise.resolve();
   #queued = 0;
@@ -55,7 +56,7 @@ class DatagramQueue {
     peer: string,
     connection: number,
     signal: AbortSignal,
-    held: { bytes: number },
+    held: Held,
     send: (datagram: Uint8Array) => Promise<unknown>,
   ) {
     this.gate = new Gate(config);
@@ -147,6 +148,7 @@ class DatagramQueue {
       const isOver = () => this.#signal.aborted;
       if (delay > 0) await this.gate.delay(due - performance.now(), isOver);
       await this.gate.opening(isOver);
+      if (!isOver()) await turnOf(this.#held.share);
       this.gate.step = undefined;
       this.#queued--;
       this.#held.bytes -= bytes.length;
@@ -162,6 +164,19 @@ class DatagramQueue {
       }
     });
   }
+}
+
+/** What the queues of a proxy hold. */
+interface Held {
+  /** The bytes in all queues. */
+  bytes: number;
+  /** The share of all sockets. It waits only if other sockets have not been polled for some milliseconds. */
+  readonly share: LoopShare;
+}
+
+/** Waits until other sockets have been served. */
+async function turnOf(share: LoopShare): Promise<void> {
+  for (let turn; (turn = share.request(performance.now())) !== undefined;) await turn;
 }
 
 /** A datagram that was received. */
@@ -201,10 +216,8 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
   /** Ordered by last activity, the longest idle first. */
   const clients = new Map<string, Client>();
   const receiving = new Set<Promise<void>>();
-  /** The bytes in all queues. */
-  const held = { bytes: 0 };
+  const held: Held = { bytes: 0, share: new LoopShare(true) };
   const stopped = new AbortController();
-
   function receive(
     socket: Deno.DatagramConn,
     signal: AbortSignal,
@@ -213,6 +226,7 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
     const loop = (async () => {
       const buffer = new Uint8Array(DATAGRAM_BUFFER_SIZE);
       while (!signal.aborted) {
+        await turnOf(held.share);
         try {
           const [datagram, from] = await socket.receive(buffer);
           if (!signal.aborted) onDatagram(datagram, from as Deno.NetAddr);
@@ -306,6 +320,7 @@ export async function proxyDatagrams(config: ProxyConfig): Promise<RunningProxy>
       for (const client of [...clients.values()]) client.forget();
       front.close();
       await Promise.all(receiving);
+      held.share.close();
     },
   };
 }

@@ -197,8 +197,9 @@ export class StreamFaults {
   #resetAt: number;
   readonly #stopAt: number;
   #where: string | undefined;
-  /** The number of the message for `resetIn`. */
+  /** The number of the message for `resetIn`, and from where it counts. */
   readonly #message: number;
+  readonly #since: string;
 
   /**
    * Draws the offsets that do not depend on the stream's bytes.
@@ -215,6 +216,7 @@ export class StreamFaults {
     this.#resetAt = resetAt === undefined ? Infinity : at + this.#random.integer("offset", resetAt);
     this.#stopAt = stopAfter === undefined ? Infinity : at + this.#random.integer("offset", stopAfter);
     this.#message = begun + message;
+    this.#since = at === 0 ? "" : `, counted from byte ${at}`;
   }
 
   /** The offset of the reset, as far as it is known. */
@@ -265,7 +267,7 @@ export class StreamFaults {
     const offset = start + (length < 2 ? 0 : this.#random.integer("offset", [first, length - 1]));
     if (offset > this.#resetAt) return;
     this.#resetAt = offset;
-    this.#where = `in the ${name} of message ${wanted}`;
+    this.#where = `in the ${name} of message ${wanted}${this.#since}`;
   }
 }
 

@@ -28,6 +28,7 @@ export interface ProxyConfig {
   faults: Faults;
   /** Whether forwarding is paused. */
   isPaused: boolean;
+  /** The seed in force. The faults are another object once it is replaced. */
   seed: number;
   maxConnections: number;
   log: Log;

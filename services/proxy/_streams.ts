@@ -5,7 +5,7 @@ import { plural } from "../../lib/log/mod.ts";
 import { type CloseReason, ConnectionError, type Endpoint, formatAddress } from "../../lib/net/mod.ts";
 import { after, sleep } from "../../lib/net/timer.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
-import { LoopShare } from "../../lib/net/_loop.ts";
+import { LoopShare } from "../../lib/net/loop.ts";
 import { rememberFile } from "../../lib/net/unix.ts";
 import type { Direction } from "../../lib/record/event.ts";
 import type { ProxyTap, StepUnit } from "../../lib/record/tap.ts";

@@ -58,7 +58,7 @@ export interface ServeProxyOptions<Listen extends string | Endpoint = string | E
 export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends AsyncDisposable {
   /** The address it listens at. */
   readonly addr: Address;
-  /** The seed of its random numbers. */
+  /** The seed of its random numbers; `setFaults` may replace it. */
   readonly seed: number;
   /** Number of open connections or of UDP clients. */
   readonly connections: number;
@@ -70,10 +70,11 @@ export interface ProxyServer<Address extends Deno.Addr = Deno.Addr> extends Asyn
    * the present one stays.
    *
    * @param faults The faults to inject; none with an empty object.
+   * @param seed The seed from now on, from 0 to 4,294,967,295; by default the present one. Random numbers begin again.
    * @throws {TypeError} If the framing is malformed.
-   * @throws {RangeError} If a fault is out of range or not for this transport.
+   * @throws {RangeError} If a fault or the seed is out of range, or a fault is not for this transport.
    */
-  setFaults(faults: FaultOptions): void;
+  setFaults(faults: FaultOptions, seed?: number): void;
   /** Whether forwarding is paused. */
   readonly isPaused: boolean;
   /** Forwards nothing from now on, in any direction. Senders block once what the proxy reads ahead is full. */
@@ -211,7 +212,9 @@ export async function serveProxy<const Listen extends string | Endpoint>(
   }
   return {
     addr: proxy.addr as AddressOf<Listen>,
-    seed,
+    get seed() {
+      return config.seed;
+    },
     get connections() {
       return proxy.open.size;
     },
@@ -219,15 +222,17 @@ export async function serveProxy<const Listen extends string | Endpoint>(
     get isPaused() {
       return config.isPaused;
     },
-    setFaults(faults) {
+    setFaults(faults, seed) {
+      checkSeed(seed ?? config.seed);
       const present = config.faults.framing;
       // The same framing stays the same object, so that each direction keeps its place in a message.
       const isPresent = faults.framing === undefined || faults.framing === framingName(present);
       const framing = isPresent ? present : faults.framing;
       config.faults = checkFaults({ ...faults, framing }, listen.transport === "udp");
-      tap?.switched?.(plainFaults(config.faults));
+      config.seed = seed ?? config.seed;
+      tap?.switched?.(plainFaults(config.faults), seed);
       wake();
-      log.info(`Faults from now on: ${describeFaults(config.faults)}`);
+      log.info(`Faults from now on: ${describeFaults(config.faults)}${seed === undefined ? "" : `; seed ${seed}`}`);
     },
     pause: () => setPaused(true),
     resume: () => setPaused(false),
@@ -264,13 +269,17 @@ function checkProxy(
   }
   const faults = checkFaults(options, listen.transport === "udp");
   const { seed = 0, maxConnections = DEFAULT_MAX_CONNECTIONS } = options;
-  if (!Number.isSafeInteger(seed) || seed < 0 || seed > MAX_SEED) {
-    throw new RangeError(`Cannot use seed ${seed}: expected an integer from 0 to ${MAX_SEED}`);
-  }
+  checkSeed(seed);
   if (!Number.isSafeInteger(maxConnections) || maxConnections < 1) {
     throw new RangeError(`Cannot use maxConnections ${maxConnections}: expected an integer of 1 or more`);
   }
   return { listen, to, faults, maxConnections };
+}
+
+function checkSeed(seed: number): void {
+  if (!Number.isSafeInteger(seed) || seed < 0 || seed > MAX_SEED) {
+    throw new RangeError(`Cannot use seed ${seed}: expected an integer from 0 to ${MAX_SEED}`);
+  }
 }
 
 function endpointOf(given: string | Endpoint): Endpoint {

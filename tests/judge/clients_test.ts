@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { judgeClient, PROTOCOL_NAMES, protocolOf } from "@wirebench/wirebench/judge";
-import { grantsOf } from "../harness.ts";
+import { grantsOf, steadily } from "../harness.ts";
 
 /** The clients' `--timeout` in seconds, and the judge's in milliseconds. */
 const CLIENT_TIMEOUT = "3";
@@ -26,8 +26,10 @@ for (const protocol of PROTOCOL_NAMES) {
       const file = `services/${protocol.replaceAll("-", "_")}/client.ts`;
       const deno = [Deno.execPath(), "run", "-q", "--no-prompt", ...grantsOf(protocol, "client"), file];
       const command = [...deno, "--host", "{host}", "--port", "{port}", "--timeout", CLIENT_TIMEOUT, ...args];
-      const findings = await judgeClient(protocol, { command, timeout: TIMEOUT });
-      assertEquals(findings.filter(({ verdict }) => verdict !== "right"), []);
+      await steadily(async () => {
+        const findings = await judgeClient(protocol, { command, timeout: TIMEOUT });
+        assertEquals(findings.filter(({ verdict }) => verdict !== "right"), []);
+      });
     });
   }
 }

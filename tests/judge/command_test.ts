@@ -1,9 +1,10 @@
 // The commands of the judge: exit codes, listings, and what they write.
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { serveEcho } from "@wirebench/wirebench/echo";
+import { judge as judgeServer } from "@wirebench/wirebench/judge";
 import { parseRecording } from "@wirebench/wirebench/record";
-import { fakeServer, temporaryFolder } from "../harness.ts";
+import { fakeServer, steadily, temporaryFolder } from "../harness.ts";
 
 const root = new URL("../..", import.meta.url);
 
@@ -43,7 +44,7 @@ Deno.test("judge ends with 1 for a wrong program, and says the evidence first an
   assertEquals([code, stderr], [1, "judge: echo is wrong: in-turns\n"]);
   assertMatch(
     stdout,
-    /^FAILED in-turns: I sent \d+ bytes in 2 writes, "Hello, world.*"; you (closed|reset the connection) after 12 bytes, "Hello, world"\. A program that answers one recv and closes does this\.\n/,
+    /^FAILED in-turns: I sent \d+ bytes in 2 writes, "Hello, world.*"; you (closed|reset the connection) after 12 bytes, "Hello, world"\. A program that answers the first recv of a connection only does this\.\n/,
   );
 });
 
@@ -134,8 +135,27 @@ Deno.test("judge fails for what a program should do only with --strict", async (
     }
   });
   const args = ["delimited", "--port", `${server.port}`, "--only", "endless"];
-  const lenient = await judge(args);
-  assertEquals([lenient.code, lenient.stderr], [0, ""]);
-  assertMatch(lenient.stdout, /^should endless: I sent 16777216 bytes of one message, and you still read on\. /);
-  assertEquals((await judge([...args, "--strict"])).code, 1);
+  await steadily(async () => {
+    const lenient = await judge(args);
+    assertEquals([lenient.code, lenient.stderr], [0, ""]);
+    assertMatch(lenient.stdout, /^should endless: I sent 16777216 bytes of one message, and you still read on\. /);
+    assertEquals((await judge([...args, "--strict"])).code, 1);
+  });
+});
+
+Deno.test("judge ends at once when it is interrupted while it waits for a server to close a silent client", async () => {
+  const interrupt = new AbortController();
+  await using server = fakeServer(async (peer) => {
+    interrupt.abort();
+    await peer.receiveAll();
+  });
+  const began = performance.now();
+  const [finding] = await judgeServer("echo", {
+    port: server.port,
+    only: ["silent"],
+    silence: 60_000,
+    signal: interrupt.signal,
+  });
+  assertEquals([finding!.verdict, finding!.said], ["not judged", "Interrupted."]);
+  assert(performance.now() - began < 30_000);
 });

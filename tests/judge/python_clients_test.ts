@@ -2,6 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { type Finding, judgeClient, PROTOCOL_NAMES } from "@wirebench/wirebench/judge";
+import { steadily } from "../harness.ts";
 import { NO_PYTHON, type PythonProgram, pythonPrograms } from "./_programs.ts";
 
 /** How long a client may take, in milliseconds: those here give up after 3 s. */
@@ -17,9 +18,11 @@ for (const protocol of PROTOCOL_NAMES) {
     ignore: NO_PYTHON !== "",
     async fn() {
       const programs = PROGRAMS.filter((program) => program.protocol === protocol).values();
-      await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-        for (const program of programs) await check(program);
+      // All of them end before the test does, so that a failure leaves no client behind.
+      const checks = await Promise.allSettled(Array.from({ length: AT_ONCE }, async () => {
+        for (const program of programs) await steadily(() => check(program));
       }));
+      for (const check of checks) if (check.status === "rejected") throw check.reason;
     },
   });
 }

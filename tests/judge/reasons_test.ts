@@ -1,8 +1,9 @@
 // The judge names the cause, and does not blame a program for what follows from it.
 
 import { createServer } from "node:net";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Finding, judge } from "@wirebench/wirebench/judge";
+import { serveLines } from "@wirebench/wirebench/lines";
 import { fakeServer, type RawPeer } from "../harness.ts";
 
 function wrongOnes(findings: Finding[]): Finding[] {
@@ -77,4 +78,56 @@ Deno.test("the judge sees that a server keeps any number of answers that nobody 
   } finally {
     await new Promise((resolve) => server.close(resolve));
   }
+});
+
+Deno.test("the judge says that an echo server strips whitespace, in each case that shows it", async () => {
+  await using server = fakeServer((peer) => reads(peer, (text) => peer.send(text.trim())));
+  const findings = await judge("echo", {
+    port: server.port,
+    only: ["plain", "byte-by-byte", "long-message"],
+    timeout: 1000,
+  });
+  const [byteByByte, long] = wrongOnes(findings);
+  for (const finding of [byteByByte!, long!]) {
+    assertMatch(finding.said, /A program that strips whitespace, which belongs to the message, does this\.$/);
+  }
+});
+
+Deno.test("the judge says what a server waits for that answers nothing at first", async () => {
+  await using server = fakeServer(async (peer) => await peer.send(await peer.receiveAll()));
+  const [plain] = await judge("echo", { port: server.port, only: ["plain"], timeout: 500 });
+  assertMatch(
+    plain!.said,
+    /; you sent nothing within 0\.5 s\. A program that waits for more than the protocol asks for, /,
+  );
+});
+
+Deno.test("the judge says that a server sends one client's answer to another one", async () => {
+  const peers = new Set<RawPeer>();
+  await using server = fakeServer(async (peer) => {
+    peers.add(peer);
+    await reads(peer, async (text) => {
+      for (const each of peers) await each.send(text).catch(() => {});
+    });
+    peers.delete(peer);
+  });
+  const findings = await judge("echo", { port: server.port, only: ["plain", "silent-beside"] });
+  const [beside] = wrongOnes(findings);
+  assertEquals(beside?.case, "silent-beside");
+  assertMatch(beside!.said, /^I connected and sent nothing; you sent 12 bytes too many: "Hello, world"\. /);
+});
+
+Deno.test("the judge does not call a server right that reads an endless message for longer than the judge waits", async () => {
+  await using server = fakeServer((peer) =>
+    reads(peer, async () => await new Promise((resolve) => setTimeout(resolve, 5)))
+  );
+  const [endless] = await judge("delimited", { port: server.port, timeout: 800, only: ["endless"] });
+  // On a busy machine it reads too little to be judged.
+  assert(endless!.verdict !== "right");
+});
+
+Deno.test("the judge does not blame a server that closes silent clients after exactly the given time", async () => {
+  await using server = serveLines({ port: 0, firstMessageTimeout: 1000 });
+  const [silent] = await judge("lines", { port: server.addr.port, silence: 1000, only: ["silent"] });
+  assertEquals([silent!.verdict, silent!.said], ["right", ""]);
 });

@@ -1,16 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { freePort } from "../../scripts/shared/ports.ts";
 import { runClient, SERVICES } from "../harness.ts";
-
-/** A port at which nobody listens. */
-function closedPort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 const needed: Record<string, string[]> = { chat: ["--name", "x"], delimited: ["x"] };
 
 Deno.test("clients say in one line that nobody listens", async () => {
-  const port = closedPort();
+  const port = freePort();
   for (const service of SERVICES.filter((service) => service !== "uppercase" && service !== "udp-chat")) {
     const { code, stderr } = await runClient(service, [...needed[service] ?? [], "--port", String(port)]);
     const words =

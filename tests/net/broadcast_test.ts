@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Broadcast, Connection, serveTcp, type SlowPolicy, type Subscriber } from "@wirebench/wirebench/net";
 import { systemClock } from "../../lib/net/timer.ts";
-import { bytes, RawPeer, TestClock, turn, until, within } from "../harness.ts";
+import { mulberry32 } from "../../services/proxy/random.ts";
+import { bytes, RawPeer, TestClock, textOf, turn, until, within } from "../harness.ts";
 
 /** Length of the numbered messages: a number of eight digits, and filling. */
 const LENGTH = 1000;
@@ -266,4 +267,63 @@ Deno.test("wait: a subscriber that reads nothing is closed by the write timeout,
     else if (published % 100 === 0) await turn();
   }
   assertEquals([room.connection.reason, room.room.size], ["too slow", 0]);
+});
+
+Deno.test("Broadcast uses the memory of a segment again, but not before all writes from it have ended", async () => {
+  const buffers = new Set<ArrayBufferLike>();
+  /** A subscriber whose writes end when the test says so. */
+  class Reader {
+    /** What it has not been sent yet. */
+    expected = "";
+    readonly subscriber: Subscriber;
+    #write: { run: Uint8Array; text: string; end: () => void } | undefined;
+
+    constructor(room: Broadcast) {
+      const write = (run: Uint8Array) => {
+        const text = textOf(run);
+        assert(this.expected.startsWith(text), "in order");
+        this.expected = this.expected.slice(text.length);
+        buffers.add(run.buffer);
+        return new Promise<void>((end) => this.#write = { run, text, end });
+      };
+      this.subscriber = room.subscribe({ write, beginWork() {}, endWork() {} } as unknown as Connection);
+    }
+
+    async endWrite() {
+      if (this.#write === undefined) return;
+      const { run, text, end } = this.#write;
+      assert(textOf(run) === text, "the bytes of a write stay as they are until it ends");
+      this.#write = undefined;
+      end();
+      await turn();
+    }
+  }
+
+  const random = mulberry32(1);
+  const room = new Broadcast({ segmentSize: 50_000 });
+  const readers = [new Reader(room), new Reader(room), new Reader(room)];
+  const gone: Reader[] = [];
+  for (let number = 0; number < 300; number++) {
+    // Shorter ones would be gathered, which copies them.
+    const message = String(number).padEnd(17_000, ".");
+    for (const reader of readers) reader.expected += message;
+    room.publish([bytes(message)]);
+    await turn();
+    // All keep up for some time, and then fall behind.
+    const keepUp = number % 40 < 30;
+    for (const reader of readers) {
+      if (!keepUp && random() < 0.6) continue;
+      do await reader.endWrite(); while (keepUp && reader.expected !== "");
+    }
+    if (random() < 0.1) {
+      const [left] = readers.splice(Math.floor(random() * readers.length), 1, new Reader(room));
+      for (const reader of [left!, ...readers]) reader.expected += message;
+      room.publish([bytes(message)]);
+      await turn();
+      left!.subscriber[Symbol.dispose]();
+      gone.push(left!);
+    }
+  }
+  for (const reader of gone) await reader.endWrite();
+  assert(buffers.size < 100, `${buffers.size} of some 150 segments had new memory`);
 });

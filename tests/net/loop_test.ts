@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { LoopShare } from "../../lib/net/_loop.ts";
+import { LoopShare } from "../../lib/net/loop.ts";
 
 /** Asks until the share may go on. */
 async function goOn(share: LoopShare): Promise<void> {
@@ -116,17 +116,16 @@ Deno.test("with up to 128 connections and the share that accepts them, no read w
 
 Deno.test("a receiver of datagrams that never ceases waits until the runtime has polled its sockets", async () => {
   const share = new LoopShare(true);
-  let waits = 0;
-  const until = performance.now() + 40;
-  while (performance.now() < until) {
+  let waited = false;
+  for (let turns = 0; !waited && turns < 1000; turns++) {
     const wait = share.request(performance.now());
-    if (wait !== undefined) waits++;
+    waited = wait !== undefined;
     await wait;
     work(share, 0.5);
     await turn();
   }
   share.close();
-  assert(waits > 0, "it never waited");
+  assert(waited, "it never waited");
 });
 
 Deno.test("closing the last share lets all that wait go on, and leaves no timer", async () => {

@@ -7,13 +7,8 @@ import {
   type ReconnectingState,
   serveTcp,
 } from "@wirebench/wirebench/net";
+import { freePort } from "../../scripts/shared/ports.ts";
 import { bytes, TestClock, textOf, until, within } from "../harness.ts";
-
-/** A port at which no server listens. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** A reconnecting client whose time the test moves, whose delays are the longest, and whose states are recorded. */
 function client(options: ReconnectingOptions, run: (connection: Connection) => Promise<void> | void = () => {}) {

@@ -30,7 +30,7 @@ Deno.test({
       if (await next.receive(1).then((answer) => answer === "y", () => false)) break;
       next.close();
     }
-    server.process.kill("SIGTERM");
+    server.signal("SIGTERM");
     await server.logged(/^SIGTERM: letting 5 connections finish/);
     for (const peer of [next, ...peers.slice(1, 5)]) {
       await peer.send("last");

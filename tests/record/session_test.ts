@@ -3,7 +3,8 @@ import { concat } from "@std/bytes/concat";
 import fc from "fast-check";
 import { type NamedFraming, parseFraming } from "../../lib/framing/named.ts";
 import type { Direction, RecordedEvent, RecordingHeader } from "../../lib/record/event.ts";
-import { type Flow, formatFaults, Session } from "../../lib/record/session.ts";
+import type { Flow } from "../../lib/record/flow.ts";
+import { formatFaults, Session } from "../../lib/record/session.ts";
 import { bytes } from "../harness.ts";
 
 const HEADER: RecordingHeader = {
@@ -42,8 +43,8 @@ const descriptions = (flow: Flow) => flow.rows.map((row) => flow.describe(row));
 Deno.test("session: says of each piece how it relates to the messages, and what a decoder holds", () => {
   const { up } = sessionOf(["3         ann6         ", "hello?2         me"], [2, 8, 3, 12, 3, 8, 5]);
   assertEquals(descriptions(up), [
-    "2: inside a header",
-    "8: inside a header",
+    "2: start of header 1",
+    "8: end of header 1",
     "3: end of message 1",
     "12: start of message 2",
     "3: inside message 2",
@@ -152,6 +153,9 @@ Deno.test("session: shows lost, repeated and reordered datagrams as such, and em
   stream({ k: "fault", at: 8, i: 4, kind: "repeated" });
   stream({ k: "out", at: 8, i: 4, n: 4 });
   stream({ k: "out", at: 8, i: 4, n: 4 });
+  stream({ k: "in", at: 12, i: 5, d: "" });
+  stream({ k: "fault", at: 12, i: 5, kind: "reordered" });
+  stream({ k: "out", at: 12, i: 5, n: 0 });
   const { up } = session.connections.get(1)!;
   assertEquals(descriptions(up), [
     "empty datagram 2",
@@ -159,9 +163,10 @@ Deno.test("session: shows lost, repeated and reordered datagrams as such, and em
     "datagram 3 lost",
     "4: datagram 4",
     "4: datagram 4 again",
+    "empty datagram 5, held back",
   ]);
   const { messages, pieces, lost, repeated, reordered } = up.tally();
-  assertEquals([messages, pieces, lost, repeated, reordered], [4, 4, 1, 1, 1]);
+  assertEquals([messages, pieces, lost, repeated, reordered], [5, 5, 1, 1, 2]);
 });
 
 Deno.test("session: resets, stops, switched faults and ends have rows of their own", () => {
@@ -181,6 +186,35 @@ Deno.test("session: resets, stops, switched faults and ends have rows of their o
   ]);
   assertEquals(session.faults, { cut: [1, 3], delay: 20 });
   assertEquals(formatFaults({ stopAfter: 7, resetIn: undefined }), "stop-after 7");
+  assertEquals(
+    formatFaults({ message: 2, resetIn: "line", framing: "lines" }),
+    "reset in the line of message 2, framing lines",
+  );
+});
+
+Deno.test("session: an end says how many bytes the proxy still holds, or drops", () => {
+  const { session, up } = sessionOf(["3         ann"], [4]);
+  session.add({ t: 200, k: "end", c: 1, w: "up", at: 13 });
+  session.add({ t: 201, k: "out", c: 1, w: "up", at: 4, n: 9 });
+  assertEquals(descriptions(up)[1], "end of the client’s side, 9 bytes not passed on yet");
+  const ended = sessionOf(["3         ann"], [4]);
+  ended.session.add({ t: 200, k: "fault", c: 1, w: "up", at: 4, kind: "end" });
+  ended.session.add({ t: 201, k: "end", c: 1, w: "up", at: 13 });
+  assertEquals(descriptions(ended.up).at(-1), "end of the client’s side, 9 bytes dropped");
+});
+
+Deno.test("session: a reset by one side, or a stopped proxy, is marked in the directions that were still open", () => {
+  const of = (reason: string, ended: boolean) => {
+    const { session, up } = sessionOf(["3         ann"], [13]);
+    if (ended) session.add({ t: 200, k: "end", c: 1, w: "up", at: 13 });
+    session.add({ t: 201, k: "close", c: 1, reason });
+    const { down } = session.connections.get(1)!;
+    return [descriptions(up).at(-1), ...descriptions(down)];
+  };
+  assertEquals(of("reset", true), ["end of the client’s side", "reset"]);
+  assertEquals(of("reset", false), ["reset", "reset"]);
+  assertEquals(of("shutdown", false), ["reset (shutdown)", "reset (shutdown)"]);
+  assertEquals(of("finished", true), ["end of the client’s side"]);
 });
 
 Deno.test("session: for random messages and cuts, agrees with the decoder, and goes on so when it forgets the oldest", () => {
@@ -238,6 +272,18 @@ Deno.test("session: forgets closed connections first, and stays within its memor
   const { up } = session.connections.get(50)!;
   assert(up.weight <= 1_000_000 && up.rows.length > 10, `${up.weight}, ${up.rows.length}`);
   assertEquals(up.rows.at(-1)!.piece, 5000);
+});
+
+Deno.test("session: takes further bytes after it has forgotten pieces whose bytes are missing", () => {
+  const { session, up } = sessionOf(["0123456789"], [10], { framing: undefined });
+  session.add({ k: "skip", n: 5 });
+  for (const at of [100, 110, 120]) session.add({ t: at, k: "out", c: 1, w: "up", at, n: 10 });
+  up.forget(2);
+  session.add({ t: 300, k: "in", c: 1, w: "up", at: 130, d: btoa("abcde") });
+  session.add({ t: 301, k: "out", c: 1, w: "up", at: 130, n: 5 });
+  assertEquals(up.recv(up.rows.at(-1)!), '"abcde"');
+  assertEquals(up.recv(up.rows[0]!), "10 bytes that the recording does not have");
+  assertEquals(up.weight > 0, true);
 });
 
 /** Encodes a message that the framing takes: of a fixed length, of a type, or without a newline. */

@@ -35,7 +35,7 @@ browserTest(
     await page.press("ArrowUp");
     await page.until("document.querySelector('#lane-up .tally').textContent.match(/^[2-9] messages in/)");
     await page.press("Home");
-    await page.until(shows("#detail", "Inside a header"));
+    await page.until(shows("#detail", "Start of header 1"));
     await page.until(shows("#detail", "4 of 10 header bytes of message 1"));
     await page.press("ArrowRight");
     await page.press("ArrowRight");
@@ -265,6 +265,16 @@ browserTest(
     await page.press(" ");
     await events.until(({ events }) => events.some(({ k }) => k === "resume"), "the end of the pause");
     assertEquals(events.events.filter(({ k }) => k === "set").length, length);
+
+    // A scene that is opened on the page applies at once, with its seed, and is in the recording.
+    await page.go(`${see.url}?cut=3&framing=lines&seed=99`);
+    await events.until(({ state }) => state?.seed === 99, "the seed");
+    assertEquals(events.state?.faults, { cut: [3, 3], framing: "lines" });
+    await events.until(() => events.events.at(-1)?.k === "set", "the switch");
+    const last = events.events.at(-1);
+    assert(last?.k === "set" && last.seed === 99, JSON.stringify(last));
+    await page.until(shows("#fault-note", "seed 99"));
+    await page.until("document.querySelector('#notice').hidden");
   },
 );
 

@@ -83,7 +83,7 @@ pageTest(
     const rows =
       "Array.from(document.querySelectorAll('#table tbody tr'), ({ innerText }) => innerText.replaceAll('\\t', '|'))";
     await page.until(`${rows}.length === 5`);
-    assertEquals((await page.evaluate<string[]>(rows))[0]?.split("|").slice(3, 4), ["7: inside a header"]);
+    assertEquals((await page.evaluate<string[]>(rows))[0]?.split("|").slice(3, 4), ["7: start of header 1"]);
     await page.press("t");
     await page.press("?");
     await page.until("document.querySelector('#keys').open");
@@ -135,6 +135,16 @@ pageTest(
 );
 
 pageTest(
+  "see page: shows a recording whose framing does not exist without messages, and says so",
+  recordingOf("3         ann", 5, { framing: "nothing" }),
+  async (page) => {
+    await page.until("document.querySelector('#notice').textContent.includes('Framing: expected one of')");
+    await page.until("document.querySelector('#lane-up .tally').textContent.startsWith('1 write in 3 pieces')");
+    assertEquals(page.console, []);
+  },
+);
+
+pageTest(
   "see page: draws the visible part of 30,000 pieces alone",
   recordingOf("5         hello".repeat(4000), 2),
   async (page) => {
@@ -149,5 +159,81 @@ pageTest(
     await page.press("End");
     await page.press("d");
     await page.until(shows("Piece 30,000 of 30,000"));
+  },
+);
+
+/** A click at a place of the canvas of a direction. */
+async function clickIn(page: Page, lane: string, right: number, down: number): Promise<void> {
+  const [x, y] = await page.evaluate<[number, number]>(`(() => {
+    const { right, top } = document.querySelector("${lane} canvas").getBoundingClientRect();
+    return [right - ${right}, top + ${down}];
+  })()`);
+  for (const type of ["mousePressed", "mouseReleased"]) {
+    await page.send("Input.dispatchMouseEvent", { type, x, y, button: "left", clickCount: 1 });
+  }
+}
+
+pageTest(
+  "see page: the bytes of the newest piece are in view, also if pieces were shorter before",
+  recordingOf(lengthened(), 9).split("\n").filter((line) => !line.includes('"k":"out","c":1,"w":"up"')).join("\n") +
+    Array.from({ length: 120 }, (_, index) => {
+      const [at, n] = index < 60 ? [index * 9, 9] : [540 + (index - 60) * 90, 90];
+      return `{"t":${10_000_000 + index},"k":"out","c":1,"w":"up","at":${at},"n":${n}}\n`;
+    }).join(""),
+  async (page) => {
+    await page.press("End");
+    await page.until(shows("Piece 120 of 120"));
+    // The messages are drawn 45 pixels below the top, and words take 168 pixels at the right.
+    await clickIn(page, "#lane-up", 168 + 20, 45);
+    await page.until(shows("Piece 120 of 120"));
+    assertEquals(await page.evaluate("document.querySelector('#follow').hidden"), true);
+    await clickIn(page, "#lane-up", 168 + 500, 45);
+    await page.until("!document.querySelector('#detail').textContent.includes('Piece 120 of 120')");
+  },
+);
+
+/** As many bytes as 60 pieces of 9 bytes and 60 of 90. */
+function lengthened(): string {
+  return `${String(60 * 99 - 10).padEnd(10)}${"x".repeat(60 * 99 - 10)}`;
+}
+
+pageTest(
+  "see page: shows a piece rather than the end of a direction without bytes, and the framing with its arguments",
+  recordingOf("0123456789abcdef", 5, { framing: "fixed:16" }).replace(/^.*"w":"down".*\n/gm, "") +
+    '{"t":9000000,"k":"end","c":1,"w":"down","at":0}\n',
+  async (page) => {
+    await page.press("End");
+    await page.until(shows("Piece 4 of 4, client"));
+    assertEquals(await page.evaluate("document.querySelector('#framing').value"), "fixed:16");
+    assertEquals(await page.evaluate("document.querySelector('#framing-text').hidden"), true);
+  },
+);
+
+pageTest(
+  "see page: in a narrow window, or at 200 %, everything can be reached without scrolling sideways",
+  recordingOf("3         ann6         hello?", 7),
+  async (page) => {
+    for (const [width, height] of [[380, 700], [700, 430], [1024, 600], [1400, 500]] as const) {
+      await page.look({ width, height });
+      await page.until(`document.documentElement.clientWidth === ${width}`);
+      const beyond = await page.evaluate<string[]>(`(async () => {
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        return [...document.querySelectorAll("button, select, input, canvas, h2, .tally")]
+          .filter((each) => each.checkVisibility() && !each.closest("dialog"))
+          .filter((each) => {
+            const { left, right } = each.getBoundingClientRect();
+            return left < 0 || right > ${width} + 1;
+          }).map((each) => each.id || each.outerHTML.slice(0, 80));
+      })()`);
+      assertEquals(beyond, [], `${width} by ${height}`);
+      await page.click("#fault-direction");
+      const [top, bottom] = await page.evaluate<[number, number]>(`(() => {
+        const { top, bottom } = document.querySelector("#fault-direction").getBoundingClientRect();
+        return [top, bottom];
+      })()`);
+      assert(top >= 0 && bottom <= height, `the last fault is at ${top} to ${bottom} of ${height}`);
+      const lane = await page.evaluate<number>("document.querySelector('#lane-down canvas').clientHeight");
+      assert(lane >= 150, `a direction is ${lane} pixels high in ${width} by ${height}`);
+    }
   },
 );

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXCHANGES } from "../../scripts/tools/demo/exchanges.ts";
 import { parseRecording } from "../../lib/record/parse.ts";
-import { fakeServer, hasProgram, RawPeer, runClient, temporaryFolder, textOf, within } from "../harness.ts";
+import { fakeServer, hasProgram, RawPeer, runClient, temporaryFolder, textOf, until, within } from "../harness.ts";
 import { Events, runSee, See } from "./_see.ts";
 
 /** Sends a request as it is, and returns the status. */
@@ -336,6 +336,32 @@ Deno.test({
       assertEquals([asked, code], [asked, expected], await see.stderr);
     }
   },
+});
+
+Deno.test("see: its service ends with it, even if it is killed", async () => {
+  for (const service of ["chat", "uppercase"]) {
+    await using see = await See.start(service);
+    const { to } = await (async () => {
+      await using events = await Events.open(see);
+      await events.until(({ state }) => state !== undefined, "the state");
+      return events.state!.header;
+    })();
+    const port = Number(to.split(":").at(-1));
+    see.signal("SIGKILL");
+    see.code = (await see.process.status).code;
+    const isFree = () => {
+      try {
+        const options = { hostname: "127.0.0.1", port };
+        if (service === "chat") Deno.listen(options).close();
+        else Deno.listenDatagram({ transport: "udp", ...options }).close();
+        return true;
+      } catch (error) {
+        if (error instanceof Deno.errors.AddrInUse) return false;
+        throw error;
+      }
+    };
+    await until(isFree, `the end of ${service}`);
+  }
 });
 
 Deno.test("see: ends at a signal while a client of its exchange waits", async () => {

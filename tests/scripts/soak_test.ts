@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TextLineStream } from "@std/streams/text-line-stream";
+import { protocolOf } from "@wirebench/wirebench/judge";
 import { timingFaults } from "../../scripts/checks/soak/attack.ts";
 import { countAll } from "../../scripts/checks/soak/cluster.ts";
 import { hasNatsServer } from "../../scripts/shared/nats.ts";
@@ -48,12 +49,12 @@ Deno.test("soak reports the latency of other clients while a server is attacked,
   const { stdout } = await output("--minutes", "0.001", "--service", "exchange", "--attack", "end-at-once");
   const time = "\\d+\\.\\d";
   const times = [time, time, time, time];
-  const columns = ["exchange", "end-at-once", "[1-9][\\d,]*", "0", "[1-9][\\d,]*", ...times, "\\d+%", "[0-6]\\.\\d"];
+  const columns = ["exchange", "end-at-once", "[1-9][\\d,]*", "0", "[1-9][\\d,]*", ...times, "\\d+%", time];
   assertMatch(stdout, /^1 of 1 attacks, and the latency of other clients in milliseconds$/m);
   assertMatch(stdout, new RegExp(`^${columns.join(" +")} `, "m"));
-  // Latency faults are ignored, because the machine may be busy.
+  // Faults of time are ignored, because the machine may be busy.
   const faults = stdout.split("\n").filter((line) => line.startsWith("exchange: "));
-  assertEquals(faults.filter((fault) => !fault.includes("latency")), []);
+  assertEquals(faults.filter((fault) => !/ latency | to stop, /.test(fault)), []);
 });
 
 Deno.test("the latency under attack and the time to stop are faults above their bounds, which are wider on a busy machine", () => {
@@ -68,18 +69,19 @@ Deno.test("the latency under attack and the time to stop are faults above their 
     "lines: took 7.1 s to stop, expected at most 7",
   ]);
   assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, share: 0.9 }), []);
+  assertEquals(timingFaults({ ...good, others: { ...answers, median: 51, worst: 660 }, members: 200 }), []);
   assertEquals(timingFaults({ ...good, others: { answers: 0, lost: 0, median: 0, worst: 0 } }), [
     "lines: other clients got no answer",
   ]);
 });
 
-for (const attack of ATTACKS.filter(({ transport }) => transport === "TCP")) {
+for (const attack of ATTACKS.filter(({ transport }) => transport === "tcp")) {
   Deno.test(`${attack.name} attacks until its signal is aborted, and leaks nothing`, async () => {
     await using server = await ServerProcess.start("delimited", { quiet: true });
     const traffic = { connections: 0, sent: 0, received: 0 };
     const end = new AbortController();
     const { port } = server;
-    const payload = payloadOf(attack, "delimited")!;
+    const payload = payloadOf(attack, protocolOf("delimited"))!;
     const attacking = attack.attacker({ port }, payload, end.signal, traffic);
     const writes = payload.bytes.length > 0;
     while (traffic.connections === 0 || writes && traffic.sent === 0) {

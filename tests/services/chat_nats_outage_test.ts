@@ -93,6 +93,21 @@ test("chat:server over NATS loses nothing when the leader of three nodes is kill
   await talkThrough(servers, async () => await (await cluster.leaderOf("lobby")).kill());
 });
 
+test("chat:server over NATS loses nothing when one leader of three nodes after the other stands still", async () => {
+  await using cluster = await NatsCluster.start();
+  await using servers = await Servers.start(cluster.url, 3, "--nats-replicas", "3");
+  await talkThrough(servers, async () => {
+    for (let count = 0; count < 3; count++) {
+      const leader = await cluster.leaderOf("lobby");
+      leader.signal("SIGSTOP");
+      // The others elect another one after 4 to 9 s.
+      while (await cluster.leaderOf("lobby").catch(() => leader) === leader) await pause(100);
+      leader.signal("SIGCONT");
+      while (!await cluster.isCurrent("lobby")) await pause(100);
+    }
+  });
+});
+
 test("chat:server over NATS goes on when its place in the log is forgotten", async () => {
   await using nats = await NatsServer.start();
   await using servers = await Servers.start(nats.url, 3);

@@ -230,17 +230,26 @@ test("chat:server lets members leave at once after a message that NATS acknowled
   await talker.say("0");
   await listener.hears(1);
   const connection = await connectNats({ hostname: "127.0.0.1", port: nats.port }, { servers: [] }, "test");
-  const manager = await jetstreamManager(connection);
-  const first = await manager.streams.getMessage("chat_lobby", { seq: 1 });
-  const id = first!.header.get("Nats-Msg-Id").replace(/1$/, "2");
-  // JetStream acknowledges an id that it knows, and ignores the batch.
-  await jetstream(connection).publish("chat.lobby", new BatchWriter().finish(1n, 1).bytes, { msgID: id });
+  const { streams } = await jetstreamManager(connection);
+  // The log does not get the batch, and something else acknowledges it.
+  await streams.update("chat_lobby", { subjects: ["chat.other"] });
+  const acknowledged = Promise.withResolvers<void>();
+  connection.subscribe("chat.lobby", {
+    max: 1,
+    callback(_, message) {
+      message.respond(JSON.stringify({ stream: "chat_lobby", seq: 2 }));
+      acknowledged.resolve();
+    },
+  });
+  await connection.flush();
   await talker.say("lost");
-  await server.logged(/-> Server: lost$/);
+  await acknowledged.promise;
+  await streams.update("chat_lobby", { subjects: ["chat.lobby"] });
   await connection.close();
   await talker.say("2");
   await listener.hears(2);
   assertEquals(listener.heard, ["talker 0", "talker 2"]);
+  await server.logged(/^Members here have missed 1 batch: they never were in the log$/);
   using leaver = await server.connect();
   await leaver.send(headed("leaver"));
   await server.logged(/"leaver" joined/);
@@ -248,6 +257,37 @@ test("chat:server lets members leave at once after a message that NATS acknowled
   const began = performance.now();
   await leaver.receiveAll();
   assert(performance.now() - began < 4000, "leaves at once");
+});
+
+test("chat:server over NATS delivers a batch that the next node of NATS has earlier in its log", async () => {
+  await using nats = await NatsServer.start();
+  await using servers = await Servers.start(nats.url, 1);
+  await using listener = await Member.join(servers.all[0]!, "listener");
+  const say = async (...batches: [name: string, server: bigint, number: number][]) => {
+    const connection = await connectNats({ hostname: "127.0.0.1", port: nats.port }, { servers: [] }, "test");
+    for (const [name, server, number] of batches) {
+      const batch = new BatchWriter();
+      batch.add(7, [headed(name), headed(String(number))]);
+      await jetstream(connection).publish("chat.lobby", batch.finish(server, number).bytes);
+    }
+    await connection.close();
+  };
+  await say(["ann", 1n, 1]);
+  await listener.hears(1);
+  await nats.kill();
+  const rewind = await nats.save();
+  await nats.restart();
+  await say(["ann", 1n, 2], ["ann", 1n, 3]);
+  await listener.hears(3);
+  // Another node, which has one batch more in this place.
+  servers.all[0]!.signal("SIGSTOP");
+  await nats.kill();
+  await rewind();
+  await nats.restart();
+  await say(["ben", 2n, 1], ["ann", 1n, 2], ["ann", 1n, 3]);
+  servers.all[0]!.signal("SIGCONT");
+  await listener.hears(4);
+  assertEquals(listener.heard, ["ann 1", "ann 2", "ann 3", "ben 1"]);
 });
 
 test("rooms over one NATS hear nothing of each other, and a flood in one does not starve another", async () => {

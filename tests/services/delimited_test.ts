@@ -1,21 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { ClientProcess, fakeServer, runClient, ServerProcess } from "../harness.ts";
 
-Deno.test("delimited:server sends back each line with a newline, however the lines are cut", async () => {
-  await using server = await ServerProcess.start("delimited");
-  using peer = await server.connect();
-  for (const part of ["on", "e\ntwo\r", "\n\nZo\xc3", "\xab\n"]) {
-    await peer.send(Uint8Array.from(part, (character) => character.charCodeAt(0)));
-  }
-  const lines = "one\ntwo\n\nZoë\n";
-  assertEquals(await peer.receive(new TextEncoder().encode(lines).length), lines);
-  await peer.send("x\ntwo\r\r\nz\n");
-  assertEquals(await peer.receive(9), "x\ntwo\r\nz\n");
-  await peer.send("a last line without a newline");
-  await peer.end();
-  assertEquals(await peer.receiveAll(), "a last line without a newline\n");
-});
-
 Deno.test("delimited:server closes a connection at a line over the limit, and answers the lines before it", async () => {
   await using server = await ServerProcess.start("delimited", { args: ["--max-message", "10"] });
   using other = await server.connect();

@@ -39,7 +39,7 @@ for (const mode of MODES) {
       using peer = await server.connect();
       await peer.send("before");
       await peer.receive(6);
-      server.process.kill("SIGTERM");
+      server.signal("SIGTERM");
       await untilNobodyListens(server.port);
       await peer.send(" and after");
       assertEquals(await peer.receive(10), " and after");
@@ -104,7 +104,7 @@ Deno.test({
   ignore: !onLinux,
   async fn() {
     const server = await ServerProcess.start("dispatch", { args: ["--mode", "processes", "--workers", "2"] });
-    server.process.kill("SIGKILL");
+    server.signal("SIGKILL");
     await server.process.status;
     await untilNobodyListens(server.port);
     await server.stop();
@@ -113,7 +113,7 @@ Deno.test({
 
 Deno.test("dispatch:client counts round trips, and detects a server that sends back something else", async () => {
   await using server = await ServerProcess.start("dispatch");
-  const args = ["--port", String(server.port), "--connections", "5", "--duration", "0.2"];
+  const args = ["--port", String(server.port), "--connections", "5", "--duration", "2"];
   const { code, stdout, stderr } = await runClient("dispatch", args);
   assertEquals([code, stderr], [0, ""]);
   const counts =

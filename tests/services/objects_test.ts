@@ -99,7 +99,7 @@ Deno.test("objects:client shows what it gets in time that grows with its bytes, 
     const began = performance.now();
     const { code, stdout, stderr } = await runClient("objects", ["--port", String(server.port), "--format", format]);
     const took = performance.now() - began;
-    assert(took < 10_000, `${what} took ${took} ms`);
+    assert(took < 50_000, `${what} took ${took} ms`);
     assert(stdout.length <= 16 * payload.length + "...\n".length, `${what}: ${stdout.length} characters`);
     assertEquals([code, stdout.endsWith("...\n")], [isCut ? 1 : 0, isCut], what);
     if (isCut) {

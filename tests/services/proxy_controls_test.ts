@@ -314,7 +314,7 @@ async function switchInside(framing: string | undefined): Promise<void> {
   await within(got.promise, "the reset");
   const { length } = first + rest;
   const [fault] = proxy.told("fault");
-  const [, at] = /^(\d+) reset in the payload of message 2$/.exec(fault!)!;
+  const [, at] = /^(\d+) reset in the payload of message 2, counted from byte 14$/.exec(fault!)!;
   assert(Number(at) > length - 5 && Number(at) < length, fault);
 }
 
@@ -356,7 +356,6 @@ Deno.test("UDP: a recording has every datagram by its number, and which were los
   assertEquals([await socket.receive(), await socket.receive()], ["EE", "EE"]);
   proxy.setFaults({ reorder: 100, direction: "up" });
   await socket.send("ff");
-  await until(() => proxy.told("fault").length === 3, "the hold");
   await socket.send("gg");
   assertEquals([await socket.receive(), await socket.receive()], ["GG", "FF"]);
   assertEquals(proxy.told("fault"), ["4 lost", "6 repeated", "8 reordered"]);

@@ -1,13 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { fakeServer, runClient, ServerProcess } from "../harness.ts";
 
-Deno.test("sixteen:server waits for all 16 bytes, and answers 16", async () => {
-  await using server = await ServerProcess.start("sixteen");
-  using peer = await server.connect();
-  for (const character of "Hi there, server") await peer.send(character);
-  assertEquals(await peer.receiveAll(), "Farewell, client");
-});
-
 Deno.test("sixteen:server's answer arrives even if the client sent more than 16 bytes", async () => {
   await using server = await ServerProcess.start("sixteen");
   for (const more of [1, 100_000]) {
@@ -58,6 +51,6 @@ Deno.test("sixteen:client fails when fewer than 16 bytes come, or not in time", 
   const nothing = await runClient("sixteen", ["--port", String(silent.port)]);
   assertMatch(nothing.stderr, /expected 16 bytes, got 0\n$/);
   await using slow = fakeServer((peer, held) => peer.send("Fare").then(() => held));
-  const late = await runClient("sixteen", ["--port", String(slow.port), "--timeout", "0.3"]);
-  assertEquals(late, { code: 1, stdout: "", stderr: "sixteen:client: A message begun did not end within 0.3 s\n" });
+  const late = await runClient("sixteen", ["--port", String(slow.port), "--timeout", "2"]);
+  assertEquals(late, { code: 1, stdout: "", stderr: "sixteen:client: A message begun did not end within 2 s\n" });
 });

@@ -1,14 +1,17 @@
 import socket
 import sys
 import threading
+import time
 
 
-def close(connection):
-    """Ends the sending side, drops what the client still sends for a moment, and closes."""
+def finish(connection):
+    """Ends the sending side, and drops what the client sends within two seconds."""
     connection.shutdown(socket.SHUT_WR)
-    connection.settimeout(2)
-    while connection.recv(4096):
-        pass
+    deadline = time.monotonic() + 2
+    while (left := deadline - time.monotonic()) > 0:
+        connection.settimeout(left)
+        if not connection.recv(4096):
+            break
 
 
 def serve(connection):
@@ -17,7 +20,7 @@ def serve(connection):
             connection.settimeout(10)
             if len(connection.makefile("rb").read(16)) == 16:
                 connection.sendall(b"Farewell, client")
-            close(connection)
+            finish(connection)
         except OSError as error:
             print(error)
 

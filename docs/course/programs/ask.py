@@ -8,11 +8,13 @@ def ask(server, question, tries=3, timeout=0.5):
         s.settimeout(timeout)
         print("Asking from", s.getsockname())
         for _ in range(tries):
-            s.send(question)
             try:
+                s.send(question)
                 return s.recv(65535)
-            except (TimeoutError, ConnectionRefusedError):
+            except TimeoutError:
                 continue
+            except ConnectionRefusedError:
+                sys.exit("Refused: no program has that port")
         sys.exit(f"No answer within {timeout} s of each of {tries} tries")
 
 

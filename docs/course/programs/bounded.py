@@ -1,16 +1,19 @@
 import asyncio
 import sys
 
+SECONDS = int(sys.argv[2])
+
 
 async def serve(reader, writer):
     try:
-        while chunk := await asyncio.wait_for(reader.read(65536), timeout=60):
+        while chunk := await asyncio.wait_for(reader.read(65536), SECONDS):
             writer.write(chunk)
-            await asyncio.wait_for(writer.drain(), timeout=60)
-    except (TimeoutError, asyncio.TimeoutError, OSError) as error:
-        print("Closed:", repr(error))
-    finally:
+            await asyncio.wait_for(writer.drain(), SECONDS)
         writer.close()
+        await asyncio.wait_for(writer.wait_closed(), SECONDS)
+    except (asyncio.TimeoutError, OSError) as error:
+        print("Closed:", repr(error))
+        writer.transport.abort()  # close() would first wait until the client has read.
 
 
 async def main():

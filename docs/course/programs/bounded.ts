@@ -1,10 +1,10 @@
 import { serveTcp } from "@wirebench/wirebench/net";
 
-const seconds = 1000;
+const timeout = Number(Deno.args[1]) * 1000;
 serveTcp({
   port: Number(Deno.args[0]),
-  idleTimeout: 60 * seconds,
-  writeTimeout: 60 * seconds,
+  idleTimeout: timeout,
+  writeTimeout: timeout,
   maxConnections: 1000,
 }, async (connection) => {
   for (let chunk; (chunk = await connection.readChunk()) !== null;) await connection.write(chunk);

@@ -16,5 +16,3 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
         connection, _ = listener.accept()
         with connection:
             connection.sendall(f"{len(message):<10}".encode() + message)
-            connection.shutdown(socket.SHUT_WR)
-            connection.recv(1)

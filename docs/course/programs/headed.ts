@@ -3,7 +3,9 @@ import { framed, serveTcp } from "@wirebench/wirebench/net";
 
 serveTcp({ port: Number(Deno.args[0]) }, async (connection) => {
   try {
-    for await (const message of framed(connection, text(decimalHeader()))) console.log("Received", message);
+    for await (const message of framed(connection, text(decimalHeader()))) {
+      console.log("Received", Deno.inspect(message));
+    }
   } catch (error) {
     if (error instanceof FramingError) console.log("Closed:", error.message);
     throw error;

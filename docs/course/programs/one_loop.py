@@ -25,33 +25,37 @@ def close(connection):
 def serve(connection, events):
     if events & selectors.EVENT_READ:
         chunk = connection.recv(4096)
-        if not chunk:
+        if chunk:
+            queued[connection] += chunk
+        else:
             ended.add(connection)
-        queued[connection] += chunk
-    if queued[connection]:
+    if events & selectors.EVENT_WRITE:
         sent = connection.send(queued[connection])
         queued[connection] = queued[connection][sent:]
-    elif connection in ended:
-        return close(connection)
     wanted = 0
     if connection not in ended and len(queued[connection]) < MAX_QUEUED:
-        wanted |= selectors.EVENT_READ  # A peer that does not read is not read from.
-    if queued[connection] or connection in ended:
+        wanted |= selectors.EVENT_READ  # Reads nothing from a peer that does not read.
+    if queued[connection]:
         wanted |= selectors.EVENT_WRITE
-    loop.modify(connection, wanted)
+    if wanted:
+        loop.modify(connection, wanted)
+    else:
+        close(connection)
 
 
 with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
+    listener.setblocking(False)
     loop.register(listener, selectors.EVENT_READ)
     print("Listening at", listener.getsockname())
     while True:
         for key, events in loop.select():
-            if key.fileobj is listener:
-                accept(listener)
-                continue
             try:
-                serve(key.fileobj, events)
+                if key.fileobj is listener:
+                    accept(listener)
+                else:
+                    serve(key.fileobj, events)
             except BlockingIOError:
                 pass  # Not ready after all: the loop says when it is.
             except OSError:
-                close(key.fileobj)
+                if key.fileobj is not listener:
+                    close(key.fileobj)

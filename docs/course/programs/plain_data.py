@@ -1,5 +1,6 @@
 import io
 import pickle
+import re
 import socket
 import sys
 
@@ -11,13 +12,16 @@ class PlainData(pickle.Unpickler):
 
 with socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=10) as s:
     stream = s.makefile("rb")  # Its read() goes on until it has all the bytes, or the stream ends.
-    length = int(stream.read(10))
-    if not 0 <= length <= 1_000_000:
+    header = stream.read(10)
+    if not re.fullmatch(rb" *[0-9]+ *", header):
+        sys.exit(f"Refused: a header of {header}")
+    length = int(header)
+    if length > 1_000_000:
         sys.exit(f"Refused: a length of {length}")
     message = stream.read(length)
     if len(message) < length:
         sys.exit(f"Refused: expected {length} bytes, got {len(message)}")
     try:
         print(PlainData(io.BytesIO(message)).load())
-    except (pickle.UnpicklingError, EOFError) as error:
+    except Exception as error:  # A malformed pickle raises almost anything.
         sys.exit(f"Refused: {error}")

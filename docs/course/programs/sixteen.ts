@@ -3,4 +3,4 @@ import { connectTcp, framed } from "@wirebench/wirebench/net";
 
 using connection = await connectTcp({ port: Number(Deno.args[0]) });
 const messages = framed(connection, text(fixed(16)));
-console.log(await messages.request("Hi there, server"));
+console.log(Deno.inspect(await messages.request("Hi there, server", { timeout: 10_000 })));

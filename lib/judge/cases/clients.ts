@@ -79,7 +79,7 @@ function plain(): ClientCase {
     name: "plain",
     level: "must",
     sends: "The answers of a correct server, each in one write.",
-    right: "Sends messages of the protocol, and prints what it is answered.",
+    right: "Sends messages of the protocol, and prints the answers.",
     mistake: "The program does not speak the protocol",
     alone: true,
     run: async (stage) => void await stage.control(),

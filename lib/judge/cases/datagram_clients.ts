@@ -46,7 +46,7 @@ const plain: ClientCase = {
   level: "must",
   sends: "A correct answer to each datagram.",
   right: "Prints each answer, and ends with exit code 0.",
-  mistake: "The program does not speak the protocol, or does not read what it was answered",
+  mistake: "The program does not speak the protocol, or does not read the answers",
   alone: true,
   async run(stage) {
     const run = await stage.control();

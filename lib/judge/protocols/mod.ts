@@ -66,7 +66,7 @@ export function protocolOptions(name: string): Readonly<Record<string, ProtocolO
  * @param name The program's name, such as `udp-chat`.
  * @param given Options that differ from the default.
  * @returns The description.
- * @throws {TypeError} If there is no such program or option, or an option's value is not one.
+ * @throws {TypeError} If there is no such program or option, or an option's value is malformed.
  */
 export function protocolOf(name: string, given: Readonly<Record<string, string>> = {}): Protocol {
   const { options = {}, make } = entryOf(name);

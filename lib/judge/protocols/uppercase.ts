@@ -21,7 +21,7 @@ export function uppercase(): DatagramProtocol {
       {
         name: "not-utf8",
         level: "must",
-        sends: "All 256 bytes, which are not UTF-8.",
+        sends: "All 256 values of a byte, which are not UTF-8.",
         right: "Changes a to z only, and returns all other bytes unchanged.",
         mistake: "A program that decodes what any stranger sends fails",
         datagram: Uint8Array.from({ length: 256 }, (_, byte) => byte),

@@ -37,12 +37,11 @@ try {
   console.log("ready");
   await Deno.stdin.read(new Uint8Array(1));
   const batch = new Uint8Array(BATCH).fill(0x61);
-  const run = crypto.randomUUID();
   batches = 0;
   const began = performance.now();
   const elapsed = () => (performance.now() - began) / 1000;
-  for (let number = 1; elapsed() < Number(seconds); number++) {
-    await session.append(room, `${run}.${number}`, batch);
+  while (elapsed() < Number(seconds)) {
+    await session.append(room, batch);
     if (!follows) count();
   }
   const time = elapsed();

@@ -11,7 +11,7 @@ export interface Ratio {
 }
 
 /** How much faster this library is than the best of the others on a side. */
-export function ratioTo(side: "peer" | "limit", { figures, floors }: MeasuredRow): Ratio | undefined {
+function ratioTo(side: "peer" | "limit", { figures, floors }: MeasuredRow): Ratio | undefined {
   const [own] = figures;
   const others = figures.filter((figure) => figure.side === side).map(({ nanoseconds }) => nanoseconds ?? Infinity);
   const value = Math.min(...others) / (own?.nanoseconds ?? NaN);

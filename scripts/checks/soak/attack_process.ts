@@ -3,6 +3,7 @@
 import { ChildProcess } from "../../shared/child_process.ts";
 import { type Attack, ATTACKS, payloadOf, type Traffic } from "./attackers.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { nameOf, type Scenario, SCENARIOS } from "./scenarios.ts";
 
 const root = new URL("../../..", import.meta.url);
 
@@ -11,12 +12,14 @@ export class AttackProcess extends ChildProcess {
   /** Starts it, and waits until it is connected. */
   static async start(
     attack: Attack,
-    service: string,
+    scenario: Scenario,
     endpoint: Endpoint,
     milliseconds: number,
     signal: AbortSignal,
   ): Promise<AttackProcess> {
-    const order = JSON.stringify({ attack: attack.name, service, endpoint, milliseconds } satisfies Order);
+    const order = JSON.stringify(
+      { attack: attack.name, scenario: nameOf(scenario), endpoint, milliseconds } satisfies Order,
+    );
     const args = ["run", "-q", "--no-prompt", "-P=soak", import.meta.url, order];
     const process = new AttackProcess(
       new Deno.Command(Deno.execPath(), { args, cwd: root, stdout: "piped", signal }).spawn(),
@@ -36,15 +39,16 @@ export class AttackProcess extends ChildProcess {
 /** The argument of the process, as JSON. */
 interface Order {
   attack: string;
-  service: string;
+  scenario: string;
   endpoint: Endpoint;
   milliseconds: number;
 }
 
 if (import.meta.main) {
-  const { attack: name, service, endpoint, milliseconds }: Order = JSON.parse(Deno.args[0]!);
-  const attack = ATTACKS.find((attack) => attack.name === name)!;
-  const payload = payloadOf(attack, service)!;
+  const { endpoint, milliseconds, ...names }: Order = JSON.parse(Deno.args[0]!);
+  const attack = ATTACKS.find(({ name }) => name === names.attack)!;
+  const { protocol } = SCENARIOS.find((scenario) => nameOf(scenario) === names.scenario)!;
+  const payload = payloadOf(attack, protocol)!;
   const traffic: Traffic = { connections: 0, sent: 0, received: 0 };
   const end = new AbortController();
   setTimeout(() => end.abort(), milliseconds);

@@ -4,7 +4,7 @@ import { noTally, type Tally } from "./client.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
 const BARE = [Deno.execPath(), "run", "-q", "--no-prompt", "--allow-net=127.0.0.1", "bare.ts", "echo"];
-const echo = SCENARIOS.find(({ service }) => service === "echo")!;
+const echo = SCENARIOS.find(({ protocol }) => protocol.name === "echo")!;
 
 /**
  * A bare echo server that is not attacked, running beside one that is. Its client's latency is due to the load on the

@@ -1,8 +1,8 @@
 // Correct members of a chat.
 
-import { decimalHeader, decodeText, encodeText, type HeadedBatch, headedBatches } from "../../../lib/framing/mod.ts";
+import { decodeText, encodeText, type HeadedBatch, headedBatches } from "../../../lib/framing/mod.ts";
 import { writeAll } from "../../../lib/log/mod.ts";
-import { HEADER_LENGTH } from "../../../services/chat/protocol.ts";
+import { framing, HEADER_LENGTH } from "../../../services/chat/protocol.ts";
 import type { Random } from "../../../services/proxy/random.ts";
 import { within } from "../../shared/within.ts";
 import { below, connect, countAnswer, countLatency, drain, LostError, PAUSE, pause, type Tally } from "./client.ts";
@@ -13,7 +13,7 @@ const MEMBERS = 3;
 /** The prefix of their names. */
 const PREFIX = encodeText("group ");
 
-const header = decimalHeader();
+const { encode } = framing();
 
 /**
  * Joins a few members, each of which sends a message in each round, and checks that each receives the others' messages
@@ -42,9 +42,9 @@ export async function playGroup(
       const received = new Map(names.filter((_, other) => other !== self).map((name) => [name, -1]));
       const send = (number: number) => {
         sentAt[self]![number] = performance.now();
-        return writeAll(socket, header.encode(encodeText(texts[self]![number]!)));
+        return writeAll(socket, encode(texts[self]![number]!));
       };
-      await writeAll(socket, header.encode(encodeText(names[self]!)));
+      await writeAll(socket, encode(names[self]!));
       // A member misses messages sent before it joined, but every member that joined before receives its first one. So
       // once a member has received a message from each of the others, it must miss nothing.
       await send(0);

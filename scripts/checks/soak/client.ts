@@ -8,6 +8,9 @@ import { connectTo, type Endpoint } from "./endpoint.ts";
 /** The longest pause of a client between two messages, in milliseconds. */
 export const PAUSE = 30;
 
+/** The pause after a connection that found no room, in milliseconds. */
+const RECONNECT_PAUSE = 10;
+
 /** The counters of correct clients. */
 export interface Tally {
   /** Number of connections. */
@@ -64,9 +67,17 @@ export function pause(milliseconds: number): Promise<void> {
 
 /** Opens a connection, and counts it. */
 export async function connect(endpoint: Endpoint, tally: Tally): Promise<Deno.Conn> {
-  const socket = await connectTo(endpoint);
-  tally.connections++;
-  return socket;
+  for (;;) {
+    try {
+      const socket = await connectTo(endpoint);
+      tally.connections++;
+      return socket;
+    } catch (error) {
+      // The queue of a Unix socket is full. Over TCP the system tries again by itself.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      await pause(RECONNECT_PAUSE);
+    }
+  }
 }
 
 /** Reads exactly `length` bytes, and passes the length of each read to `received`. */

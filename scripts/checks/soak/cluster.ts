@@ -32,6 +32,20 @@ function between(least: number, most: number, random: Random): number {
   return least + random() * (most - least);
 }
 
+/** The hardest failure: the leader comes back and finds that another one leads. The share of it among all failures. */
+const LEADER_SHARE = 1 / 3;
+const LEADER_STOPPED: Failure = {
+  name: "leader of NATS stopped for a while",
+  async happen(chat, random) {
+    const leader = await chat.nats.leaderOf("lobby");
+    leader.signal("SIGSTOP");
+    // The others elect another one after 4 to 9 s.
+    await pause(between(500, 12_000, random));
+    leader.signal("SIGCONT");
+    await chat.untilCurrent();
+  },
+};
+
 const FAILURES: readonly Failure[] = [
   {
     name: "NATS node killed, back after a while",
@@ -277,7 +291,7 @@ export async function runCluster(
   try {
     await chat.goesOn(BETWEEN);
     do {
-      const failure = FAILURES[below(FAILURES.length, random)]!;
+      const failure = random() < LEADER_SHARE ? LEADER_STOPPED : FAILURES[below(FAILURES.length, random)]!;
       failures.set(failure.name, (failures.get(failure.name) ?? 0) + 1);
       onFailure(failure.name);
       await failure.happen(chat, random);

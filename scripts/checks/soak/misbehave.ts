@@ -80,7 +80,7 @@ export async function misbehave(
   counts: Map<string, number>,
 ): Promise<void> {
   const { port, path } = endpoint;
-  if (scenario.transport === "UDP") return await flood(scenario, port, random, counts);
+  if (scenario.protocol.transport === "udp") return await flood(scenario, port, random, counts);
   const names = Object.keys(BEHAVIOURS);
   const name = names[below(names.length, random)]!;
   const message = scenario.message(random);

@@ -1,7 +1,7 @@
 // The results of a soak as tables, with explanations below them.
 
 import { table, type TableStyle } from "../../shared/table.ts";
-import { type AttackResult, MOST, STOPS_WITHIN } from "./attack.ts";
+import { type AttackResult, MORE_PER_MEMBER, MOST, STOPS_WITHIN } from "./attack.ts";
 import { MAX_LAG, MEMBERS, type SlowResult } from "./slow_member.ts";
 import type { Target } from "./target.ts";
 
@@ -20,9 +20,10 @@ const ATTACK_HEADS = ["attacked", "attack", "connections", "sent", "answers", "l
   .concat("baseline median", "worst", "processor", "stopped in (s)", "descriptors", "memory (MB)", "passed");
 const ATTACK_NOTES = `\
 sent: MB sent by the attackers; datagrams in a flood. lost: datagrams of other clients without an answer within a second.
-baseline: latency of a bare echo server that is not attacked. processor: the share of the time that the server was ready
-to run in which it ran. The latency of other clients may exceed the baseline by ${MOST.median} ms (median) and ${MOST.worst} ms (worst),
-divided by this share. stopped in: time from SIGTERM during an attack to the end of the process, at most ${
+median, worst: from a client's message to its answer; connecting does not count. baseline: the same of a bare echo server
+that is not attacked. processor: the share of the time that the server was ready to run in which it ran. The latency of
+other clients may exceed the baseline by ${MOST.median} ms (median) and ${MOST.worst} ms (worst), in a chat by ${MORE_PER_MEMBER} ms more for each
+attacker, divided by this share. stopped in: time from SIGTERM during an attack to the end of the process, at most ${
   STOPS_WITHIN / 1000
 } s.`;
 const SLOW_HEADS = ["--slow", "messages/s without", "with", "ratio", "MB before", "peak", "after", "log record"];
@@ -58,7 +59,7 @@ function soakRow(target: Target): string[] {
   return [
     target.name,
     ...[tally.connections, tally.answers, tally.bytes, target.lost].map((number) => number.toLocaleString("en")),
-    target.scenario.transport === "UDP" ? String(tally.repeated) : "",
+    target.scenario.protocol.transport === "udp" ? String(tally.repeated) : "",
     target.badCount.toLocaleString("en"),
     after === undefined || target.open === undefined ? "" : String(target.open),
     change(before?.descriptors, after?.descriptors),

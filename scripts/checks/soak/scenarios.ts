@@ -1,8 +1,8 @@
 // Correct clients of every service. Each knows every byte of every answer in advance.
 
 import { concat } from "@std/bytes/concat";
-import { decimalHeader, decodeText, encodeText } from "../../../lib/framing/mod.ts";
-import { type DatagramProtocol, protocolOf, type StreamProtocol } from "../../../lib/judge/mod.ts";
+import { decodeText, encodeText } from "../../../lib/framing/mod.ts";
+import { type DatagramProtocol, type Protocol, protocolOf, type StreamProtocol } from "../../../lib/judge/mod.ts";
 import { writeAll } from "../../../lib/log/mod.ts";
 import { connectUdp } from "../../../lib/net/mod.ts";
 import { HEADER_LENGTH } from "../../../services/chat/protocol.ts";
@@ -27,8 +27,8 @@ import type { Endpoint } from "./endpoint.ts";
 
 /** A service and how a correct client uses it. */
 export interface Scenario {
-  service: string;
-  transport: "TCP" | "UDP";
+  /** What it speaks. Its name is that of the service. */
+  protocol: Protocol;
   /** TLS over TCP, or a Unix socket instead of TCP. */
   over?: "TLS" | "Unix";
   /** Arguments of the server, besides its deadline. */
@@ -49,8 +49,6 @@ const CLOCK_TOLERANCE = 0.1;
 const ANSWER_TIMEOUT = 1000;
 /** How often to send a datagram at most. */
 const MAX_ATTEMPTS = 20;
-
-const header = decimalHeader();
 
 /** A random text without newlines. */
 function anyText(random: Random): string {
@@ -74,14 +72,13 @@ function answerEach(
   args: string[] = [],
 ): Scenario {
   return {
-    service: protocol.name,
-    transport: "TCP",
+    protocol,
     args,
     message: (random) => encoded(protocol, messages(random)),
     async play(endpoint, random, tally) {
-      // The first answer's latency includes connecting.
-      let began = performance.now();
       using socket = await connect(endpoint, tally);
+      // From here on, also if the server has not accepted yet: while its queue is full, the system drops connections.
+      let began = performance.now();
       for (let round = 1 + below(ROUNDS, random); round > 0; round--) {
         const sent = messages(random);
         const expected = encoded(protocol, sent.map(protocol.answer));
@@ -99,12 +96,11 @@ function answerEach(
 /** A service that answers once, after the client has ended its side. */
 function answerOnce(protocol: StreamProtocol, message: (random: Random) => Uint8Array): Scenario {
   return {
-    service: protocol.name,
-    transport: "TCP",
+    protocol,
     message,
     async play(endpoint, random, tally) {
-      const began = performance.now();
       using socket = await connect(endpoint, tally);
+      const began = performance.now();
       const sent = message(random);
       const expected = encoded(protocol, protocol.greeting.length > 0 ? protocol.greeting : [protocol.answer(sent)]);
       const sending = writeAll(socket, sent).then(() => socket.closeWrite());
@@ -116,16 +112,15 @@ function answerOnce(protocol: StreamProtocol, message: (random: Random) => Uint8
   };
 }
 
-function datagrams({ name, answer }: DatagramProtocol, args: string[] = []): Scenario {
+function datagrams(protocol: DatagramProtocol, args: string[] = []): Scenario {
   return {
-    service: name,
-    transport: "UDP",
+    protocol,
     args,
     message: (random) => encodeText(anyText(random)),
     async play({ port }, random, tally) {
       for (let round = 1 + below(ROUNDS, random); round > 0; round--) {
         const datagram = encodeText(anyText(random));
-        await exchangeDatagram(port, datagram, answer(datagram)!, tally);
+        await exchangeDatagram(port, datagram, protocol.answer(datagram)!, tally);
         await pause(random() * PAUSE);
       }
     },
@@ -177,8 +172,7 @@ const clockProtocol = streamOf("clock");
 
 /** The service `clock`, each tick of which must be the time. */
 const clock: Scenario = {
-  service: "clock",
-  transport: "TCP",
+  protocol: clockProtocol,
   args: ["--interval", String(INTERVAL / 1000)],
   message: (random) => anyBytes(1 + below(100, random), random),
   async play(endpoint, random, tally) {
@@ -201,10 +195,11 @@ const clock: Scenario = {
   },
 };
 
+const chatProtocol = streamOf("chat");
+
 const chat: Scenario = {
-  service: "chat",
-  transport: "TCP",
-  message: (random) => concat(["stranger", anyText(random)].map((text) => header.encode(encodeText(text)))),
+  protocol: chatProtocol,
+  message: (random) => encoded(chatProtocol, ["stranger", anyText(random)]),
   play: (endpoint, random, tally) => playGroup(endpoint, random, tally, 1 + below(ROUNDS, random), anyText),
 };
 
@@ -241,6 +236,6 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 /** The unique name of a scenario. */
-export function nameOf({ service, over, args = [] }: Scenario): string {
-  return [service, ...args, ...(over === undefined ? [] : [`over ${over}`])].join(" ");
+export function nameOf({ protocol, over, args = [] }: Scenario): string {
+  return [protocol.name, ...args, ...(over === undefined ? [] : [`over ${over}`])].join(" ");
 }

@@ -1,9 +1,9 @@
 // Measures the effect of a chat member that never reads on the rate of the others and on the server's memory.
 
 import { concat } from "@std/bytes/concat";
-import { decimalHeader, encodeText } from "../../../lib/framing/mod.ts";
 import { writeAll } from "../../../lib/log/mod.ts";
 import type { SlowPolicy } from "../../../lib/net/mod.ts";
+import { framing } from "../../../services/chat/protocol.ts";
 import { ServerProcess } from "../../shared/processes.ts";
 import { memoryOf } from "../../shared/system.ts";
 import { Reader } from "./chat.ts";
@@ -33,7 +33,7 @@ export interface SlowResult {
   faults: string[];
 }
 
-const header = decimalHeader();
+const { encode } = framing();
 
 /** The members of a chat. They send in turns: the next turn starts when all have received the messages of the last. */
 class Room {
@@ -56,7 +56,7 @@ class Room {
   /** Sends messages until every member has received one, which shows that it has joined. */
   async #ready(port: number): Promise<void> {
     using sender = await join(port, "sender");
-    const send = (text: string) => writeAll(sender, header.encode(encodeText(text)));
+    const send = (text: string) => writeAll(sender, encode(text));
     let missing = MEMBERS;
     const joining = this.#members.map(async (member) => {
       const reader = new Reader(member);
@@ -80,12 +80,12 @@ class Room {
   /** Runs the turn of the next member. */
   async turn(): Promise<void> {
     const sender = this.#turn++ % MEMBERS;
-    const name = header.encode(encodeText(this.#names[sender]!));
-    const texts = Array.from({ length: BURST }, (_, at) => encodeText(`${this.#turn}/${at} `.padEnd(LENGTH, ".")));
-    const expected = concat(texts.flatMap((text) => [name, header.encode(text)]));
+    const name = encode(this.#names[sender]!);
+    const texts = Array.from({ length: BURST }, (_, at) => encode(`${this.#turn}/${at} `.padEnd(LENGTH, ".")));
+    const expected = concat(texts.flatMap((text) => [name, text]));
     this.#messageLength = expected.length / BURST;
     await Promise.all([
-      writeAll(this.#members[sender]!, concat(texts.map((text) => header.encode(text)))),
+      writeAll(this.#members[sender]!, concat(texts)),
       ...this.#members.filter((_, index) => index !== sender).map((member) => this.#receive(member, expected)),
     ]);
   }
@@ -103,7 +103,7 @@ class Room {
 async function join(port: number, name: string): Promise<Deno.TcpConn> {
   const socket = await Deno.connect({ hostname: "127.0.0.1", port });
   socket.setNoDelay(true);
-  await writeAll(socket, header.encode(encodeText(name)));
+  await writeAll(socket, encode(name));
   return socket;
 }
 

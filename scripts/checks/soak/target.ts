@@ -1,9 +1,10 @@
+import type { Footprint } from "../../../lib/judge/mod.ts";
 import type { Random } from "../../../services/proxy/random.ts";
 import { grantsOf, ServerProcess } from "../../shared/processes.ts";
 import type { Certificates } from "./certificates.ts";
 import { LostError, noTally, pause, type Tally } from "./client.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Footprint, footprintOf } from "../../shared/footprint.ts";
+import { footprintOf } from "../../shared/footprint.ts";
 import { misbehave } from "./misbehave.ts";
 import { nameOf, type Scenario } from "./scenarios.ts";
 
@@ -11,9 +12,12 @@ import { nameOf, type Scenario } from "./scenarios.ts";
 const CORRECT = 3;
 const BAD = 6;
 /** The idle timeout of servers, in seconds: longer than a busy machine delays a correct client. */
-const IDLE_TIMEOUT = 3;
-/** Makes V8 collect garbage early. By default it accumulates tens of megabytes, which would hide a leak. */
-const SMALL_NURSERY = "--v8-flags=--max-semi-space-size=1";
+const IDLE_TIMEOUT = 5;
+/**
+ * Makes V8 collect garbage early. By default it accumulates tens of megabytes, which would hide a leak. Not for measuring
+ * latency: a few batches of tiny messages fill this nursery, and V8 then collects all of its memory again and again.
+ */
+export const SMALL_NURSERY = "--v8-flags=--max-semi-space-size=1";
 /** How long a server may take to close all connections, in milliseconds: more than its deadlines. */
 const QUIET_WITHIN = 15_000;
 /** How often to check for that, in milliseconds. */
@@ -45,15 +49,20 @@ export class Target implements AsyncDisposable {
     this.name = nameOf(scenario);
   }
 
-  /** Starts the server. */
-  static async start(scenario: Scenario, random: Random, certificates: Certificates): Promise<Target> {
-    const { service, transport, args = [] } = scenario;
-    const timed = transport === "TCP" && !["objects", "clock"].includes(service);
+  /** Starts the server with additional flags of Deno. */
+  static async start(
+    scenario: Scenario,
+    random: Random,
+    certificates: Certificates,
+    flags: string[] = [],
+  ): Promise<Target> {
+    const { protocol: { name: service, transport }, args = [] } = scenario;
+    const timed = transport === "tcp" && !["objects", "clock"].includes(service);
     const timeout = timed ? ["--idle-timeout", String(IDLE_TIMEOUT)] : [];
     const { args: transportArgs, endpoint } = transportOf(scenario, certificates);
     const server = await ServerProcess.start(service, {
       args: [...args, ...transportArgs, ...timeout],
-      permissions: [...grantsOf(service, "server"), SMALL_NURSERY],
+      permissions: [...grantsOf(service, "server"), ...flags],
     });
     return new Target(scenario, server, { port: server.port, ...endpoint }, random);
   }
@@ -142,11 +151,11 @@ export class Target implements AsyncDisposable {
 
 /** The arguments of a server over TLS or at a Unix socket, and its address. */
 function transportOf(
-  { service, over }: Scenario,
+  { protocol, over }: Scenario,
   { args, ca }: Certificates,
 ): { args: string[]; endpoint: Omit<Endpoint, "port"> } {
   if (over === "TLS") return { args, endpoint: { ca } };
   if (over === undefined) return { args: [], endpoint: {} };
-  const path = `/tmp/wirebench-${service}.sock`;
+  const path = `/tmp/wirebench-${protocol.name}.sock`;
   return { args: ["--unix", path], endpoint: { path } };
 }

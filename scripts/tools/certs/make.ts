@@ -17,7 +17,7 @@ export interface SubjectName {
 }
 
 /** The names of this machine, which every certificate includes. */
-export const LOCAL_NAMES: readonly SubjectName[] = [
+const LOCAL_NAMES: readonly SubjectName[] = [
   { type: "dns", value: "localhost" },
   { type: "ip", value: "127.0.0.1" },
   { type: "ip", value: "::1" },

@@ -44,8 +44,8 @@ export function report(plan: Plan, result: Result): string {
     ["bytes", `${megabytes(bytesPerSecond.sent)} MB/s sent, ${megabytes(bytesPerSecond.received)} MB/s received`],
     [
       "latency",
-      `p50 ${time(latency.p50)}, p90 ${time(latency.p90)}, p99 ${time(latency.p99)}, ` +
-      `p99.9 ${time(latency.p999)}, max ${time(latency.max)}`,
+      `p50 ${formatTime(latency.p50)}, p90 ${formatTime(latency.p90)}, p99 ${formatTime(latency.p99)}, ` +
+      `p99.9 ${formatTime(latency.p999)}, max ${formatTime(latency.max)}`,
     ],
     [
       chat ? "members" : "connections",
@@ -83,6 +83,8 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0);
 }
 
-function time(milliseconds: number): string {
-  return milliseconds < 1 ? `${Math.round(milliseconds * 1000)} µs` : `${milliseconds.toPrecision(3)} ms`;
+/** Formats a time with three digits, or with all digits of its milliseconds. */
+export function formatTime(milliseconds: number): string {
+  if (milliseconds < 1) return `${Math.round(milliseconds * 1000)} µs`;
+  return `${milliseconds < 1000 ? milliseconds.toPrecision(3) : Math.round(milliseconds)} ms`;
 }

@@ -1,7 +1,7 @@
 import type { InEvent, OutEvent } from "../../../lib/record/mod.ts";
 import { pcapng } from "../../../lib/record/pcapng.ts";
 import { plural } from "../../../lib/log/mod.ts";
-import type { Flow, Row } from "../../../lib/record/session.ts";
+import type { Flow, Row } from "../../../lib/record/flow.ts";
 import type { Loaded } from "./files.ts";
 
 /** Converts a recording to a capture, whose comments say how each piece relates to the messages. */

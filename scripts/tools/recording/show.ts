@@ -1,6 +1,7 @@
 import { bold, cyan, dim, green, red, yellow } from "@std/fmt/colors";
 import { escapeBytes, escapeText, plural } from "../../../lib/log/mod.ts";
-import { type Connection, type Flow, formatFaults, type Message, type Row } from "../../../lib/record/session.ts";
+import type { Flow, Message, Row } from "../../../lib/record/flow.ts";
+import { type Connection, formatFaults } from "../../../lib/record/session.ts";
 import type { Loaded } from "./files.ts";
 
 /** The number of bytes of a message or a piece that are shown. */
@@ -25,7 +26,8 @@ export function* show({ name, header, events, session }: Loaded, colors: boolean
   yield `  ${escapeText(`${began}, ${time(session.duration).trim()} s; seed ${seed}; ${formatFaults(faults)}`)}\n`;
   for (const event of events) {
     if (event.k === "set") {
-      yield `  ${time(event.t)}  ${escapeText(`faults from now on: ${formatFaults(event.faults)}`)}\n`;
+      const newSeed = event.seed === undefined ? "" : `; seed ${event.seed}`;
+      yield `  ${time(event.t)}  ${escapeText(`faults from now on: ${formatFaults(event.faults)}${newSeed}`)}\n`;
     }
     if (event.k === "pause" || event.k === "resume") yield `  ${time(event.t)}  ${event.k}d\n`;
     if (event.k === "skip") yield `  ${paint(red, `${plural(event.n, "event")} missing here`)}\n`;

@@ -2,7 +2,8 @@ import { decodeChunks, parseFraming } from "../../../lib/framing/mod.ts";
 import { plural } from "../../../lib/log/mod.ts";
 import { parseEndpoint } from "../../../lib/net/endpoint.ts";
 import type { RecordedEvent } from "../../../lib/record/mod.ts";
-import type { Connection, Flow } from "../../../lib/record/session.ts";
+import type { Flow } from "../../../lib/record/flow.ts";
+import type { Connection } from "../../../lib/record/session.ts";
 import type { Loaded } from "./files.ts";
 
 /** The functions that start the services whose answers depend on nothing but the requests. */

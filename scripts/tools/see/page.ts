@@ -19,9 +19,13 @@ import layoutOf from "../../../lib/framing/layout_of.ts" with { type: "text" };
 import scanner from "../../../lib/framing/scanner.ts" with { type: "text" };
 import escape from "../../../lib/log/escape.ts" with { type: "text" };
 import plural from "../../../lib/log/plural.ts" with { type: "text" };
+import knownBytes from "../../../lib/record/_known_bytes.ts" with { type: "text" };
+import search from "../../../lib/record/_search.ts" with { type: "text" };
+import flow from "../../../lib/record/flow.ts" with { type: "text" };
 import parse from "../../../lib/record/parse.ts" with { type: "text" };
 import session from "../../../lib/record/session.ts" with { type: "text" };
 import app from "./page/app.ts" with { type: "text" };
+import axis from "./page/axis.ts" with { type: "text" };
 import connections from "./page/connections.ts" with { type: "text" };
 import detail from "./page/detail.ts" with { type: "text" };
 import dom from "./page/dom.ts" with { type: "text" };
@@ -29,6 +33,7 @@ import faults from "./page/faults.ts" with { type: "text" };
 import format from "./page/format.ts" with { type: "text" };
 import framings from "./page/framings.ts" with { type: "text" };
 import keys from "./page/keys.ts" with { type: "text" };
+import drawing from "./page/drawing.ts" with { type: "text" };
 import lane from "./page/lane.ts" with { type: "text" };
 import main from "./page/main.ts" with { type: "text" };
 import scene from "./page/scene.ts" with { type: "text" };
@@ -58,9 +63,13 @@ const SOURCES: Readonly<Record<string, string>> = {
   scanner,
   escape,
   plural,
+  "_known_bytes": knownBytes,
+  "_search": search,
+  flow,
   parse,
   session,
   app,
+  axis,
   connections,
   detail,
   dom,
@@ -68,6 +77,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   format,
   framings,
   keys,
+  drawing,
   lane,
   main,
   scene,

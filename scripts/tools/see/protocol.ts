@@ -34,6 +34,7 @@ export type Control =
   /**
    * Replaces all faults. A value is that of the proxy's option (`[2, 20]` milliseconds), or the text of the command line
    * (`"0.002-0.02"` seconds), as in a scene. Names are the options' (`stopAfter`) or the command line's (`stop-after`).
+   * Among them may be a `seed`; random numbers begin again with it.
    */
   | { readonly do: "faults"; readonly faults: Readonly<Record<string, unknown>> }
   | { readonly do: "pause" | "resume" | "exchange" }

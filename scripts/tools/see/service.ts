@@ -1,7 +1,6 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { CommandError } from "../../../lib/cli/mod.ts";
-import { ChildProcess } from "../../shared/child_process.ts";
-import { command } from "../../shared/processes.ts";
+import { command, grantsOf } from "../../shared/processes.ts";
 import { within } from "../../shared/within.ts";
 
 /** The server of a service, a process in its own sandbox. Disposing of it stops it. */
@@ -11,13 +10,11 @@ export interface Service extends AsyncDisposable {
   readonly failed: Promise<never>;
 }
 
-/** Starts the server of a service on a free port, and waits until it listens. */
+/** Starts the server of a service on a free port, and waits until it listens. It ends with this program, even if killed. */
 export async function startService(service: string, args: string[]): Promise<Service> {
-  const streams = { stdin: "null", stdout: "null" } as const;
-  const child = new ChildProcess(
-    command(service, "server", { args, streams }, ["--port", "0", "--log", "json"]).spawn(),
-  );
-  const { process } = child;
+  const streams = { stdin: "piped", stdout: "null" } as const;
+  const permissions = [...grantsOf(service, "server"), "--preload=scripts/tools/see/end_with_stdin.ts"];
+  const process = command(service, "server", { args, permissions, streams }, ["--port", "0", "--log", "json"]).spawn();
   const listening = Promise.withResolvers<number>();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
@@ -38,7 +35,7 @@ export async function startService(service: string, args: string[]): Promise<Ser
     port: await within(listening.promise, `${service} to listen`),
     failed: failed.promise,
     async [Symbol.asyncDispose]() {
-      child.signal("SIGTERM");
+      await process.stdin.close().catch(() => {}); // It may have ended.
       await ended;
     },
   };

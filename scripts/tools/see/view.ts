@@ -81,8 +81,9 @@ export class View {
     const control = checkControl(asked);
     switch (control.do) {
       case "faults": {
-        const faults = faultsOf(parseValues(Object.entries(control.faults)), framing);
-        proxy.setFaults(faults);
+        const values = parseValues(Object.entries(control.faults));
+        const faults = faultsOf(values, framing);
+        proxy.setFaults(faults, values.seed);
         this.#faults = faults;
         break;
       }

@@ -1,5 +1,6 @@
 import type { Direction } from "../../../../lib/record/event.ts";
-import type { Connection, Flow, Message, Row, Session } from "../../../../lib/record/session.ts";
+import type { Flow, Message, Row } from "../../../../lib/record/flow.ts";
+import type { Connection, Session } from "../../../../lib/record/session.ts";
 import type { State } from "../protocol.ts";
 
 /** The chosen piece or mark, and where it is. */
@@ -79,7 +80,7 @@ export class App {
 
   /** Chooses the connection that is so many before or after. */
   moveConnection(by: number): void {
-    const numbers = [...this.session?.connections.keys() ?? []];
+    const numbers = [...this.session?.connections.keys() ?? []].sort((one, other) => one - other);
     const index = Math.max(0, Math.min(numbers.length - 1, numbers.indexOf(this.connection) + by));
     if (numbers[index] !== undefined) this.chooseConnection(numbers[index]);
   }
@@ -169,7 +170,8 @@ export class App {
     const [up, down] = [newest(connection.up), newest(connection.down)];
     this.rows.up = up?.index ?? -1;
     this.rows.down = down?.index ?? -1;
-    this.way = (down?.t ?? -1) > (up?.t ?? -1) ? "down" : "up";
+    const rank = (row: Row | undefined) => row === undefined ? -1 : row.kind === "piece" ? row.t + 1 : 0;
+    this.way = rank(down) > rank(up) ? "down" : "up";
   }
 
   #sayChoice(): void {

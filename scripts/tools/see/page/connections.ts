@@ -1,4 +1,5 @@
-import type { Connection, Flow } from "../../../../lib/record/session.ts";
+import type { Flow } from "../../../../lib/record/flow.ts";
+import type { Connection } from "../../../../lib/record/session.ts";
 import type { App } from "./app.ts";
 import { fill, make, setText } from "./dom.ts";
 import { formatCount, formatSize } from "./format.ts";
@@ -10,7 +11,7 @@ const MOST = 200;
 export class ConnectionList {
   readonly #app: App;
   readonly #list: HTMLElement;
-  readonly #items = new Map<number, HTMLElement>();
+  readonly #items = new Map<number, HTMLLIElement>();
 
   /** Fills a list. */
   constructor(app: App, list: HTMLElement) {
@@ -20,7 +21,8 @@ export class ConnectionList {
 
   /** Shows the connections, and which is chosen. */
   draw(): void {
-    const connections = [...this.#app.session?.connections.values() ?? []].slice(-MOST);
+    const connections = [...this.#app.session?.connections.values() ?? []]
+      .sort((one, other) => one.number - other.number).slice(-MOST);
     const kept = new Set(connections.map(({ number }) => number));
     for (const [number, item] of this.#items) {
       if (kept.has(number)) continue;
@@ -38,7 +40,9 @@ export class ConnectionList {
       button.onclick = () => this.#app.chooseConnection(number);
       item = make("li", {}, button);
       this.#items.set(number, item);
-      this.#list.append(item);
+      item.value = number;
+      const after = [...this.#list.children].find((each) => (each as HTMLLIElement).value > number);
+      this.#list.insertBefore(item, after ?? null);
     }
     const button = item.firstElementChild!;
     const current = String(this.#app.connection === number);

@@ -1,6 +1,6 @@
 import type { FramePart } from "../../../../lib/framing/scanner.ts";
 import { plural } from "../../../../lib/log/plural.ts";
-import type { Flow, Message, Row } from "../../../../lib/record/session.ts";
+import type { Flow, Message, Row } from "../../../../lib/record/flow.ts";
 import type { App, Choice } from "./app.ts";
 import { type Content, fill, make } from "./dom.ts";
 import { endsOf, formatCount, formatHex, formatTime, glyphOf } from "./format.ts";
@@ -31,7 +31,7 @@ export class Detail {
   draw(): void {
     const { choice, session } = this.#app;
     const message = this.#app.message;
-    const key = choice === undefined ? String(session === undefined) : [
+    const key = choice === undefined ? String(session?.datagrams) : [
       choice.connection.number,
       choice.way,
       choice.row.index,
@@ -54,14 +54,17 @@ export class Detail {
   }
 
   #nothing(): Content[] {
-    const terms = [
-      ["meant", "the messages, as the sender encoded them: header and payload."],
-      ["sent", "the same bytes, as the sender wrote them."],
-      [
+    const below = "a row for each piece that the proxy passed on, in order of time.";
+    const terms = this.#app.session?.datagrams
+      ? [["datagrams", "as the sender sent them."], ["sent", "when each arrived at the proxy."], [
         "below",
-        "a row for each piece that the proxy passed on, in order of time. A reader takes what has come, not a message.",
-      ],
-    ];
+        `${below} A piece is a whole datagram. It may be lost, come twice, or come after a later one.`,
+      ]]
+      : [
+        ["meant", "the messages, as the sender encoded them: header and payload."],
+        ["sent", "the same bytes, as the sender wrote them."],
+        ["below", `${below} A reader takes what has come, not a message.`],
+      ];
     return [
       make("h2", {}, "How to read it"),
       make("p", {}, "Bytes lie from left to right, in each direction on an axis of its own."),
@@ -76,7 +79,7 @@ export class Detail {
       const lost = row.kind === "lost" ? message : undefined;
       return [
         make("h2", {}, `${from} → ${to}`),
-        make("p", { class: "headline" }, flow.describe(row)),
+        make("p", { class: "headline" }, capitalised(flow.describe(row))),
         lost !== undefined && this.#cells(flow, lost.start, lost.end! - lost.start),
         facts(["at byte", formatCount(row.at)], ["when", formatTime(row.t)]),
         ...row.kind === "lost" ? [] : this.#readers(flow, row),
@@ -90,7 +93,7 @@ export class Detail {
     const words = flow.describe(row).replace(/^\d+(: )?/, "");
     return [
       make("h2", {}, `Piece ${formatCount(row.piece)} of ${formatCount(flow.tally().pieces)}, ${from} → ${to}`),
-      words !== "" && make("p", { class: "headline" }, words.charAt(0).toUpperCase() + words.slice(1)),
+      words !== "" && make("p", { class: "headline" }, capitalised(words)),
       this.#cells(flow, row.at, row.n),
       facts(
         ["bytes", row.n === 0 ? "none" : `${row.n === 1 ? last : `${row.at} to ${last}`} (${row.n})`],
@@ -232,9 +235,13 @@ function placesOf(flow: Flow, row: Row): string {
     const { name, message, start } = flow.parts[index]!;
     if (start >= end || start >= flow.misfit) break;
     if (places.length === 4) return `${places.join(", ")} ...`;
-    places.push(`${name} of ${message}`);
+    places.push(`${name} of message ${message}`);
   }
   return places.join(", ") || "nothing known";
+}
+
+function capitalised(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function indexOfRead({ reads }: Flow, offset: number): number {

@@ -2,6 +2,7 @@ import { partsOf } from "../../../../lib/framing/layout.ts";
 import { layoutOf } from "../../../../lib/framing/layout_of.ts";
 import type { App } from "./app.ts";
 import { fill, find, make } from "./dom.ts";
+import { arrowOf } from "./format.ts";
 
 /** The faults as the proxy's options. */
 export type Faults = Readonly<Record<string, unknown>>;
@@ -64,7 +65,7 @@ const FIELDS: readonly Field[] = [
     unit: "",
     usual: "1",
     for: "streams",
-    help: "Reset the connection inside a part of a message",
+    help: "Reset the connection inside a part of a message, counted from the switch on",
   },
   { name: "lose", label: "lose", unit: "%", usual: "10", for: "datagrams", help: "Lose datagrams" },
   { name: "repeat", label: "repeat", unit: "%", usual: "10", for: "datagrams", help: "Send datagrams twice" },
@@ -96,8 +97,8 @@ export class FaultForm {
   readonly #direction: HTMLSelectElement = make(
     "select",
     { id: "fault-direction" },
-    ...["both", "up", "down"].map((way) =>
-      make("option", { value: way }, way === "both" ? "both ways" : `only ${way}`)
+    ...(["both", "up", "down"] as const).map((way) =>
+      make("option", { value: way }, way === "both" ? "both ways" : `only ${arrowOf(way)} ${way}`)
     ),
   );
   #shown = "";
@@ -137,8 +138,8 @@ export class FaultForm {
     }
     this.#direction.value = String(faults.direction ?? "both");
     this.#note(
-      `seed ${state?.seed ?? session.header.seed}${
-        state === undefined ? "" : " · a switch applies from the next byte on, and is recorded"
+      `seed ${state?.seed ?? session.seed}${
+        state === undefined ? "" : " · a change applies from the next byte on, and is recorded"
       }`,
     );
   }
@@ -172,7 +173,7 @@ export class FaultForm {
         list.append(make("span"), make("span", { class: "unit" }, "of message"), line.value, make("span"));
       } else list.append(line.switch, line.label, line.value, line.unit);
     }
-    this.#part.disabled = this.#direction.disabled = fixed;
+    this.#direction.disabled = fixed;
     list.append(make("span"), make("label", { for: "fault-direction" }, "applies"), this.#direction);
   }
 
@@ -184,10 +185,12 @@ export class FaultForm {
     } catch {
       // Without a framing, there is no part to reset in.
     }
-    fill(this.#part, ...names.map((name) => make("option", { value: name }, name)));
+    const options = names.map((name) => make("option", { value: name }, name));
+    fill(this.#part, ...options.length > 0 ? options : [make("option", { value: "" }, "no framing")]);
     const line = this.#lines.find(({ field }) => field.name === "resetIn");
     if (line !== undefined) {
-      line.switch.disabled = line.value.disabled = names.length === 0 || this.#app.state === undefined;
+      const isOff = names.length === 0 || this.#app.state === undefined;
+      line.switch.disabled = line.value.disabled = this.#part.disabled = isOff;
     }
   }
 

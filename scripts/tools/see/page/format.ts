@@ -42,7 +42,18 @@ export function endsOf(way: Direction): [from: string, to: string] {
   return way === "up" ? ["client", "server"] : ["server", "client"];
 }
 
+/** The sign of a direction. */
+export function arrowOf(way: Direction): string {
+  return way === "up" ? "↑" : "↓";
+}
+
 /** The host and port of an address, without its scheme. */
 export function hostOf(address: string): string {
   return address.replace(/^[a-z]+:\/\//, "").replace(/^unix:/, "");
+}
+
+/** The next 1, 2 or 5 times a power of ten. */
+export function niceStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, least)));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= least) ?? 10 * power;
 }

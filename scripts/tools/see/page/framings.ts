@@ -10,6 +10,7 @@ export class FramingChoice {
   readonly #app: App;
   readonly #notify: (text: string, isError?: boolean) => void;
   readonly #select = find<HTMLSelectElement>("framing");
+  readonly #other = make("option", { value: OTHER }, "other ...");
   readonly #text = find<HTMLInputElement>("framing-text");
   #shown: string | undefined;
 
@@ -21,7 +22,7 @@ export class FramingChoice {
       this.#select,
       make("option", { value: "" }, "none"),
       ...NAMES.map((name) => make("option", { value: name }, name)),
-      make("option", { value: OTHER }, "other ..."),
+      this.#other,
     );
     this.#text.placeholder = "fixed:16";
     this.#text.title = "fixed:LENGTH, tagged:TYPE=LENGTH,..., delimited:TEXT, field:bytes=3,endian=little";
@@ -40,10 +41,9 @@ export class FramingChoice {
     this.#select.disabled = this.#app.session === undefined || this.#app.session.datagrams;
     if (framing === this.#shown) return;
     this.#shown = framing;
-    const known = framing === "" || NAMES.includes(framing);
-    this.#select.value = known ? framing : OTHER;
-    this.#text.hidden = known;
-    if (!known) this.#text.value = framing;
+    this.#offer(framing);
+    this.#select.value = framing;
+    this.#text.hidden = true;
   }
 
   /** Puts the focus on the choice. */
@@ -51,15 +51,20 @@ export class FramingChoice {
     this.#select.focus();
   }
 
+  /** Adds a framing with arguments to those offered. */
+  #offer(framing: string): void {
+    if ([...this.#select.options].some(({ value }) => value === framing)) return;
+    this.#other.before(make("option", { value: framing }, framing));
+  }
+
   #set(framing: string): void {
     try {
       this.#app.session?.setFraming(framing);
       this.#text.removeAttribute("aria-invalid");
       this.#notify("");
-      this.#shown = this.#app.session?.framing ?? "";
     } catch (error) {
       this.#text.setAttribute("aria-invalid", "true");
-      this.#notify((error as Error).message, true);
+      this.#notify(`Framing: ${(error as Error).message}`, true);
     }
     this.#app.changed();
   }

@@ -1,6 +1,7 @@
 import type { Direction, RecordedEvent, RecordingHeader } from "../../../../lib/record/event.ts";
 import { parseRecording } from "../../../../lib/record/parse.ts";
-import { type Flow, Session } from "../../../../lib/record/session.ts";
+import type { Flow } from "../../../../lib/record/flow.ts";
+import { Session } from "../../../../lib/record/session.ts";
 import type { Control, State } from "../protocol.ts";
 import { App } from "./app.ts";
 import { ConnectionList } from "./connections.ts";
@@ -57,9 +58,14 @@ app.views.push(
 );
 
 function begin(header: RecordingHeader): Session {
-  const session = new Session(header);
-  app.session = session;
-  return session;
+  try {
+    app.session = new Session(header);
+  } catch (error) {
+    // Such a framing is in no recording of this proxy.
+    app.session = new Session(header, "");
+    notify(`Framing: ${(error as Error).message}`, true);
+  }
+  return app.session;
 }
 
 function add(events: readonly RecordedEvent[]): void {
@@ -99,17 +105,12 @@ function setState(state: State): void {
   scene = undefined;
   // The address of a page that is reloaded has the faults already in force.
   if (asked !== undefined && location.search !== sceneOf(state)) {
-    const query = new URLSearchParams(location.search);
-    const [service, seed] = [query.get("service"), query.get("seed")];
-    if (service !== null && service !== state.service) {
-      notify(`This scene is for ${service}. Type: deno task see "${location.search}"`, true);
-    } else {
-      if (seed !== null && seed !== String(state.seed)) {
-        notify(`The seed stays ${state.seed}. For that of the scene, type: deno task see "${location.search}"`);
-      }
+    const service = new URLSearchParams(location.search).get("service");
+    if (service === null || service === state.service) {
       app.changed();
       return void live?.control({ do: "faults", faults: asked }).catch((error) => notify(error.message, true));
     }
+    notify(`This scene is for ${service}. Type: deno task see "${location.search}"`, true);
   }
   history.replaceState(null, "", sceneOf(state));
   app.changed();
@@ -122,10 +123,23 @@ function drawBar(): void {
   const status = find("status");
   const missed = session === undefined || session.missed === 0 ? "" : `, ${formatCount(session.missed)} events missed`;
   const paused = state?.paused ?? false;
-  const name = recorded !== undefined ? "recorded" : connected === "broken" ? "stopped" : paused ? "paused" : "live";
+  const name = recorded !== undefined
+    ? "recorded"
+    : connected === "broken"
+    ? "stopped"
+    : paused
+    ? "paused"
+    : session === undefined
+    ? "connecting"
+    : "live";
   const older = app.isTrimmed ? ", older pieces left out" : "";
-  const words =
-    { recorded: "a recording", stopped: "no connection to the proxy", paused: "paused", live: "live" }[name];
+  const words = {
+    recorded: "a recording",
+    stopped: "no connection to the proxy",
+    paused: "paused",
+    connecting: name,
+    live: name,
+  }[name];
   setText(status, words + missed + older);
   status.dataset.state = name;
   const isOver = session === undefined || session.connections.values().every(({ closed }) => closed !== undefined);

@@ -23,10 +23,9 @@ export function sceneOf({ service, faults, seed }: Pick<State, "service" | "faul
   return `?${query}`;
 }
 
-/** The faults in the query of an address, as the command line's texts; `undefined` without any. */
+/** The faults and the seed in the query of an address, as the command line's texts; `undefined` without any. */
 export function faultsIn(query: string): Record<string, string> | undefined {
   const faults = Object.fromEntries(new URLSearchParams(query));
   delete faults.service;
-  delete faults.seed;
   return query.length > 1 ? faults : undefined;
 }

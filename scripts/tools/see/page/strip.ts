@@ -1,8 +1,8 @@
 import type { Direction } from "../../../../lib/record/event.ts";
-import type { Connection, Flow, Row } from "../../../../lib/record/session.ts";
+import type { Flow, Row } from "../../../../lib/record/flow.ts";
+import type { Connection } from "../../../../lib/record/session.ts";
 import type { App } from "./app.ts";
-import { formatTime } from "./format.ts";
-import { niceStep } from "./lane.ts";
+import { formatTime, niceStep } from "./format.ts";
 import { fillPart, prepare, type Theme } from "./theme.ts";
 
 const GUTTER = 76;
@@ -42,8 +42,8 @@ export class Strip {
     context.font = `11.5px ${sans}`;
     context.fillStyle = colours.soft;
     context.textAlign = "right";
-    context.fillText("up", GUTTER - 10, AXIS - BAR / 2);
-    context.fillText("down", GUTTER - 10, AXIS + BAR / 2);
+    context.fillText("↑ up", GUTTER - 10, AXIS - BAR / 2);
+    context.fillText("↓ down", GUTTER - 10, AXIS + BAR / 2);
     context.textAlign = "left";
     context.fillStyle = colours.line;
     context.fillRect(GUTTER, AXIS, width - GUTTER - MARGIN, 1);
@@ -90,17 +90,18 @@ export class Strip {
       const x = this.#scale.x(flow.rows[index]!.t);
       const until = this.#scale.t(x + WIDTH + 1);
       const next = Math.max(index + 1, firstAfter(flow.rows, until, index));
-      let bytes = 0;
+      let bytes = -1;
       let mark: Row | undefined;
       // If many pieces share one place, the first ones stand for all.
       for (let at = index; at < Math.min(next, index + 200); at++) {
         const row = flow.rows[at]!;
-        bytes = Math.max(bytes, row.n);
-        if (row.kind !== "piece" && row.kind !== "from") mark = row;
+        if (row.kind === "piece") bytes = Math.max(bytes, row.n);
+        else if (row.kind !== "from") mark = row;
       }
-      const role = flow.parts[flow.partAt(flow.rows[index]!.at)]?.role;
+      const { at } = flow.rows[index]!;
+      const role = at < flow.misfit || flow.datagrams ? flow.parts[flow.partAt(at)]?.role : undefined;
       const isChosen = chosen !== undefined && chosen.index >= index && chosen.index < next;
-      if (bytes > 0) {
+      if (bytes >= 0) {
         const height = Math.max(5, BAR * Math.log2(2 + bytes) / logOfMost);
         const y = flow.way === "up" ? AXIS - height : AXIS + 1;
         if (isChosen) {

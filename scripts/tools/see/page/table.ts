@@ -55,13 +55,17 @@ export class Table {
       make(
         "header",
         {},
-        make("h2", {}, `${from} → ${to}, rows ${first + 1} to ${first + rows.length} of ${flow.rows.length}`),
+        make(
+          "h2",
+          { id: "table-title" },
+          `${from} → ${to}, rows ${first + 1} to ${first + rows.length} of ${flow.rows.length}`,
+        ),
         turn(-1, "Earlier", first > 0),
         turn(1, "Later", first + PAGE < flow.rows.length),
       ),
       make(
         "table",
-        {},
+        { "aria-labelledby": "table-title" },
         make(
           "thead",
           {},

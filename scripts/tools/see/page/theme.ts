@@ -85,6 +85,15 @@ export function fillPart(
   context.restore();
 }
 
+/** Writes a text that lines and colours behind it do not disturb. */
+export function write(context: CanvasRenderingContext2D, { colours }: Theme, text: string, x: number, y: number): void {
+  context.strokeStyle = colours.ground;
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.strokeText(text, x, y);
+  context.fillText(text, x, y);
+}
+
 const HATCH = 5;
 
 /** The colour of text on a part. */

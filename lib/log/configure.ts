@@ -1,5 +1,5 @@
 import { reportBudgets } from "./_budget.ts";
-import { transcriptFormatter } from "./format.ts";
+import { transcriptFormatter } from "./_format.ts";
 
 /** Category of all records of this library, for programs that configure LogTape themselves. */
 export const LOG_CATEGORY = "wirebench";

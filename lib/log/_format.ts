@@ -1,5 +1,5 @@
 import { blue, dim, red, yellow } from "@std/fmt/colors";
-import type { LogRecord } from "./_configure.ts";
+import type { LogRecord } from "./configure.ts";
 import { escapeText } from "./escape.ts";
 
 /** Formats a record as lines, with the final newline. */
