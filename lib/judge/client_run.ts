@@ -22,7 +22,8 @@ const OTHER_CODEC = /'ascii' codec can't|UnicodeEncodeError|\xc3[\x80-\xbf]/;
 /** Length from which a text is hardly a part of another one by chance. */
 const LONG_ENOUGH = 4;
 /** Errors of Python that no wait causes. */
-const CRASH = /^(\w+\.)*((Value|Key|Index|Type|Attribute|Syntax|Unpickling|Unicode\w+)Error|struct\.error)\b/m;
+const CRASH =
+  /^(\w+\.)*((Value|Key|Index|Type|Attribute|Syntax|Unpickling|Unicode\w+)Error|struct\.error|OSError: \[Errno 9\])/m;
 
 /** What a client did in one run, and what the judge compares it with. */
 export interface RunResult {

@@ -141,10 +141,7 @@ export class Conversation {
     const decoder = framing.decoder();
     const { peer } = this;
     for (;;) {
-      using stalls = new Stalls();
-      const since = performance.now();
-      const chunk = await this.#read(decoder.pending);
-      const hesitated = performance.now() - since - stalls.milliseconds > WAITED;
+      const { chunk, hesitated } = await this.#read(decoder.pending);
       if (chunk === null) {
         const rest = this.#decode(() => decoder.end());
         // A client that waited and then left has given up.
@@ -211,10 +208,13 @@ export class Conversation {
     }
   }
 
-  /** Reads what the client sends next. */
-  async #read(pending: boolean): Promise<Uint8Array | null> {
+  /** Reads what the client sends next, and tells whether that took long. */
+  async #read(pending: boolean): Promise<{ chunk: Uint8Array | null; hesitated: boolean }> {
+    using stalls = new Stalls();
+    const since = performance.now();
     try {
-      return await this.peer.read();
+      const chunk = await this.peer.read();
+      return { chunk, hesitated: performance.now() - since - stalls.milliseconds > WAITED };
     } catch (error) {
       if (!(error instanceof Wrong)) throw error;
       throw pending ? this.#unfinished() : this.#waits(error);
