@@ -16,11 +16,11 @@ export const SUBSCRIBE = 0x82;
 export const SUBACK = 0x90;
 /** A client no longer wants the messages on topics. */
 export const UNSUBSCRIBE = 0xa2;
-/** The answer to it. */
+/** The broker confirms it. */
 export const UNSUBACK = 0xb0;
 /** A client shows that it is there. */
 export const PINGREQ = 0xc0;
-/** The answer to it. */
+/** The broker answers. */
 export const PINGRESP = 0xd0;
 /** A client leaves as intended, so its will is not published. */
 export const DISCONNECT = 0xe0;

@@ -1,15 +1,15 @@
-import { type Case, type Finding, NobodyThere, Unjudged, Wrong } from "./case.ts";
+import { type Case, type Finding, NobodyThere, Unjudged, Wrong, type WrongOptions } from "./case.ts";
 import { Patience, Stalls } from "./patience.ts";
 
 /** After this time a case that waits does not hold up the next one, in milliseconds. */
-const OVERLAP_AFTER = 300;
+const OVERLAP_AFTER = 1000;
 /**
  * How long the judge may stand still in a case that is wrong, in milliseconds. A program that gave up by then may have been
  * right to, so the case is run again.
  */
 const MOST_STALLED = 500;
-/** How often a case is run at most. */
-const MOST_RUNS = 3;
+/** How often a case is run at most in which the judge stood still. */
+const MOST_STALLED_RUNS = 3;
 /** The first case; all others need it. */
 const FIRST = "plain";
 /** A program that is wrong in this case serves one client after another, so no case may overlap with the next. */
@@ -33,7 +33,7 @@ export interface RunnerOptions<Stage> {
   readonly signal?: AbortSignal | undefined;
 }
 
-type Outcome = Pick<Finding, "verdict" | "level" | "said">;
+type Outcome = Pick<Finding, "verdict" | "level" | "said"> & Pick<WrongOptions, "by">;
 
 /**
  * Runs cases in their order. A case that only waits overlaps with the next ones, unless one of them must be alone. After a
@@ -47,6 +47,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   const running = new Set<Promise<void>>();
+  const begun = new Map<string, Promise<void>>();
   const wrong = new Set<string>();
   const overlap = new Patience(OVERLAP_AFTER);
   let last: string | undefined;
@@ -61,19 +62,25 @@ export async function runCases<Stage extends { readonly connected: number }>(
       let stalled;
       [result, stalled = stalls.milliseconds] = await outcome(one, stage);
       if (signal?.aborted) return unjudged(one, "Interrupted");
-      if (result.verdict !== "wrong" || stalled < MOST_STALLED || !await isAlive()) break;
-      if (runs === MOST_RUNS) {
+      if (result.verdict !== "wrong") break;
+      // A program may have given up meanwhile.
+      const isStalled = result.by === undefined && stalled >= MOST_STALLED;
+      const isLast = runs >= (isStalled ? MOST_STALLED_RUNS : one.tries ?? 1);
+      if (isLast && isStalled) {
         return unjudged(
           one,
           `This machine was too busy to tell whether this is wrong: ${result.said.replace(/\.$/, "")}`,
         );
       }
+      if (isLast || !await isAlive()) break;
       stage = stageOf(one);
     }
     if (result.verdict === "right") {
       last = one.name;
       return result;
     }
+    // Those that it needs may still be waiting for the program.
+    await Promise.all((one.needs ?? []).map((name) => begun.get(name)));
     if (gone !== undefined) return withoutProgram(one);
     // A program that does not speak the protocol would fail again.
     if (one.name === FIRST && stage.connected > 0) return result;
@@ -108,9 +115,9 @@ export async function runCases<Stage extends { readonly connected: number }>(
   };
   const run = async (index: number, one: Case<Stage>) => {
     const began = performance.now();
-    const result = withoutRunning(one) ?? await judgeOne(one);
-    if (result.verdict === "wrong") wrong.add(one.name);
-    findings[index] = { case: one.name, ...result, milliseconds: Math.round(performance.now() - began) };
+    const { verdict, level, said } = withoutRunning(one) ?? await judgeOne(one);
+    if (verdict === "wrong") wrong.add(one.name);
+    findings[index] = { case: one.name, verdict, level, said, milliseconds: Math.round(performance.now() - began) };
     onFinding?.(findings[index]);
   };
 
@@ -123,6 +130,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
     }
     const judging = run(index, one).finally(() => running.delete(judging));
     running.add(judging);
+    begun.set(one.name, judging);
     await (one.alone || wrong.has(SERVES_ONE) ? judging : overlap.allows(judging));
   }
   await Promise.all(running);
@@ -139,8 +147,8 @@ async function outcome<Stage>(one: Case<Stage>, stage: Stage): Promise<[Outcome,
   } catch (error) {
     if (error instanceof Unjudged) return [unjudged(one, error.message)];
     if (!(error instanceof Wrong)) throw error;
-    const { evidence, mistake = one.mistake, level = one.level, stalled } = error;
-    return [{ verdict: "wrong", level, said: `${evidence}. ${mistake}.` }, stalled];
+    const { evidence, mistake = one.mistake, level = one.level, by, stalled } = error;
+    return [{ verdict: "wrong", level, said: `${evidence}. ${mistake}.`, by }, stalled];
   }
 }
 

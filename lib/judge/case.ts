@@ -26,6 +26,8 @@ export interface Case<Stage> extends CaseWords {
   readonly background?: boolean | undefined;
   /** Whether it disturbs other cases, so that it cannot run beside them. */
   readonly alone?: boolean | undefined;
+  /** How often it is run at most, if a network or a busy machine may be the cause: each run must be wrong. @default {1} */
+  readonly tries?: number | undefined;
   /**
    * Runs the case.
    *
@@ -55,6 +57,8 @@ export interface WrongOptions {
   readonly mistake?: string | undefined;
   /** The level, if it is not that of the case. */
   readonly level?: Level | undefined;
+  /** What proves it, if no stall of this machine can be the cause: nothing came in time, or wrong bytes came. */
+  readonly by?: "silence" | "bytes" | undefined;
   /**
    * For how long the judge stood still while that may have caused the evidence, in milliseconds. @default {during the whole case}
    */
@@ -69,6 +73,8 @@ export class Wrong extends Error {
   readonly mistake: string | undefined;
   /** The level, if it is not that of the case. */
   readonly level: Level | undefined;
+  /** What proves it, if no stall of this machine can be the cause. */
+  readonly by: WrongOptions["by"];
   /** For how long the judge stood still while that may have caused the evidence, in milliseconds, if it is known. */
   readonly stalled: number | undefined;
 
@@ -82,6 +88,7 @@ export class Wrong extends Error {
     super(evidence);
     this.mistake = options.mistake;
     this.level = options.level;
+    this.by = options.by;
     this.stalled = options.stalled;
   }
 }

@@ -19,6 +19,8 @@ const UNDECODED = /UnicodeDecodeError|can't decode|invalid utf-?8|\ufffd/i;
 /** What programs say of letters that ASCII does not have, and how Latin-1 shows the letters of UTF-8. */
 const OTHER_CODEC = /'ascii' codec can't|UnicodeEncodeError|\xc3[\x80-\xbf]/;
 
+/** Length from which a text is hardly a part of another one by chance. */
+const LONG_ENOUGH = 4;
 /** Errors of Python that no wait causes. */
 const CRASH = /^(\w+\.)*((Value|Key|Index|Type|Attribute|Syntax|Unpickling|Unicode\w+)Error|struct\.error)\b/m;
 
@@ -81,7 +83,10 @@ export class Run {
   /** Number of texts that it has shown. */
   get shown(): number {
     const { output, errors } = this.#of.program;
-    return Math.max(output.showsAll(this.#texts), errors.showsAll(this.#texts));
+    const texts = this.#texts;
+    const shown = Math.max(output.showsAll(texts), errors.showsAll(texts));
+    const isChance = shown < texts.length && texts.slice(0, shown).every(({ length }) => length < LONG_ENOUGH);
+    return isChance ? 0 : shown;
   }
 
   /** Number of turns that it took. */
@@ -115,6 +120,7 @@ export class Run {
       return;
     }
     if (shown < Math.min(control.shown, due) && !this.#inParts) throw this.#unlike(this.#printed);
+    if (this.#hasLess(control)) throw this.#unlike(this.#printed);
     if (control.shown > 0) return;
     // A client that prints only a verdict must print the same one.
     const isOther = control.isSteady && this.output.text !== control.output.text;
@@ -210,7 +216,10 @@ export class Run {
 
   /** For how long the judge stood still, if the client has failed and may have given up meanwhile. */
   get #stalled(): number {
-    return (this.#code ?? 0) === 0 || CRASH.test(this.#of.program.errors.text) ? 0 : this.#of.stalled;
+    const { gaveUp, program, stalled } = this.#of;
+    // What it waited for in vain was not due.
+    const isCertain = (this.#code ?? 0) === 0 || gaveUp === "waited" || CRASH.test(program.errors.text);
+    return isCertain ? 0 : stalled;
   }
 
   #unlike(you: string): Wrong {
@@ -248,6 +257,16 @@ export class Run {
   get #texts(): string[] {
     return this.#of.side.prints?.slice() ??
       this.#of.delivered.map((text) => text.trim()).filter((text) => text !== "");
+  }
+
+  /** Whether it shows a text less often than another run: a client may also print what it sends, which may be the same. */
+  #hasLess(other: Run): boolean {
+    const [texts, others] = [this.#texts, other.#texts];
+    return texts.length === others.length &&
+      texts.some((text, index) =>
+        text.length >= LONG_ENOUGH && this.output.count(text) < other.output.count(others[index]!) &&
+        !this.output.showsInParts(text, texts)
+      );
   }
 
   get #inParts(): boolean {

@@ -5,7 +5,7 @@ import { type Decoder, FramingError } from "../framing/mod.ts";
 import { Wrong } from "./case.ts";
 import type { ClientSide } from "./client_side.ts";
 import { inTurns, type Manner } from "./manner.ts";
-import { Patience, pause } from "./patience.ts";
+import { Patience, pause, Stalls } from "./patience.ts";
 import { type Peer, quote } from "./peer.ts";
 import type { Program } from "./program.ts";
 import type { StreamProtocol } from "./protocol.ts";
@@ -141,9 +141,10 @@ export class Conversation {
     const decoder = framing.decoder();
     const { peer } = this;
     for (;;) {
+      using stalls = new Stalls();
       const since = performance.now();
       const chunk = await this.#read(decoder.pending);
-      const hesitated = performance.now() - since > WAITED;
+      const hesitated = performance.now() - since - stalls.milliseconds > WAITED;
       if (chunk === null) {
         const rest = this.#decode(() => decoder.end());
         // A client that waited and then left has given up.

@@ -7,14 +7,16 @@ import type { TappedConnection } from "./tap.ts";
 
 /** How often a datagram is sent until it is answered: any may be lost. */
 const ATTEMPTS = 4;
+const OTHER_SOCKET =
+  "A program that answers from another socket than the one it reads does this, and a client that looks " +
+  "who answers drops the answer";
 
 /** The server of datagrams that is judged, for one case. */
 export class DatagramStage {
   readonly #options: PeerOptions;
   /** The socket of the first client, which all cases share. */
   readonly first: DatagramPeer;
-  /** Number of sockets opened. */
-  connected = 0;
+  #opened = 0;
 
   /** Describes where the server listens, and how long to wait for it. */
   constructor(options: PeerOptions, first: DatagramPeer) {
@@ -27,9 +29,14 @@ export class DatagramStage {
     return this.#options.patience;
   }
 
+  /** Number of clients that the program has, or may have, heard: without an answer the first one does not count. */
+  get connected(): number {
+    return this.#opened + (this.first.isAnswered ? 1 : 0);
+  }
+
   /** Opens a socket. */
   open(): DatagramPeer {
-    this.connected++;
+    this.#opened++;
     return new DatagramPeer(this.#options);
   }
 
@@ -49,6 +56,9 @@ export class DatagramPeer implements Disposable {
   readonly #arrived: Uint8Array[] = [];
   /** Number of datagrams received. */
   received = 0;
+  #sent = 0;
+  /** The other port from which an answer came. */
+  #otherPort: number | undefined;
   #wake = Promise.withResolvers<void>();
 
   /** Opens a socket. */
@@ -60,6 +70,16 @@ export class DatagramPeer implements Disposable {
     this.#receive();
   }
 
+  /** Whether any datagram has come, from wherever. */
+  get isAnswered(): boolean {
+    return this.received > 0 || this.#otherPort !== undefined;
+  }
+
+  /** How many more datagrams have come than were sent. */
+  get surplus(): number {
+    return this.received - this.#sent;
+  }
+
   /** Datagrams that have come and were not taken. */
   get waiting(): number {
     return this.#arrived.length;
@@ -68,6 +88,7 @@ export class DatagramPeer implements Disposable {
   /** Sends a datagram. */
   async send(datagram: Uint8Array | string): Promise<void> {
     const bytes = bytesOf(datagram);
+    this.#sent++;
     this.#tapped?.passed("up", bytes);
     await this.#socket.send(bytes, this.#server);
   }
@@ -101,9 +122,13 @@ export class DatagramPeer implements Disposable {
       const got = await this.next(patience);
       if (got === undefined) continue;
       if (answer !== undefined && !equal(got, answer)) {
-        throw this.wrong(sent, `expected ${described(answer)} back, got ${described(got)}`);
+        throw this.wrong(sent, difference(answer, got));
       }
       return got;
+    }
+    if (this.#otherPort !== undefined) {
+      const you = `the answer came from port ${this.#otherPort}, and not from port ${this.#server.port}`;
+      throw this.wrong(sent, you, { mistake: OTHER_SOCKET });
     }
     throw this.wrong(sent, `no answer came within ${this.#patience.seconds}, although I sent it ${ATTEMPTS} times`);
   }
@@ -123,7 +148,11 @@ export class DatagramPeer implements Disposable {
     try {
       for (;;) {
         const [datagram, from] = await this.#socket.receive(new Uint8Array(65_536));
-        if ((from as Deno.NetAddr).port !== this.#server.port) continue;
+        const { port } = from as Deno.NetAddr;
+        if (port !== this.#server.port) {
+          this.#otherPort = port;
+          continue;
+        }
         this.received++;
         this.#tapped?.passed("down", datagram);
         this.#arrived.push(new Uint8Array(datagram));
@@ -141,6 +170,13 @@ function localFor(hostname: string): string {
   if (hostname === "localhost" || hostname.startsWith("127.")) return "127.0.0.1";
   if (hostname === "::1") return hostname;
   return hostname.includes(":") ? "::" : "0.0.0.0";
+}
+
+function difference(answer: Uint8Array, got: Uint8Array): string {
+  if (answer.length !== got.length) return `expected ${described(answer)} back, got ${described(got)}`;
+  const at = answer.findIndex((byte, index) => byte !== got[index]);
+  const [expected, received] = [answer, got].map((bytes) => quote(bytes.subarray(at)));
+  return `byte ${at + 1} of ${answer.length} you answered is wrong: expected ${expected}, got ${received}`;
 }
 
 function described(datagram: Uint8Array): string {

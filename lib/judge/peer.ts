@@ -17,8 +17,15 @@ const QUOTED = 40;
 /** The length of a write of a long message, in bytes. */
 const WRITE = 64 * 1024;
 const NEWLINE = 0x0a;
+const SPACE = 0x20;
+const TAB = 0x09;
 const NO_NEWLINE = "A program that does not end its answer with a newline does this";
+/** The mistake, if spaces around a text are missing. */
+export const STRIPS = "A program that strips whitespace, which belongs to the message, does this";
 
+const RESETS =
+  "A program that closes while bytes wait to be read makes the system send a reset, which may destroy the " +
+  "last answer";
 const NO_END = "A program that does not close the socket, or still holds a file made from it, does this";
 
 /** Where and how a {@linkcode Peer} connects. */
@@ -98,6 +105,9 @@ export class Peer implements Disposable {
     } catch (error) {
       socket.destroy();
       if (error instanceof Wrong || error instanceof Deno.errors.NotCapable) throw error;
+      if ((error as { code?: string }).code === "ECONNRESET") {
+        throw new Wrong("I connected; you reset the connection at once", { mistake: RESETS });
+      }
       throw new NobodyThere(`nobody listens at ${hostname}:${port}`, { cause: error });
     }
     return new Peer(socket, options);
@@ -171,9 +181,14 @@ export class Peer implements Disposable {
     }
   }
 
-  /** Sends bytes until the program reads no more for a while, or until `most` bytes are sent. */
-  async sendUntilFull(chunk: Uint8Array, most: number, patience: Patience): Promise<void> {
-    while (this.sent < most && !this.isGone && await patience.allows(this.#write(chunk))) { /* until it blocks */ }
+  /** Sends bytes until the program reads no more for a while, until `most` bytes are sent, or as long as it may take. */
+  async sendUntilFull(chunk: Uint8Array, most: number, patience: Patience, longest?: Patience): Promise<void> {
+    let isOver = false;
+    const send = async () => {
+      while (!isOver && this.sent < most && !this.isGone) isOver = !await patience.allows(this.#write(chunk));
+    };
+    if (longest === undefined) return await send();
+    isOver = !await longest.allows(send());
   }
 
   /** Ends the judge's side. */
@@ -224,7 +239,10 @@ export class Peer implements Disposable {
     }
     // A read that was late is still under way at the next call.
     this.#reading ??= this.#next();
-    const chunk = await patience.limit(this.#reading, () => this.wrong(this.#silence(patience), options));
+    const chunk = await patience.limit(
+      this.#reading,
+      () => this.wrong(this.#silence(patience), { ...options, by: "silence" }),
+    );
     this.#reading = undefined;
     if (chunk === null) return null;
     this.sentBefore ??= this.sent;
@@ -252,23 +270,29 @@ export class Peer implements Disposable {
     return chunks.length === 1 ? chunks[0]! : concat(chunks);
   }
 
-  /** Reads as many bytes as are expected, and compares them. */
-  async expect(bytes: Uint8Array | string): Promise<void> {
+  /**
+   * Reads as many bytes as are expected, and compares them.
+   *
+   * @param bytes What must come.
+   * @param ended The mistake, if the program ends its side early.
+   */
+  async expect(bytes: Uint8Array | string, ended: WrongOptions = {}): Promise<void> {
     const expected = bytesOf(bytes);
     for (let at = 0; at < expected.length;) {
-      // Nothing else is as often forgotten.
-      const isLineEnd = expected[at] === NEWLINE && at > 0 && expected[at - 1] !== NEWLINE;
-      const options = isLineEnd ? { mistake: NO_NEWLINE } : {};
+      const mistake = forgotten(expected.subarray(at), expected[at - 1]);
+      const options = mistake === undefined ? {} : { mistake };
       const chunk = await this.read(this.#patience, options);
-      if (chunk === null) throw this.wrong(this.#ending(at, expected.length), options);
+      if (chunk === null) throw this.wrong(this.#ending(at, expected.length), { ...ended, ...options });
       const got = chunk.subarray(0, expected.length - at);
       const wrong = got.findIndex((byte, index) => byte !== expected[at + index]);
       if (wrong !== -1) {
         const from = at + wrong;
+        const rest = expected.subarray(from);
         throw this.wrong(
-          `byte ${from + 1} of ${expected.length} you answered is wrong: expected ${quote(expected.subarray(from))}, ` +
-            `got ${quote(chunk.subarray(wrong))}`,
-          isLineEnd && from === at ? { mistake: NO_NEWLINE } : {},
+          `byte ${from + 1} of ${expected.length} you answered is wrong: expected ${quote(rest)}, got ${
+            quote(chunk.subarray(wrong))
+          }`,
+          { by: "bytes", ...(isStripped(rest, chunk[wrong]!) ? { mistake: STRIPS } : wrong === 0 ? options : {}) },
         );
       }
       this.unread(chunk.subarray(got.length));
@@ -285,17 +309,14 @@ export class Peer implements Disposable {
     const chunk = await this.read(this.#patience, resetIsEnd ? {} : { mistake: NO_END });
     if (chunk !== null) throw this.#tooMany(chunk);
     if (this.#end === "reset" && !resetIsEnd) {
-      throw this.wrong("you reset the connection instead of ending it", {
-        mistake: "A program that closes while bytes wait to be read makes the system send a reset, " +
-          "which may destroy the last answer",
-      });
+      throw this.wrong("you reset the connection instead of ending it", { mistake: RESETS });
     }
   }
 
   /** Expects that no more bytes come: looks for the end, but only for a moment. */
-  async expectNoMore(): Promise<void> {
+  async expectNoMore(options: WrongOptions = {}): Promise<void> {
     const chunk = await this.read(this.#patience.of(A_MOMENT)).catch(() => null);
-    if (chunk !== null) throw this.#tooMany(chunk);
+    if (chunk !== null) throw this.#tooMany(chunk, options);
   }
 
   /** Reads and drops what comes, and tells whether the program ends or resets the connection in time. */
@@ -322,8 +343,11 @@ export class Peer implements Disposable {
     return `${who} ${acts.length === 0 ? `${began} and sent nothing` : acts.join(" and ")}`;
   }
 
-  #tooMany(chunk: Uint8Array): Wrong {
-    return this.wrong(`you sent ${plural(chunk.length, "byte")} too many: ${quote(chunk)}`);
+  #tooMany(chunk: Uint8Array, options?: WrongOptions): Wrong {
+    return this.wrong(`you sent ${plural(chunk.length, "byte")} too many: ${quote(chunk)}`, {
+      by: "bytes",
+      ...options,
+    });
   }
 
   #silence(patience: Patience): string {
@@ -376,6 +400,22 @@ export class Peer implements Disposable {
       look();
     });
   }
+}
+
+/** The mistake, if these expected bytes do not come: nothing else is as often forgotten. */
+function forgotten(expected: Uint8Array, before: number | undefined): string | undefined {
+  if (expected[0] === NEWLINE && before !== undefined && before !== NEWLINE) return NO_NEWLINE;
+  return expected.every(isBlank) ? STRIPS : undefined;
+}
+
+/** Whether the expected bytes begin with spaces or tabs, and the byte that came is the first one after them. */
+function isStripped(expected: Uint8Array, got: number): boolean {
+  const rest = expected.findIndex((byte) => !isBlank(byte));
+  return rest > 0 && expected[rest] === got;
+}
+
+function isBlank(byte: number): boolean {
+  return byte === SPACE || byte === TAB;
 }
 
 /** The number of bytes of a stream, and its first bytes. */

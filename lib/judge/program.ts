@@ -144,9 +144,20 @@ export class Output {
     );
   }
 
-  /** Whether it shows a text, although in parts: a program may print what comes as it comes. */
-  showsInParts(text: string): boolean {
-    return readings(this.text).some((shown) => {
+  /** How often it shows a text. */
+  count(text: string): number {
+    return Math.max(...readings(this.text).map((shown) => shown.split(text).length - 1));
+  }
+
+  /**
+   * Whether it shows a text, although in parts: a program may print what comes as it comes.
+   *
+   * @param text The text.
+   * @param besides Texts that do not count, if they are whole: the program may have sent them.
+   */
+  showsInParts(text: string, besides: readonly string[] = []): boolean {
+    return readings(this.text).some((all) => {
+      const shown = besides.reduce((rest, whole) => rest.replaceAll(whole, ""), all);
       let at = 0;
       for (const character of shown) {
         if (at < text.length && text.startsWith(character, at)) at += character.length;

@@ -39,10 +39,11 @@ export interface Script extends Omit<Case<never>, "run"> {
   /** What must come back. */
   readonly answers: Data;
   /**
-   * What the server then does: it sends no more; it ends the connection; it refuses what came, for which it may also
-   * reset the connection; or it may do anything, as long as it serves others.
+   * What the server then does: it sends no more (`stays`, and `stops` if it must then serve others); it ends the
+   * connection; it refuses what came, for which it may also reset the connection; or it may do anything, as long as it
+   * serves others.
    */
-  readonly then: "stays" | "ends" | "refuses" | "survives";
+  readonly then: "stays" | "stops" | "ends" | "refuses" | "survives";
 }
 
 /** A protocol over a byte stream. */

@@ -62,7 +62,7 @@ export function stream<Message>(description: StreamDescription<Message>): Stream
 
 /** Sends the messages of a correct client, and expects all answers. */
 async function converse<Message>(
-  { framing, messages, answers, answer }: StreamProtocol<Message>,
+  { framing, framed, messages, answers, answer }: StreamProtocol<Message>,
   stage: Connector,
   manner: Manner,
 ): Promise<void> {
@@ -80,8 +80,8 @@ async function converse<Message>(
   }
   if (answers === "each") peer.finish();
   const due = encode(messages.slice(0, 1))[0]!.length;
-  if (answers === "first" && peer.sentBefore! < due) {
-    throw peer.wrong(`you answered after ${peer.sentBefore} of ${due} bytes`);
+  if (framed !== undefined && peer.sentBefore! < due) {
+    throw peer.wrong(`you answered after ${peer.sentBefore} of ${due} bytes`, { by: "bytes" });
   }
   await peer.expectNoMore();
 }

@@ -57,7 +57,7 @@ function readPem<Value>(what: string, read: () => Value): Value {
   try {
     return read();
   } catch (error) {
-    throw new RangeError(`Cannot use what is no ${what}: expected one in PEM`, { cause: error });
+    throw new RangeError(`Cannot read the ${what}: expected a ${what} in PEM`, { cause: error });
   }
 }
 

@@ -102,7 +102,7 @@ const STALLED_AFTER = 500;
 /** Interval at which a waiting publisher checks again, in milliseconds. */
 const CHECK_EVERY = 5;
 
-/** A segment of the log. Subscribers hold the one that they read, so segments that all have read are collected. */
+/** A segment of the log. Subscribers hold the one that they read, so segments that all have read are collected, or used again. */
 interface Segment {
   readonly bytes: Uint8Array;
   /** Offset of its first byte in the log. */

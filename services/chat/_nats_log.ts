@@ -170,38 +170,20 @@ export class LogSession {
     let received = 0;
     let heardAt = performance.now();
     let stopped = false;
-    const waiting: (() => void)[] = [];
-    let working = false;
-
-    const work = async () => {
-      working = true;
-      for (let count = 1; waiting.length > 0; count++) {
-        const wait = ready();
-        if (wait !== undefined) await wait;
-        else if (count % BATCHES_PER_TURN === 0) await nextTurn();
-        if (stopped || this.#failed) return;
-        waiting.shift()!();
-      }
-      working = false;
-    };
-    const enqueue = (step: () => void) => {
-      if (!working && ready() === undefined) return step();
-      waiting.push(step);
-      if (!working) work().catch(this.fail);
-    };
+    const steps = new Steps(ready, () => stopped || this.#failed, this.fail);
     const receive = (message: Msg) => {
       const { headers, reply = "", data } = message;
       const status = headers?.code ?? 0;
       if (status === 0) {
         const { stream, consumer, pending } = numbersOf(reply);
         if (consumer !== ++received) throw new Error(`expected message ${received}, got ${consumer}`);
-        enqueue(() => take(stream, data, pending));
+        steps.add(() => take(stream, data, pending));
       } else if (status === CONTROL) {
         const last = headers!.get("Nats-Last-Consumer");
         if (last !== "" && Number(last) !== received) throw new Error(`expected ${last} messages, got ${received}`);
         // JetStream waits for this answer before it sends more.
         const flow = reply || headers!.get("Nats-Consumer-Stalled");
-        if (flow !== "") enqueue(() => this.#connection.isClosed() || this.#connection.publish(flow));
+        if (flow !== "") steps.add(() => this.#connection.isClosed() || this.#connection.publish(flow));
       } else throw new Error(`JetStream ended the consumer: ${headers!.description}`);
     };
 
@@ -217,6 +199,7 @@ export class LogSession {
       mem_storage: true,
       num_replicas: 1,
     });
+    if (this.#failed) return await this.failed;
     this.#connection.subscribe(inbox, {
       callback: (error, message) => {
         if (stopped || this.#failed) return;
@@ -283,8 +266,42 @@ export class LogSession {
 
   /** Closes the connection at once. */
   close(): void {
+    this.fail(new Error("the session is closed"));
     this.#stopFollowing();
     this.#connection.close().catch(() => {});
+  }
+}
+
+/** Steps that run in order, each when the room is ready for it: at once unless others wait. */
+class Steps {
+  readonly #ready: () => Promise<void> | undefined;
+  readonly #isOver: () => boolean;
+  readonly #fail: (error: Error) => void;
+  readonly #waiting: (() => void)[] = [];
+  #running = false;
+
+  constructor(ready: () => Promise<void> | undefined, isOver: () => boolean, fail: (error: Error) => void) {
+    this.#ready = ready;
+    this.#isOver = isOver;
+    this.#fail = fail;
+  }
+
+  add(step: () => void): void {
+    if (!this.#running && this.#ready() === undefined) return step();
+    this.#waiting.push(step);
+    if (!this.#running) this.#run().catch(this.#fail);
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (let count = 1; this.#waiting.length > 0; count++) {
+      const wait = this.#ready();
+      if (wait !== undefined) await wait;
+      else if (count % BATCHES_PER_TURN === 0) await nextTurn();
+      if (this.#isOver()) return;
+      this.#waiting.shift()!();
+    }
+    this.#running = false;
   }
 }
 

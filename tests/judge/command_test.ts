@@ -44,7 +44,7 @@ Deno.test("judge ends with 1 for a wrong program, and says the evidence first an
   assertEquals([code, stderr], [1, "judge: echo is wrong: in-turns\n"]);
   assertMatch(
     stdout,
-    /^FAILED in-turns: I sent \d+ bytes in 2 writes, "Hello, world.*"; you (closed|reset the connection) after 12 bytes, "Hello, world"\. A program that answers one recv and closes does this\.\n/,
+    /^FAILED in-turns: I sent \d+ bytes in 2 writes, "Hello, world.*"; you (closed|reset the connection) after 12 bytes, "Hello, world"\. A program that answers the first recv of a connection only does this\.\n/,
   );
 });
 

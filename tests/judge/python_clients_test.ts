@@ -37,7 +37,9 @@ Deno.test({
       while (performance.now() < until) { /* stands still */ }
     }, 1000);
     try {
-      await check(PROGRAMS.find(({ file }) => file.endsWith("echo/client_one_recv.py"))!);
+      for (const name of ["echo/client_one_recv.py", "delimited/client_drops.py"]) {
+        await check(PROGRAMS.find(({ file }) => file.endsWith(name))!);
+      }
     } finally {
       clearInterval(busy);
     }

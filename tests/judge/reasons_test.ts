@@ -79,6 +79,43 @@ Deno.test("the judge sees that a server keeps any number of answers that nobody 
   }
 });
 
+Deno.test("the judge says that an echo server strips whitespace, in each case that shows it", async () => {
+  await using server = fakeServer((peer) => reads(peer, (text) => peer.send(text.trim())));
+  const findings = await judge("echo", {
+    port: server.port,
+    only: ["plain", "byte-by-byte", "long-message"],
+    timeout: 1000,
+  });
+  const [byteByByte, long] = wrongOnes(findings);
+  for (const finding of [byteByByte!, long!]) {
+    assertMatch(finding.said, /A program that strips whitespace, which belongs to the message, does this\.$/);
+  }
+});
+
+Deno.test("the judge says what a server waits for that answers nothing at first", async () => {
+  await using server = fakeServer(async (peer) => await peer.send(await peer.receiveAll()));
+  const [plain] = await judge("echo", { port: server.port, only: ["plain"], timeout: 500 });
+  assertMatch(
+    plain!.said,
+    /; you sent nothing within 0\.5 s\. A program that waits for more than the protocol asks for, /,
+  );
+});
+
+Deno.test("the judge says that a server sends one client's answer to another one", async () => {
+  const peers = new Set<RawPeer>();
+  await using server = fakeServer(async (peer) => {
+    peers.add(peer);
+    await reads(peer, async (text) => {
+      for (const each of peers) await each.send(text).catch(() => {});
+    });
+    peers.delete(peer);
+  });
+  const findings = await judge("echo", { port: server.port, only: ["plain", "silent-beside"] });
+  const [beside] = wrongOnes(findings);
+  assertEquals(beside?.case, "silent-beside");
+  assertMatch(beside!.said, /^I connected and sent nothing; you sent 12 bytes too many: "Hello, world"\. /);
+});
+
 Deno.test("the judge does not call a server right that reads an endless message for longer than the judge waits", async () => {
   await using server = fakeServer((peer) =>
     reads(peer, async () => await new Promise((resolve) => setTimeout(resolve, 5)))

@@ -47,8 +47,16 @@ Deno.test("invalid certificates are reported in one line", async () => {
   const permissions = [...grantsOf("echo", "server"), `--allow-read=${folder.path}`];
   const cases: [args: string[], code: number, stderr: RegExp][] = [
     [["--tls-cert", cert!], 2, /--tls-cert and --tls-key go together/],
-    [["--tls-cert", keyFile!, "--tls-key", keyFile!], 1, /^echo:server: Cannot use what is no certificate/],
-    [["--tls-cert", cert!, "--tls-key", cert!], 1, /^echo:server: Cannot use what is no private key/],
+    [
+      ["--tls-cert", keyFile!, "--tls-key", keyFile!],
+      1,
+      /^echo:server: Cannot read the certificate: expected a certificate in PEM/,
+    ],
+    [
+      ["--tls-cert", cert!, "--tls-key", cert!],
+      1,
+      /^echo:server: Cannot read the private key: expected a private key in PEM/,
+    ],
     [["--tls-cert", `${folder.path}/none`, "--tls-key", keyFile!], 1, /there is no such file; deno task certs/],
     [["--allow", "10.0.0.0/8", "--unix", "/tmp/x"], 2, /--unix and --allow do not go together/],
     [["--backlog", "3", "--unix", "/tmp/x"], 2, /--unix and --backlog do not go together/],

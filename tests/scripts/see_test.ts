@@ -2,7 +2,6 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { EXCHANGES } from "../../scripts/tools/demo/exchanges.ts";
 import { parseRecording } from "../../lib/record/parse.ts";
 import { fakeServer, hasProgram, RawPeer, runClient, temporaryFolder, textOf, until, within } from "../harness.ts";
-import { ChildProcess } from "../../scripts/shared/child_process.ts";
 import { Events, runSee, See } from "./_see.ts";
 
 /** Sends a request as it is, and returns the status. */
@@ -226,28 +225,6 @@ Deno.test("see: traffic does not wait for 20 pages, nor for one that stalls, whi
     text += textOf(buffer.subarray(0, count!));
   }
   assertMatch(text, /\{"k":"skip","n":\d+\}/);
-});
-
-Deno.test("see: clients that send datagrams as fast as they can do not hold up the page", async () => {
-  await using see = await See.start("uppercase", "--lose", "0");
-  const flood = `
-    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-    const to = { transport: "udp", hostname: "127.0.0.1", port: ${see.port} };
-    console.log("ready");
-    for (;;) await socket.send(new Uint8Array(1), to).catch(() => {});`;
-  const args = ["eval", "--unstable-net", flood];
-  const options = { args, stdin: "null", stdout: "piped", stderr: "null" } as const;
-  const start = () => new ChildProcess(new Deno.Command(Deno.execPath(), options).spawn());
-  await using stack = new AsyncDisposableStack();
-  const floods = [1, 2, 3].map(() => stack.use(start()));
-  for (const each of floods) assertEquals(await within(each.line(), "a flood"), "ready");
-  const pages = async () => {
-    for (let count = 0; count < 20; count++) {
-      const response = await fetch(`${see.url}style.css`);
-      assertEquals([response.status, (await response.text()).length > 0], [200, true]);
-    }
-  };
-  await within(pages(), "20 answers");
 });
 
 Deno.test("see: takes a scene from the address of a page, or two programs of the user", async () => {

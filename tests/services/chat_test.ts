@@ -64,18 +64,6 @@ testServer("chat:server sends each message to all the others, and to nobody else
   for (const peer of [alice, bob, zoe]) assertEquals(await peer.receiveAll(), "");
 });
 
-testServer("chat:server reads a message that comes byte by byte, and several that come at once", async (start) => {
-  await using server = await start();
-  using listener = await join(server, "listener");
-  using slow = await server.connect();
-  for (const byte of concat([headed("slow"), headed("in pieces")])) await slow.send(Uint8Array.of(byte));
-  assertEquals(await listener.receive(said("slow", "in pieces").length), said("slow", "in pieces"));
-  using quick = await server.connect();
-  await quick.send(concat([headed("quick"), headed("1"), headed("2"), bytes("         3abc")]));
-  const all = said("quick", "1") + said("quick", "2") + said("quick", "abc");
-  assertEquals(await listener.receive(all.length), all);
-});
-
 testServer(
   "chat:server closes a connection that breaks the protocol, logs why, and the others notice nothing",
   async (start) => {
@@ -273,8 +261,8 @@ Deno.test("chat:client reports a server that leaves, stalls or sends something e
   const cases: [answer: Uint8Array, holds: boolean, stderr: RegExp][] = [
     [new Uint8Array(), false, /The server ended the chat/],
     [headed("eve"), false, /The server ended between a name and its text/],
-    [headed("eve"), true, /No message within 0\.3 s/],
-    [bytes("3         ev"), true, /A message begun did not end within 0\.3 s/],
+    [headed("eve"), true, /No message within 2 s/],
+    [bytes("3         ev"), true, /A message begun did not end within 2 s/],
     [bytes("HTTP/1.1 400 Bad Request\r\n"), true, /looks like an HTTP response/],
   ];
   for (const [answer, holds, stderr] of cases) {
@@ -284,7 +272,7 @@ Deno.test("chat:client reports a server that leaves, stalls or sends something e
       if (holds) await held;
     });
     await using client = new ClientProcess("chat", {
-      args: ["--port", String(server.port), "--name", "ann", "--timeout", "0.3"],
+      args: ["--port", String(server.port), "--name", "ann", "--timeout", "2"],
     });
     const result = await client.result();
     assertMatch(result.stderr, stderr);

@@ -15,6 +15,7 @@ import {
 import { Messages } from "../../services/proxy/_messages.ts";
 import { mulberry32 } from "../../services/proxy/random.ts";
 import { freePort } from "../../scripts/shared/ports.ts";
+import { ChildProcess } from "../../scripts/shared/child_process.ts";
 import {
   bytes,
   fakeServer,
@@ -726,6 +727,42 @@ Deno.test("UDP: while nothing passes, the proxy keeps 64 MiB of datagrams of all
     }
   } finally {
     for (const socket of [...sockets, target]) socket.close();
+  }
+});
+
+Deno.test("UDP: other sockets of the program are served while clients send datagrams as fast as they can", async () => {
+  const target = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const other = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response("served"));
+  let received = 0;
+  await using proxy = await serveProxy({
+    listen: "udp://127.0.0.1:0",
+    to: `udp://127.0.0.1:${(target.addr as Deno.NetAddr).port}`,
+    tap: { received: () => received++ },
+  });
+  const flood = `
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    const to = { transport: "udp", hostname: "127.0.0.1", port: ${(proxy.addr as Deno.NetAddr).port} };
+    console.log("ready");
+    for (;;) await socket.send(new Uint8Array(1), to).catch(() => {});`;
+  const args = ["eval", "--unstable-net", flood];
+  const command = new Deno.Command(Deno.execPath(), { args, stdin: "null", stdout: "piped", stderr: "null" });
+  try {
+    await using stack = new AsyncDisposableStack();
+    const floods = [1, 2, 3].map(() => stack.use(new ChildProcess(command.spawn())));
+    for (const each of floods) assertEquals(await within(each.line(), "a flood"), "ready");
+    const counts: number[] = [];
+    for (let trip = 0; trip < 15; trip++) {
+      const before = received;
+      const response = await within(fetch(`http://127.0.0.1:${other.addr.port}/`), "an answer");
+      assertEquals(await response.text(), "served");
+      counts.push(received - before);
+    }
+    // A round trip takes some turns of the event loop. Without fair turns, each of them handles a thousand datagrams.
+    const median = counts.toSorted((one, other) => one - other)[7]!;
+    assert(median < 2000, `datagrams during each round trip: ${counts}`);
+  } finally {
+    await other.shutdown();
+    target.close();
   }
 });
 

@@ -1,8 +1,10 @@
 // What a network and a stranger may do to a server of datagrams.
 
 import { equal } from "@std/assert/equal";
-import { type Case, NobodyThere } from "../case.ts";
+import { plural } from "../../log/mod.ts";
+import { type Case, NobodyThere, Wrong } from "../case.ts";
 import type { DatagramPeer, DatagramStage } from "../datagrams.ts";
+import { pause } from "../patience.ts";
 import { bytesOf, quote } from "../peer.ts";
 import type { DatagramProtocol, DatagramScript } from "../protocol.ts";
 
@@ -13,7 +15,9 @@ const LARGEST = 65_507;
 /** How many clients ask, and how many of them at once: a program may start a process for each datagram. */
 const CROWD = 100;
 const AT_ONCE = 10;
-/** How often a case is tried in which a datagram may be lost. */
+/** How long to look for datagrams that should not come, in milliseconds. */
+const A_MOMENT = 100;
+/** How often a case is run in which a datagram may be lost. */
 const TRIES = 3;
 
 /** All cases for servers of a protocol of datagrams, in the order in which they find causes. */
@@ -60,7 +64,7 @@ function plain(protocol: DatagramProtocol): DatagramCase {
       try {
         await converse(stage.first, protocol);
       } catch (error) {
-        if (stage.first.received > 0) throw error;
+        if (stage.first.isAnswered) throw error;
         throw new NobodyThere(`nobody listens there, or the program does not answer; ${(error as Error).message}`);
       }
     },
@@ -95,15 +99,26 @@ function twoClients({ answer, messages }: DatagramProtocol): DatagramCase {
     async run(stage) {
       const ann = stage.first;
       using ben = stage.open();
+      const before = [ann, ben].map(({ surplus }) => surplus);
       const said: [DatagramPeer, string][] = [[ann, "ann"], [ben, "ben"], [ann, "ann"], [ben, "ben"]];
       for (const [index, [peer, name]] of said.entries()) {
         const other = peer === ann ? ben : ann;
         const sent = bytesOf(`${name} ${index + 1}: ${quote(bytesOf(messages[0]!))}`);
-        const before = other.waiting;
+        const waiting = other.waiting;
         await peer.ask(sent, answer(sent)).catch((error) => {
-          if (other.waiting === before) throw error;
+          if (other.waiting === waiting) throw error;
           throw peer.wrong(sent, "you sent the answer to another client");
         });
+      }
+      await pause(A_MOMENT);
+      const [more] = [ann, ben].filter(({ surplus }, index) => surplus > Math.max(0, before[index]!));
+      if (more !== undefined) {
+        throw new Wrong(
+          `Two clients sent datagrams in turns, and you sent one of them ${plural(more.surplus, "answer")} too many`,
+          {
+            mistake: "A program that answers a datagram twice, the one before, or all clients does this",
+          },
+        );
       }
     },
   };
@@ -117,20 +132,16 @@ function twice({ answer, messages }: DatagramProtocol): DatagramCase {
     sends: "The same datagram twice, as a network may deliver it.",
     right: "Answers both.",
     mistake: "A program that takes a datagram for the next one of a conversation loses its place",
+    tries: TRIES,
     async run(stage) {
       const sent = bytesOf(messages[0]!);
-      for (let attempt = 1;; attempt++) {
-        using peer = stage.open();
-        await peer.send(sent);
-        await peer.send(sent);
-        const answers = [await peer.next(), await peer.next()];
-        const wrong = answers.find((got) =>
-          got !== undefined && answer(sent) !== undefined && !equal(got, answer(sent))
-        );
-        if (wrong !== undefined) throw peer.wrong(sent, `one of two answers is ${quote(wrong)}`);
-        if (answers.every((got) => got !== undefined)) return;
-        if (attempt === TRIES) throw peer.wrong(sent, "you answered only one of two, three times");
-      }
+      using peer = stage.open();
+      await peer.send(sent);
+      await peer.send(sent);
+      const answers = [await peer.next(), await peer.next()];
+      const wrong = answers.find((got) => got !== undefined && answer(sent) !== undefined && !equal(got, answer(sent)));
+      if (wrong !== undefined) throw peer.wrong(sent, `one of two answers is ${quote(wrong)}`);
+      if (answers.includes(undefined)) throw peer.wrong(sent, "you answered only one of two", { by: "silence" });
     },
   };
 }

@@ -17,6 +17,12 @@ interface Footprints {
   before: Footprint | undefined;
 }
 
+/** Whether the program ends the connection at a long message, since it limits their length. */
+interface Limit {
+  isRefused: boolean;
+}
+const REFUSED = "You refuse a long message: your limit may be lower than its length";
+
 /** How many clients are connected at once. */
 const CROWD = 100;
 /** After this time a program may have closed the first of them, in milliseconds. */
@@ -27,6 +33,8 @@ const UNREAD = 16 * 1024 * 1024;
 const UNBOUNDED = 4 * UNREAD;
 /** How long a write must be blocked for the buffers to be full, as a share of the patience. */
 const FULL = 0.1;
+/** How long buffers are filled at most, in milliseconds: a program that reads single bytes takes minutes for all. */
+const FILLING = 5000;
 /** How long other clients wait while one is silent, as a share of the patience. */
 const HELD_UP = 0.4;
 
@@ -36,30 +44,42 @@ const STREAMED = 64e6;
 const MORE_DESCRIPTORS = 10;
 const MORE_MEMORY = 64e6;
 
+const WAITS =
+  "A program that waits for more than the protocol asks for, such as a newline or the client's end, or that " +
+  "does not flush its answer, does this";
+const DROPS_ANSWERS =
+  "A program that closes at the client's end, while answers wait to be sent, loses them; so does a " +
+  "send without a loop";
+const CONFUSES = "A program that keeps one state for all clients, or sends to all of them, does this";
+const ONE_AT_A_TIME = "A program that serves one client at a time, or keeps one state for all clients, does this";
+const EXPECTS_NO_LEAVING =
+  "A program that does not expect recv to return nothing, or a call to fail, when a client leaves does this";
+
 /** All cases for servers of a protocol, in the order in which they find causes. */
 export function streamCases(protocol: StreamProtocol): ServerCase[] {
   const footprints: Footprints = { before: undefined };
+  const limit: Limit = { isRefused: false };
   const { answers, messages, long, greeting, scripts, cases } = protocol;
   const speaks = messages.length > 0;
   // Answers that are long enough to fill the buffers.
   const fills = answers === "each" && protocol.framing.encode(protocol.answer(long ?? messages[0])).length >= 100;
   const brief = briefly(protocol);
-  return [
+  const all: ServerCase[] = [
     plain(brief, footprints),
     silentBeside(brief),
     ...(speaks ? [silent] : []),
     ...(greeting.length > 0 ? [...cases, resetAtGreeting(brief)] : []),
     ...(messages.length > 1 && answers !== "end" ? [inTurnsCase(protocol)] : []),
-    ...(speaks ? [byteByByteCase(protocol)] : []),
+    ...(speaks ? [byteByByteCase(brief)] : []),
     ...(speaks && answers !== "first" ? [twoAtOnce(protocol), readsAcrossMessages(protocol)] : []),
     ...(answers === "each" ? [halfClose(protocol)] : []),
     ...(protocol.ends ? [end(protocol)] : []),
-    ...(long === undefined ? [] : [longMessage(protocol)]),
+    ...(long === undefined ? [] : [longMessage(protocol, limit)]),
     ...scripts.filter(({ alone }) => !alone).map((script) => scripted(brief, script)),
-    ...(fills ? [withoutReading(protocol)] : []),
+    ...(fills ? [withoutReading(protocol, limit)] : []),
     // From here on clients do what may end a fragile program: it is known by now how it treats correct ones.
     ...(speaks ? [resetInside(brief)] : []),
-    ...(fills ? [neverReads(brief)] : []),
+    ...(fills ? [neverReads(brief, limit)] : []),
     ...scripts.filter(({ alone }) => alone).map((script) => scripted(brief, script)),
     ...(greeting.length > 0 ? [] : cases),
     ...(answers === "end" ? [streamed] : []),
@@ -67,9 +87,11 @@ export function streamCases(protocol: StreamProtocol): ServerCase[] {
     comeAndGo(brief),
     hundred(brief),
     footprint(footprints),
-    ...(fills ? [unread(protocol)] : []),
+    ...(fills ? [unread(protocol, limit)] : []),
     again(brief),
   ];
+  // Clients of other cases would hear each other, and a program that expects nobody to leave would fail in any case.
+  return protocol.seats === 1 ? all : all.map((one) => ({ ...one, alone: true }));
 }
 
 /**
@@ -91,7 +113,11 @@ function plain({ converse }: StreamProtocol, footprints: Footprints): ServerCase
     mistake: "The program does not speak the protocol",
     alone: true,
     async run(stage) {
-      await converse(stage, inTurns);
+      try {
+        await converse(stage, inTurns);
+      } catch (error) {
+        throw error instanceof Wrong && error.by === "silence" ? new Wrong(error.evidence, { mistake: WAITS }) : error;
+      }
       footprints.before = await stage.measure?.();
     },
   };
@@ -103,7 +129,7 @@ function inTurnsCase({ converse }: StreamProtocol): ServerCase {
     level: "must",
     sends: "Several messages on one connection, each after the answer to the one before.",
     right: "Answers each of them, until the client ends its side.",
-    mistake: "A program that answers one recv and closes does this",
+    mistake: "A program that answers the first recv of a connection only does this",
     run: (stage) => converse(stage, inTurns),
   };
 }
@@ -112,7 +138,7 @@ function byteByByteCase({ converse }: StreamProtocol): ServerCase {
   return {
     name: "byte-by-byte",
     level: "must",
-    sends: "The same messages, each byte in a write of its own.",
+    sends: "What a correct client sends, each byte in a write of its own.",
     right: "Reads on until a message is complete.",
     mistake: "A program that takes one recv for one message does this",
     run: (stage) => converse(stage, byteByByte),
@@ -125,10 +151,12 @@ function twoAtOnce({ converse, framed }: StreamProtocol): ServerCase {
     level: "must",
     sends: "All messages in one write.",
     right: "Answers each of them.",
-    mistake: "A program that takes one recv for one message drops or joins the others" +
+    mistake: "A program that takes one recv for one message drops or joins the others; one that reads one message " +
+      "whenever select returns leaves the others in its buffer" +
       (framed === "lines"
         ? "; so does a file for reading and writing, which forgets what it has read when it writes"
         : ""),
+    needs: ["in-turns"],
     run: (stage) => converse(stage, inOneWrite),
   };
 }
@@ -140,20 +168,22 @@ function readsAcrossMessages({ converse }: StreamProtocol): ServerCase {
     sends: "Writes that each hold the end of one message and the start of the next.",
     right: "Keeps the start until the rest comes.",
     mistake: "A program that drops what it has read beyond a message, or takes one recv for one message, does this",
+    needs: ["in-turns"],
     run: (stage) => converse(stage, acrossMessages),
   };
 }
 
-function halfClose({ framing, messages, long, answer }: StreamProtocol): ServerCase {
+function halfClose({ framing, framed, messages, long, answer }: StreamProtocol): ServerCase {
   return {
     name: "half-close",
     level: "must",
     sends: "All messages, then the end of the client's side, before an answer is read.",
     right: "Answers all of them, then ends its side.",
     mistake: "A loop that stops at the first recv, or a program that closes at the client's end, does this",
-    needs: ["two-at-once"],
+    needs: ["in-turns", "two-at-once"],
     async run(stage) {
-      const sent = long === undefined ? messages : [...messages, long];
+      // A program may limit the length of messages.
+      const sent = framed === undefined && long !== undefined ? [...messages, long] : messages;
       using peer = await stage.connect();
       await peer.send(join(sent.map((message) => framing.encode(message))));
       peer.finish();
@@ -170,7 +200,7 @@ function end({ converse }: StreamProtocol): ServerCase {
     level: "must",
     sends: "The messages of a correct client.",
     right: "Ends its side after the last byte, and closes.",
-    mistake: "A program that does not close the socket, or still holds a file made from it, does this",
+    mistake: "A program that sends more than the protocol says, or does not close, does this",
     async run(stage) {
       const peer = await stage.connect();
       peer.isKept = true;
@@ -184,41 +214,50 @@ function end({ converse }: StreamProtocol): ServerCase {
   };
 }
 
-function longMessage(protocol: StreamProtocol): ServerCase {
-  const { long, messages } = protocol;
+function longMessage(protocol: StreamProtocol, limit: Limit): ServerCase {
+  const { long } = protocol;
   return {
     name: "long-message",
     level: "must",
     sends: `A message of ${plural(protocol.framing.encode(long).length, "byte")}.`,
     right: "Reads all of it and answers all of it.",
     mistake: "A program that takes one recv, such as recv(1024), for a whole message does this",
-    run: (stage) => protocol.converse(stage, inTurns, [long, ...messages]),
+    async run(stage) {
+      if (protocol.framed !== undefined && protocol.answers === "each") {
+        using peer = await stage.connect();
+        await peer.send(protocol.framing.encode(long));
+        limit.isRefused = await peer.read() === null;
+      }
+      if (limit.isRefused) throw new Unjudged(REFUSED);
+      await protocol.converse(stage, inTurns, [long]);
+    },
   };
 }
 
-function withoutReading({ framing, long, messages, answer }: StreamProtocol): ServerCase {
+function withoutReading({ framing, long, messages, answer }: StreamProtocol, limit: Limit): ServerCase {
   return {
     name: "without-reading",
     level: "must",
-    sends: "Messages until the buffers are full, without reading; then reads all answers.",
-    right: "Waits until it can send, and sends every byte.",
+    sends: "Messages until the buffers are full, and the end of the client's side; only then reads all answers.",
+    right: "Waits until it can send, sends every byte, and then ends its side.",
     mistake: "A send without a loop loses what the buffer did not take; sendall does not",
     alone: true,
-    needs: ["in-turns", "byte-by-byte"],
+    needs: ["in-turns", "byte-by-byte", "half-close"],
     async run(stage) {
+      if (limit.isRefused) throw new Unjudged(REFUSED);
       using peer = await stage.connect();
       const message = long ?? messages[0];
       const sent = framing.encode(message);
       const answered = framing.encode(answer(message));
-      await peer.sendUntilFull(sent, UNREAD, stage.patience.share(FULL));
-      for (let at = 0; at < peer.sent; at += sent.length) await peer.expect(answered);
+      await peer.sendUntilFull(sent, UNREAD, stage.patience.share(FULL), stage.patience.of(FILLING));
       peer.finish();
+      for (let at = 0; at < peer.sent; at += sent.length) await peer.expect(answered, { mistake: DROPS_ANSWERS });
       await peer.expectEnd();
     },
   };
 }
 
-function neverReads(protocol: StreamProtocol): ServerCase {
+function neverReads(protocol: StreamProtocol, limit: Limit): ServerCase {
   const { framing, long, messages } = protocol;
   return {
     name: "never-reads",
@@ -227,17 +266,24 @@ function neverReads(protocol: StreamProtocol): ServerCase {
     right: "Serves the other one meanwhile.",
     mistake: "A program that waits in send for one client holds up all others",
     alone: true,
+    tries: 2,
     needs: ["silent-beside"],
     run: (stage) =>
       beside(stage, protocol, "a client did not read its answers", async () => {
+        if (limit.isRefused) throw new Unjudged(REFUSED);
         const peer = await stage.connect();
-        await peer.sendUntilFull(framing.encode(long ?? messages[0]), UNREAD, stage.patience.share(FULL));
+        await peer.sendUntilFull(
+          framing.encode(long ?? messages[0]),
+          UNREAD,
+          stage.patience.share(FULL),
+          stage.patience.of(FILLING),
+        );
         return peer;
       }),
   };
 }
 
-function unread({ framing, long, messages }: StreamProtocol): ServerCase {
+function unread({ framing, long, messages }: StreamProtocol, limit: Limit): ServerCase {
   return {
     name: "unread",
     level: "should",
@@ -247,10 +293,11 @@ function unread({ framing, long, messages }: StreamProtocol): ServerCase {
     alone: true,
     needs: ["silent-beside"],
     async run(stage) {
+      if (limit.isRefused) throw new Unjudged(REFUSED);
       const { patience } = stage;
       using peer = await stage.connect();
       const message = framing.encode(long ?? messages[0]);
-      await patience.share(HELD_UP).allows(peer.sendUntilFull(message, UNBOUNDED, patience.share(FULL)));
+      await peer.sendUntilFull(message, UNBOUNDED, patience.share(FULL), patience);
       if (peer.sent >= UNBOUNDED && !peer.isGone) {
         throw peer.wrong("you took all of it, although I read none of your answers");
       }
@@ -267,10 +314,10 @@ function scripted({ converse }: StreamProtocol, { chunks, ends = false, answers,
         await peer.sendApart(chunks);
         if (ends) peer.finish();
         if (then !== "survives") await peer.expect(answers);
-        if (then === "stays") await peer.expectNoMore();
+        if (then === "stays" || then === "stops") await peer.expectNoMore();
         if (then === "ends" || then === "refuses") await peer.expectEnd(then === "refuses");
       }
-      if (then === "refuses" || then === "survives") await stillServes(stage, converse, "afterwards");
+      if (then !== "stays") await stillServes(stage, converse, "afterwards");
     },
   };
 }
@@ -283,7 +330,16 @@ function silentBeside(protocol: StreamProtocol): ServerCase {
     right: "Serves the other one meanwhile.",
     mistake: "A program that serves one client after another, or waits for one client in recv, holds up all others",
     alone: true,
-    run: (stage) => beside(stage, protocol, "a silent client was connected", () => stage.connect()),
+    tries: 2,
+    run: (stage) =>
+      beside(
+        stage,
+        protocol,
+        "a silent client was connected",
+        () => stage.connect(),
+        // Only a greeting, or what members say, is for a client that has asked for nothing.
+        protocol.answers === "never" ? undefined : (peer) => peer.expectNoMore({ mistake: CONFUSES }),
+      ),
   };
 }
 
@@ -295,6 +351,7 @@ function stalledBeside(protocol: StreamProtocol): ServerCase {
     right: "Serves the other one meanwhile.",
     mistake: "A program that reads a whole message from one client before it looks at the others does this",
     alone: true,
+    tries: 2,
     needs: ["silent-beside"],
     run: (stage) =>
       beside(stage, protocol, "a client was silent after half of a message", async () => {
@@ -305,34 +362,36 @@ function stalledBeside(protocol: StreamProtocol): ServerCase {
   };
 }
 
-/** Checks twice that other clients are served beside one. It holds them up only if they are served once it has left. */
+/**
+ * Checks that other clients are served while one is there, and when it has left. Only if its leaving helps does it hold them
+ * up.
+ */
 async function beside(
   stage: ServerStage,
   { converse }: StreamProtocol,
   what: string,
   connect: () => Promise<Peer>,
+  check?: (peer: Peer) => Promise<void>,
 ): Promise<void> {
   const brief = stage.patience.share(HELD_UP);
-  for (let attempt = 1;; attempt++) {
-    using peer = await connect();
-    const others = converse(stage.patient(2), inTurns).then(() => undefined, (error) => error);
-    if (await brief.allows(others)) {
-      const error = await others;
-      if (error === undefined) return;
-      throw error;
-    }
-    peer.close();
-    const error = await others;
-    const heldUp = `While ${what}, another one got no answer for ${brief.seconds}; when the first left`;
-    if (error instanceof Wrong) {
-      throw new Wrong(`${heldUp}, it was not served either: ${error.evidence}`, {
-        mistake: "A program that serves one client after another, and ends when one leaves early, does this",
-      });
-    }
-    if (error !== undefined) throw error;
-    if (attempt === 1) continue;
-    throw new Wrong(`${heldUp}, it got one`);
+  using peer = await connect();
+  const others = converse(stage.patient(2), inTurns).then(() => undefined, (error) => error);
+  const isServed = await brief.allows(others);
+  const confused = await check?.(peer).then(() => undefined, (error) => error);
+  peer.close();
+  const error = await others;
+  if (confused !== undefined) throw confused;
+  if (error !== undefined && !(error instanceof Wrong)) throw error;
+  if (isServed && error !== undefined) {
+    throw new Wrong(`While ${what}, another one was not served: ${error.evidence}`, { mistake: ONE_AT_A_TIME });
   }
+  if (isServed) return await stillServes(stage, converse, `after this: ${what}, and has left`, EXPECTS_NO_LEAVING);
+  const heldUp = `While ${what}, another one got no answer for ${brief.seconds}; when the first left`;
+  if (error === undefined) throw new Wrong(`${heldUp}, it got one`, { by: "silence" });
+  throw new Wrong(`${heldUp}, it was not served either: ${error.evidence}`, {
+    mistake: "A program that serves one client after another, and ends when one leaves early, does this",
+    by: "silence",
+  });
 }
 
 function resetInside({ converse, halfway }: StreamProtocol): ServerCase {
@@ -534,11 +593,12 @@ export async function stillServes(
   stage: ServerStage,
   converse: StreamProtocol["converse"],
   when: string,
+  mistake?: string,
 ): Promise<void> {
   try {
     await converse(stage, inTurns);
   } catch (error) {
-    if (error instanceof Wrong) throw new Wrong(`Another client is not served ${when}: ${error.evidence}`);
+    if (error instanceof Wrong) throw new Wrong(`Another client is not served ${when}: ${error.evidence}`, { mistake });
     throw error;
   }
 }

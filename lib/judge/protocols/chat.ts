@@ -5,8 +5,8 @@ import { asItArrives, chatEscape, chatNotUtf8, nameApart, pushToMember, TYPED } 
 import { ENDLESS_HEADED, MALFORMED_HEADER } from "../client_parts.ts";
 import { NAME } from "../client_stage.ts";
 import { inTurns, type Manner } from "../manner.ts";
-import { Patience } from "../patience.ts";
-import { bytesOf, type Peer, quote } from "../peer.ts";
+import { Patience, pause } from "../patience.ts";
+import { bytesOf, type Peer, quote, STRIPS } from "../peer.ts";
 import type { Data, StreamProtocol } from "../protocol.ts";
 import type { Connector, ServerStage } from "../stage.ts";
 
@@ -22,6 +22,8 @@ const UNREAD = 12e6;
 const BATCH = 16;
 /** How long a stranger waits for being refused, as a share of the patience. */
 const REFUSAL = 0.4;
+/** The pause after a name, in milliseconds. */
+const AFTER_NAME = 20;
 /** The start of texts by which members find out who has joined. */
 const CALL = "is anybody here? ";
 
@@ -69,9 +71,14 @@ export function chat(): StreamProtocol<string> {
 }
 
 const MESSAGES = ["hello", "how are you?", "bye"];
-const LONG = "long ".repeat(2000);
+const LONG = "long ".repeat(800);
 /** Number of members so far, for their names. */
 let joined = 0;
+/** The names of all members that the judge has played. */
+const names = new Set<string>();
+const SENDS_BACK = "A program that sends a message to all members, also to the one that said it, does this";
+const OTHER_NAME = "A program that keeps one name for all members, such as in a variable that they share, does this";
+const ANNOUNCES = "A program that tells members who joins or leaves sends messages that no member has said";
 
 /** Two members meet; each hears what the other says, and nothing else. */
 async function converse(
@@ -90,9 +97,12 @@ async function converse(
   }
 }
 
-/** Lets members call until each has heard the other, since the server does not tell who has joined. */
+/**
+ * Lets new members call until each has heard the other, since the server does not tell who has joined. They have said
+ * nothing else so far.
+ */
 export async function meet(ann: Member, ben: Member): Promise<void> {
-  await callUntil([ann, ben], Promise.all([ann.hearsCall(ben), ben.hearsCall(ann)]));
+  await callUntil([ann, ben], Promise.all([ann.hearsCall(ben, true), ben.hearsCall(ann, true)]));
 }
 
 async function callUntil(callers: readonly Member[], heard: Promise<unknown>): Promise<void> {
@@ -122,8 +132,11 @@ export class Member implements Disposable {
   /** Connects, and sends a name that no other member has. */
   static async join(stage: Connector, name: string, manner: Manner = inTurns): Promise<Member> {
     const unique = `${name} ${++joined}`;
+    names.add(unique);
     const member = new Member(unique, await stage.connect(unique));
     await member.says([unique], manner);
+    // A program that reads one message in each recv is wrong in the cases about that.
+    if (!manner.together) await pause(AFTER_NAME);
     return member;
   }
 
@@ -139,8 +152,8 @@ export class Member implements Disposable {
     for (const text of texts) {
       const got = await this.#next(speaker, false);
       if (got !== text) {
-        const [expected, received] = [text, got].map((text) => quote(encodeText(text)));
-        throw this.peer.wrong(`you sent me another text of ${speaker.name}: expected ${expected}, got ${received}`);
+        const you = `you sent me another text of ${speaker.name}: expected ${described(text)}, got ${described(got)}`;
+        throw this.peer.wrong(you, { by: "bytes", ...(got === text.trim() && { mistake: STRIPS }) });
       }
     }
   }
@@ -150,9 +163,9 @@ export class Member implements Disposable {
     await callUntil([speaker], this.hearsCall(speaker));
   }
 
-  /** Waits until it hears another member call. */
-  async hearsCall(speaker: Member): Promise<void> {
-    await this.#next(speaker, true);
+  /** Waits until it hears another member call, who may have said something before, unless `first`. */
+  async hearsCall(speaker: Member, first = false): Promise<void> {
+    await this.#next(speaker, true, first);
   }
 
   close(): void {
@@ -163,14 +176,32 @@ export class Member implements Disposable {
     this.peer[Symbol.dispose]();
   }
 
-  async #next(speaker: Member, call: boolean): Promise<string> {
+  async #next(speaker: Member, call: boolean, first = false): Promise<string> {
     for (;;) {
       const name = await this.#message();
       const text = await this.#message();
-      if (name === this.name) throw this.peer.wrong(`you sent me my own message ${quote(encodeText(text))}`);
       const isCall = text.startsWith(CALL);
-      if (name === speaker.name && isCall === call) return text;
-      if (name !== speaker.name && !isCall) this.skipped.push([name, text]);
+      if (isCall && text !== CALL + name && names.has(name)) {
+        throw this.peer.wrong(`you sent me the message ${described(text)} of ${name}`, {
+          by: "bytes",
+          mistake: OTHER_NAME,
+        });
+      }
+      if (name === this.name) {
+        throw this.peer.wrong(`you sent me my own message ${described(text)}`, { by: "bytes", mistake: SENDS_BACK });
+      }
+      const isOfSpeaker = name === speaker.name;
+      if (isOfSpeaker && isCall === call) return text;
+      if (isCall) continue;
+      if (
+        isOfSpeaker ? first : !names.has(name) && [this, speaker].some((one) => `${name} ${text}`.includes(one.name))
+      ) {
+        throw this.peer.wrong(`you sent me ${described(text)} of ${described(name)}, which nobody said`, {
+          by: "bytes",
+          mistake: ANNOUNCES,
+        });
+      }
+      if (!isOfSpeaker) this.skipped.push([name, text]);
     }
   }
 
@@ -179,16 +210,21 @@ export class Member implements Disposable {
     const header = await this.peer.receive(HEADER);
     const digits = new TextDecoder().decode(header);
     if (!/^\d{1,10} *$/.test(digits)) {
-      throw this.peer.wrong(`expected a header of digits and spaces from you, got ${quote(header)}`);
+      throw this.peer.wrong(`expected a header of digits and spaces from you, got ${quote(header)}`, { by: "bytes" });
     }
     if (Number(digits) > LONGEST) throw this.peer.wrong(`you announced a message of ${digits.trim()} bytes`);
     const payload = await this.peer.receive(Number(digits));
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
     } catch {
-      throw new Wrong(`You sent bytes that are not UTF-8: ${quote(payload)}`);
+      throw new Wrong(`You sent bytes that are not UTF-8: ${quote(payload)}`, { by: "bytes" });
     }
   }
+}
+
+function described(text: string): string {
+  const bytes = encodeText(text);
+  return `${quote(bytes)}${bytes.length > 40 ? ` (${bytes.length} bytes)` : ""}`;
 }
 
 /** Two members, who have met. */
@@ -240,10 +276,10 @@ function refuses(
           if (!(error instanceof Wrong)) throw error;
           throw new Wrong(`${stranger.did}; then the members were not served: ${error.evidence}`, { level: "must" });
         }
-        const [passedOn] = [...members.ann.skipped, ...members.ben.skipped];
+        const [passedOn] = [...members.ann.skipped, ...members.ben.skipped].filter(([name]) => !names.has(name));
         if (passedOn !== undefined) {
           const [name, text] = passedOn.map((part) => quote(encodeText(part)));
-          throw stranger.wrong(`you passed ${text} of ${name} on to the others`);
+          throw stranger.wrong(`you passed ${text} of ${name} on to the others`, { by: "bytes" });
         }
         if (!isRefused) throw stranger.wrong("you kept the connection open");
       }
@@ -299,6 +335,7 @@ const CASES: readonly Case<ServerStage>[] = [
   says(
     {
       name: "character-cut",
+      needs: ["not-ascii"],
       sends: "A text, cut inside a character of several bytes.",
       right: "Decodes a text when all of it is there.",
       mistake: "A program that decodes what one recv brings does this",
@@ -354,13 +391,14 @@ const CASES: readonly Case<ServerStage>[] = [
           await ann.peer.whileSending(ann.says(texts), ben.hears(ann, texts));
           if (texts.length < BATCH) texts = [...texts, LONG];
         } catch (error) {
-          if (!(error instanceof Wrong)) throw error;
+          if (!(error instanceof Wrong && error.by === "silence")) throw error;
           deaf.close();
           const heard = await ben.peer.with(stage.patience).read().catch(() => null);
           const then = heard === null ? "nor when that one had left" : "until that one left";
           const seconds = stage.patience.share(0.6).seconds;
           throw new Wrong(
             `While a member did not read, another one got nothing for ${seconds} after ${ben.peer.received} bytes, ${then}`,
+            { by: "silence" },
           );
         }
       }

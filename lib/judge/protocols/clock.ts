@@ -17,6 +17,12 @@ const TICK = /^The time is (\d+\.\d+(?:e[+-]?\d+)?)$/;
 /** How many ticks a client gets, and how often, in milliseconds. */
 const TICKS = 3;
 const PUSHED_EVERY = 100;
+/** From this interval on, in seconds, a busy machine hardly changes the time between ticks. */
+const LONG_INTERVAL = 1;
+/** A tick that takes so many intervals was left out. */
+const LATE = 1.75;
+const OTHER_INTERVAL = "If another interval is meant, the option interval tells the judge";
+const NO_TICKS = "A program that sends no ticks, or sends nobody any more when one client has left, does this";
 /** By how much a clock may differ from that of the judge, in seconds: it may be another machine's. */
 const DIFFERENCE = 24 * 60 * 60;
 
@@ -71,22 +77,26 @@ async function welcome(stage: Connector): Promise<void> {
 
 /** Reads a tick, for which the judge waits as long as the interval and its patience allow. */
 async function tick(peer: Peer, patience: Patience, interval: number): Promise<number> {
-  const first = await peer.read(patience.of(patience.milliseconds + 1000 * interval));
+  const first = await peer.read(patience.of(patience.milliseconds + 1000 * interval), { mistake: NO_TICKS });
   if (first === null) throw peer.wrong(`you ended the connection, after ${peer.received} bytes`);
   peer.unread(first);
   const header = await peer.receive(HEADER);
   if (!/^\d+ *$/.test(decodeBytes(header))) {
-    throw peer.wrong(`expected a header of digits and then spaces from you, got ${quote(header)}`);
+    throw peer.wrong(`expected a header of digits and then spaces from you, got ${quote(header)}`, { by: "bytes" });
   }
   const length = Number(decodeBytes(header));
-  if (length > 100) throw peer.wrong(`the header of a tick announces ${length} bytes`);
+  if (length > 100) throw peer.wrong(`the header of a tick announces ${length} bytes`, { by: "bytes" });
   const message = decodeBytes(await peer.receive(length));
   const time = Number(TICK.exec(message)?.[1]);
   if (Number.isNaN(time)) {
-    throw peer.wrong(`expected "The time is " and seconds with a decimal point, got ${quote(encodeText(message))}`);
+    throw peer.wrong(`expected "The time is " and seconds with a decimal point, got ${quote(encodeText(message))}`, {
+      by: "bytes",
+    });
   }
   const difference = Math.abs(time - Date.now() / 1000);
-  if (difference > DIFFERENCE) throw peer.wrong(`your time ${time} differs from mine by ${Math.round(difference)} s`);
+  if (difference > DIFFERENCE) {
+    throw peer.wrong(`your time ${time} differs from mine by ${Math.round(difference)} s`, { by: "bytes" });
+  }
   return time;
 }
 
@@ -102,8 +112,21 @@ function ticks(interval: number): Case<ServerStage> {
       const { patience } = stage;
       using peer = await stage.connect();
       await peer.expect(framing.encode(WELCOME));
-      const [first, second] = [await tick(peer, patience, interval), await tick(peer, patience, interval)];
-      if (second <= first) throw new Wrong(`Your time went from ${first} to ${second}`);
+      let before = await tick(peer, patience, interval);
+      for (let tries = 1;; tries++) {
+        const now = await tick(peer, patience, interval);
+        if (now <= before) throw new Wrong(`Your time went from ${before} to ${now}`, { by: "bytes" });
+        const apart = now - before;
+        if (apart > interval / 2 || interval < LONG_INTERVAL) return;
+        // After a tick that was late the next one may come sooner.
+        if (tries === 3) {
+          throw peer.wrong(`your ticks are ${seconds(apart)} apart, and not ${seconds(interval)}`, {
+            mistake: OTHER_INTERVAL,
+            by: "bytes",
+          });
+        }
+        before = now;
+      }
     },
   };
 }
@@ -113,21 +136,34 @@ function leave(interval: number): Case<ServerStage> {
     name: "leave",
     level: "must",
     sends: "Nothing on three connections: one is closed, one is reset, and one stays.",
-    right: "Goes on sending to the one that stays.",
-    mistake: "A program that does not expect send to fail ends when a client has left",
+    right: "Goes on sending to the one that stays, at every interval.",
+    mistake:
+      "A program that does not expect send to fail ends when a client has left; one that takes the client out of the " +
+      "list through which it loops skips the next one",
     needs: ["silent-beside"],
+    tries: 2,
     async run(stage) {
-      using stays = await stage.connect();
+      const { patience } = stage;
       using leaves = await stage.connect();
       const resets = await stage.connect();
-      for (const peer of [stays, leaves, resets]) await peer.expect(framing.encode(WELCOME));
+      // The last one, which a program serves after those to which it cannot send.
+      using stays = await stage.connect();
+      for (const peer of [leaves, resets, stays]) await peer.expect(framing.encode(WELCOME));
       leaves.close();
       await resets.reset();
       // The first write to a connection that was closed succeeds, the second fails.
-      for (let due = 1; due <= 3; due++) {
-        if (await stays.read(stage.patience.of(stage.patience.milliseconds + 1000 * interval)) !== null) continue;
-        throw stays.wrong("you ended that connection too");
+      for (const due of ["first", "second"]) {
+        const since = performance.now();
+        await tick(stays, patience, interval);
+        const waited = (performance.now() - since) / 1000;
+        if (waited > interval * LATE && interval >= LONG_INTERVAL) {
+          throw new Wrong(`When others had left, the ${due} tick for the one that stayed took ${seconds(waited)}`);
+        }
       }
     },
   };
+}
+
+function seconds(time: number): string {
+  return `${Math.round(time * 10) / 10} s`;
 }

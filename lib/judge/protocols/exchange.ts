@@ -1,8 +1,11 @@
 import { encodeText } from "../../framing/mod.ts";
 import type { Data, Script, StreamProtocol } from "../protocol.ts";
+import { pause } from "../patience.ts";
 import { characterCut } from "../scripts.ts";
 import { chunks, stream } from "../stream.ts";
 
+/** A pause that no server takes for a client that has gone silent, in milliseconds. */
+const PAUSE = 1300;
 const receipt = (length: number) => `received ${length} bytes\n`;
 
 /** The client sends bytes and ends its side. The server reads to the end, then answers `received <n> bytes` and closes. */
@@ -22,7 +25,10 @@ export function exchange(): StreamProtocol<Uint8Array> {
         "control",
         "Newlines, zeros, and other control characters.",
         "A program that stops at one does this",
-        "a\n\0\x04\n",
+        "a\n",
+        "\0\x04",
+        "\n\n",
+        "b",
       ),
       characterCut({ text: "Grüße", answers: receipt(7) }),
       counted(
@@ -32,6 +38,21 @@ export function exchange(): StreamProtocol<Uint8Array> {
         Uint8Array.of(0xff, 0xfe, 0x80),
       ),
     ],
+    cases: [{
+      name: "pause",
+      level: "must",
+      sends: `Some bytes, the others ${PAUSE / 1000} s later, and then the end of the client's side.`,
+      right: "Waits for the end.",
+      mistake: "A program that takes a pause for the end, as one that waits for a timeout of recv, does this",
+      async run(stage) {
+        using peer = await stage.connect();
+        await peer.send("some ");
+        await pause(PAUSE);
+        await peer.send("more");
+        peer.finish();
+        await peer.expect(receipt(9));
+      },
+    }],
     clients: [{ args: ["everything I have to say"], prints: receipt(24) }],
     client: {
       input: ["everything I have to say"],
@@ -42,15 +63,15 @@ export function exchange(): StreamProtocol<Uint8Array> {
   });
 }
 
-function counted(name: string, sends: string, mistake: string, bytes: Data): Script {
-  const { length } = bytes;
+function counted(name: string, sends: string, mistake: string, ...chunks: Data[]): Script {
+  const length = chunks.reduce((sum, { length }) => sum + length, 0);
   return {
     name,
     level: "must",
     sends: `${sends.slice(0, -1)}, and then the end of the client's side.`,
     right: `Answers that it received ${length} bytes, and closes.`,
     mistake,
-    chunks: [bytes],
+    chunks,
     ends: true,
     answers: receipt(length),
     then: "stays",

@@ -16,8 +16,8 @@ export function lines(): StreamProtocol<string> {
     port: 1060,
     framing: text(lineFraming()),
     framed: "lines",
-    messages: ["Hello server!", "Hello again", "STOP it, please"],
-    long: "long ".repeat(2000),
+    messages: ["Hello server!", "Hello again", "How are you?"],
+    long: "long ".repeat(800),
     answer: () => ANSWER.trimEnd(),
     scripts: [
       stop("stop", "STOP\n", "The line STOP, and then another line."),
@@ -31,6 +31,17 @@ export function lines(): StreamProtocol<string> {
         mistake: "A program that does not close the socket, or still holds a file made from it, does this",
         chunks: ["STOP\n"],
         then: "ends",
+      },
+      {
+        name: "stop-inside",
+        level: "must",
+        needs: ["in-turns"],
+        sends: "Lines that begin or end with STOP, and then another line.",
+        right: "Answers them as any other.",
+        mistake: "A program that looks for STOP in a line, or at its start, does this",
+        chunks: ["STOP it, please\n", "Don't STOP\n", "Hello?\n"],
+        answers: ANSWER.repeat(3),
+        then: "stays",
       },
       emptyLine(answer),
       ...carriageReturns(answer),
@@ -64,9 +75,10 @@ function stop(name: string, line: string, sends: string): Script {
     sends,
     right: "Answers it once more, and nothing after it: ends its side, and closes.",
     mistake:
-      "A program that compares STOP with a line that still has its newline, or does not leave its loop, does this",
+      "A program that compares STOP with a line that still has its newline, does not leave its loop, or ends as a " +
+      "whole, does this",
     chunks: [line, "Hello?\n"],
     answers: ANSWER,
-    then: "stays",
+    then: "stops",
   };
 }

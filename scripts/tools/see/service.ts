@@ -1,6 +1,5 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { CommandError } from "../../../lib/cli/mod.ts";
-import { ChildProcess } from "../../shared/child_process.ts";
 import { command, grantsOf } from "../../shared/processes.ts";
 import { within } from "../../shared/within.ts";
 
@@ -15,10 +14,7 @@ export interface Service extends AsyncDisposable {
 export async function startService(service: string, args: string[]): Promise<Service> {
   const streams = { stdin: "piped", stdout: "null" } as const;
   const permissions = [...grantsOf(service, "server"), "--preload=scripts/tools/see/end_with_stdin.ts"];
-  const child = new ChildProcess(
-    command(service, "server", { args, permissions, streams }, ["--port", "0", "--log", "json"]).spawn(),
-  );
-  const { process } = child;
+  const process = command(service, "server", { args, permissions, streams }, ["--port", "0", "--log", "json"]).spawn();
   const listening = Promise.withResolvers<number>();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
@@ -39,7 +35,7 @@ export async function startService(service: string, args: string[]): Promise<Ser
     port: await within(listening.promise, `${service} to listen`),
     failed: failed.promise,
     async [Symbol.asyncDispose]() {
-      child.signal("SIGTERM");
+      await process.stdin.close().catch(() => {}); // It may have ended.
       await ended;
     },
   };
