@@ -8,7 +8,7 @@ import { flag, type Option, seconds, UsageError } from "../../lib/cli/mod.ts";
 import { endpoint, type Program, runTask, type TaskRun } from "../../lib/launch/mod.ts";
 import { task } from "../../lib/launch/task.ts";
 import { parseFraming } from "../../lib/framing/mod.ts";
-import { outputFile } from "../../services/proxy/_record.ts";
+import { outputFile } from "../../services/proxy/record.ts";
 import { dissectorOf } from "./recording/dissector.ts";
 import { type Loaded, loadRecording, textOf, writeOutput } from "./recording/files.ts";
 import { replayRecording } from "./recording/replay.ts";

@@ -12,7 +12,7 @@ import { Log } from "../../lib/log/mod.ts";
 import { sleep } from "../../lib/net/timer.ts";
 import { formatEndpoint } from "../../lib/net/endpoint.ts";
 import { Recorder } from "../../lib/record/recorder.ts";
-import { outputFile, recordTo } from "../../services/proxy/_record.ts";
+import { outputFile, recordTo } from "../../services/proxy/record.ts";
 import { serveProxy } from "../../services/proxy/server.ts";
 import { type Exchange, EXCHANGES, stageAt } from "./demo/exchanges.ts";
 import { servePage } from "./see/http.ts";

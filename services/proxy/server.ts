@@ -21,7 +21,7 @@ import { proxyDatagrams } from "./_datagrams.ts";
 import { checkFaults, describeFaults, type FaultOptions, type Faults, framingName, plainFaults } from "./_faults.ts";
 import { FAULT_OPTIONS, MAX_SEED } from "./_options.ts";
 import type { Controls, ProxyConfig, ProxyReport } from "./_proxy.ts";
-import { outputFile, recordTo } from "./_record.ts";
+import { outputFile, recordTo } from "./record.ts";
 import { proxyStreams } from "./_streams.ts";
 
 export type { Direction, FaultOptions, Range } from "./_faults.ts";

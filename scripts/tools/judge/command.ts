@@ -29,7 +29,7 @@ import {
 import { escapeText, Log, plural, writeAll } from "../../../lib/log/mod.ts";
 import { createFile } from "../../../lib/record/file.ts";
 import { Recorder } from "../../../lib/record/mod.ts";
-import { outputFile, recordTo } from "../../../services/proxy/_record.ts";
+import { outputFile, recordTo } from "../../../services/proxy/record.ts";
 import { StatusLine } from "../../shared/status_line.ts";
 import { junitOf } from "./junit.ts";
 
