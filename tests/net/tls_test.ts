@@ -12,6 +12,7 @@ import {
   type Trust,
 } from "@wirebench/wirebench/net";
 import net from "node:net";
+import { LoopShare } from "../../lib/net/loop.ts";
 import { processorTimeOf } from "../../scripts/shared/footprint.ts";
 import { makeCertificates } from "../../scripts/tools/certs/make.ts";
 import {
@@ -281,6 +282,26 @@ Deno.test("upgradeTls() writes in the clear what waits, refuses while a read is 
   const error = await within(upgraded.promise, "the deadline");
   assertEquals(String(error), "ConnectionError: The TLS handshake did not end within 2 s");
   assertEquals((error as ConnectionError).reason, "too slow");
+});
+
+Deno.test("upgradeTls() refuses while a read waits for its turn of the event loop", async () => {
+  const { certificate: cert, key } = await makeCertificates();
+  const refused = Promise.withResolvers<Error>();
+  await using server = serveTcp({ handshakeTimeout: 100 }, async (connection) => {
+    const share = new LoopShare();
+    for (let asked = 0; asked < 2; asked++) {
+      for (const until = performance.now() + 5; performance.now() < until;) { /* busy */ }
+      share.request(performance.now());
+    }
+    const reading = connection.readChunk();
+    share.close();
+    await assertRejects(() => connection.upgradeTls({ cert, key }), TypeError, "while a read is pending")
+      .then(refused.resolve, refused.reject);
+    await reading;
+  });
+  using peer = await RawPeer.connect(server.addr.port);
+  await refused.promise;
+  await peer.send("Hey");
 });
 
 Deno.test("bytes sent in the clear behind the request for TLS never pass for encrypted ones", async () => {
