@@ -68,6 +68,8 @@ export class Connection implements Disposable, AsyncDisposable {
   #chunk = NOTHING;
   #smallReads = 0;
   #reading = false;
+  /** Number of reads that wait for their turn of the event loop. */
+  #turning = 0;
   /** When the time for the first message began; `undefined` if it begins with the read. */
   #began: number | undefined;
   /** Whether the pending read waits for the rest of a message. */
@@ -202,7 +204,7 @@ export class Connection implements Disposable, AsyncDisposable {
     while (this.#writeWaiting() !== undefined) await this.#writing;
     if (this.#reason !== undefined || this.#closingWrite !== undefined) throw this.#writeClosed();
     if (this.#socket.handshake !== undefined) throw new TypeError("Cannot encrypt a connection that is encrypted");
-    if (this.#reading) throw new TypeError("Cannot encrypt a connection while a read is pending");
+    if (this.#readPending) throw new TypeError("Cannot encrypt a connection while a read is pending");
     if (this.reader?.hasUnread) {
       this.close("malformed", "The peer sent more in the clear before it began TLS");
       throw this.#asError();
@@ -223,7 +225,8 @@ export class Connection implements Disposable, AsyncDisposable {
     buffer: Uint8Array,
     wait: ReadWait | number = "idle",
   ): Promise<number | null> {
-    for (let turn = this.share.requestRead(); turn !== undefined; turn = this.share.request()) await turn;
+    const turn = this.share.requestRead();
+    if (turn !== undefined) await this.#awaitTurn(turn);
     this.#beginRead(wait);
     try {
       return this.#took(await this.#socket.read(buffer));
@@ -409,7 +412,7 @@ export class Connection implements Disposable, AsyncDisposable {
       await this.closeWrite();
       this.#finishing = reason;
       // A pending read fills the connection's buffer.
-      const buffer = this.#reading ? new Uint8Array(this.#buffer.length) : undefined;
+      const buffer = this.#readPending ? new Uint8Array(this.#buffer.length) : undefined;
       while (await (buffer ? this.read(buffer, Infinity) : this.readChunk(Infinity)) !== null) { /* dropped */ }
     } catch {
       // The connection has ended, as intended.
@@ -453,9 +456,20 @@ export class Connection implements Disposable, AsyncDisposable {
     return this.#socket.read(this.#buffer).then(this.#chunkRead, this.#readFailed);
   }
 
-  async #readChunkAfter(turn: Promise<void> | undefined, wait: ReadWait | number): Promise<Uint8Array | null> {
-    for (; turn !== undefined; turn = this.share.request()) await turn;
+  async #readChunkAfter(turn: Promise<void>, wait: ReadWait | number): Promise<Uint8Array | null> {
+    await this.#awaitTurn(turn);
     return await this.#readChunk(wait);
+  }
+
+  async #awaitTurn(first: Promise<void>): Promise<void> {
+    this.#turning++;
+    for (let turn: Promise<void> | undefined = first; turn !== undefined; turn = this.share.request()) await turn;
+    this.#turning--;
+  }
+
+  /** Whether a read waits for bytes, or for its turn. */
+  get #readPending(): boolean {
+    return this.#reading || this.#turning > 0;
   }
 
   readonly #chunkRead = (length: number | null): Uint8Array | null => {

@@ -257,8 +257,8 @@ Deno.test("upgradeTls() encrypts both sides of an open connection, and verifies 
     assertEquals([error.reason, distrustful.reason], ["handshake failed", "handshake failed"]);
   }
   await using usable = await startTls(port);
-  await assertRejects(() => usable.upgradeTls({ caCerts: ["none"] }), RangeError, "Cannot use");
-  await assertRejects(() => usable.upgradeTls({ cert, key: "none" }), RangeError, "Cannot use");
+  await assertRejects(() => usable.upgradeTls({ caCerts: ["none"] }), RangeError, "Cannot read the certificate");
+  await assertRejects(() => usable.upgradeTls({ cert, key: "none" }), RangeError, "Cannot read the private key");
   await usable.upgradeTls({ caCerts: [ca] });
 });
 
