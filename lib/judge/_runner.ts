@@ -1,4 +1,4 @@
-import { type Case, type Finding, NobodyThere, Unjudged, Wrong, type WrongOptions } from "./case.ts";
+import { type Case, type Finding, NobodyThere, Unjudged, Wrong } from "./case.ts";
 import { Patience, Stalls } from "./patience.ts";
 
 /** After this time a case that waits does not hold up the next one, in milliseconds. */
@@ -33,7 +33,7 @@ export interface RunnerOptions<Stage> {
   readonly signal?: AbortSignal | undefined;
 }
 
-type Outcome = Pick<Finding, "verdict" | "level" | "said"> & Pick<WrongOptions, "by">;
+type Outcome = Pick<Finding, "verdict" | "level" | "said">;
 
 /**
  * Runs cases in their order. A case that only waits overlaps with the next ones, unless one of them must be alone. After a
@@ -64,7 +64,7 @@ export async function runCases<Stage extends { readonly connected: number }>(
       if (signal?.aborted) return unjudged(one, "Interrupted");
       if (result.verdict !== "wrong") break;
       // A program may have given up meanwhile.
-      const isStalled = result.by === undefined && stalled >= MOST_STALLED;
+      const isStalled = stalled >= MOST_STALLED;
       const isLast = runs >= (isStalled ? MOST_STALLED_RUNS : one.tries ?? 1);
       if (isLast && isStalled) {
         return unjudged(
@@ -147,8 +147,8 @@ async function outcome<Stage>(one: Case<Stage>, stage: Stage): Promise<[Outcome,
   } catch (error) {
     if (error instanceof Unjudged) return [unjudged(one, error.message)];
     if (!(error instanceof Wrong)) throw error;
-    const { evidence, mistake = one.mistake, level = one.level, by, stalled } = error;
-    return [{ verdict: "wrong", level, said: `${evidence}. ${mistake}.`, by }, stalled];
+    const { evidence, mistake = one.mistake, level = one.level, stalled } = error;
+    return [{ verdict: "wrong", level, said: `${evidence}. ${mistake}.` }, stalled];
   }
 }
 

@@ -57,7 +57,7 @@ export interface WrongOptions {
   readonly mistake?: string | undefined;
   /** The level, if it is not that of the case. */
   readonly level?: Level | undefined;
-  /** What proves it, if no stall of this machine can be the cause: nothing came in time, or wrong bytes came. */
+  /** What proves it, so that no stall of this machine is the cause: nothing came in time, or wrong bytes came. */
   readonly by?: "silence" | "bytes" | undefined;
   /**
    * For how long the judge stood still while that may have caused the evidence, in milliseconds. @default {during the whole case}
@@ -89,7 +89,7 @@ export class Wrong extends Error {
     this.mistake = options.mistake;
     this.level = options.level;
     this.by = options.by;
-    this.stalled = options.stalled;
+    this.stalled = options.stalled ?? (options.by === undefined ? undefined : 0);
   }
 }
 

@@ -119,7 +119,9 @@ function plain({ converse }: StreamProtocol, footprints: Footprints): ServerCase
       try {
         await converse(stage, inTurns);
       } catch (error) {
-        throw error instanceof Wrong && error.by === "silence" ? new Wrong(error.evidence, { mistake: WAITS }) : error;
+        throw error instanceof Wrong && error.by === "silence"
+          ? new Wrong(error.evidence, { mistake: WAITS, by: "silence" })
+          : error;
       }
       footprints.before = await stage.measure?.();
     },
